@@ -1,0 +1,46 @@
+# Two commands: `make rehearse` runs the whole platform on this machine, `make test` checks everything.
+PYTHON ?= python3
+VENV   := .venv
+GENAI  := $(VENV)/bin/genai
+
+.PHONY: rehearse test lint types unit env clean lock
+.DEFAULT_GOAL := rehearse
+
+rehearse: env
+	$(GENAI) up --sandbox --yes
+	$(GENAI) verify --sandbox
+
+test: env lint types unit
+
+env: $(VENV)/.ready
+
+# uv reads the same locked files as pip, in seconds instead of minutes.
+$(VENV)/.ready: requirements/all.txt requirements/uv.txt pyproject.toml
+	@echo "Making the environment in $(VENV) (locked versions)"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/all.txt
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: env
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+
+types: env
+	$(VENV)/bin/mypy
+
+unit: env
+	$(VENV)/bin/python -m pytest
+
+# After a change in pyproject.toml: pin again. No index address is written.
+lock:
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --extra sandbox --group dev -o requirements/all.txt
+	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml -c requirements/all.txt -o requirements/product.txt
+
+clean:
+	-$(GENAI) down --sandbox --yes
+	rm -rf $(VENV)

@@ -1,0 +1,107 @@
+"""azure.*: the chain as a caller meets it: Entra ID, API Management, the caller's own key, the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from genai_platform.checks import azure_refuses
+from genai_platform.checks.azure_view import AzureView
+from genai_platform.checks.check import Check, Outcome
+from genai_platform.checks.run import SENTENCE
+from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.render.policy import APP_ROLE
+
+_NO_CHAT = "the caller may use no chat model"
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_APPLY = "run: genai azure, then genai verify --only 'azure.*'"
+
+
+def checks(world: World) -> list[Check]:
+    """The checks of this family; none while Azure is switched off."""
+    if not world.settings.azure.enabled:
+        return []
+    view = AzureView(world)
+    return [
+        Look("azure.token", 90, lambda: token(view)),
+        Look("azure.chat", 120, lambda: chat(view)),
+        Look("azure.stream", 120, lambda: stream(view)),
+        Look("azure.key", 150, lambda: key(view)),
+        *azure_refuses.checks(view),
+    ]
+
+
+def token(view: AzureView) -> Outcome:
+    """Client credentials give a token that the gateway is meant to accept."""
+    from genai_platform.tools.azure.token import claims
+
+    client, expected, said = view.client(), view.expected(), claims(view.token())
+    wrong = [
+        f"{name} is {json.dumps(said.get(name))}, expected {wanted}"
+        for name, wanted in (("iss", expected.issuer), ("aud", expected.audience), ("azp", client.client_id))
+        if str(said.get(name, "")).lower() != wanted.lower()
+    ]
+    roles = said.get("roles") or []
+    if APP_ROLE not in roles:
+        wrong.append(f"roles are {json.dumps(roles)}, without {APP_ROLE}")
+    if wrong:
+        return failed("; ".join(wrong), f"the application or its role assignment is not as it should be; {_APPLY}")
+    return passed(f"{client.caller}: issuer, audience and role {APP_ROLE} as expected")
+
+
+def chat(view: AzureView) -> Outcome:
+    """Caller, API Management, LiteLLM, model: whole."""
+    if not view.chat_models():
+        return skipped(_NO_CHAT)
+    found = view.run().chat()
+    text = " ".join(found.answer.text.split())
+    if not text or _REPLACED in text:
+        return failed("the answer is empty or lost characters on the way", _APPLY)
+    return passed(f"{view.client().caller}: {found.model} answered in {found.answer.seconds:.1f} s: {_short(text)}")
+
+
+def stream(view: AzureView) -> Outcome:
+    """The same, in pieces."""
+    if not view.settings.apim.streaming:
+        return skipped("azure.apim.streaming is off")
+    if not view.chat_models():
+        return skipped(_NO_CHAT)
+    pieces = list(view.litellm().stream(view.chat_models()[0], SENTENCE, session=f"{view.run().session}-stream"))
+    reads, text = len({piece.read for piece in pieces}), "".join(piece.text for piece in pieces)
+    if not text.strip() or _REPLACED in text:
+        return failed(f"{len(pieces)} pieces, but no readable answer", _APPLY)
+    if len(pieces) < 2 or reads < 2:
+        hint = f"the gateway collects answers: forward-request needs buffer-response=false, and Consumption cannot stream; {_APPLY}"
+        return failed(f"the whole answer came in one piece ({len(pieces)} events)", hint)
+    return passed(f"{len(pieces)} pieces in {reads} reads: {_short(' '.join(text.split()))}")
+
+
+def key(view: AzureView) -> Outcome:
+    """The key that LiteLLM booked this run's chat on is the one Key Vault keeps for this caller."""
+    if not view.chat_models():
+        return skipped(_NO_CHAT)
+    client, answer = view.client(), view.run().chat().answer
+    stored = view.estate().stored_key(client.client_id)
+    if stored is None:
+        return failed(f"Key Vault holds no key for {client.caller}", f"run: genai keys issue {client.caller}")
+    entry = next((one for one in view.world.litellm().spend_logs(answer.id) if one.get("request_id") == answer.id), None)
+    if entry is None:
+        return failed(f"/spend/logs does not have {answer.id} yet", "spend is not written to the database; see why: genai logs litellm")
+    # LiteLLM names a key in its books by the SHA-256 of its value.
+    if entry.get("api_key") != hashlib.sha256(stored.get_secret_value().encode()).hexdigest():
+        return failed(
+            f"{answer.id} was booked on another key than the one in Key Vault",
+            f"the gateway may still have an older key (5 minutes at most); then run: genai keys rotate {client.caller}",
+        )
+    spent = float(entry.get("spend") or 0)
+    information = view.world.litellm().key_info(str(entry["api_key"]))
+    alias, booked = str(information.get("key_alias") or ""), float(information.get("spend") or 0)
+    if view.per_caller and not alias.startswith(f"{client.client_id}."):
+        return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", f"run: genai keys rotate {client.caller}")
+    if booked + 1e-9 < spent:
+        return failed(f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}", "spend is written every few seconds")
+    return passed(f"{answer.id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"

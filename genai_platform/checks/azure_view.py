@@ -1,0 +1,160 @@
+"""What the azure checks look at: one caller's way in, this run's own chat through it, and the policy that is deployed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import SecretStr
+
+from genai_platform.checks.run import Run
+from genai_platform.errors import StepError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from genai_platform.checks.world import World
+    from genai_platform.tools.azure.probe import Probe
+    from genai_platform.tools.litellm import Litellm
+
+T = TypeVar("T")
+
+
+class Client(Protocol):
+    """How a caller signs in; ``steps.azure.keys.Client`` is one."""
+
+    @property
+    def caller(self) -> str: ...
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def scope(self) -> str: ...
+
+    @property
+    def authority(self) -> str: ...
+
+    @property
+    def gateway_url(self) -> str: ...
+
+    @property
+    def secret(self) -> SecretStr | None: ...
+
+
+class Estate(Protocol):
+    """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
+
+    def caller(self) -> Client | None:
+        """A caller with a valid key whose client secret is known here; None when no caller has one."""
+
+    def policy(self) -> str:
+        """The API's policy as the service holds it."""
+
+    def stored_key(self, client_id: str) -> SecretStr | None:
+        """The virtual key that Key Vault holds for a caller (shared mode: for everybody)."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a token must say and the policy must demand."""
+
+    issuer: str
+    audience: str
+    openid_config: str
+
+
+class AzureView:
+    """Opened when first needed; what was found once is kept, what failed is tried again. Safe to use from any thread."""
+
+    def __init__(self, world: World, estate: Callable[[], Estate] | None = None, probe: Callable[[], Probe | None] | None = None) -> None:
+        self.world = world
+        self.settings = world.settings.azure
+        self._estate = estate or world.doors.estate
+        self._probe = probe
+        self._lock = threading.RLock()
+        self._kept: dict[str, Any] = {}
+
+    @property
+    def per_caller(self) -> bool:
+        return self.settings.apim.keys == "per-caller"
+
+    def estate(self) -> Estate:
+        return self._once("estate", self._estate)
+
+    def client(self) -> Client:
+        """The caller whose way in is looked at. Raises ``StepError`` when there is none."""
+
+        def make() -> Client:
+            found = self.estate().caller()
+            if found is None:
+                raise StepError(
+                    "no configured caller has a valid key and a client secret that is known here",
+                    remedy="run: genai keys list, then genai keys issue",
+                    id="azure.no_caller",
+                )
+            return found
+
+        return self._once("client", make)
+
+    def expected(self) -> Expected:
+        client = self.client()
+        issuer = f"{client.authority.rstrip('/')}/{client.tenant_id}/v2.0"
+        audience = client.scope.removeprefix("api://").removesuffix("/.default")
+        return Expected(issuer, audience, f"{issuer}/.well-known/openid-configuration")
+
+    def token(self) -> SecretStr:
+        """The caller's token, by client credentials."""
+
+        def make() -> SecretStr:
+            from genai_platform.tools.azure import token
+
+            client = self.client()
+            if client.secret is None:
+                raise StepError(f"the client secret of '{client.caller}' is not known here", id="azure.no_secret")
+            return token.fetch(self.world.doors.target, client.tenant_id, client.client_id, client.secret, client.scope)
+
+        return self._once("token", make)
+
+    def gateway(self) -> httpx.Client:
+        """API Management at the API's path, without any token."""
+
+        def make() -> httpx.Client:
+            from genai_platform.tools import http
+
+            return http.client(self.world.doors.target, self.client().gateway_url)
+
+        return self._once("gateway", make)
+
+    def litellm(self) -> Litellm:
+        """LiteLLM through API Management, with the caller's token."""
+        from genai_platform.tools.litellm import Litellm
+
+        return Litellm(self.gateway(), self.token())
+
+    def probe(self) -> Probe | None:
+        """The door for tokens that Entra ID would never sign; None on the real cloud."""
+        from genai_platform.tools.azure import probe
+
+        return self._once("probe", self._probe or (lambda: probe.find(self.world.doors.target)))
+
+    def chat_models(self) -> tuple[str, ...]:
+        """The chat models that the caller may use."""
+        allowed = self.settings.callers[self.client().caller].models
+        return tuple(name for name in self.world.chat_models if not allowed or name in allowed)
+
+    def run(self) -> Run:
+        """This run's chats through API Management."""
+        return self._once("run", lambda: Run(self.litellm, self.chat_models()))
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = make()
+            found: T = self._kept[name]
+            return found

@@ -1,0 +1,27 @@
+"""clickhouse.storage: the traces really lie in the bucket."""
+
+from __future__ import annotations
+
+from genai_platform.checks import buckets
+from genai_platform.checks.check import Check, Outcome
+from genai_platform.checks.world import Look, World, failed, passed, skipped
+
+_ENOUGH = 10
+"""ClickHouse spreads its parts over random prefixes: fewer means that its tables lie elsewhere."""
+
+
+def checks(world: World) -> list[Check]:
+    """The checks of this family."""
+    return [Look("clickhouse.storage", 240, lambda: _storage(world))]
+
+
+def _storage(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped("no chat model is configured, so nothing new can be expected")
+    chat = world.run.chat()
+    bucket = world.storage().clickhouse_bucket
+    seen = buckets.survey(world.doors.aws, bucket, chat.began)
+    said = f"{seen.objects} objects under {seen.prefixes} prefixes in {bucket}, {seen.newer} newer than this run's chat"
+    if seen.prefixes < _ENOUGH or seen.newer == 0:
+        return failed(said, "ClickHouse writes to its volume, not to the bucket; run: genai patch, then genai verify --only patch")
+    return passed(said)

@@ -1,0 +1,82 @@
+"""langfuse.*: the application through the load balancer, and what this run's chat left in it."""
+
+from __future__ import annotations
+
+from genai_platform.checks import buckets
+from genai_platform.checks.check import Check, Outcome
+from genai_platform.checks.world import Look, World, failed, passed, skipped
+
+_LOGS = "see why: genai logs langfuse"
+_NO_CHAT = "no chat model is configured, so there is no chat to find"
+
+
+def checks(world: World) -> list[Check]:
+    """The checks of this family."""
+    return [
+        Look("langfuse.login", 90, lambda: _login(world)),
+        Look("langfuse.closed", 60, lambda: _closed(world)),
+        Look("langfuse.keys", 60, lambda: _keys(world)),
+        Look("langfuse.trace", 180, lambda: _trace(world)),
+        Look("langfuse.storage", 180, lambda: _storage(world)),
+    ]
+
+
+def _login(world: World) -> Outcome:
+    answer = world.langfuse().sign_in_page()
+    text = answer.text.lower()
+    if answer.status_code != 200 or "html" not in answer.headers.get("content-type", "") or "langfuse" not in text:
+        return failed(
+            f"/auth/sign-in answered {answer.status_code}, but not with Langfuse's page", f"something else answers there; {_LOGS}"
+        )
+    return passed(f"/auth/sign-in answers with Langfuse's page ({len(answer.content)} bytes)")
+
+
+def _closed(world: World) -> Outcome:
+    status, message = world.langfuse().sign_up()
+    if status in (403, 404, 422) and ("disabled" in message.lower() or status == 404):
+        return passed(f"sign-up answers {status}: {message or 'no such page'}")
+    return failed(f"sign-up answers {status}: {message or 'nothing'}", "anybody may open an account; run: genai langfuse")
+
+
+def _keys(world: World) -> Outcome:
+    names = world.langfuse().projects()
+    if len(names) != 1:
+        return failed(f"the key pair belongs to {len(names)} projects", "the headless start did not happen; run: genai langfuse")
+    return passed(f"the key pair belongs to project '{names[0]}'")
+
+
+def _trace(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped(_NO_CHAT)
+    chat = world.run.chat()
+    found = world.langfuse().traces_of(world.run.session)
+    if not found:
+        return failed(
+            f"no trace of session {world.run.session} yet",
+            "LiteLLM does not deliver, or the worker does not read; see: genai logs litellm, genai logs langfuse-worker",
+        )
+    complete = [one for one in found if one.model and one.input_tokens > 0 and one.output_tokens > 0]
+    if not complete:
+        return failed(f"trace {found[0].id} lacks model or token counts", "the traces arrive incomplete; check litellm.callback")
+    fitting = [one for one in complete if _same_model(one.model, chat.model, world)] or complete
+    one = fitting[0]
+    return passed(f"trace {one.id}: {one.model}, {one.input_tokens} + {one.output_tokens} tokens")
+
+
+def _storage(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped(_NO_CHAT)
+    chat = world.run.chat()
+    bucket = world.storage().langfuse_bucket
+    seen = buckets.survey(world.doors.aws, bucket, chat.began)
+    if seen.newer == 0:
+        return failed(
+            f"{seen.objects} objects in {bucket}, none newer than this run's chat",
+            "Langfuse cannot write to its bucket: its pods need their role; run: genai patch, then genai logs langfuse-web",
+        )
+    return passed(f"{seen.newer} objects newer than this run's chat in {bucket}")
+
+
+def _same_model(seen: str, name: str, world: World) -> bool:
+    deployment = next((model.azure_deployment for model in world.settings.litellm.models if model.name == name), name)
+    return any(wanted in seen for wanted in (name, deployment))

@@ -1,0 +1,127 @@
+"""litellm.*: the proxy as its users meet it, through the load balancer."""
+
+from __future__ import annotations
+
+import secrets
+
+from pydantic import SecretStr
+
+from genai_platform.checks.check import Check, Outcome
+from genai_platform.checks.run import SENTENCE
+from genai_platform.checks.world import Look, World, failed, passed, skipped
+
+_LOGS = "see why: genai logs litellm"
+_NO_CHAT = "no chat model is configured"
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def checks(world: World) -> list[Check]:
+    """The checks of this family."""
+    return [
+        Look("litellm.ready", 90, lambda: _ready(world)),
+        Look("litellm.openapi", 60, lambda: _openapi(world)),
+        Look("litellm.ui", 60, lambda: _ui(world)),
+        Look("litellm.models", 60, lambda: _models(world)),
+        Look("litellm.chat", 120, lambda: _chat(world)),
+        Look("litellm.stream", 120, lambda: _stream(world)),
+        Look("litellm.logged", 150, lambda: _logged(world)),
+        Look("litellm.refuses", 60, lambda: _refuses(world)),
+    ]
+
+
+def _ready(world: World) -> Outcome:
+    document = world.litellm().readiness()
+    database = str(document.get("db", "not named"))
+    if database.lower() != "connected":
+        return failed(f"readiness says db: {database}", "the database cannot be reached; run: genai status, then genai litellm")
+    return passed(f"status {document.get('status', 'unknown')}, db {database}")
+
+
+def _openapi(world: World) -> Outcome:
+    document = world.litellm().openapi()
+    paths = document.get("paths") or {}
+    if not str(document.get("openapi", "")).startswith("3.") or not any(path.endswith("/chat/completions") for path in paths):
+        return failed("/openapi.json is no OpenAPI document with a chat route", f"something else answers at this address; {_LOGS}")
+    return passed(f"OpenAPI {document['openapi']}, {len(paths)} paths")
+
+
+def _ui(world: World) -> Outcome:
+    answer = world.litellm().page("/ui")
+    kind = answer.headers.get("content-type", "")
+    if answer.status_code != 200 or "html" not in kind or "<html" not in answer.text.lower():
+        return failed(f"/ui answered {answer.status_code} {kind}".strip(), f"the pages could not be unpacked; {_LOGS}")
+    return passed(f"/ui answers with a page of {len(answer.content)} bytes")
+
+
+def _models(world: World) -> Outcome:
+    wanted = sorted(model.name for model in world.settings.litellm.models)
+    listed = sorted(set(world.litellm().models()))
+    if listed == wanted:
+        return passed(f"{len(listed)} models: {_short(listed)}")
+    missing, extra = [name for name in wanted if name not in listed], [name for name in listed if name not in wanted]
+    words = [f"missing: {_short(missing)}"] if missing else []
+    words += [f"not configured: {_short(extra)}"] if extra else []
+    return failed("; ".join(words), "the proxy runs with another configuration; run: genai litellm")
+
+
+def _chat(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped(_NO_CHAT)
+    answered, wrong = world.run.chats()
+    for chat in answered:
+        if not chat.answer.text.strip():
+            wrong[chat.model] = "the answer is empty"
+        elif _REPLACED in chat.answer.text:
+            wrong[chat.model] = "characters were lost on the way"
+    if wrong:
+        said = "; ".join(f"{name}: {reason}" for name, reason in sorted(wrong.items())[:5])
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        return failed(said + more, "check api_base, azure_deployment and the key of that model; run: genai litellm")
+    first = answered[0]
+    rest = f" (and {len(answered) - 1} more models)" if len(answered) > 1 else ""
+    return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {_line(first.answer.text)}{rest}")
+
+
+def _stream(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped(_NO_CHAT)
+    pieces = list(world.litellm().stream(world.chat_models[0], SENTENCE, session=f"{world.run.session}-stream"))
+    reads = len({piece.read for piece in pieces})
+    text = "".join(piece.text for piece in pieces)
+    if not text.strip() or _REPLACED in text:
+        return failed(f"{len(pieces)} pieces, but no readable answer", f"the model gave nothing back; {_LOGS}")
+    if len(pieces) < 2 or reads < 2:
+        return failed(f"the whole answer came in one piece ({len(pieces)} events)", "something between here and the model collects answers")
+    return passed(f"{len(pieces)} pieces in {reads} reads: {_line(text)}")
+
+
+def _logged(world: World) -> Outcome:
+    if not world.chat_models:
+        return skipped(_NO_CHAT)
+    chat = world.run.chat()
+    for entry in world.litellm().spend_logs(chat.answer.id):
+        if entry.get("request_id") == chat.answer.id:
+            return passed(f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens, {float(entry.get('spend') or 0):.6f} USD")
+    return failed(f"/spend/logs does not have {chat.answer.id} yet", f"spend is not written to the database; {_LOGS}")
+
+
+def _refuses(world: World) -> Outcome:
+    model = (*world.chat_models, "none")[0]
+    client = world.litellm()
+    seen = {
+        "no key": client.status_of(None, model),
+        "a wrong key": client.status_of(SecretStr(f"sk-{secrets.token_hex(20)}"), model),
+    }
+    wrong = [f"{what} gets {status}" for what, status in seen.items() if status != 401]
+    if wrong:
+        return failed(", ".join(wrong), "keys are not checked against the database; run: genai litellm, then genai verify --only litellm")
+    return passed("no key and a wrong key get 401")
+
+
+def _short(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,112 @@
+"""patch.*: what runs carries the identities and the disk, seen on the running pods and asked of ClickHouse itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from genai_platform.checks import clickhouse_question
+from genai_platform.checks.check import Check, Outcome
+from genai_platform.checks.world import Look, World, failed, passed
+from genai_platform.config.target import NAMESPACE
+from genai_platform.render import langfuse
+from genai_platform.render.clickhouse_disk import DISK, POLICY
+
+_VARIABLE = "AWS_ROLE_ARN"
+_MEND = "run: genai patch"
+
+
+def checks(world: World) -> list[Check]:
+    """The checks of this family."""
+    return [Look("patch.identity", 120, lambda: _identity(world)), Look("patch.disk", 240, lambda: _disk(world))]
+
+
+def _identity(world: World) -> Outcome:
+    outputs = world.cluster()
+    seen: list[str] = []
+    wrong: list[str] = []
+    expected = {
+        ("Deployment", langfuse.WEB): outputs.langfuse_role_arn,
+        ("Deployment", langfuse.WORKER): outputs.langfuse_role_arn,
+    }
+    for (kind, name), role in expected.items():
+        pods = _pods_of(world, kind, name)
+        wrong += [f"{name} has no running pod"] if not pods else []
+        _compare(pods, role, seen, wrong)
+    pods = _clickhouse_pods(world)
+    wrong += ["ClickHouse has no running pod"] if not pods else []
+    _compare(pods, outputs.clickhouse_role_arn, seen, wrong)
+    if wrong:
+        return failed("; ".join(wrong[:5]), f"the role annotations came after the pods started, or are missing; {_MEND}")
+    return passed(f"{len(seen)} pods carry their role: {', '.join(sorted(seen))}")
+
+
+def _compare(pods: Sequence[Mapping[str, Any]], role: str, seen: list[str], wrong: list[str]) -> None:
+    for pod in pods:
+        name = str(pod["metadata"]["name"])
+        found = {
+            env.get("value") for container in pod["spec"]["containers"] for env in container.get("env") or () if env["name"] == _VARIABLE
+        }
+        if found == {role}:
+            seen.append(name)
+        else:
+            wrong.append(f"{name} has {_VARIABLE} {', '.join(sorted(str(one) for one in found)) or 'not set'}, not {role}")
+
+
+def _disk(world: World) -> Outcome:
+    pods = _clickhouse_pods(world)
+    if not pods:
+        return failed("ClickHouse has no running pod", "run: genai langfuse")
+    # With the operator of line 2 the same settings come through its own configuration file.
+    without = [str(pod["metadata"]["name"]) for pod in pods if not _mounts(pod)] if world.settings.langfuse.chart.line == 1 else []
+    if without:
+        return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _MEND)
+    answer = clickhouse_question.ask(world.doors.kube, world.settings.langfuse.chart.line)
+    disks = [name for name, _ in answer.disks]
+    if DISK not in disks:
+        return failed(
+            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", f"it started before the file was there; {_MEND}"
+        )
+    volumes = [disk for policy, _, members in answer.policies if policy == POLICY for disk in members]
+    if not volumes:
+        return failed(f"ClickHouse does not know the policy {POLICY}", f"it started before the file was there; {_MEND}")
+    if volumes[0] != DISK or volumes[-1] != "default":
+        return failed(f"the policy {POLICY} lists {', '.join(volumes)}", f"{DISK} must come first and default last; {_MEND}")
+    kind = dict(answer.disks)[DISK]
+    return passed(f"mounted in {len(pods)} pods; ClickHouse has disk {DISK} ({kind}) and policy {POLICY}: {', '.join(volumes)}")
+
+
+def _mounts(pod: Mapping[str, Any]) -> bool:
+    for container in pod["spec"]["containers"]:
+        for mount in container.get("volumeMounts") or ():
+            if mount["mountPath"] == langfuse.DISK_PATH and mount.get("subPath") == langfuse.DISK_FILE:
+                volume: Mapping[str, Any] = next((one for one in pod["spec"].get("volumes") or () if one["name"] == mount["name"]), {})
+                if (volume.get("configMap") or {}).get("name") == langfuse.DISK_CONFIG_MAP:
+                    return True
+    return False
+
+
+def _pods_of(world: World, kind: str, name: str) -> list[dict[str, Any]]:
+    workload = world.doors.kube.get("apps/v1", kind, name, NAMESPACE)
+    labels = ((workload or {}).get("spec") or {}).get("selector", {}).get("matchLabels") or {}
+    if not labels:
+        return []
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    return list(_running(world.doors.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)))
+
+
+def _clickhouse_pods(world: World) -> list[dict[str, Any]]:
+    if world.settings.langfuse.chart.line == 1:
+        return _pods_of(world, "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
+    # The operator's pods are known by the account they run as.
+    return [
+        pod
+        for pod in _running(world.doors.kube.list("v1", "Pod", NAMESPACE))
+        if pod["spec"].get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT
+    ]
+
+
+def _running(pods: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for pod in pods:
+        if pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp"):
+            yield pod

@@ -1,0 +1,72 @@
+"""``genai audit``: what is left in the account that nothing owns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+from genai_platform.ui.screen import Screen
+
+if TYPE_CHECKING:
+    from genai_platform.steps.sweep import Audit
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "audit")
+    def audit(run: Run) -> int:
+        """Look for anything left in the account."""
+        found = look(run)
+        show(run.screen, found)
+        if clean(found):
+            run.screen.tell("nothing left that `genai down` does not know of")
+        run.screen.document(document(found))
+        return 0 if clean(found) else 1
+
+
+def look(run: Run) -> Audit:
+    """Search by tag, by cluster name, by network and by name."""
+    from genai_platform.steps.sweep import audit
+
+    run.screen.say("looking for anything left")
+    return audit(run.doors)
+
+
+def nothing() -> Audit:
+    """For a run that was interrupted: nothing was looked at."""
+    from genai_platform.steps.sweep import Audit
+
+    return Audit((), (), ("not looked at: interrupted",))
+
+
+def show(screen: Screen, audit: Audit) -> None:
+    """Survivors with their cost and the command that removes each."""
+    from genai_platform.ui.text import dollars
+
+    if audit.leftovers:
+        rows = [[item.kind, item.id, dollars(item.usd_per_hour), item.remove] for item in audit.leftovers]
+        screen.table(["kind", "id", "cost", "remove with"], rows, title=f"{len(rows)} left:")
+    for line in audit.retained:
+        screen.tell(f"retained: {line}")
+    for line in audit.unseen:
+        screen.tell(f"not seen: {line}")
+
+
+def clean(audit: Audit) -> bool:
+    """Whether nothing is left, and all of it was seen: what could not be looked at proves nothing."""
+    return not audit.leftovers and not audit.unseen
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """``leftovers`` and ``retained``."""
+    return {
+        "leftovers": [
+            {"kind": item.kind, "id": item.id, "usd_per_hour": item.usd_per_hour, "remove": item.remove} for item in audit.leftovers
+        ],
+        "retained": list(audit.retained),
+        "unseen": list(audit.unseen),
+    }

@@ -1,0 +1,115 @@
+"""``genai chat``: one question, through the load balancer or as a caller through API Management."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+from genai_platform.cli.token import Caller
+
+if TYPE_CHECKING:
+    from genai_platform.tools.litellm import Litellm
+
+
+class Through(StrEnum):
+    """The two entrances."""
+
+    ALB = "alb"
+    APIM = "apim"
+
+
+Text = Annotated[str, typer.Argument(help="What to ask.", show_default=False)]
+Way = Annotated[
+    Through | None,
+    typer.Option(
+        "--through",
+        help="alb: the load balancer; apim: API Management, as a caller. Default: apim with --caller, else alb.",
+        show_default=False,
+    ),
+]
+Model = Annotated[str | None, typer.Option("--model", help="Default: the first chat model that may be used.", metavar="NAME")]
+Stream = Annotated[bool, typer.Option("--stream", help="Show the answer as it arrives.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "chat")
+    def chat(run: Run, text: Text, through: Way = None, caller: Caller = None, model: Model = None, stream: Stream = False) -> None:
+        """Ask a model one question."""
+        ask(run, text, through or (Through.APIM if caller else Through.ALB), caller, model, stream)
+
+
+def ask(run: Run, text: str, through: Through, caller: str | None, model: str | None, stream: bool) -> None:
+    """Ask and show the answer."""
+    name, litellm = _litellm(run, through, caller)
+    chosen = model or _model(run, name)
+    content = {"through": through.value, "caller": name, "model": chosen}
+    if stream:
+        pieces, id = [], ""
+        for piece in litellm.stream(chosen, text):
+            pieces.append(piece.text)
+            id = piece.id
+            if not run.screen.json:
+                sys.stdout.write(piece.text)
+                sys.stdout.flush()
+        if not run.screen.json:
+            run.screen.tell()
+        run.screen.document({**content, "id": id, "text": "".join(pieces), "pieces": len(pieces)})
+        return
+    answer = litellm.chat(chosen, text)
+    run.screen.tell(answer.text)
+    run.screen.detail(f"{answer.id}: {answer.prompt_tokens} + {answer.completion_tokens} tokens in {answer.seconds:.1f} s")
+    run.screen.document(
+        {
+            **content,
+            "id": answer.id,
+            "text": answer.text,
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": answer.completion_tokens,
+            "seconds": round(answer.seconds, 2),
+        }
+    )
+
+
+def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None, Litellm]:
+    from genai_platform.cli.token import client_of
+    from genai_platform.errors import StepError
+    from genai_platform.tools import http
+    from genai_platform.tools.litellm import Litellm
+
+    if through is Through.APIM:
+        from genai_platform.tools.azure import token
+
+        client = client_of(run, caller)
+        assert client.secret is not None
+        bearer = token.fetch(run.target, client.tenant_id, client.client_id, client.secret, client.scope)
+        return client.caller, Litellm(http.client(run.target, client.gateway_url), bearer)
+    from genai_platform.cli.endpoints import endpoints
+
+    url = endpoints(run).get("litellm")
+    if url is None:
+        raise StepError("litellm has no address yet", remedy=f"run: genai status{run.flags}", id="chat.no_address")
+    if caller is None:
+        return None, Litellm(http.client(run.target, url), run.doors.secrets().litellm_master_key)
+    client = client_of(run, caller)
+    stored = run.doors.estate().stored_key(client.client_id)
+    if stored is None:
+        raise StepError(f"Key Vault holds no key for '{caller}'", remedy=f"run: genai keys issue {caller}{run.flags}", id="keys.missing")
+    return client.caller, Litellm(http.client(run.target, url), stored)
+
+
+def _model(run: Run, caller: str | None) -> str:
+    from genai_platform.errors import ConfigError
+
+    settings = run.target.settings
+    allowed = settings.azure.callers[caller].models if caller else ()
+    for model in settings.litellm.models:
+        if model.mode == "chat" and (not allowed or model.name in allowed):
+            return model.name
+    raise ConfigError("no chat model may be used", remedy="add one under [[litellm.models]]", id="litellm.no_model")

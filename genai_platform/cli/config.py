@@ -1,0 +1,67 @@
+"""``genai config``: what is configured, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group."""
+    group = typer.Typer(help="What is configured, and where it comes from.", rich_markup_mode=None, no_args_is_help=True)
+
+    @command(group, "show")
+    def show(run: Run) -> None:
+        """Show every value and its source."""
+        from genai_platform.config.layers import load
+
+        loaded = load(run.project, run.options.environment, sets=run.sets)
+        values = loaded.settings.model_dump(mode="json")
+        rows = [[_dotted(path), _shown(value), loaded.source(path)] for path, value in _leaves(values)]
+        run.screen.table(["key", "value", "source"], rows)
+        run.screen.document({"settings": values, "sources": {_dotted(path): loaded.source(path) for path, _ in _leaves(values)}})
+
+    @command(group, "path")
+    def path(run: Run) -> None:
+        """Show the files that are read, and the folder of what is remembered."""
+        from genai_platform.config.layers import FILE
+
+        environment = run.options.environment
+        names = [FILE] if environment == "default" else [FILE, f"genai.{environment}.toml"]
+        files = [run.project / name for name in names]
+        for file in files:
+            run.screen.tell(f"{file}{'' if file.is_file() else ' (not there)'}")
+        folder = run.project / ".genai" / environment
+        run.screen.tell(f"{folder}{'' if folder.is_dir() else ' (not there)'}")
+        run.screen.document({"files": [{"path": str(file), "exists": file.is_file()} for file in files], "folder": str(folder)})
+
+    app.add_typer(group, name="config")
+
+
+def _leaves(values: Mapping[str, Any], path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, key))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, item in enumerate(value):
+                yield from _leaves(item, (*path, key, number))
+        else:
+            yield (*path, key), value
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else str(value)

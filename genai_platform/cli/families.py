@@ -1,0 +1,70 @@
+"""``genai infra``, ``litellm``, ``langfuse``, ``patch``, ``azure``: one family of steps. Bare means apply."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from genai_platform.cli.options import callback, command
+from genai_platform.cli.run import Run
+
+FAMILIES = {
+    "infra": "What stands in AWS: network, cluster, databases, storage.",
+    "litellm": "LiteLLM: configuration, database, proxy, ingress.",
+    "langfuse": "Langfuse: configuration, database, chart, ingress.",
+    "patch": "Post-install work: roles, ClickHouse's S3 disk.",
+    "azure": "API Management, Entra applications, Key Vault.",
+}
+Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step of the family. Repeatable.", metavar="STEP")]
+Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step. Repeatable.", metavar="STEP")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register one group a family."""
+    for family, text in FAMILIES.items():
+        _add(app, family, text)
+
+
+def _add(app: typer.Typer, family: str, text: str) -> None:
+    group = typer.Typer(help=f"{text} Without a subcommand: apply.", rich_markup_mode=None, no_args_is_help=False)
+
+    @callback(group)
+    def apply(run: Run, only: Only = None, skip: Skip = None) -> int:
+        from genai_platform.cli.up import build
+
+        return build(run, family, _within(family, only) or [family], skip or ())
+
+    @command(group, "plan")
+    def plan(run: Run, only: Only = None) -> int:
+        """Show what would change."""
+        from genai_platform.cli.plan import show
+
+        show(run, _within(family, only) or [family], ())
+        return 0
+
+    @command(group, "show")
+    def show(run: Run) -> int:
+        """Show what is there."""
+        from genai_platform.cli.status import show
+
+        show(run, only=(family,))
+        return 0
+
+    @command(group, "remove")
+    def remove(run: Run) -> int:
+        """Remove the family and what depends on it."""
+        from genai_platform.cli.teardown import teardown
+
+        return teardown(run, [family])
+
+    if family == "azure":
+        from genai_platform.cli.token import add_env
+
+        add_env(group)
+    app.add_typer(group, name=family)
+
+
+def _within(family: str, names: list[str] | None) -> list[str]:
+    """``network`` and ``infra.network`` mean the same in the family ``infra``."""
+    return [name if name == family or name.startswith(f"{family}.") else f"{family}.{name}" for name in names or ()]

@@ -1,0 +1,176 @@
+"""``genai keys``: issue, list, show, rotate and revoke callers' keys. Never shows a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genai_platform.cli.options import callback, command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.graph.step import Progress
+    from genai_platform.steps.azure.keys import Key
+
+Names = Annotated[list[str] | None, typer.Argument(help="Callers; none: all that are configured.", metavar="[NAME]...", show_default=False)]
+Name = Annotated[str, typer.Argument(help="A caller's name, as in [azure.callers.NAME].", show_default=False)]
+Reinstate = Annotated[bool, typer.Option("--reinstate", help="Undo a revocation.")]
+Secret = Annotated[bool, typer.Option("--secret", help="Rotate the application's client secret instead of the key.")]
+Overlap = Annotated[float, typer.Option("--overlap-hours", help="With --secret: how long the old one still works.", min=0, max=8760)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group."""
+    group = typer.Typer(help="Keys of the callers. Without a subcommand: list.", rich_markup_mode=None, no_args_is_help=False)
+
+    @callback(group)
+    def bare(run: Run) -> None:
+        _list(run)
+
+    @command(group, "list")
+    def list_(run: Run) -> None:
+        """Every configured caller and the state of its key."""
+        _list(run)
+
+    @command(group, "show")
+    def show(run: Run, name: Name) -> None:
+        """One caller."""
+        from genai_platform.steps.azure import keys
+
+        enabled(run)
+        _present(run, [keys.show(run.doors, name)])
+
+    @command(group, "issue")
+    def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
+        """Give callers what they miss: identity, key and stored secret."""
+        _issue(run, tuple(names or ()), reinstate)
+
+    @command(group, "rotate")
+    def rotate(run: Run, name: Name, secret: Secret = False, overlap_hours: Overlap = 24) -> None:
+        """Give a caller a new key; the old one works until no gateway has it any more."""
+        _rotate(run, name, secret, overlap_hours)
+
+    @command(group, "revoke")
+    def revoke(run: Run, name: Name) -> int:
+        """Close both entrances to a caller, and measure how long they stayed open."""
+        return _revoke(run, name)
+
+    app.add_typer(group, name="keys")
+
+
+def enabled(run: Run) -> None:
+    """Raise ``ConfigError`` unless this environment has an Azure half."""
+    from genai_platform.errors import ConfigError
+
+    if not run.target.settings.azure.enabled:
+        raise ConfigError("azure.enabled is false: this environment has no callers", remedy="set it in genai.toml", id="azure.disabled")
+
+
+def voice(run: Run) -> Progress:
+    """Progress outside any step: Ctrl-C raises where it stands."""
+    return _Voice(run)
+
+
+class _Voice:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def say(self, text: str) -> None:
+        self._run.screen.say(text)
+
+    def check(self) -> None:
+        return
+
+
+def _list(run: Run) -> None:
+    from genai_platform.steps.azure import keys
+
+    enabled(run)
+    _present(run, keys.listed(run.doors))
+
+
+def _issue(run: Run, names: tuple[str, ...], reinstate: bool) -> None:
+    from genai_platform.steps.azure import keys
+
+    enabled(run)
+    run.lock(run.target.folder, "genai keys issue")
+    _present(run, keys.issue(run.doors, names, reinstate=reinstate, progress=voice(run)))
+
+
+def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
+    from genai_platform.steps.azure import keys
+
+    enabled(run)
+    keys.known(run.doors, name)
+    run.lock(run.target.folder, "genai keys rotate")
+    if secret:
+        changed = keys.rotate_secret(run.doors, name, overlap_hours=overlap_hours, progress=voice(run))
+        old = f"old ones work until {changed.old_until}" if changed.old_until else "there was no other"
+        run.screen.tell(f"{name}: new client secret, valid until {changed.expires}; {old}")
+        run.screen.tell(f"read it with: genai azure env --caller {name}{run.flags}")
+        _document(run, [keys.show(run.doors, name)], rotated={"secret_expires": changed.expires, "old_until": changed.old_until})
+        return
+    rotation = keys.rotate(run.doors, name, progress=voice(run))
+    if rotation.old_alias:
+        run.screen.tell(
+            f"{name}: {rotation.key.alias} takes the place of {rotation.old_alias}, which works {rotation.overlap_seconds} s more"
+        )
+    _document(run, [rotation.key], rotated={"old": rotation.old_alias, "overlap_seconds": rotation.overlap_seconds})
+
+
+def _revoke(run: Run, name: str) -> int:
+    from genai_platform.steps.azure import closing, keys
+
+    enabled(run)
+    keys.known(run.doors, name)
+    if not run.options.yes:
+        run.screen.confirm(f"Revoke '{name}' in '{run.target.environment}'? Its programs stop working.")
+    run.lock(run.target.folder, "genai keys revoke")
+    entrances = closing.open_entrances(run.doors, name)
+    revocation = keys.revoke(run.doors, name, progress=voice(run))
+    for line in revocation.closed:
+        run.screen.say(f"{name}: {line}")
+    measured = closing.wait(entrances, voice(run))
+    for entrance, seconds in measured.items():
+        run.screen.tell(f"{name}: {entrance} " + (f"closed after {seconds:.1f} s" if seconds is not None else "is STILL OPEN"))
+    if not measured:
+        run.screen.tell(f"{name}: revoked; nothing to measure with, since neither key nor client secret is known here")
+    _document(run, [revocation.key], closed_seconds=measured)
+    return 1 if None in measured.values() else 0
+
+
+def _present(run: Run, found: list[Key]) -> None:
+    rows = [
+        (
+            key.caller,
+            key.client_id or "-",
+            key.state,
+            key.expires or "never",
+            "-" if key.spend is None else f"{key.spend:.4f}",
+            "-" if key.budget is None else f"{key.budget:.2f}",
+        )
+        for key in found
+    ]
+    if rows:
+        run.screen.table(("caller", "client id", "state", "expires", "spend USD", "budget USD"), rows)
+    else:
+        run.screen.tell("no caller is configured; add [azure.callers.NAME] to genai.toml")
+    _document(run, found)
+
+
+def _document(run: Run, found: list[Key], **more: Any) -> None:
+    run.screen.document({"keys": [_shown(key) for key in found], **more})
+
+
+def _shown(key: Key) -> dict[str, Any]:
+    return {
+        "caller": key.caller,
+        "client_id": key.client_id,
+        "state": key.state,
+        "expires": key.expires,
+        "spend": key.spend,
+        "budget": key.budget,
+        "alias": key.alias,
+        "models": list(key.models),
+    }

@@ -1,0 +1,60 @@
+"""The one place where errors become exit codes and words.
+
+0 done; 1 a check or step failed, was declined, or leftovers exist; 2 wrong usage or configuration; 3 something needed is
+missing; 130 interrupted. Tracebacks are for unexpected errors with ``--verbose`` only, and never show local variables.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from genai_platform.cli.options import Options
+from genai_platform.cli.run import Run
+from genai_platform.errors import GenaiError, Interrupted
+
+
+def finish(options: Options, work: Callable[[Run], int | None]) -> None:
+    """Do a command's work and leave with its exit code."""
+    from genai_platform.ui.screen import Screen
+
+    screen = Screen(json=options.json, plain=options.plain, quiet=options.quiet, verbose=options.verbose)
+    code = 0
+    try:
+        with Run(options, screen) as run:
+            code = work(run) or 0
+    except GenaiError as error:
+        screen.error(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        interrupted = Interrupted()
+        screen.error(interrupted)
+        code = interrupted.exit_code
+    except BrokenPipeError:
+        _discard_output()
+        code = 1
+    except typer.Exit:
+        raise
+    except Exception as error:
+        screen.error(unexpected(error))
+        if options.verbose:
+            screen.detail("".join(traceback.format_exception(error)))
+        code = 1
+    if code:
+        raise typer.Exit(code)
+
+
+def unexpected(error: Exception) -> GenaiError:
+    """A fault of this program, told without its insides."""
+    first = (str(error).splitlines() or [""])[0][:300]
+    return GenaiError(f"unexpected {type(error).__name__}: {first}", remedy="run again with --verbose for details", id="unexpected")
+
+
+def _discard_output() -> None:
+    """The reader went away; do not complain again when the interpreter flushes."""
+    import os
+    import sys
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

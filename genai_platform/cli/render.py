@@ -1,0 +1,90 @@
+"""``genai render``: exactly what would be applied, as files or text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.graph.step import Step
+
+Names = Annotated[list[str] | None, typer.Argument(help="Steps or families; default: all.", metavar="[STEP]...", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the files into this folder.", file_okay=False)]
+Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values of secrets instead of leaving them out.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "render")
+    def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> int:
+        """Show exactly what would be applied."""
+        return show(run, steps or (), out, show_secrets)
+
+
+def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int:
+    """Print or write what steps would hand to Terraform, Kubernetes and Helm."""
+    from genai_platform.errors import GenaiError
+
+    ids = run.graph.expand(names) if names else run.graph.ids
+    found: dict[str, str] = {}
+    later: dict[str, str] = {}
+    for id in ids:
+        try:
+            found |= _files(run.graph[id], secrets)
+        except GenaiError as error:
+            later[id] = error.message
+    for id, reason in later.items():
+        run.screen.warn(f"{id} can be rendered once what it needs is there: {reason}")
+    for name, text in found.items():
+        if out is not None:
+            _write(out / name, text)
+        elif not run.screen.json:
+            print(f"# {name}\n{text}", end="" if text.endswith("\n") else "\n", flush=True)
+    if out is not None:
+        run.screen.tell(f"{len(found)} files in {out}")
+    run.screen.document({"rendered": found, "later": later})
+    return 0
+
+
+def _files(step: Step, secrets: bool) -> dict[str, str]:
+    """File names and texts of one step: its objects, the files inside them, and what it hands over otherwise."""
+    import yaml
+
+    found: dict[str, str] = {}
+    documents = step.documents() if hasattr(step, "documents") else []
+    if documents:
+        shown = [document if secrets else masked(document) for document in documents]
+        found[f"{step.id}.yaml"] = str(yaml.safe_dump_all(shown, sort_keys=False, allow_unicode=True))
+    for document in documents:
+        if document["kind"] == "ConfigMap":
+            found |= {f"{step.id}/{name}": text for name, text in document.get("data", {}).items()}
+    more = step.files() if hasattr(step, "files") else {}
+    return found | {f"{step.id}/{name}": text for name, text in more.items()}
+
+
+def masked(document: dict[str, Any]) -> dict[str, Any]:
+    """A Kubernetes document without the values of a Secret."""
+    if document.get("kind") != "Secret":
+        return document
+    return {key: dict(_hidden(value)) if key in ("data", "stringData") else value for key, value in document.items()}
+
+
+def _hidden(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in values:
+        yield key, "(secret)"
+
+
+def _write(path: Path, text: str) -> None:
+    import os
+
+    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

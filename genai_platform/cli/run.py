@@ -1,0 +1,129 @@
+"""One run of a command: its options, its screen, and on demand its target, doors and graph."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from genai_platform.cli.options import Options
+from genai_platform.ui.screen import Screen
+
+if TYPE_CHECKING:
+    from genai_platform.config.target import Target
+    from genai_platform.graph.events import Sink
+    from genai_platform.graph.graph import Graph
+    from genai_platform.graph.scheduler import Report, Scheduler
+    from genai_platform.steps.doors import Doors
+
+
+class Run:
+    """Made by the command line for each command; a context manager."""
+
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self.options = options
+        self.screen = screen
+        self.sets: tuple[str, ...] = options.set
+        """``--set`` options and what a command's own options add to them."""
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(_terminate_like_interrupt())
+        self.screen.environment = self.options.environment
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    # -- the world --------------------------------------------------------------------------------
+    @cached_property
+    def target(self) -> Target:
+        """The world this command works on, verified: the right account, or a sandbox that runs."""
+        from genai_platform.cli.target import resolve
+
+        return resolve(self)
+
+    @cached_property
+    def doors(self) -> Doors:
+        """Doors to the target's tools."""
+        from genai_platform.steps.doors import Doors
+
+        return Doors(self.target)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """All steps of this target."""
+        from genai_platform.steps.catalog import build
+
+        return build(self.doors)
+
+    @property
+    def project(self) -> Path:
+        """The folder of genai.toml."""
+        from genai_platform.config.layers import project_folder
+
+        return project_folder()
+
+    # -- work -------------------------------------------------------------------------------------
+    def lock(self, folder: Path, command: str) -> None:
+        """Hold the environment's lock until the command ends."""
+        from genai_platform.graph.lock import hold
+
+        before = self._stack.enter_context(hold(folder / "lock", command))
+        if before:
+            self.screen.say(f"took over the lock of '{before.command}' (process {before.pid}), which ended without letting go")
+
+    def execute(self, command: str, ids: tuple[str, ...], work: Callable[[Scheduler], Report], *, events: Path | None = None) -> Report:
+        """Run steps with the journal, the screen and, where asked for, a file of events listening."""
+        from genai_platform.graph.events import Bus
+        from genai_platform.graph.journal import Journal
+        from genai_platform.graph.scheduler import Scheduler
+
+        bus = Bus()
+        with ExitStack() as sinks:
+            bus.add(sinks.enter_context(Journal(self.journal)))
+            if events is not None:
+                events.unlink(missing_ok=True)
+                bus.add(sinks.enter_context(Journal(events)))
+            follow: Sink = sinks.enter_context(self.screen.follow(ids))
+            bus.add(follow)
+            return work(Scheduler(self.graph, bus, command, self.target.environment))
+
+    @property
+    def journal(self) -> Path:
+        """The environment's journal."""
+        return self.target.folder / "journal.jsonl"
+
+    @property
+    def flags(self) -> str:
+        """The options that choose the world, as one would type them again, with a leading blank."""
+        parts = []
+        if self.options.env:
+            parts.append(f"--env {self.options.env}")
+        if self.options.sandbox:
+            parts.append("--sandbox")
+        parts += [f"--set {shlex.quote(text)}" for text in self.options.set]
+        return "".join(f" {part}" for part in parts)
+
+
+@contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """SIGTERM is a polite request: it is handled like Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: Any = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,152 @@
+"""``genai sandbox``: the world on this machine: its parts, a shell's variables, saving and restoring it, stopping it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.sandbox.place import Place
+
+File = Annotated[Path, typer.Argument(help="The file.", dir_okay=False, show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group. All its commands mean the sandbox, with or without --sandbox."""
+    group = typer.Typer(help="The sandbox on this machine. It needs no cloud account.", rich_markup_mode=None, no_args_is_help=True)
+
+    @command(group, "status")
+    def status(run: Run) -> None:
+        """List every part: real, stand-in or simulated, version, process, port."""
+        place = _place(run)
+        from genai_platform.sandbox import supervisor
+
+        rows = supervisor.status(place)
+        table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
+        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=f"'{place.environment}'")
+        run.screen.document(
+            {
+                "parts": [
+                    {"name": row.name, "kind": row.kind, "version": row.version, "pid": row.pid, "port": row.port, "state": row.state}
+                    for row in rows
+                ]
+            }
+        )
+
+    @command(group, "env")
+    def env(run: Run) -> None:
+        """Print shell exports for aws, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
+        environment(run)
+
+    @command(group, "save")
+    def save(run: Run, file: File) -> None:
+        """Save the whole sandbox into a file. It is stopped meanwhile."""
+        place = _place(run)
+        from genai_platform.sandbox.save import save as write
+
+        _lock(run, "save")
+        written = write(place, run.project / ".genai" / place.environment, file.absolute(), _Voice(run))
+        run.screen.tell(f"saved '{place.environment}' in {written}")
+        run.screen.document({"ok": True, "file": str(written)})
+
+    @command(group, "restore")
+    def restore(run: Run, file: File) -> None:
+        """Make the sandbox again that was saved into a file, under the name it had, and start it."""
+        from genai_platform.cli.provision import provide
+        from genai_platform.cli.target import require_packages, state_folder, world_folder
+
+        require_packages()
+        from genai_platform.sandbox.save import restore as read
+
+        environment = _environment(run)
+        folder = state_folder(run.project, environment)
+        _lock(run, "restore")
+        provide(run.screen, sandbox=True)
+        place = read(file.absolute(), world_folder(run.project, environment), folder, _Voice(run))
+        run.screen.tell(f"restored '{place.environment}'; it runs")
+        run.screen.document({"ok": True, "restored": place.environment})
+
+    @command(group, "stop")
+    def stop(run: Run) -> None:
+        """Stop every process. Everything stays on disk, and `genai up --sandbox` goes on with it."""
+        place = _place(run)
+        from genai_platform.sandbox import supervisor
+
+        _lock(run, "stop")
+        stopped = supervisor.stop(place)
+        run.screen.tell(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+        run.screen.document({"ok": True, "stopped": stopped})
+
+    @command(group, "remove")
+    def remove(run: Run) -> None:
+        """Stop it and delete its folder, whatever state it is in."""
+        from genai_platform.cli.down import clear
+
+        place = _place(run)
+        from genai_platform.sandbox import supervisor
+
+        if not run.options.yes:
+            run.screen.confirm(f"Delete the sandbox '{place.environment}' with all its data?")
+        _lock(run, "remove")
+        supervisor.remove(place)
+        clear(place.root.parent)
+        run.screen.tell(f"removed '{place.environment}'")
+        run.screen.document({"ok": True, "removed": place.environment})
+
+    app.add_typer(group, name="sandbox")
+
+
+def environment(run: Run) -> None:
+    """The exports themselves go to standard output, so that ``eval`` can read them."""
+    from genai_platform.cli.target import place_target
+
+    place = _place(run)
+    from genai_platform.sandbox.shell import exports, variables
+
+    found = variables(place, place_target(run, place))
+    if run.screen.json:
+        run.screen.document({"variables": found})
+    else:
+        print(exports(found), end="", flush=True)
+
+
+def _environment(run: Run) -> str:
+    from dataclasses import replace
+
+    name = replace(run.options, sandbox=True).environment
+    run.screen.environment = name
+    return name
+
+
+def _place(run: Run) -> Place:
+    from genai_platform.cli.target import open_place
+
+    return open_place(run.project, _environment(run))
+
+
+def _lock(run: Run, what: str) -> None:
+    from genai_platform.cli.target import state_folder
+
+    run.lock(state_folder(run.project, _environment(run)), f"genai sandbox {what}")
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+class _Voice:
+    """Progress outside any step: Ctrl-C raises where it stands."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def say(self, text: str) -> None:
+        self._run.screen.say(text)
+
+    def check(self) -> None:
+        return

@@ -1,0 +1,84 @@
+"""``genai status``: what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.graph.step import Finding
+
+ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless everything is present.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "status")
+    def status(run: Run, exit_code: ExitCode = False) -> int:
+        """Show what is there. Steps, endpoints, hourly cost, what to do next."""
+        return 1 if not show(run) and exit_code else 0
+
+
+def show(run: Run, only: Sequence[str] = ()) -> bool:
+    """Whether everything is present."""
+    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.graph.scheduler import probe_all
+    from genai_platform.graph.step import State
+    from genai_platform.steps.catalog import standing
+    from genai_platform.ui.text import dollars
+
+    screen, target = run.screen, run.target
+    ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
+    with screen.looking(len(ids)) as seen:
+        found = probe_all((run.graph[id] for id in ids), seen)
+    present = frozenset(id for id in ids if found[id].state is not State.ABSENT)
+    addresses = endpoints(run) if present else {}
+    cost = usd_per_hour(target.settings, present)
+    next_command = _next(run, found)
+    screen.table(
+        ["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=f"'{target.environment}'"
+    )
+    for name, url in addresses.items():
+        screen.tell(f"{name}: {url}")
+    screen.tell(f"about {dollars(cost)}" if target.endpoints.real else f"costs nothing here (about {dollars(cost)} on the real clouds)")
+    last = _last_run(run)
+    if last:
+        screen.say(last)
+    screen.tell(f"next: {next_command}")
+    screen.document(
+        {
+            "steps": [{"id": id, "state": found[id].state.value, "evidence": found[id].evidence} for id in ids],
+            "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
+            "usd_per_hour": cost,
+            "next": next_command,
+        }
+    )
+    return all(finding.state is State.PRESENT for finding in found.values())
+
+
+def _next(run: Run, found: dict[str, Finding]) -> str:
+    states = {finding.state.value for finding in found.values()}
+    if "unknown" in states:
+        return f"genai doctor{run.flags}"
+    return f"genai verify{run.flags}" if states == {"present"} else f"genai up{run.flags}"
+
+
+def _last_run(run: Run) -> str:
+    """What the journal remembers of the last run; it explains, and decides nothing."""
+    from genai_platform.graph.journal import last_run
+
+    events = last_run(run.journal)
+    if not events:
+        return ""
+    start, end = events[0], events[-1]
+    if end.get("event") != "run.finished":
+        return f"last run: '{start.get('command')}' of {start.get('time')} did not finish"
+    failed = [str(event.get("step")) for event in events if event.get("outcome") == "failed"]
+    return f"last run: '{start.get('command')}' of {start.get('time')} " + (f"failed at {', '.join(failed)}" if failed else "finished")

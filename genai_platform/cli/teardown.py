@@ -1,0 +1,58 @@
+"""``genai teardown STEP…``: remove steps and what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP...", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "teardown")
+    def _teardown(run: Run, steps: Steps) -> int:
+        """Remove steps and everything that depends on them."""
+        return teardown(run, steps)
+
+
+def teardown(run: Run, names: Sequence[str]) -> int:
+    """Show, ask, remove."""
+    from genai_platform.cli import preflight
+    from genai_platform.cli.reports import failures, steps_document
+    from genai_platform.cli.target import resolve, state_folder
+    from genai_platform.graph.scheduler import probe_all
+    from genai_platform.graph.step import State
+
+    shown = f"genai teardown {' '.join(names)}{run.flags}"
+    run.lock(state_folder(run.project, run.options.environment), shown)
+    preflight.names(run, names, ())
+    run.__dict__["target"] = resolve(run)
+    preflight.states(run.doors)
+    ids = run.graph.closure(run.graph.expand(names), users=True)
+    with run.screen.looking(len(ids)) as seen:
+        found = probe_all((run.graph[id] for id in ids), seen)
+    going = [id for id in ids if found[id].state is not State.ABSENT]
+    if not going:
+        run.screen.tell("nothing to remove")
+        run.screen.document({"ok": True, "interrupted": False, "seconds": 0.0, "steps": []})
+        return 0
+    run.screen.table(
+        ["step", "state", "what is there"],
+        [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
+        title=f"will be removed from '{run.target.environment}':",
+    )
+    if not run.options.yes:
+        run.screen.confirm(f"Remove these {len(going)} steps of '{run.target.environment}'?")
+    report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids))
+    failures(run.screen, report)
+    gone = sum(1 for result in report.results if result.outcome == "done")
+    run.screen.tell(f"{gone} steps removed" if report.ok else f"go on with: {shown}")
+    run.screen.document(steps_document(report))
+    return 130 if report.interrupted else 0 if report.ok else 1

@@ -1,0 +1,106 @@
+"""``genai up``: build everything, or go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.graph.graph import Selection
+    from genai_platform.graph.scheduler import Report
+
+Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
+Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
+Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON event per line to this file.", dir_okay=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "up")
+    def up(run: Run, only: Only = None, skip: Skip = None, events: Events = None) -> int:
+        """Build the platform, or go on where it stopped."""
+        return build(run, "up", only or (), skip or (), events)
+
+
+def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
+    """Make the chosen steps present; shared by ``up`` and the families."""
+    from genai_platform.cli import preflight
+    from genai_platform.cli.target import resolve, state_folder
+    from genai_platform.steps.catalog import for_up
+
+    shown = f"genai {name}{run.flags}"
+    # The lock comes first: a sandbox must not be started twice either.
+    run.lock(state_folder(run.project, run.options.environment), shown)
+    preflight.names(run, only, skip)
+    run.__dict__["target"] = resolve(run, start=name == "up", building=True)
+    selection = for_up(run.graph, run.target.settings, only, skip)
+    preflight.world(run, selection)
+    _announce(run, selection)
+    report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
+    endpoints = _endpoints(run) if report.ok else {}
+    _summary(run, report, endpoints, _again(name, run, only, skip))
+    from genai_platform.cli.reports import steps_document
+
+    run.screen.document(steps_document(report) | {"endpoints": endpoints})
+    return 130 if report.interrupted else 0 if report.ok else 1
+
+
+def _again(name: str, run: Run, only: Sequence[str], skip: Sequence[str]) -> str:
+    chosen = "".join(f" --only {item}" for item in only if item != name)
+    chosen += "".join(f" --skip {item}" for item in skip)
+    return f"genai {name}{chosen}{run.flags}"
+
+
+def _announce(run: Run, selection: Selection) -> None:
+    """What will be done, what not, what it costs, and where the log is."""
+    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.ui.plans import nested
+    from genai_platform.ui.text import dollars
+
+    screen, target = run.screen, run.target
+    where = f"AWS account {target.settings.aws.account_id}" if target.endpoints.real else "this machine, no cloud account"
+    screen.say(f"environment '{target.environment}': {target.prefix} in {target.settings.platform.region} ({where})")
+    for line in nested(run.graph, selection.ids):
+        screen.say(f"  {line}")
+    left = [id for id in run.graph.ids if id not in selection.ids]
+    if left:
+        screen.say(f"not touched: {', '.join(left)}")
+    cost = usd_per_hour(target.settings, frozenset(selection.ids))
+    screen.say(
+        f"costs about {dollars(cost)} while it stands"
+        if target.endpoints.real
+        else f"costs nothing here (about {dollars(cost)} on the real clouds)"
+    )
+    screen.say(f"log: {run.journal}")
+
+
+def _endpoints(run: Run) -> dict[str, str]:
+    from genai_platform.cli.endpoints import endpoints
+
+    return endpoints(run)
+
+
+def _summary(run: Run, report: Report, endpoints: dict[str, str], again: str) -> None:
+    from genai_platform.cli.reports import failures
+    from genai_platform.ui.text import duration
+
+    screen = run.screen
+    there = sum(1 for result in report.results if result.outcome == "present")
+    made = sum(1 for result in report.results if result.outcome == "done")
+    if report.ok:
+        screen.tell(f"ready after {duration(report.seconds)}: {made} made, {there} of {len(report.results)} already in place")
+        for name, url in endpoints.items():
+            screen.tell(f"  {name}: {url}")
+        screen.tell(f"next: genai verify{run.flags}")
+        return
+    failures(screen, report)
+    screen.tell(f"{made + there} of {len(report.results)} steps are in place after {duration(report.seconds)}")
+    screen.tell(f"go on with: {again}")
+    screen.tell(f"log: {run.journal}")

@@ -1,0 +1,106 @@
+"""``genai verify``: prove that the whole chain works."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.checks.check import Check, Result
+    from genai_platform.ui.checks import FollowChecks
+
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Only checks whose id matches, e.g. 'litellm.*'. Repeatable.", metavar="GLOB")
+]
+Junit = Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML report.", dir_okay=False)]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a self-contained HTML report.", dir_okay=False)]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed check.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", help="Let no check look longer than this; 1 and more.", metavar="SECONDS", min=1, show_default=False),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "verify")
+    def verify(
+        run: Run, only: Only = None, junit: Junit = None, html: Html = None, fail_fast: FailFast = False, timeout: Timeout = None
+    ) -> int:
+        """Check the running platform end to end."""
+        return check(run, tuple(only or ()), junit, html, fail_fast, timeout)
+
+
+def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None, fail_fast: bool, timeout: float | None = None) -> int:
+    """Run the checks and report."""
+    from genai_platform.checks.catalog import build
+    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.ui.checks import FollowChecks
+
+    screen = run.screen
+    checks = choose(build(run.doors), only)
+    started = time.monotonic()
+    with FollowChecks(screen, [check.id for check in checks]) as follow:
+        results = _run(checks, follow, fail_fast, timeout)
+    seconds = time.monotonic() - started
+    passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)
+    follow.summary(results, seconds)
+    if junit is not None:
+        from genai_platform.ui.junit import write
+
+        write(junit, run.target.environment, results, seconds)
+    if html is not None:
+        from genai_platform.graph.scheduler import probe_all
+        from genai_platform.steps.catalog import standing
+        from genai_platform.ui.html import Page, write_page
+
+        ids = standing(run.graph, run.target.settings)
+        states = probe_all(run.graph[id] for id in ids)
+        write_page(html, Page(run.target.environment, run.target.prefix, run.graph, states, endpoints(run), results, seconds))
+    screen.document(
+        {
+            "passed": passed,
+            "seconds": round(seconds, 1),
+            "checks": [
+                {
+                    "id": result.id,
+                    "status": result.status,
+                    "evidence": result.evidence,
+                    "seconds": round(result.seconds, 1),
+                    "hint": result.hint,
+                }
+                for result in results
+            ],
+        }
+    )
+    return 0 if passed else 1
+
+
+def choose(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
+    """The checks whose id matches one of the patterns. Raises ``ConfigError`` for a pattern that matches none."""
+    from genai_platform.errors import ConfigError
+
+    for pattern in only:
+        if not any(_matches(check.id, pattern) for check in checks):
+            raise ConfigError(
+                f"--only {pattern}: no check matches", remedy=f"checks: {', '.join(check.id for check in checks)}", id="usage.unknown_check"
+            )
+    return [check for check in checks if not only or any(_matches(check.id, pattern) for pattern in only)]
+
+
+def _matches(id: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(id, pattern) or id.startswith(f"{pattern}.")
+
+
+def _run(checks: list[Check], follow: FollowChecks, fail_fast: bool, timeout: float | None) -> list[Result]:
+    from genai_platform.checks.runner import run as run_checks
+
+    return run_checks(checks, follow.result, follow.status, fail_fast=fail_fast, limit=timeout)

@@ -1,0 +1,30 @@
+"""``genai version``."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+
+import typer
+
+from genai_platform.cli.options import command
+from genai_platform.cli.run import Run
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "version")
+    def version(run: Run) -> None:
+        """Show the version."""
+        run.screen.tell(f"genai {number()} (Python {platform.python_version()})")
+        run.screen.document({"version": number(), "python": platform.python_version()})
+
+
+def number() -> str:
+    """The installed version."""
+    try:
+        return installed("genai-platform")
+    except PackageNotFoundError:
+        return "0"

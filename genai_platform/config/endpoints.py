@@ -1,0 +1,58 @@
+"""Where the clouds are. Empty means the real ones; the sandbox hands over a filled-in document.
+
+The product's code reads these values and nothing else: it does not know what answers there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AwsEndpoints(_Frozen):
+    """``url`` takes the place of every AWS endpoint (as ``AWS_ENDPOINT_URL`` does)."""
+
+    url: str | None = None
+    access_key_id: str | None = None
+    """Set together with ``url`` only: ambient credentials are then dropped."""
+    secret_access_key: str | None = None
+    checkip: str = "https://checkip.amazonaws.com"
+
+
+class AzureEndpoints(_Frozen):
+    authority: str = "https://login.microsoftonline.com"
+    arm: str = "https://management.azure.com"
+    graph: str = "https://graph.microsoft.com"
+    vault_suffix: str = "vault.azure.net"
+    """``https://NAME.{vault_suffix}`` is a vault's address; the suffix may carry a port."""
+    gateway_suffix: str = "azure-api.net"
+    client_id: str | None = None
+    client_secret_file: Path | None = None
+    probe: str | None = None
+    """A door that signs tokens with any claims and lets a vault fail, for checks that need such tokens. No real cloud has one."""
+    probe_secret_file: Path | None = None
+
+
+class Endpoints(_Frozen):
+    """Every address that differs between the real clouds and another world."""
+
+    aws: AwsEndpoints = AwsEndpoints()
+    azure: AzureEndpoints = AzureEndpoints()
+    kubeconfig: Path | None = None
+    """A kubeconfig to use instead of the one made from the EKS cluster."""
+    ca_bundle: Path | None = None
+    """PEM file with authorities to trust besides the system's."""
+    load_balancer_names: tuple[str, ...] = ()
+    """Further names for the certificate the tool makes, besides ``*.REGION.elb.amazonaws.com``."""
+    environment_variables: dict[str, str] = {}
+    """What child processes (terraform, helm) get besides, e.g. a provider mirror's configuration."""
+
+    @property
+    def real(self) -> bool:
+        """Whether these are the public clouds."""
+        return self.aws.url is None

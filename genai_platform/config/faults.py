@@ -1,0 +1,164 @@
+"""Faults of a configuration, told to a person: key, value, what is allowed, the nearest valid name, and the layer."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from genai_platform.config.settings import Settings
+from genai_platform.errors import ConfigError
+
+# What a person should write, for patterns that say it poorly themselves.
+_MEANINGS = {
+    "platform.name": "lower-case letters, digits and hyphens, a letter first, at most 16 characters",
+    "platform.region": "an AWS region, e.g. ap-northeast-1",
+    "aws.account_id": "twelve digits",
+    "cluster.version": "a Kubernetes version in quotes, e.g. \"1.35\"",
+    "cluster.admins": "ARNs of IAM roles or users, e.g. arn:aws:iam::123456789012:role/admin",
+    "ingress.allowed_cidrs": "networks, e.g. 203.0.113.0/24",
+    "ingress.domain": "a host name, e.g. genai.example.com",
+    "network.cidr": "a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16",
+    "litellm.models.api_base": "an address, e.g. https://NAME.openai.azure.com",
+    "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",
+    "litellm.models.api_key_env": "the name of an environment variable, e.g. AZURE_API_KEY",
+    "langfuse.chart.version": "a version of line 1 or 2, e.g. \"1.5.41\"",
+    "azure.tenant_id": "a GUID",
+    "azure.subscription_id": "a GUID",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault."""
+
+    key: str
+    problem: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.problem}" + (f" ({self.source})" if self.source != "default" else "")
+
+
+def gather(faults: Sequence[Fault]) -> ConfigError:
+    """All faults as one error."""
+    if len(faults) == 1:
+        message = str(faults[0])
+    else:
+        message = "\n".join([f"{len(faults)} faults in the configuration:", *(f"  {fault}" for fault in faults)])
+    return ConfigError(
+        message, remedy="correct these and run the command again; `genai config show` lists every value and its source", id="config.invalid"
+    )
+
+
+def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], str]) -> list[Fault]:
+    """What pydantic found, in a person's words."""
+    faults: list[Fault] = []
+    for found in error.errors(include_url=False):
+        path = tuple(found["loc"])
+        while path and path[-1] == "[key]":
+            path = path[:-1]
+        key, problem = _told(path, found)
+        where = path[:-1] if found["type"] == "missing" else path
+        fault = Fault(key, problem, source(where) if where else "default")
+        if fault not in faults:
+            faults.append(fault)
+    return faults
+
+
+def _told(path: tuple[str | int, ...], found: Any) -> tuple[str, str]:
+    key = _dotted(path)
+    kind, context, value = found["type"], found.get("ctx", {}), found.get("input")
+    if kind == "extra_forbidden":
+        known = _known(path[:-1])
+        return key, f"unknown key{_near(str(path[-1]), known)}; allowed here: {', '.join(known)}"
+    if kind == "missing":
+        return key, "is missing"
+    if kind == "value_error" and isinstance(value, Mapping | BaseModel):
+        text = str(context.get("error", found["msg"]))
+        named, colon, problem = text.partition(": ")
+        return (named, problem) if colon and " " not in named else (key, text)
+    shown = _shown(value)
+    if kind == "literal_error":
+        options = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
+        return key, f"{shown} is not allowed{_near(str(value), options)}; allowed: {', '.join(options)}"
+    meaning = _MEANINGS.get(".".join(str(part) for part in path if isinstance(part, str)))
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return key, f"{shown} is not a table; write it as [{key}]"
+    return key, f"{shown} is not allowed; expected {meaning or _expected(kind, context, found['msg'])}"
+
+
+def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
+    bounds = {
+        "greater_than_equal": "at least {ge}",
+        "less_than_equal": "at most {le}",
+        "greater_than": "more than {gt}",
+        "less_than": "less than {lt}",
+    }
+    if kind in bounds:
+        return bounds[kind].format(**context)
+    if kind == "string_pattern_mismatch":
+        return f"text that matches {context['pattern']}"
+    names = {
+        "string_type": "text in quotes",
+        "int_parsing": "a whole number",
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+    }
+    names |= {
+        "bool_parsing": "true or false",
+        "bool_type": "true or false",
+        "tuple_type": 'a list, e.g. ["…"]',
+        "float_parsing": "a number",
+    }
+    if kind == "value_error":
+        return str(context.get("error", message))
+    return names.get(kind, message[:1].lower() + message[1:])
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _dotted(path: Sequence[str | int]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _known(path: Sequence[str | int]) -> list[str]:
+    """The keys of the table at a place."""
+    here: Any = Settings
+    for part in path:
+        if typing.get_origin(here) in (tuple, dict):
+            here = _inner(here)  # an index, or a name the person chose
+        elif isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = here.model_fields[str(part)].annotation
+            if typing.get_origin(here) not in (tuple, dict):
+                here = _inner(here)
+        else:
+            return []
+    return sorted(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _inner(annotation: Any) -> Any:
+    """The table inside ``tuple[Table, ...]``, ``dict[str, Table]`` or ``Table | None``."""
+    origin = typing.get_origin(annotation)
+    if origin in (tuple, dict, typing.Union, types.UnionType, typing.Annotated):
+        return next(
+            (found for part in typing.get_args(annotation) if isinstance(found := _inner(part), type) and issubclass(found, BaseModel)),
+            annotation,
+        )
+    return annotation

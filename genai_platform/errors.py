@@ -1,0 +1,50 @@
+"""The errors a person may meet. Each knows its identifier, its exit code and what to do about it."""
+
+from __future__ import annotations
+
+
+class GenaiError(Exception):
+    """Something expected went wrong.
+
+    Args:
+        message: one sentence that says what, where and which value. Never a secret.
+        remedy: what to do about it, a command where there is one.
+        id: stable dotted identifier, e.g. ``config.unknown_key``.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "", id: str = "failed") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.id = id
+
+
+class StepError(GenaiError):
+    """A step or check could not do its work; what depends on it is not attempted. Exit code 1."""
+
+
+class Declined(GenaiError):
+    """A person said no, or nobody could be asked. Exit code 1."""
+
+
+class ConfigError(GenaiError):
+    """Wrong usage or configuration. Exit code 2; nothing was changed."""
+
+    exit_code = 2
+
+
+class MissingError(GenaiError):
+    """Something needed is missing on this machine or in the account. Exit code 3; nothing was changed."""
+
+    exit_code = 3
+
+
+class Interrupted(GenaiError):
+    """Ctrl-C. Exit code 130."""
+
+    exit_code = 130
+
+    def __init__(self, message: str = "interrupted") -> None:
+        super().__init__(message, remedy="run the same command again to go on", id="interrupted")

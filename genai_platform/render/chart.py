@@ -1,0 +1,83 @@
+"""Where a chart is taken from: a path, a repository or an OCI address, always with a version."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import yaml
+
+from genai_platform.config.files import shipped
+from genai_platform.config.target import Target
+
+SMALL = "genai/small-chart"
+"""Annotation of this project's own small chart."""
+
+
+@dataclass(frozen=True)
+class ChartSource:
+    """A chart that can be asked for."""
+
+    reference: str
+    """Chart name (with ``repository``), ``oci://`` address, or absolute path."""
+    version: str
+    repository: str | None = None
+    key: str = ""
+    """The setting that chose it, e.g. ``langfuse.chart.path``; empty for the pinned default."""
+    small: bool = False
+    """Whether this is this project's own small chart."""
+
+    @property
+    def local(self) -> bool:
+        return self.reference.startswith("/")
+
+    @property
+    def place(self) -> str:
+        """Where it is fetched from, in words."""
+        return self.repository or self.reference
+
+    def __str__(self) -> str:
+        return f"{self.reference.rstrip('/').rpartition('/')[2]} {self.version}"
+
+
+@cache
+def pins() -> Mapping[str, Any]:
+    """Which charts and images are installed when nothing else is said."""
+    return tomllib.loads((shipped("helm") / "pins.toml").read_text("utf-8"))
+
+
+def chart_sources(target: Target) -> tuple[ChartSource, ...]:
+    """The places to try for Langfuse's chart, in order: the configured one alone, or the pinned public ones."""
+    chart = target.settings.langfuse.chart
+    pinned = pins()["langfuse"]
+    if chart.path is not None:
+        return (ChartSource(str(chart.path.expanduser().absolute()), chart.version, key="langfuse.chart.path"),)
+    if chart.oci is not None:
+        return (ChartSource(chart.oci, chart.version, key="langfuse.chart.oci"),)
+    if chart.repository is not None:
+        return (ChartSource(pinned["name"], chart.version, chart.repository, key="langfuse.chart.repository"),)
+    return (ChartSource(pinned["name"], chart.version, pinned["repository"]), ChartSource(pinned["oci"], chart.version))
+
+
+def small_chart(line: Literal[1, 2] = 1) -> ChartSource:
+    """This project's own chart with the object names of a chart line. Not for real environments."""
+    folder = shipped("helm") / ("chart" if line == 1 else "chart2")
+    version = yaml.safe_load((folder / "Chart.yaml").read_text("utf-8"))["version"]
+    return ChartSource(str(folder), str(version), small=True)
+
+
+def may_be_small(target: Target) -> bool:
+    """The one place that decides: only where these are not the real clouds, and no source is configured."""
+    chart = target.settings.langfuse.chart
+    return not target.endpoints.real and chart.path is None and chart.oci is None and chart.repository is None
+
+
+def pinned(name: str) -> tuple[ChartSource, str]:
+    """Another chart of ``pins.toml`` (``cert_manager``, ``clickhouse_operator``) and its namespace."""
+    entry = pins()[name]
+    if repository := entry.get("repository"):
+        return ChartSource(entry["name"], entry["version"], repository), entry["namespace"]
+    return ChartSource(entry["oci"], entry["version"]), entry["namespace"]

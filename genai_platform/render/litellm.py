@@ -1,0 +1,201 @@
+"""LiteLLM's configuration, variables and secrets from settings, outputs and secrets. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from genai_platform.config.settings import Model, Settings
+from genai_platform.config.target import NAMESPACE
+from genai_platform.errors import ConfigError
+from genai_platform.render import manifests
+from genai_platform.render.addresses import litellm_host, litellm_port
+from genai_platform.render.manifests import Document
+from genai_platform.render.outputs import DataOutputs
+from genai_platform.render.secrets import PlatformSecrets
+
+LANGFUSE_IN_CLUSTER = "http://langfuse-web:3000"
+POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
+HEALTH_PATH = "/health/liveliness"
+REQUEST_TIMEOUT = 600
+_SCRATCH = "/run/litellm"
+
+
+def proxy_config(settings: Settings) -> str:
+    """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
+    document: dict[str, Any] = {
+        "model_list": [_model(model) for model in settings.litellm.models],
+        "litellm_settings": {
+            **_callbacks(settings),
+            "request_timeout": REQUEST_TIMEOUT,
+            "drop_params": True,
+            "json_logs": True,
+            # Redis carries what replicas share; an answer is only kept for a caller who asks for that.
+            "cache": True,
+            "cache_params": {"type": "redis", "mode": "default_off"},
+        },
+        "router_settings": {
+            "redis_host": "os.environ/REDIS_HOST",
+            "redis_port": "os.environ/REDIS_PORT",
+            "redis_password": "os.environ/REDIS_PASSWORD",
+        },
+        "general_settings": {
+            "master_key": "os.environ/LITELLM_MASTER_KEY",
+            "database_url": "os.environ/DATABASE_URL",
+            "database_connection_pool_limit": 10,
+            # Seconds between writes of spend: short, so that a request shows in the logs soon.
+            "proxy_batch_write_at": 10,
+            "store_model_in_db": False,
+            "health_check_interval": 300,
+            "background_health_checks": False,
+        },
+    }
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def variables(data: DataOutputs) -> dict[str, str]:
+    """The proxy's environment besides its secrets."""
+    return {
+        "DISABLE_SCHEMA_UPDATE": "true",
+        # Without both hosts the callbacks would send traces to a cloud service.
+        "LANGFUSE_HOST": LANGFUSE_IN_CLUSTER,
+        "LANGFUSE_OTEL_HOST": LANGFUSE_IN_CLUSTER,
+        "LITELLM_ASSETS_PATH": f"{_SCRATCH}/assets",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MIGRATION_DIR": f"{_SCRATCH}/migrations",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_UI_PATH": f"{_SCRATCH}/ui",
+        "REDIS_HOST": data.redis_host,
+        "REDIS_PORT": str(data.redis_port),
+        "REDIS_SSL": "True",
+        "TMPDIR": _SCRATCH,
+    }
+
+
+def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) -> dict[str, str]:
+    """The keys of Secret ``litellm`` and their values.
+
+    Raises:
+        ConfigError: a model's key is neither in the environment nor in Secrets Manager.
+    """
+    missing = sorted({model.api_key_env for model in settings.litellm.models} - set(secrets.upstream_keys))
+    if missing:
+        raise ConfigError(
+            f"no key for the models that read it from {', '.join(missing)}",
+            remedy=f"set {missing[0]} in the environment and run: genai infra --only infra.secrets",
+            id="litellm.key_missing",
+        )
+    password = secrets.postgres_litellm_password.get_secret_value()
+    return {
+        "DATABASE_PASSWORD": password,
+        "DATABASE_URL": f"postgresql://litellm:{password}@{data.postgres_host}:{data.postgres_port}/litellm?sslmode=require",
+        "LANGFUSE_PUBLIC_KEY": secrets.langfuse_public_key.get_secret_value(),
+        "LANGFUSE_SECRET_KEY": secrets.langfuse_secret_key.get_secret_value(),
+        "LITELLM_MASTER_KEY": secrets.litellm_master_key.get_secret_value(),
+        "LITELLM_SALT_KEY": secrets.litellm_salt_key.get_secret_value(),
+        "REDIS_PASSWORD": secrets.redis_token.get_secret_value(),
+        **{
+            model.api_key_env: secrets.upstream_keys[model.api_key_env].get_secret_value()
+            for model in sorted(settings.litellm.models, key=lambda model: model.api_key_env)
+        },
+    }
+
+
+def config(settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets) -> list[Document]:
+    """Service account, secret and configuration."""
+    values = secret_values(settings, data, secrets)
+    return manifests.objects("litellm-config", namespace=NAMESPACE, role_arn=role_arn, secrets=values, config=proxy_config(settings))
+
+
+def database(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
+    """The job that makes the role and the database."""
+    return manifests.database(
+        "litellm-database",
+        image=POSTGRES_IMAGE,
+        host=data.postgres_host,
+        port=data.postgres_port,
+        admin=data.postgres_admin,
+        admin_password=secrets.postgres_admin_password.get_secret_value(),
+        role="litellm",
+        database="litellm",
+        password=secrets.postgres_litellm_password.get_secret_value(),
+    )
+
+
+def migration(settings: Settings, data: DataOutputs) -> list[Document]:
+    """The job that brings the database to the schema of this image."""
+    inputs = {
+        "LITELLM_LOG": "INFO",
+        "LITELLM_MIGRATION_DIR": f"{_SCRATCH}/migrations",
+        "TMPDIR": _SCRATCH,
+        "USE_PRISMA_MIGRATE": "True",
+    }
+    made = manifests.objects("litellm-migration", namespace=NAMESPACE, image=settings.litellm.image, variables=inputs)
+    # Another database server, though of the same name, must be migrated again.
+    mark = manifests.checksum(made, data.postgres_host, data.postgres_cluster_id)
+    made[0]["metadata"]["annotations"] = {manifests.INPUTS: mark}
+    return made
+
+
+def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document]:
+    """Service and ingress."""
+    return [
+        *manifests.objects("litellm-service", namespace=NAMESPACE),
+        *manifests.ingress(
+            "litellm",
+            service="litellm",
+            service_port=4000,
+            port=litellm_port(settings),
+            tls=settings.ingress.tls == "auto",
+            host=litellm_host(settings),
+            health_path=HEALTH_PATH,
+            inbound_cidrs=inbound_cidrs,
+        ),
+    ]
+
+
+def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets) -> list[Document]:
+    """Deployment and disruption budget. Its pods change when the configuration or a secret does."""
+    own = variables(data)
+    return manifests.objects(
+        "litellm-deployment",
+        namespace=NAMESPACE,
+        replicas=settings.litellm.replicas,
+        image=settings.litellm.image,
+        variables=own,
+        checksum=manifests.checksum(config(settings, data, role_arn, secrets)),
+    )
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {
+        "model_name": model.name,
+        "litellm_params": {
+            "model": f"azure/{model.azure_deployment}",
+            "api_base": model.api_base,
+            "api_key": f"os.environ/{model.api_key_env}",
+            "api_version": QuotedText(model.api_version),
+        },
+        "model_info": {"mode": model.mode},
+    }
+
+
+def _callbacks(settings: Settings) -> dict[str, Any]:
+    if settings.litellm.callback == "langfuse_otel":
+        return {"callbacks": ["langfuse_otel"]}
+    return {"success_callback": ["langfuse"], "failure_callback": ["langfuse"]}
+
+
+class QuotedText(str):
+    """Text that must stand in quotes: an unquoted ``2024-10-21`` is a date, and LiteLLM drops the model."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(QuotedText, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", str(value), style='"'))

@@ -1,0 +1,175 @@
+"""Kubernetes objects from templates. Pure: the same values give the same documents, and no value can change their shape."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+
+from genai_platform.config.files import shipped
+from genai_platform.config.target import NAMESPACE
+
+Document = dict[str, Any]
+INPUTS = "genai/inputs"
+"""Annotation of a Job: the checksum of everything it was made from."""
+
+
+class Quoted(str):
+    """Text that has been made one YAML value."""
+
+    __slots__ = ()
+
+
+def quoted(value: Any) -> Quoted:
+    """A value as one line of JSON that every YAML reader takes for the same value."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_no_json)
+    # JSON allows some characters raw that YAML does not; beyond them text stays as it is.
+    return Quoted(
+        "".join(one if one.isprintable() else f"\\u{ord(one):04x}" if ord(one) < 0x10000 else f"\\U{ord(one):08x}" for one in text)
+    )
+
+
+def _no_json(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        str(value)  # says which name the template asked for
+    raise TypeError(f"a template was given a {type(value).__name__}, which is no plain data")
+
+
+def _only_quoted(value: Any) -> Any:
+    if not isinstance(value, Quoted):
+        raise TypeError(f"a template prints a value that did not pass through 'tojson': {type(value).__name__}")
+    return value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(str(shipped("manifests"))),
+        undefined=StrictUndefined,
+        # YAML, not HTML: quoting is done by `tojson`, and `finalize` refuses whatever was not quoted.
+        autoescape=False,  # noqa: S701
+        trim_blocks=False,
+        keep_trailing_newline=True,
+        finalize=_only_quoted,
+    )
+    environment.filters["tojson"] = quoted
+    environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
+    return environment
+
+
+def objects(template: str, **values: Any) -> list[Document]:
+    """The documents of one template, e.g. ``objects("namespace", namespace="genai-platform")``.
+
+    Raises:
+        jinja2.UndefinedError: the template names a value that was not given.
+    """
+    text = _environment().get_template(f"{template}.yaml.j2").render(**values)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def checksum(*parts: Any) -> str:
+    """A short checksum of plain data, the same on every machine."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def namespace() -> list[Document]:
+    return objects("namespace", namespace=NAMESPACE)
+
+
+def storage_class() -> list[Document]:
+    return objects("storage-class")
+
+
+def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int = 600) -> list[Document]:
+    """The class of both ingresses and its parameters: one load balancer for the group."""
+    return objects("ingress-class", group=group, certificate_arns=list(certificate_arns), idle_timeout=idle_timeout)
+
+
+def ingress(
+    name: str, *, service: str, service_port: int, port: int, tls: bool, host: str | None, health_path: str, inbound_cidrs: Sequence[str]
+) -> list[Document]:  # fmt: skip
+    """One application's ingress on one port of the shared load balancer."""
+    return objects(
+        "ingress",
+        name=name,
+        namespace=NAMESPACE,
+        service=service,
+        service_port=service_port,
+        listen_ports=json.dumps([{"HTTPS" if tls else "HTTP": port}]),
+        host=host,
+        health_path=health_path,
+        inbound_cidrs=",".join(sorted(inbound_cidrs)),
+    )
+
+
+def database(
+    name: str, *, image: str, host: str, port: int, admin: str, admin_password: str, role: str, database: str, password: str
+) -> list[Document]:  # fmt: skip
+    """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum."""
+    sql = (shipped("manifests") / "database.sql").read_text(encoding="utf-8")
+    made = objects(
+        "database",
+        name=name,
+        namespace=NAMESPACE,
+        image=image,
+        host=host,
+        port=port,
+        admin=admin,
+        admin_password=admin_password,
+        role=role,
+        database=database,
+        password=password,
+        sql=sql,
+    )
+    return stamped(made)
+
+
+def stamped(made: Sequence[Document]) -> list[Document]:
+    """The same documents; each Job carries a checksum of all of them, so that a change of any makes a new run."""
+    mark = checksum(list(made))
+    return [_annotated(document, mark) if document["kind"] == "Job" else document for document in made]
+
+
+def without_secrets(document: Mapping[str, Any]) -> Document:
+    """A copy fit for showing: the values of a Secret are ``<secret>``."""
+    if document["kind"] != "Secret":
+        return dict(document)
+    return {**document, **{field: dict.fromkeys(document[field], "<secret>") for field in ("data", "stringData") if field in document}}
+
+
+def as_text(documents: Sequence[Mapping[str, Any]]) -> str:
+    """YAML as a person would write it, secrets hidden, long text in blocks."""
+    return "---\n".join(_dump(without_secrets(document)) for document in documents)
+
+
+def secret_values(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Every value of the Secrets among them, for hiding them in logs."""
+    for document in documents:
+        if document["kind"] == "Secret":
+            yield from (base64.b64decode(value).decode() for value in document.get("data", {}).values())
+
+
+def _annotated(document: Document, mark: str) -> Document:
+    metadata = document["metadata"]
+    return {**document, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), INPUTS: mark}}}
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _dump(document: Mapping[str, Any]) -> str:
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)

@@ -1,0 +1,44 @@
+"""The platform's secrets as one typed value. They live in AWS Secrets Manager, one JSON document an environment."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def random_text(length: int = 40) -> SecretStr:
+    """Alphanumeric text from a cryptographic source: safe in URLs, XML, YAML and shells."""
+    return SecretStr("".join(secrets.choice(_ALPHABET) for _ in range(length)))
+
+
+def _prefixed(prefix: str, length: int = 40) -> SecretStr:
+    return SecretStr(prefix + random_text(length).get_secret_value())
+
+
+class PlatformSecrets(BaseModel):
+    """Made once. ``litellm_salt_key``, ``langfuse_salt`` and ``langfuse_encryption_key`` never change while data lives."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    postgres_admin_password: SecretStr = Field(default_factory=random_text)
+    postgres_litellm_password: SecretStr = Field(default_factory=random_text)
+    postgres_langfuse_password: SecretStr = Field(default_factory=random_text)
+    redis_token: SecretStr = Field(default_factory=lambda: random_text(64))
+    clickhouse_password: SecretStr = Field(default_factory=random_text)
+    litellm_master_key: SecretStr = Field(default_factory=lambda: _prefixed("sk-"))
+    litellm_salt_key: SecretStr = Field(default_factory=lambda: _prefixed("sk-"))
+    langfuse_salt: SecretStr = Field(default_factory=random_text)
+    langfuse_encryption_key: SecretStr = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
+    langfuse_nextauth_secret: SecretStr = Field(default_factory=random_text)
+    langfuse_public_key: SecretStr = Field(default_factory=lambda: _prefixed("pk-lf-", 32))
+    langfuse_secret_key: SecretStr = Field(default_factory=lambda: _prefixed("sk-lf-", 32))
+    langfuse_user_password: SecretStr = Field(default_factory=random_text)
+    ca_certificate: SecretStr | None = None
+    """PEM of the authority the tool made for a platform without a domain (the key lies beside it)."""
+    ca_key: SecretStr | None = None
+    upstream_keys: dict[str, SecretStr] = {}
+    """Environment variable name of a model's key (``api_key_env``) to its value."""

@@ -1,0 +1,48 @@
+"""Doors that AWS does not have: the caller's address, a certificate with its key for the load balancer's front, saving."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from moto.acm.models import acm_backends
+from werkzeug.wrappers import Request, Response
+
+from genai_platform.sandbox.aws.identity import ACCOUNT
+
+
+class Doors:
+    """``/_sandbox/…``."""
+
+    def __init__(self, key: str, save: Callable[[], None]) -> None:
+        self._key = key
+        self._save = save
+
+    def __call__(self, request: Request) -> Response:
+        if request.path == "/_sandbox/checkip":
+            return Response(f"{request.remote_addr}\n", content_type="text/plain")
+        if request.path == "/_sandbox/ready":
+            return Response("ready\n", content_type="text/plain")
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {self._key}".encode()):
+            return Response("this door needs its key\n", 401, content_type="text/plain")
+        if request.path == "/_sandbox/save" and request.method == "POST":
+            self._save()
+            return Response("saved\n", content_type="text/plain")
+        if request.path.startswith("/_sandbox/acm/"):
+            return _certificate(unquote(request.path.removeprefix("/_sandbox/acm/")))
+        return Response("not found\n", 404, content_type="text/plain")
+
+
+def _certificate(arn: str) -> Response:
+    region = arn.split(":")[3] if arn.count(":") >= 5 else ""
+    held = acm_backends[ACCOUNT][region]._certificates.get(arn) if region in acm_backends[ACCOUNT] else None
+    if held is None:
+        return Response("no such certificate\n", 404, content_type="text/plain")
+    document = {
+        "certificate": held.cert.decode(),
+        "chain": (getattr(held, "own_chain", None) or b"").decode(),
+        "key": held.key.decode(),
+    }
+    return Response(json.dumps(document), content_type="application/json")

@@ -1,0 +1,118 @@
+"""EC2 and load balancers: what is still in use is not deleted, as on AWS; a load balancer has interfaces in its subnets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models import EC2Backend
+from moto.elbv2.models import ELBv2Backend, elbv2_backends
+
+from genai_platform.sandbox.aws.identity import ACCOUNT
+from genai_platform.sandbox.aws.world import World
+
+
+def mend(world: World) -> None:
+    """Patch moto's EC2 and ELBv2."""
+    delete_vpc, delete_subnet, delete_group = EC2Backend.delete_vpc, EC2Backend.delete_subnet, EC2Backend._delete_security_group
+    detach, delete_nat, detach_interface = (
+        EC2Backend.detach_internet_gateway,
+        EC2Backend.delete_nat_gateway,
+        EC2Backend.delete_network_interface,
+    )
+    create_balancer, delete_balancer = ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer
+
+    def _delete_vpc(self: Any, vpc_id: str) -> Any:
+        message = f"The vpc '{vpc_id}' has dependencies and cannot be deleted."
+        groups = [group for group in self.groups.get(vpc_id, {}).values() if group.name != "default"]
+        gateways = [gateway for gateway in self.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
+        if groups or gateways or _interfaces(self, vpc_id=vpc_id) or _balancers(self.region_name, vpc_id):
+            raise DependencyViolationError(message)
+        return delete_vpc(self, vpc_id)
+
+    def _delete_subnet(self: Any, subnet_id: str) -> Any:
+        if _interfaces(self, subnet_id=subnet_id):
+            raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
+        return delete_subnet(self, subnet_id)
+
+    def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> None:
+        used = any(group_id in _group_ids(eni) for eni in self.enis.values())
+        if used or _referenced(self, group_id):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        delete_group(self, vpc_id, group_id)
+
+    def detach_internet_gateway(self: Any, internet_gateway_id: str, vpc_id: str) -> None:
+        if any(balancer.scheme == "internet-facing" for balancer in _balancers(self.region_name, vpc_id)):
+            raise DependencyViolationError(
+                f"Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+            )
+        detach(self, internet_gateway_id, vpc_id)
+
+    def delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+        gateway = delete_nat(self, nat_gateway_id)
+        for address in gateway.address_set:
+            self.enis.pop(address.get("networkInterfaceId"), None)
+        return gateway
+
+    def delete_network_interface(self: Any, eni_id: str) -> None:
+        eni = self.enis.get(eni_id)
+        if eni is not None and (eni.attachment_id or getattr(eni, "of_service", False)):
+            raise DependencyViolationError(f"Network interface '{eni_id}' is currently in use.")
+        detach_interface(self, eni_id)
+
+    def create_load_balancer(self: Any, *positional: Any, **asked: Any) -> Any:
+        balancer = create_balancer(self, *positional, **asked)
+        kind = {"network": "net", "gateway": "gwy"}.get(balancer.type, "app")
+        balancer.interfaces = []
+        for subnet in balancer.subnets:
+            eni = self.ec2_backend.create_network_interface(
+                subnet,
+                None,
+                group_ids=list(balancer.security_groups or []),
+                description=f"ELB {kind}/{balancer.name}/{balancer.arn.rsplit('/', 1)[-1]}",
+            )
+            eni.of_service, eni.status = True, "in-use"
+            balancer.interfaces.append(eni.id)
+        balancer.state = "active"
+        return balancer
+
+    def delete_load_balancer(self: Any, arn: str) -> None:
+        balancer = self.load_balancers.get(arn)
+        delete_balancer(self, arn)
+        for eni_id in getattr(balancer, "interfaces", []):
+            self.ec2_backend.enis.pop(eni_id, None)
+
+    EC2Backend.delete_vpc = _delete_vpc
+    EC2Backend.delete_subnet = _delete_subnet
+    EC2Backend._delete_security_group = _delete_security_group
+    EC2Backend.detach_internet_gateway = detach_internet_gateway
+    EC2Backend.delete_nat_gateway = delete_nat_gateway
+    EC2Backend.delete_network_interface = delete_network_interface
+    ELBv2Backend.create_load_balancer = create_load_balancer
+    ELBv2Backend.delete_load_balancer = delete_load_balancer
+
+
+def _interfaces(backend: Any, **wanted: str) -> list[Any]:
+    return [
+        eni
+        for eni in backend.enis.values()
+        if eni.subnet is not None
+        and all(getattr(eni.subnet, "id" if name == "subnet_id" else name) == value for name, value in wanted.items())
+    ]
+
+
+def _balancers(region: str, vpc_id: str) -> list[Any]:
+    return [balancer for balancer in elbv2_backends[ACCOUNT][region].load_balancers.values() if balancer.vpc_id == vpc_id]
+
+
+def _group_ids(eni: Any) -> set[str]:
+    return {group.id for group in eni.group_set}
+
+
+def _referenced(backend: Any, group_id: str) -> bool:
+    for groups in backend.groups.values():
+        for group in groups.values():
+            rules = [] if group.id == group_id else [*group.ingress_rules, *group.egress_rules]
+            if any(rule.source_group.get("GroupId") == group_id for rule in rules):
+                return True
+    return False

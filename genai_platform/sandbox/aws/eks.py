@@ -1,0 +1,216 @@
+"""EKS: what Auto Mode adds to a cluster, access entries, updates; endpoint, authority and issuer of the real API server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.eks.exceptions import InvalidParameterException, ResourceInUseException, ResourceNotFoundException
+from moto.eks.models import eks_backends
+from moto.eks.responses import EKSResponse
+
+from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, issuer
+from genai_platform.sandbox.aws.rest import Reply, Rest, reply
+from genai_platform.sandbox.aws.world import World
+
+_POLICY = "arn:aws:eks::aws:cluster-access-policy/"
+_ECHOED = {
+    "accessConfig": "access_config",
+    "computeConfig": "compute_config",
+    "storageConfig": "storage_config",
+    "upgradePolicy": "upgrade_policy",
+}
+
+
+def mend(world: World) -> None:
+    """Patch moto's EKS."""
+    create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
+
+    def create_cluster(self: Any) -> Any:
+        result = create(self)
+        _complete(world, result.result["cluster"], json.loads(self.body), self.region)
+        return result
+
+    def delete_cluster(self: Any) -> Any:
+        result = delete(self)
+        cluster = result.result["cluster"]
+        cluster.status = "DELETING"
+        group = cluster.resources_vpc_config.get("clusterSecurityGroupId")
+        if group:
+            ec2_backends[ACCOUNT][self.region].delete_security_group(group_id=group)
+        return result
+
+    EKSResponse.create_cluster = create_cluster
+    EKSResponse.delete_cluster = delete_cluster
+
+
+def _complete(world: World, cluster: Any, asked: dict[str, Any], region: str) -> None:
+    place = world.place
+    cluster.endpoint = place.url("kubernetes", "https")
+    authority = place.ca_file.read_bytes() if place.ca_file.exists() else b""
+    cluster.certificate_authority = {"data": base64.b64encode(authority).decode()}
+    cluster.identity = {"oidc": {"issuer": issuer(place, region)}}
+    cluster.health = {"issues": []}
+    cluster.platform_version = "eks.1"
+    access = {"authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": True} | (asked.get("accessConfig") or {})
+    cluster.access_config = access
+    cluster.compute_config = asked.get("computeConfig")
+    cluster.storage_config = asked.get("storageConfig")
+    cluster.upgrade_policy = asked.get("upgradePolicy") or {"supportType": "EXTENDED"}
+    cluster.deletion_protection = bool(asked.get("deletionProtection"))
+    network = {"ipFamily": "ipv4", "serviceIpv4Cidr": place.service_cidr} | (asked.get("kubernetesNetworkConfig") or {})
+    network.setdefault("elasticLoadBalancing", {"enabled": False})
+    cluster.kubernetes_network_config = network
+    cluster.logging = asked.get("logging") or {"clusterLogging": []}
+    cluster.resources_vpc_config = _vpc(cluster.name, cluster.arn, asked.get("resourcesVpcConfig") or {}, region)
+    cluster.access_entries = {}
+    cluster.updates = {}
+    now = datetime.now(UTC)
+    if access["bootstrapClusterCreatorAdminPermissions"]:
+        entry = _entry(cluster, {"principalArn": ADMINISTRATOR}, region, now)
+        entry["policies"]["AmazonEKSClusterAdminPolicy"] = _association("AmazonEKSClusterAdminPolicy", {"type": "cluster"}, now)
+    compute = asked.get("computeConfig") or {}
+    if compute.get("enabled") and compute.get("nodeRoleArn"):
+        entry = _entry(cluster, {"principalArn": compute["nodeRoleArn"], "type": "EC2"}, region, now)
+        entry["policies"]["AmazonEKSAutoNodePolicy"] = _association("AmazonEKSAutoNodePolicy", {"type": "cluster"}, now)
+
+
+def _vpc(name: str, arn: str, asked: dict[str, Any], region: str) -> dict[str, Any]:
+    settings = {
+        "securityGroupIds": [], "endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["0.0.0.0/0"],
+    } | asked  # fmt: skip
+    ec2 = ec2_backends[ACCOUNT][region]
+    if asked.get("subnetIds"):
+        settings["vpcId"] = ec2.describe_subnets(subnet_ids=asked["subnetIds"])[0].vpc_id
+        group = ec2.create_security_group(
+            f"eks-cluster-sg-{name}-{uuid.uuid4().int % 10**9}",
+            "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes.",
+            vpc_id=settings["vpcId"],
+        )
+        ec2.create_tags([group.id], {"aws:eks:cluster-name": name, f"kubernetes.io/cluster/{name}": "owned", "Name": group.name})
+        settings["clusterSecurityGroupId"] = group.id
+    return settings
+
+
+# -- operations moto does not have ------------------------------------------------------------------
+def _cluster(region: str, name: str) -> Any:
+    return eks_backends[ACCOUNT][region].describe_cluster(name)
+
+
+def _entry(cluster: Any, asked: dict[str, Any], region: str, now: datetime) -> dict[str, Any]:
+    principal = asked["principalArn"]
+    kind, owner = principal.split(":")[5].split("/")[0], principal.rsplit("/", 1)[-1]
+    arn = f"arn:aws:eks:{region}:{ACCOUNT}:access-entry/{cluster.name}/{kind}/{ACCOUNT}/{owner}/{uuid.uuid4()}"
+    entry: dict[str, Any] = {
+        "clusterName": cluster.name, "principalArn": principal, "kubernetesGroups": asked.get("kubernetesGroups") or [],
+        "accessEntryArn": arn, "createdAt": now.timestamp(), "modifiedAt": now.timestamp(), "tags": asked.get("tags") or {},
+        "username": asked.get("username") or principal, "type": asked.get("type") or "STANDARD",
+    }  # fmt: skip
+    cluster.access_entries[principal] = {"entry": entry, "policies": {}}
+    made: dict[str, Any] = cluster.access_entries[principal]
+    return made
+
+
+def _association(policy: str, scope: dict[str, Any], now: datetime) -> dict[str, Any]:
+    scope = {"type": scope.get("type", "cluster"), "namespaces": scope.get("namespaces") or []}
+    return {"policyArn": _POLICY + policy, "accessScope": scope, "associatedAt": now.timestamp(), "modifiedAt": now.timestamp()}
+
+
+def _missing(what: str) -> Exception:
+    error: Exception = ResourceNotFoundException(message=what)
+    return error
+
+
+def access_entries(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
+    """``/clusters/NAME/access-entries[/PRINCIPAL]``."""
+    cluster, now = _cluster(region, path[0]), datetime.now(UTC)
+    if len(path) == 1:
+        if method == "GET":
+            return reply({"accessEntries": list(cluster.access_entries)})
+        if body["principalArn"] in cluster.access_entries:
+            raise ResourceInUseException(message="The specified access entry resource is already in use on this cluster.")
+        if cluster.access_config["authenticationMode"] == "CONFIG_MAP":
+            raise InvalidParameterException(message="The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP].")
+        return reply({"accessEntry": _entry(cluster, body, region, now)["entry"]})
+    held = cluster.access_entries.get(path[1])
+    if held is None:
+        raise _missing(f"The specified principalArn could not be found: {path[1]}")
+    if method == "DELETE":
+        del cluster.access_entries[path[1]]
+        return reply({})
+    if method == "POST":
+        held["entry"] |= {key: body[key] for key in ("kubernetesGroups", "username") if key in body} | {"modifiedAt": now.timestamp()}
+    return reply({"accessEntry": held["entry"]})
+
+
+def access_policies(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
+    """``/clusters/NAME/access-entries/PRINCIPAL/access-policies[/POLICY]``."""
+    cluster, now = _cluster(region, path[0]), datetime.now(UTC)
+    held = cluster.access_entries.get(path[1])
+    if held is None:
+        raise _missing(f"The specified principalArn could not be found: {path[1]}")
+    if method == "GET":
+        return reply({"clusterName": path[0], "principalArn": path[1], "associatedAccessPolicies": list(held["policies"].values())})
+    if method == "DELETE":
+        if held["policies"].pop(path[2].rsplit("/", 1)[-1], None) is None:
+            raise _missing("The specified policyArn is not associated with this access entry.")
+        return reply({})
+    if not body["policyArn"].startswith(_POLICY):
+        raise InvalidParameterException(message="The policyArn parameter format is not valid")
+    name = body["policyArn"].rsplit("/", 1)[-1]
+    held["policies"][name] = _association(name, body.get("accessScope") or {}, now)
+    return reply({"clusterName": path[0], "principalArn": path[1], "associatedAccessPolicy": held["policies"][name]})
+
+
+def updates(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
+    """``/clusters/NAME/updates[/ID]`` and ``/clusters/NAME/update-config``: applied at once."""
+    cluster = _cluster(region, path[0])
+    if method == "GET":
+        if len(path) == 1:
+            return reply({"updateIds": list(cluster.updates)})
+        if path[1] not in cluster.updates:
+            raise _missing(f"No update found for ID: {path[1]}")
+        return reply({"update": cluster.updates[path[1]]})
+    kind = "VersionUpdate"
+    if "version" in body:
+        cluster.version = body["version"]
+    for key, attribute in _ECHOED.items():
+        if body.get(key) is not None:
+            setattr(cluster, attribute, (getattr(cluster, attribute) or {}) | body[key])
+            kind = "ConfigUpdate"
+    if body.get("kubernetesNetworkConfig"):
+        cluster.kubernetes_network_config = cluster.kubernetes_network_config | body["kubernetesNetworkConfig"]
+    if body.get("resourcesVpcConfig"):
+        cluster.resources_vpc_config = cluster.resources_vpc_config | body["resourcesVpcConfig"]
+        kind = "EndpointAccessUpdate"
+    if body.get("logging"):
+        cluster.logging = body["logging"]
+        kind = "LoggingUpdate"
+    number = str(uuid.uuid4())
+    cluster.updates[number] = {
+        "id": number, "status": "Successful", "type": kind, "params": [], "createdAt": datetime.now(UTC).timestamp(), "errors": [],
+    }  # fmt: skip
+    return reply({"update": cluster.updates[number]})
+
+
+def addons(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
+    """``/clusters/NAME/addons`` and ``pod-identity-associations``: there are none in the sandbox."""
+    _cluster(region, path[0])
+    if method == "GET" and len(path) == 1:
+        return reply({"addons": [], "associations": []})
+    raise _missing("No such resource in this cluster.")
+
+
+ROUTES = (
+    Rest(re.compile(r"/clusters/([^/]+)/access-entries/([^/]+)/access-policies(?:/(.+))?$"), access_policies),
+    Rest(re.compile(r"/clusters/([^/]+)/access-entries(?:/([^/]+))?$"), access_entries),
+    Rest(re.compile(r"/clusters/([^/]+)/update-config$"), updates),
+    Rest(re.compile(r"/clusters/([^/]+)/updates(?:/([^/]+))?$"), updates),
+    Rest(re.compile(r"/clusters/([^/]+)/(?:addons|pod-identity-associations)(?:/([^/]+))?$"), addons),
+)
+"""Matched against the path as it was sent, still quoted: a principal's ARN has slashes of its own."""

@@ -1,0 +1,364 @@
+"""ElastiCache: parameter groups, member clusters, the token set later, deletion that ends; a real server behind the endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.resource_tagging import TaggedResource
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
+from moto.elasticache.exceptions import CacheClusterNotFound, ElastiCacheException, ReplicationGroupNotFound
+from moto.elasticache.models import CacheCluster, ElastiCacheBackend, elasticache_backends
+from moto.elasticache.responses import ElastiCacheResponse
+
+from genai_platform.sandbox.aws.identity import ACCOUNT
+from genai_platform.sandbox.aws.world import World
+
+_VERSIONS = {"7": "7.1", "7.x": "7.1", "7.0": "7.0.7", "8": "8.0", "8.x": "8.0", "6.x": "6.2.6"}
+_EVICTION = "volatile-lru,allkeys-lru,volatile-lfu,allkeys-lfu,volatile-random,allkeys-random,volatile-ttl,noeviction"
+_DEFAULTS = {
+    "maxmemory-policy": ("volatile-lru", "string", _EVICTION),
+    "timeout": ("0", "integer", "0,20-"),
+    "tcp-keepalive": ("300", "integer", "0-"),
+    "notify-keyspace-events": (None, "string", None),
+    "cluster-enabled": ("no", "string", "yes,no"),
+    "reserved-memory-percent": ("25", "integer", "0-100"),
+}  # fmt: skip
+
+
+_COMPASS = {
+    "north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
+    "northeast": "ne", "southeast": "se", "northwest": "nw", "southwest": "sw",
+}  # fmt: skip
+
+
+class ParameterGroup:
+    """A cache parameter group."""
+
+    def __init__(self, name: str, family: str, description: str, region: str) -> None:
+        self.cache_parameter_group_name = name
+        self.cache_parameter_group_family = family
+        self.description = description
+        self.is_global = False
+        self.arn = f"arn:aws:elasticache:{region}:{ACCOUNT}:parametergroup:{name}"
+        self.values: dict[str, str] = {}
+
+
+def groups(backend: Any) -> dict[str, ParameterGroup]:
+    """The parameter groups of a region, those that AWS ships included."""
+    held: dict[str, ParameterGroup] | None = backend.__dict__.get("parameter_groups")
+    if held is None:
+        families = ("redis6.x", "redis7", "valkey7", "valkey8")
+        held = backend.parameter_groups = {
+            f"default.{family}": ParameterGroup(f"default.{family}", family, f"Default parameter group for {family}", backend.region_name)
+            for family in families
+        }
+    return held
+
+
+def mend(world: World) -> None:
+    """Patch moto's ElastiCache."""
+    create, describe, subnets = (
+        ElastiCacheBackend.create_replication_group,
+        ElastiCacheBackend.describe_cache_clusters,
+        ElastiCacheResponse.create_cache_subnet_group,
+    )
+    tagged, listed = ElastiCacheBackend.iter_tagged_resources, ElastiCacheBackend.list_tags_for_resource
+
+    def create_replication_group(self: Any, **asked: Any) -> Any:
+        wanted = asked.get("cache_parameter_group_name")
+        if wanted and wanted not in groups(self):
+            raise ElastiCacheException("CacheParameterGroupNotFoundFault", f"CacheParameterGroup {wanted} not found.")
+        made = create(self, **asked)
+        made.engine_version = _VERSIONS.get(made.engine_version or "7.1", made.engine_version or "7.1")
+        family = f"{made.engine}{made.engine_version.split('.')[0]}"
+        made.cache_parameter_group_name = wanted or f"default.{family}"
+        made.token = asked.get("auth_token")
+        if made.transit_encryption_enabled and not made.transit_encryption_mode:
+            made.transit_encryption_mode = "required"
+        made.auto_minor_version_upgrade = True if made.auto_minor_version_upgrade is None else made.auto_minor_version_upgrade
+        made.snapshot_window = asked.get("snapshot_window") or "05:00-06:00"
+        _rename(made, self.region_name)
+        for group in made.node_groups:
+            for member in group["node_group_members"]:
+                member["preferred_availability_zone"] = f"{self.region_name}a"
+        for member_id in made.member_clusters:
+            _member(self, made, member_id)
+        try:
+            _up(world, self, made)
+        except Exception:
+            del self.replication_groups[made.replication_group_id]
+            raise
+        return made
+
+    def modify_replication_group(self: Any) -> Any:
+        backend, asked = self.elasticache_backend, self._get_params()
+        group = backend.replication_groups.get(asked["ReplicationGroupId"])
+        if group is None:
+            raise ReplicationGroupNotFound(asked["ReplicationGroupId"])
+        _modify(world, backend, group, dict(asked))
+        return ActionResult({"ReplicationGroup": group})
+
+    def delete_replication_group(self: Any, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:
+        group = self.replication_groups.pop(replication_group_id, None)
+        if group is None:
+            raise ReplicationGroupNotFound(replication_group_id)
+        for member in group.member_clusters:
+            self.cache_clusters.pop(member, None)
+        world.engines.redis_down(replication_group_id)
+        group.status = "deleting"
+        return group
+
+    def delete_cache_cluster(self: Any, cache_cluster_id: str) -> Any:
+        cluster = self.cache_clusters.pop(cache_cluster_id, None)
+        if cluster is None:
+            raise CacheClusterNotFound(cache_cluster_id)
+        cluster.cache_cluster_status = "deleting"
+        return cluster
+
+    def describe_cache_clusters(self: Any, cache_cluster_id: str | None = None) -> Any:
+        found = describe(self, cache_cluster_id)
+        for cluster in found:
+            if not getattr(cluster, "cache_nodes", None):
+                _nodes(cluster, f"{cluster.cache_cluster_id}.cache.amazonaws.com", self.region_name)
+        return found
+
+    def create_cache_subnet_group(self: Any) -> Any:
+        result = subnets(self)
+        result.result[
+            "CacheSubnetGroup"
+        ].arn = f"arn:aws:elasticache:{self.region}:{ACCOUNT}:subnetgroup:{result.result['CacheSubnetGroup'].cache_subnet_group_name}"
+        return result
+
+    def delete_cache_subnet_group(self: Any) -> Any:
+        name = self._get_param("CacheSubnetGroupName")
+        backend = self.elasticache_backend
+        if name not in backend.cache_subnet_groups:
+            raise ElastiCacheException("CacheSubnetGroupNotFoundFault", f"CacheSubnetGroup {name} not found.")
+        if any(group.cache_subnet_group_name == name for group in backend.replication_groups.values()):
+            raise ElastiCacheException("CacheSubnetGroupInUse", f"Cache subnet group {name} is currently in use by a cache cluster.")
+        del backend.cache_subnet_groups[name]
+        return EmptyResult()
+
+    def list_tags_for_resource(self: Any, arn: str) -> Any:
+        return self.tagging_service.list_tags_for_resource(arn) if ":parametergroup:" in arn else listed(self, arn)
+
+    def iter_tagged_resources(self: Any) -> Any:
+        yield from tagged(self)
+        for group in groups(self).values():
+            tags = self.tagging_service.get_tag_dict_for_resource(group.arn)
+            if tags:
+                yield TaggedResource(arn=group.arn, tags=tags, resource_type="elasticache:parametergroup")
+
+    ElastiCacheBackend.create_replication_group = create_replication_group
+    ElastiCacheBackend.delete_replication_group = delete_replication_group
+    ElastiCacheBackend.delete_cache_cluster = delete_cache_cluster
+    ElastiCacheBackend.describe_cache_clusters = describe_cache_clusters
+    ElastiCacheBackend.iter_tagged_resources = iter_tagged_resources
+    ElastiCacheBackend.list_tags_for_resource = list_tags_for_resource
+    ElastiCacheResponse.modify_replication_group = modify_replication_group
+    ElastiCacheResponse.create_cache_subnet_group = create_cache_subnet_group
+    ElastiCacheResponse.delete_cache_subnet_group = delete_cache_subnet_group
+    for operation in (
+        create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,
+        reset_cache_parameter_group, delete_cache_parameter_group, describe_cache_parameters,
+    ):  # fmt: skip
+        setattr(ElastiCacheResponse, operation.__name__, operation)
+
+
+def resume(world: World) -> None:
+    """Start the servers of the groups that were read from saved state."""
+    for backend in elasticache_backends[ACCOUNT].values():
+        for group in backend.replication_groups.values():
+            _up(world, backend, group)
+
+
+# -- replication groups -----------------------------------------------------------------------------
+def _up(world: World, backend: Any, group: Any) -> None:
+    parameters = {name: default for name, (default, _, _) in _DEFAULTS.items() if default is not None}
+    held = groups(backend).get(group.cache_parameter_group_name)
+    host = group.node_groups[0]["primary_endpoint_address"]
+    world.engines.redis_up(
+        group.replication_group_id, host, group.port, group.token, bool(group.transit_encryption_enabled), group.engine_version,
+        parameters | (held.values if held else {}),
+    )  # fmt: skip
+
+
+def _rename(made: Any, region: str) -> None:
+    """moto puts every group in us-east-1; its host names carry the region's short form, as in ``apne1``."""
+    area, place, number = region.rsplit("-", 2)
+    short = area + "".join(found for word, found in _COMPASS.items() if word == place) + number
+    for group in made.node_groups:
+        for name in ("primary_endpoint_address", "reader_endpoint_address"):
+            group[name] = group[name].replace(".use1.", f".{short}.")
+        group["primary_endpoint"] = {"address": group["primary_endpoint_address"], "port": made.port}
+        for member in group["node_group_members"]:
+            member["read_endpoint"]["address"] = member["read_endpoint"]["address"].replace(".use1.", f".{short}.")
+
+
+def _modify(world: World, backend: Any, group: Any, asked: dict[str, Any]) -> None:
+    token = asked.get("AuthToken")
+    strategy = asked.get("AuthTokenUpdateStrategy")
+    if token is not None or strategy is not None:
+        if not group.transit_encryption_enabled:
+            raise ElastiCacheException(
+                "InvalidParameterCombinationException",
+                "The AUTH token modification is only supported when encryption-in-transit is enabled.",
+            )
+        if token is None and strategy != "DELETE":
+            raise ElastiCacheException(
+                "InvalidParameterCombinationException", "AuthToken must be provided with the chosen update strategy."
+            )
+        if token is not None and not 16 <= len(token) <= 128:
+            raise ElastiCacheException("InvalidParameterValueException", "The AUTH token must contain between 16 and 128 characters.")
+        group.token = None if strategy == "DELETE" else token
+        group.auth_token_enabled = group.token is not None
+        group.auth_token_last_modified_date = utcnow()
+        world.engines.redis_set_token(group.replication_group_id, group.token, strategy == "ROTATE")
+    plain = {
+        "ReplicationGroupDescription": "description", "CacheNodeType": "cache_node_type", "Engine": "engine",
+        "SnapshotRetentionLimit": "snapshot_retention_limit", "SnapshotWindow": "snapshot_window",
+        "AutoMinorVersionUpgrade": "auto_minor_version_upgrade", "TransitEncryptionMode": "transit_encryption_mode",
+        "PreferredMaintenanceWindow": "preferred_maintenance_window", "SecurityGroupIds": "security_group_ids",
+        "CacheParameterGroupName": "cache_parameter_group_name", "EngineVersion": "engine_version",
+    }  # fmt: skip
+    for parameter, attribute in plain.items():
+        if asked.get(parameter) is not None:
+            setattr(group, attribute, asked[parameter])
+    for parameter, attribute in {"AutomaticFailoverEnabled": "automatic_failover", "MultiAZEnabled": "multi_az"}.items():
+        if asked.get(parameter) is not None:
+            setattr(group, attribute, "enabled" if asked[parameter] else "disabled")
+    for member in group.member_clusters:
+        backend.cache_clusters.pop(member, None)
+        _member(backend, group, member)
+    if asked.get("CacheParameterGroupName"):
+        _up(world, backend, group)
+
+
+_UNSET = (
+    "az_mode", "notification_topic_arn", "outpost_mode", "preferred_outpost_arn", "preferred_availability_zones",
+    "cache_security_group_names", "snapshot_arns", "preferred_outpost_arns", "cache_node_ids_to_remove",
+    "cache_node_ids_to_reboot", "snapshot_name", "auth_token",
+)  # fmt: skip
+
+
+def _member(backend: Any, group: Any, member: str) -> None:
+    nothing = dict.fromkeys(_UNSET)
+    cluster = CacheCluster(
+        account_id=ACCOUNT, region_name=backend.region_name, cache_cluster_id=member, cache_node_type=group.cache_node_type,
+        replication_group_id=group.replication_group_id, preferred_availability_zone=f"{backend.region_name}a", num_cache_nodes=1,
+        engine=group.engine, engine_version=_full(group.engine_version), cache_parameter_group_name=None,
+        cache_subnet_group_name=group.cache_subnet_group_name, transit_encryption_enabled=group.transit_encryption_enabled,
+        network_type=group.network_type, ip_discovery=group.ip_discovery,
+        preferred_maintenance_window=group.preferred_maintenance_window or "sun:05:00-sun:06:00", port=group.port,
+        auto_minor_version_upgrade=group.auto_minor_version_upgrade, snapshot_retention_limit=group.snapshot_retention_limit,
+        snapshot_window=group.snapshot_window, security_group_ids=group.security_group_ids, tags=[],
+        log_delivery_configurations=[], **nothing,
+    )  # fmt: skip
+    cluster.num_cache_nodes = 1
+    cluster.replication_group_id = group.replication_group_id
+    cluster.snapshot_window = group.snapshot_window
+    cluster.security_groups = [{"security_group_id": number, "status": "active"} for number in group.security_group_ids or []]
+    cluster.cache_parameter_group = {
+        "cache_parameter_group_name": group.cache_parameter_group_name, "parameter_apply_status": "in-sync", "cache_node_ids_to_reboot": [],
+    }  # fmt: skip
+    cluster.at_rest_encryption_enabled = group.at_rest_encryption_enabled
+    cluster.auth_token_enabled = group.auth_token_enabled
+    cluster.transit_encryption_mode = group.transit_encryption_mode
+    _nodes(cluster, group.node_groups[0]["primary_endpoint_address"].replace("master.", f"{member}.", 1), backend.region_name)
+    backend.cache_clusters[member] = cluster
+    tags = backend.tagging_service.get_tag_dict_for_resource(group.arn)
+    backend.tagging_service.tag_resource(cluster.arn, [{"Key": key, "Value": value} for key, value in tags.items()])
+
+
+def _full(version: str) -> str:
+    return version if version.count(".") == 2 else f"{version}.0"
+
+
+def _nodes(cluster: Any, host: str, region: str) -> None:
+    cluster.cache_nodes = [
+        {
+            "cache_node_id": "0001", "cache_node_status": "available", "cache_node_create_time": cluster.cache_cluster_create_time,
+            "endpoint": {"address": host, "port": cluster.port}, "parameter_group_status": "in-sync",
+            "customer_availability_zone": cluster.preferred_availability_zone or f"{region}a",
+        }
+    ]  # fmt: skip
+
+
+# -- parameter groups: methods of moto's ElastiCacheResponse -----------------------------------------
+def _group(response: Any) -> ParameterGroup:
+    name = response._get_param("CacheParameterGroupName")
+    group = groups(response.elasticache_backend).get(name)
+    if group is None:
+        raise ElastiCacheException("CacheParameterGroupNotFoundFault", f"CacheParameterGroup {name} not found.")
+    return group
+
+
+def create_cache_parameter_group(self: Any) -> Any:
+    name, backend = self._get_param("CacheParameterGroupName").lower(), self.elasticache_backend
+    if name in groups(backend):
+        raise ElastiCacheException("CacheParameterGroupAlreadyExistsFault", f"Parameter group {name} already exists")
+    family = self._get_param("CacheParameterGroupFamily")
+    if f"default.{family}" not in groups(backend):
+        raise ElastiCacheException(
+            "InvalidParameterValueException", f"CacheParameterGroupFamily {family} is not a valid parameter group family."
+        )
+    made = groups(backend)[name] = ParameterGroup(name, family, self._get_param("Description") or "", self.region)
+    backend.tagging_service.tag_resource(made.arn, [dict(tag) for tag in self._get_param("Tags", [])])
+    return ActionResult({"CacheParameterGroup": made})
+
+
+def describe_cache_parameter_groups(self: Any) -> Any:
+    named = self._get_param("CacheParameterGroupName")
+    found = [_group(self)] if named else list(groups(self.elasticache_backend).values())
+    return ActionResult({"CacheParameterGroups": found})
+
+
+def modify_cache_parameter_group(self: Any) -> Any:
+    group = _group(self)
+    for pair in self._get_param("ParameterNameValues", []):
+        name, value = pair["ParameterName"], pair["ParameterValue"]
+        allowed = _DEFAULTS.get(name)
+        if allowed is None:
+            raise ElastiCacheException(
+                "InvalidParameterValueException", f"The parameter {name} is not supported in {group.cache_parameter_group_family}."
+            )
+        if name == "maxmemory-policy" and value not in (allowed[2] or "").split(","):
+            raise ElastiCacheException(
+                "InvalidParameterValueException", f"The parameter value {value} is not allowed for parameter {name}."
+            )
+        group.values[name] = value
+    return ActionResult({"CacheParameterGroupName": group.cache_parameter_group_name})
+
+
+def reset_cache_parameter_group(self: Any) -> Any:
+    group = _group(self)
+    if self._get_bool_param("ResetAllParameters"):
+        group.values.clear()
+    for pair in self._get_param("ParameterNameValues", []):
+        group.values.pop(pair["ParameterName"], None)
+    return ActionResult({"CacheParameterGroupName": group.cache_parameter_group_name})
+
+
+def delete_cache_parameter_group(self: Any) -> Any:
+    group, backend = _group(self), self.elasticache_backend
+    name = group.cache_parameter_group_name
+    if any(used.cache_parameter_group_name == name for used in backend.replication_groups.values()) or name.startswith("default."):
+        raise ElastiCacheException(
+            "InvalidCacheParameterGroupStateFault", f"The parameter group {name} cannot be deleted: it is in use or a default."
+        )
+    del groups(backend)[name]
+    return EmptyResult()
+
+
+def describe_cache_parameters(self: Any) -> Any:
+    group, source = _group(self), self._get_param("Source")
+    parameters = [
+        {
+            "ParameterName": name, "ParameterValue": group.values.get(name, default), "DataType": kind, "AllowedValues": allowed,
+            "Source": "user" if name in group.values else "system", "IsModifiable": True, "ChangeType": "immediate",
+            "MinimumEngineVersion": "2.6.13",
+        }
+        for name, (default, kind, allowed) in _DEFAULTS.items()
+    ]  # fmt: skip
+    return ActionResult({"Parameters": [one for one in parameters if source in (None, "", one["Source"])]})

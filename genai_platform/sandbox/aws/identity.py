@@ -1,0 +1,57 @@
+"""What this sandbox's AWS is known by: its account, its token issuer, its administrator and the key of its inner doors."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
+from genai_platform.sandbox.place import Place
+
+__all__ = ["ACCOUNT", "ADMINISTRATOR", "Administrator", "administrator", "door_key", "issuer", "public_key_file"]
+
+ACCOUNT = "123456789012"
+"""The one account of the sandbox."""
+ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:user/administrator"
+"""Who the administrator's key belongs to."""
+_KEY_LETTERS = string.ascii_uppercase + "234567"
+
+
+@dataclass(frozen=True, repr=False)
+class Administrator:
+    """The access key that may do everything in this sandbox and nothing anywhere else."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+def administrator(place: Place) -> Administrator:
+    """Read the administrator's key, or make it when there is none."""
+    file = place.folder("aws") / "admin.json"
+    if not file.exists():
+        made = {
+            "access_key_id": "AKIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
+            "secret_access_key": "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)),
+        }
+        _write_private(file, json.dumps(made))
+    document = json.loads(file.read_text())
+    return Administrator(document["access_key_id"], document["secret_access_key"])
+
+
+def door_key(place: Place) -> str:
+    """The bearer secret of the inner doors (``/_sandbox/…``), made when there is none."""
+    file = place.folder("aws") / "door.key"
+    if not file.exists():
+        _write_private(file, secrets.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+def _write_private(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as opened:
+        opened.write(text)
+    temporary.rename(file)

@@ -1,0 +1,106 @@
+"""Whether a policy document allows something: statements, wildcards and the conditions that occur in this platform."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import operator
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+Context = Mapping[str, str]
+"""Condition keys with their values, e.g. ``s3:prefix``. Keys are compared without regard to case."""
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = (".*" if letter == "*" else "." if letter == "?" else re.escape(letter) for letter in text)
+    return re.compile("".join(parts) + r"\Z", re.DOTALL)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(patterns: Any, value: str, *, fold: bool = False) -> bool:
+    if fold:
+        return any(fnmatch.fnmatchcase(value.lower(), str(one).lower().replace("[", "[[]")) for one in _listed(patterns))
+    return any(_pattern(str(one)).match(value) for one in _listed(patterns))
+
+
+def _condition(test: str, wanted: Any, actual: str | None) -> bool:
+    name = test.removesuffix("IfExists").split(":")[-1]
+    if name == "Null":
+        return (actual is None) == (str(_listed(wanted)[0]).lower() == "true")
+    if actual is None:
+        return test.endswith("IfExists") or "Not" in name
+    texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in _listed(wanted)]
+    if name in ("StringEquals", "ArnEquals"):
+        return actual in texts if name == "StringEquals" else _matches(texts, actual)
+    if name in ("StringNotEquals", "ArnNotEquals"):
+        return actual not in texts
+    if name in ("StringLike", "ArnLike"):
+        return _matches(texts, actual)
+    if name in ("StringNotLike", "ArnNotLike"):
+        return not _matches(texts, actual)
+    if name in ("StringEqualsIgnoreCase", "Bool"):
+        return actual.lower() in [text.lower() for text in texts]
+    if name.startswith("Numeric"):
+        return any(_NUMERIC[name](float(actual), float(text)) for text in texts)
+    return False
+
+
+_NUMERIC = {
+    "NumericEquals": operator.eq, "NumericNotEquals": operator.ne, "NumericLessThan": operator.lt,
+    "NumericLessThanEquals": operator.le, "NumericGreaterThan": operator.gt, "NumericGreaterThanEquals": operator.ge,
+}  # fmt: skip
+
+
+def conditions_hold(statement: Mapping[str, Any], context: Context) -> bool:
+    """Whether every condition of the statement holds."""
+    lowered = {key.lower(): value for key, value in context.items()}
+    return all(
+        _condition(test, wanted, lowered.get(key.lower()))
+        for test, keys in (statement.get("Condition") or {}).items()
+        for key, wanted in keys.items()
+    )
+
+
+def statements(document: str | Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The statements of a policy document."""
+    parsed = json.loads(document) if isinstance(document, str) else document
+    return _listed(parsed.get("Statement", []))
+
+
+def verdict(documents: Iterable[str | Mapping[str, Any]], action: str, resource: str, context: Context) -> str:
+    """``deny`` where a statement denies, else ``allow`` where one allows, else ``none``."""
+    answer = "none"
+    for document in documents:
+        for statement in statements(document):
+            if "Action" in statement and not _matches(statement["Action"], action, fold=True):
+                continue
+            if "NotAction" in statement and _matches(statement["NotAction"], action, fold=True):
+                continue
+            if "Resource" in statement and not _matches(statement["Resource"], resource):
+                continue
+            if "NotResource" in statement and _matches(statement["NotResource"], resource):
+                continue
+            if not conditions_hold(statement, context):
+                continue
+            if statement["Effect"] == "Deny":
+                return "deny"
+            answer = "allow"
+    return answer
+
+
+def principal_matches(statement: Mapping[str, Any], arns: Iterable[str]) -> bool:
+    """Whether a bucket policy's or trust policy's AWS principal is one of these."""
+    principal = statement.get("Principal")
+    if principal is None:
+        return False
+    if principal == "*":
+        return True
+    wanted = _listed(principal.get("AWS", []))
+    return any(one == "*" or one in arns for one in wanted)

@@ -1,0 +1,143 @@
+"""The sandbox's AWS: ``python -m genai_platform.sandbox.aws.server --place ROOT``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ |= {
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+}  # read when moto is imported, which the next lines do
+
+import moto.backends as services
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, rds, s3, state, sts, tagging
+from genai_platform.sandbox.aws.guard import Guard
+from genai_platform.sandbox.aws.world import Engines, World
+from genai_platform.sandbox.place import Place
+
+log = logging.getLogger("genai.sandbox.aws")
+_MENDS = (acm, ec2, eks, elasticache, iam, rds, s3, sts, tagging)
+_SERVICES: tuple[Any, ...] = (
+    "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
+    "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",
+)  # fmt: skip
+"""Read at the start, so that a request never pays for an import and saved state finds its classes."""
+
+
+_PAUSE = 15.0
+"""Seconds between two looks at whether there is something to save."""
+
+
+class _Handler(MotoRequestHandler):  # type: ignore[misc]
+    """Writes no access log: addresses carry signatures."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class Server:
+    """The API on loopback, with its state."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.file = world.place.folder("aws") / "state"
+        self._saving = threading.Lock()
+        self._stopped = threading.Event()
+        for mend in _MENDS:
+            mend.mend(world)
+        held = {name: services.get_backend(name) for name in _SERVICES}
+        if state.load(self.file, {service.service_name: service for service in held.values()}):
+            rds.resume(world)
+            elasticache.resume(world)
+        self._guard = application = Guard(world, DomainDispatcherApplication(create_backend_app), self.save)
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", world.place.ports["aws"], application, threaded=True, request_handler=_Handler
+        )
+        self._server.daemon_threads = True
+
+    def keep_saving(self) -> None:
+        """Save now and then what has changed, so that little is lost when the machine goes down. Runs until the process ends."""
+        seen, pause = self._guard.changes, _PAUSE
+        while not self._stopped.wait(pause):
+            if self._guard.changes != seen:
+                seen, began = self._guard.changes, time.monotonic()
+                self.save()
+                pause = max(_PAUSE, 20 * (time.monotonic() - began))
+
+    def save(self) -> None:
+        """Write the state down. Tried again when a request changes something meanwhile."""
+        with self._saving:
+            for attempt in range(5):
+                try:
+                    state.save(self.file)
+                    return
+                except RuntimeError:  # a dictionary changed size while it was read
+                    if attempt == 4:
+                        raise
+
+    def serve(self) -> None:
+        """Answer until ``stop``."""
+        threading.Thread(target=self.keep_saving, daemon=True).start()
+        self._server.serve_forever(poll_interval=0.1)
+        self._stopped.set()
+        self._server.server_close()
+
+    def stop(self) -> None:
+        """End ``serve``, from another thread."""
+        self._server.shutdown()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM, then save and end."""
+    parser = argparse.ArgumentParser(prog="genai_platform.sandbox.aws.server")
+    parser.add_argument("--place", type=Path, required=True)
+    parser.add_argument("--without-engines", action="store_true", help="answer for databases without running them")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    place = Place.open(options.place)
+    engines, close = _engines(place, options.without_engines)
+    server = Server(World(place, engines))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
+    log.info("ready on port %s", place.ports["aws"])
+    try:
+        server.serve()
+    finally:
+        server.save()
+        close()
+    return 0
+
+
+def _engines(place: Place, without: bool) -> tuple[Engines, Callable[[], None]]:
+    from genai_platform.sandbox.aws.world import NoEngines
+
+    if without:
+        return NoEngines(), lambda: None
+    with contextlib.suppress(ModuleNotFoundError):
+        from genai_platform.sandbox.data.engines import Engines as Real
+
+        real: Any = Real(place)
+        return real, getattr(real, "close", lambda: None)
+    log.warning("no data engines here: databases are answered for, but none runs")
+    return NoEngines(), lambda: None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

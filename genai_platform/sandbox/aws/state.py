@@ -1,0 +1,103 @@
+"""Everything moto knows, written to one file and read back, so that a stopped sandbox goes on where it was."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
+from moto.s3.utils import _VersionedKeyStore
+
+FORMAT = 1
+_LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+
+
+def save(file: Path) -> None:
+    """Write all services' state; the file is complete or the old one stays."""
+    held = {
+        service.service_name: {account: dict(regions.items()) for account, regions in list(dict.items(service))}
+        for service in list(BackendDict._instances)
+    }
+    stream = io.BytesIO()
+    _Writer(stream, protocol=pickle.HIGHEST_PROTOCOL).dump({"format": FORMAT, "services": held})
+    temporary = file.with_name(file.name + ".new")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(stream.getvalue())
+        opened.flush()
+        os.fsync(opened.fileno())
+    temporary.replace(file)
+
+
+def load(file: Path, services: dict[str, Any]) -> bool:
+    """Put saved state into the running services. ``False`` when there is none."""
+    if not file.exists():
+        return False
+    with open(file, "rb") as opened:
+        document = _Reader(opened, services).load()
+    for name, accounts in document["services"].items():
+        if name not in services:
+            continue
+        service = services[name]
+        for account, regions in accounts.items():
+            for region, backend in regions.items():
+                dict.__setitem__(service[account], region, backend)
+    return True
+
+
+class _Writer(pickle.Pickler):
+    """Knows what cannot be pickled by itself: certificates, keys, locks, and moto's own registries."""
+
+    def persistent_id(self, thing: Any) -> Any:
+        if isinstance(thing, BackendDict):
+            return ("service", thing.service_name)
+        if isinstance(thing, AccountSpecificBackend):
+            return ("account", thing.service_name, thing.account_id)
+        return None
+
+    def reducer_override(self, thing: Any) -> Any:
+        if isinstance(thing, Certificate):
+            return _certificate, (thing.public_bytes(serialization.Encoding.PEM),)
+        if hasattr(thing, "private_bytes") and hasattr(thing, "public_key"):
+            form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            return _private_key, (thing.private_bytes(*form),)
+        if isinstance(thing, _VersionedKeyStore):
+            # It hides all versions but the last from whoever iterates over it.
+            return _keys, (type(thing), {name: list(dict.__getitem__(thing, name)) for name in list(thing)})
+        if type(thing) in _LOCKS:
+            return _LOCKS[type(thing)], ()
+        return NotImplemented
+
+
+class _Reader(pickle.Unpickler):
+    """The file is this sandbox's own, in its own folder, readable by its owner alone."""
+
+    def __init__(self, stream: Any, services: dict[str, Any]) -> None:
+        super().__init__(stream)
+        self._services = services
+
+    def persistent_load(self, number: Any) -> Any:
+        service = self._services[number[1]]
+        return service if number[0] == "service" else service[number[2]]
+
+
+def _keys(kind: Any, versions: dict[str, list[Any]]) -> Any:
+    store = kind()
+    for name, listed in versions.items():
+        dict.__setitem__(store, name, listed)
+    return store
+
+
+def _certificate(pem: bytes) -> Any:
+    return load_pem_x509_certificate(pem)
+
+
+def _private_key(pem: bytes) -> Any:
+    return load_pem_private_key(pem, password=None)

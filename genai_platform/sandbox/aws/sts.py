@@ -1,0 +1,127 @@
+"""STS: web identity tokens are verified for real, against the cluster's key and the role's trust policy."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+import jwt
+from moto.iam.models import iam_backends
+from moto.sts.models import STSBackend, sts_backends
+from moto.sts.responses import TokenResponse
+
+from genai_platform.sandbox.aws import policy
+from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, issuer, public_key_file
+from genai_platform.sandbox.aws.world import World
+
+_AUDIENCE = "sts.amazonaws.com"
+_ACTION = "sts:AssumeRoleWithWebIdentity"
+
+
+class Refused(Exception):
+    """A refusal with AWS's code and status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+    def answer(self) -> tuple[str, dict[str, Any]]:
+        """As moto's dispatcher wants it."""
+        body = (
+            '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>'
+            f"<Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error><RequestId></RequestId></ErrorResponse>"
+        )
+        return body, {"status": self.status, "Content-Type": "text/xml"}
+
+
+def mend(world: World) -> None:
+    """Patch moto's STS."""
+    assume, identity = TokenResponse.assume_role_with_web_identity, STSBackend.get_caller_identity
+    admin = administrator(world.place).access_key_id
+
+    def assume_role_with_web_identity(self: Any) -> Any:
+        try:
+            subject = verify(world, self._get_param("WebIdentityToken") or "", self._get_param("RoleArn") or "")
+        except Refused as refused:
+            return refused.answer()
+        result = assume(self)
+        role = result.result["Credentials"]
+        result.result["AssumedRoleUser"]["AssumedRoleId"] = role.user_id
+        result.result.update(
+            {"SubjectFromWebIdentityToken": subject, "Audience": _AUDIENCE, "Provider": _provider_arn(issuer(world.place))}
+        )
+        return result
+
+    def get_caller_identity(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+        if access_key_id == admin:
+            return "AIDASANDBOXADMINISTRA", ADMINISTRATOR, ACCOUNT
+        found: tuple[str, str, str] = identity(self, access_key_id, region)
+        return found
+
+    TokenResponse.assume_role_with_web_identity = assume_role_with_web_identity
+    STSBackend.get_caller_identity = get_caller_identity
+
+
+def _provider_arn(url: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
+
+
+def verify(world: World, token: str, role_arn: str) -> str:
+    """The subject of a token that may assume this role.
+
+    Raises:
+        Refused: with the code AWS would give.
+    """
+    claims = _claims(world, token)
+    iam = iam_backends[ACCOUNT]["aws"]
+    provider = iam.open_id_providers.get(_provider_arn(claims["iss"]))
+    if provider is None:
+        raise Refused(400, "InvalidIdentityToken", f"No OpenIDConnect provider found in your account for {claims['iss']}")
+    audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if _AUDIENCE not in audiences or _AUDIENCE not in provider.client_id_list:
+        raise Refused(400, "InvalidIdentityToken", "Incorrect token audience")
+    role = next((role for role in iam.roles.values() if role.arn == role_arn), None)
+    name = claims["iss"].removeprefix("https://")
+    context = {f"{name}:sub": claims["sub"], f"{name}:aud": _AUDIENCE}
+    if role is None or not _trusted(role.assume_role_policy_document, provider.arn, context):
+        raise Refused(403, "AccessDenied", f"Not authorized to perform {_ACTION}")
+    return str(claims["sub"])
+
+
+def _claims(world: World, token: str) -> dict[str, Any]:
+    key_file = public_key_file(world.place)
+    if not key_file.exists():
+        raise Refused(400, "IDPCommunicationError", "The identity provider's keys could not be read")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key_file.read_bytes(),
+            algorithms=["RS256", "ES256"],
+            options={"verify_aud": False, "require": ["exp", "iss", "sub", "aud"]},
+        )
+    except jwt.ExpiredSignatureError:
+        raise Refused(400, "ExpiredTokenException", "Token expired") from None
+    except jwt.InvalidSignatureError:
+        raise Refused(400, "InvalidIdentityToken", "Couldn't verify the signature of the token") from None
+    except jwt.PyJWTError:
+        raise Refused(400, "InvalidIdentityToken", "The ID Token provided is not a valid JWT.") from None
+    return claims
+
+
+def _trusted(document: Any, provider: str, context: policy.Context) -> bool:
+    answer = False
+    for statement in policy.statements(document):
+        federated = (statement.get("Principal") or {}).get("Federated", []) if isinstance(statement.get("Principal"), dict) else []
+        actions = statement.get("Action", [])
+        named = provider in (federated if isinstance(federated, list) else [federated])
+        acting = any(action in (_ACTION, "sts:*", "*") for action in (actions if isinstance(actions, list) else [actions]))
+        if named and acting and policy.conditions_hold(statement, context):
+            if statement["Effect"] == "Deny":
+                return False
+            answer = True
+    return answer
+
+
+def session(access_key_id: str) -> Any | None:
+    """The assumed role a temporary key belongs to."""
+    return sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key_id)

@@ -1,0 +1,187 @@
+"""Azure Resource Manager: who may call, where a resource lies, long-running operations, and what every resource shares.
+
+What is special about a type lives in a file of its own (``arm_vaults``, ``arm_apim``, ``arm_roles``); everything else is
+stored and returned as it was put. Types that no file registers are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, OWNER, Roles
+from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT, World
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to ARM. ``id`` is the resource's path; ``body`` what was sent."""
+
+    method: str
+    id: str
+    body: Body
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    base: str
+    """``https://host:port`` that the client used."""
+    caller: str = ""
+    """Object id of who calls."""
+
+    @property
+    def name(self) -> str:
+        return self.id.rsplit("/", 1)[1]
+
+
+class Refusal(Exception):
+    """An error answer, as ARM words it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+@dataclass
+class Arm:
+    """The routes and the helpers that resource types use."""
+
+    world: World
+    entra: Entra
+    roles: Roles
+    types: dict[str, Callable[[Arm, Call], Response]] = field(default_factory=dict)
+    """Pattern of a resource path (case-insensitive, whole) to its handler."""
+
+    def routes(self) -> list[Route]:
+        return [Route("/{path:path}", self._answer, methods=["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"])]
+
+    async def _answer(self, request: Request) -> Response:
+        raw = await request.body()
+        path = "/" + request.path_params["path"].strip("/")
+        call = Call(
+            request.method, path, json.loads(raw) if raw else {}, request.query_params, request.headers, f"https://{request.url.netloc}"
+        )
+        try:
+            if operation := re.fullmatch(r"(?i)/subscriptions/[^/]+/operations/([0-9a-f]+)", path):
+                return self._operation(operation[1])
+            call = replace(call, caller=self._authorise(call, request.headers.get("authorization", "")))
+            if "api-version" not in request.query_params:
+                raise Refusal(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required.")
+            for pattern, handler in self.types.items():
+                if re.fullmatch(pattern, path, re.IGNORECASE):
+                    with self.world.store.exclusively():
+                        return handler(self, call)
+            raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
+        except Refusal as refusal:
+            return JSONResponse({"error": {"code": refusal.code, "message": str(refusal)}}, refusal.status)
+
+    def _authorise(self, call: Call, authorization: str) -> str:
+        try:
+            claims = self.entra.read(authorization.partition(" ")[2], "https://management.azure.com")
+        except jwt.PyJWTError:
+            raise Refusal(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
+        subscription = re.match(r"(?i)/subscriptions/([^/]+)", call.id)
+        if subscription and subscription[1].lower() != SUBSCRIPTION:
+            raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription[1]}' could not be found.")
+        writes_roles = "microsoft.authorization/roleassignments" in call.id.lower() and call.method in ("PUT", "DELETE")
+        needed = {OWNER, ACCESS_ADMINISTRATOR} if writes_roles else {OWNER, CONTRIBUTOR}
+        if call.id.lower().endswith("/providers/microsoft.authorization/permissions"):
+            return str(claims["oid"])  # everybody may ask what they may do
+        if subscription and not self.roles.holds(str(claims["oid"]), call.id, needed):
+            text = f"The client '{claims['oid']}' does not have authorization to perform the action over scope '{call.id}'."
+            raise Refusal(403, "AuthorizationFailed", text)
+        return str(claims["oid"])
+
+    # -- what resource types use ------------------------------------------------------------------
+    def get(self, call: Call) -> Response:
+        found = self.world.store.get("arm", call.id)
+        if found is None:
+            raise not_found(call)
+        return JSONResponse(visible(found), headers={"ETag": f'"{found["_etag"]}"'})
+
+    def put(self, call: Call, body: Body, kind: str) -> Body:
+        """Store a resource; the answer is what a client sees."""
+        stored = {**body, "id": call.id, "name": call.name, "type": kind, "_etag": uuid4().hex}
+        self.world.store.put("arm", call.id, stored)
+        return visible(stored)
+
+    def listed(self, call: Call) -> Response:
+        """The children of a collection path."""
+        depth = call.id.count("/") + 1
+        found = [entry for entry in self.world.store.all("arm", call.id + "/") if entry["id"].count("/") == depth]
+        return JSONResponse({"value": [visible(entry) for entry in found], "count": len(found)})
+
+    def remove(self, id: str) -> None:
+        """Remove a resource and everything below it."""
+        for entry in self.world.store.all("arm", id + "/"):
+            self.world.store.delete("arm", entry["id"])
+        self.world.store.delete("arm", id)
+
+    def exists(self, id: str) -> bool:
+        return self.world.store.get("arm", id) is not None
+
+    def accepted(self, call: Call, seconds: float, status: int = 202, body: Body | None = None) -> Response:
+        """Begin a long-running operation that succeeds after ``seconds``."""
+        operation = uuid4().hex
+        self.world.store.put("operations", operation, {"until": time.time() + seconds})
+        url = f"{call.base}/subscriptions/{SUBSCRIPTION}/operations/{operation}?api-version={call.query['api-version']}"
+        headers = {"Azure-AsyncOperation": url, "Location": url, "Retry-After": "1"}
+        return JSONResponse(body, status, headers) if body is not None else Response(status_code=status, headers=headers)
+
+    def _operation(self, operation: str) -> Response:
+        known = self.world.store.get("operations", operation)
+        if known is None:
+            raise Refusal(404, "NotFound", "The operation was not found.")
+        done = time.time() >= known["until"]
+        return JSONResponse({"id": operation, "status": "Succeeded" if done else "InProgress"}, 200 if done else 202, {"Retry-After": "1"})
+
+
+def not_found(call: Call) -> Refusal:
+    return Refusal(404, "ResourceNotFound", f"The resource '{call.id}' was not found.")
+
+
+def visible(entry: Body) -> Body:
+    return {name: value for name, value in entry.items() if not name.startswith("_")}
+
+
+def subscriptions(arm: Arm, call: Call) -> Response:
+    """The one subscription, and the tenant."""
+    entry = {"id": f"/subscriptions/{SUBSCRIPTION}", "subscriptionId": SUBSCRIPTION, "tenantId": TENANT, "state": "Enabled"}
+    entry["displayName"] = "sandbox"
+    return JSONResponse(entry if call.id.count("/") == 2 else {"value": [entry]})
+
+
+def resources(arm: Arm, call: Call) -> Response:
+    """What lies in a resource group."""
+    group = call.id.rsplit("/", 1)[0]
+    if not arm.exists(group):
+        raise not_found(call)
+    found = [entry for entry in arm.world.store.all("arm", group + "/providers/") if entry["id"].count("/") == 8]
+    return JSONResponse({"value": [{name: entry[name] for name in ("id", "name", "type")} for entry in found]})
+
+
+def resource_groups(arm: Arm, call: Call) -> Response:
+    """Resource groups; deleting one removes what is in it."""
+    if call.id.lower().endswith("/resourcegroups"):
+        return arm.listed(call)
+    if call.method in ("GET", "HEAD"):
+        return arm.get(call)
+    if call.method == "PUT":
+        known = arm.exists(call.id)
+        body = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
+        return JSONResponse(body, 200 if known else 201)
+    if not arm.exists(call.id):
+        raise not_found(call)
+    arm.remove(call.id)
+    return arm.accepted(call, arm.world.delays.service)

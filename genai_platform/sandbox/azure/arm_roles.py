@@ -1,0 +1,89 @@
+"""Microsoft.Authorization: role assignments and the definitions of built-in roles."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from starlette.responses import JSONResponse, Response
+
+from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
+
+_KIND = "Microsoft.Authorization/roleAssignments"
+
+
+def role_assignments(arm: Arm, call: Call) -> Response:
+    """PUT is idempotent by name; the same principal, role and scope under another name is a conflict."""
+    scope = re.split(r"(?i)/providers/microsoft\.authorization/", call.id)[0]
+    if call.id.lower().endswith("/roleassignments"):
+        return _listed(arm, call, scope)
+    if call.method == "PUT":
+        return _assign(arm, call, scope)
+    if call.method == "DELETE":
+        if not arm.exists(call.id):
+            return Response(status_code=204)
+        body = arm.world.store.get("arm", call.id) or {}
+        arm.remove(call.id)
+        arm.world.store.delete("roleAssignments", call.id)
+        return JSONResponse({name: value for name, value in body.items() if not name.startswith("_")})
+    return arm.get(call)
+
+
+def _assign(arm: Arm, call: Call, scope: str) -> Response:
+    wanted = call.body["properties"]
+    role = str(wanted["roleDefinitionId"]).rsplit("/", 1)[1].lower()
+    if role not in NAMES.values():
+        raise Refusal(400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{role}' does not exist.")
+    principal = str(wanted["principalId"])
+    known = arm.world.store.get("servicePrincipals", principal) or arm.world.store.get("managedIdentities", principal)
+    if known is None:
+        raise Refusal(400, "PrincipalNotFound", f"Principal {principal} does not exist in the directory.")
+    for other in arm.world.store.all("roleAssignments"):
+        same = (other["principalId"], other["roleId"], other["scope"].lower()) == (principal, role, scope.lower())
+        if same and other["id"].lower() != call.id.lower():
+            raise Refusal(409, "RoleAssignmentExists", "The role assignment already exists.")
+    existed = arm.exists(call.id)
+    body = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
+    if not existed:
+        effective = time.time() + arm.world.delays.roles
+        entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
+        arm.world.store.put("roleAssignments", call.id, entry)
+    return JSONResponse(body, 200 if existed else 201)
+
+
+def _listed(arm: Arm, call: Call, scope: str) -> Response:
+    found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("roleAssignments")]
+    at = [entry for entry in found if entry and entry["id"].lower().startswith(scope.lower())]
+    principal = re.search(r"principalId eq '([^']+)'", call.query.get("$filter", ""))
+    if principal:
+        at = [entry for entry in at if entry["properties"]["principalId"] == principal[1]]
+    return JSONResponse({"value": [{name: value for name, value in entry.items() if not name.startswith("_")} for entry in at]})
+
+
+def permissions(arm: Arm, call: Call) -> Response:
+    """What the caller may do at a scope, one entry for each role held there."""
+    scope = re.split(r"(?i)/providers/microsoft\.authorization/", call.id)[0]
+    entries = [entry for role, entry in _ACTIONS.items() if arm.roles.holds(call.caller, scope, {role})]
+    return JSONResponse({"value": entries})
+
+
+_ACTIONS = {
+    OWNER: {"actions": ["*"], "notActions": []},
+    CONTRIBUTOR: {"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write"]},
+    ACCESS_ADMINISTRATOR: {"actions": ["Microsoft.Authorization/roleAssignments/*", "*/read"], "notActions": []},
+}
+
+
+def role_definitions(arm: Arm, call: Call) -> Response:
+    """Built-in roles by name or id."""
+    entries = [
+        {"id": f"/providers/Microsoft.Authorization/roleDefinitions/{id}", "name": id, "properties": {"roleName": name}}
+        for name, id in NAMES.items()
+    ]
+    if call.id.lower().endswith("/roledefinitions"):
+        return JSONResponse({"value": entries})
+    found = next((entry for entry in entries if entry["name"] == call.name.lower()), None)
+    if found is None:
+        raise not_found(call)
+    return JSONResponse(found)

@@ -1,0 +1,109 @@
+"""Microsoft.KeyVault: vaults with soft delete, recovery, purge and names that are taken everywhere."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
+from genai_platform.sandbox.azure.world import SUBSCRIPTION
+
+_KIND = "Microsoft.KeyVault/vaults"
+
+
+def vaults(arm: Arm, call: Call) -> Response:
+    """One vault or the collection of a group."""
+    store = arm.world.store
+    if call.id.lower().endswith("/vaults"):
+        return arm.listed(call)
+    if call.method == "GET":
+        return arm.get(call)
+    if call.method == "DELETE":
+        found = store.get("arm", call.id)
+        if found is None:
+            return Response(status_code=204)
+        arm.remove(call.id)
+        store.delete("vaults", call.name)
+        store.put("deletedVaults", call.name, {"vault": visible(found), "at": time.time()})
+        # What held at the vault's scope is gone: a recovered vault has no role assignments.
+        for entry in store.all("roleAssignments"):
+            if entry["scope"].lower() == call.id.lower():
+                store.delete("roleAssignments", entry["id"])
+                store.delete("arm", entry["id"])
+        return Response(status_code=200)
+    return _put(arm, call)
+
+
+def _put(arm: Arm, call: Call) -> Response:
+    store = arm.world.store
+    wanted: dict[str, Any] = call.body.get("properties") or {}
+    deleted, known = store.get("deletedVaults", call.name), store.get("arm", call.id)
+    if deleted and wanted.get("createMode") != "recover":
+        text = f"A vault with the name '{call.name}' already exists in a deleted state. Recover or purge it."
+        raise Refusal(409, "ConflictError", text)
+    if not known and (store.get("vaults", call.name) or store.get("takenNames", call.name)):
+        raise Refusal(409, "VaultAlreadyExists", f"The vault name '{call.name}' is already in use.")
+    if wanted.get("createMode") == "recover":
+        if not deleted:
+            raise Refusal(404, "DeletedVaultNotFound", f"The deleted vault '{call.name}' was not found.")
+        store.delete("deletedVaults", call.name)
+        body = {name: deleted["vault"][name] for name in ("location", "properties", "tags") if name in deleted["vault"]}
+    else:
+        uri = f"https://{call.name}.vault.localhost:{arm.world.place.ports['vault']}/"
+        properties = {
+            "enableSoftDelete": True,
+            "softDeleteRetentionInDays": 90,
+            **wanted,
+            "vaultUri": uri,
+            "provisioningState": "Succeeded",
+        }
+        body = {"location": call.body.get("location"), "tags": call.body.get("tags") or {}, "properties": properties}
+    shown = arm.put(call, body, _KIND)
+    store.put("vaults", call.name, {"id": call.id, "name": call.name})
+    return JSONResponse(shown, 200 if known else 201)
+
+
+def vault_names(arm: Arm, call: Call) -> Response:
+    """checkNameAvailability: vault names are global, deleted ones included."""
+    name = str(call.body.get("name"))
+    store = arm.world.store
+    taken = any(store.get(kind, name) for kind in ("vaults", "deletedVaults", "takenNames"))
+    answer = {"nameAvailable": not taken}
+    if taken:
+        answer |= {"reason": "AlreadyExists", "message": f"The vault name '{name}' is already in use."}  # type: ignore[dict-item]
+    return JSONResponse(answer)
+
+
+def deleted_vaults(arm: Arm, call: Call) -> Response:
+    """Deleted vaults: list, get, purge."""
+    store = arm.world.store
+    if call.id.lower().endswith("/deletedvaults"):
+        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults")]})
+    name = call.id.split("/")[8]
+    found = store.get("deletedVaults", name)
+    if found is None:
+        raise not_found(call)
+    if call.method == "GET":
+        return JSONResponse(_deleted(found))
+    store.delete("deletedVaults", name)
+    for kind in ("secrets", "deletedSecrets"):
+        for secret in store.all(kind, name + "/"):
+            store.delete(kind, f"{name}/{secret['versions'][-1]['name']}")
+    return arm.accepted(call, arm.world.delays.service)
+
+
+def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
+    vault, at = entry["vault"], entry["at"]
+    days = vault["properties"].get("softDeleteRetentionInDays", 90)
+    base = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{vault['name']}"
+    properties = {
+        "vaultId": vault["id"],
+        "location": vault["location"],
+        "deletionDate": datetime.fromtimestamp(at, UTC).isoformat(),
+        "scheduledPurgeDate": datetime.fromtimestamp(at + days * 86400, UTC).isoformat(),
+        "tags": vault.get("tags", {}),
+    }
+    return {"id": base, "name": vault["name"], "type": "Microsoft.KeyVault/deletedVaults", "properties": properties}

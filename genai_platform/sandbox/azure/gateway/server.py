@@ -1,0 +1,111 @@
+"""The gateway's front: finds the service, the API and the operation of a request, runs the policy, forwards."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import anyio
+import httpx
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
+from genai_platform.sandbox.azure.gateway.expressions import Context
+from genai_platform.sandbox.azure.gateway.service import Backend, Service, read_service
+from genai_platform.sandbox.azure.gateway.tokens import Tokens
+from genai_platform.sandbox.azure.transport import client as sandbox_client
+from genai_platform.sandbox.azure.world import World
+
+_HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization", "host", "content-length"}
+_REFRESH_SECONDS = 0.5
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+class Gateway:
+    """Finds the service by host name, the API by path, runs its policy and forwards."""
+
+    def __init__(self, world: World, entra: Entra) -> None:
+        self._world, self._entra = world, entra
+        self._client = sandbox_client(world.place)
+        trusted = ssl.create_default_context(cafile=str(world.place.ca_file))
+        self._forward = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=240)
+        # A backend may say that its certificate is the platform's own, which nobody outside can check.
+        self._forward_unverified = httpx.AsyncClient(verify=False, trust_env=False, timeout=240)  # noqa: S501
+        self._tokens = Tokens(self._client)
+        self._caches: dict[str, Cache] = {}
+        self._services: dict[str, tuple[float, Service | None]] = {}
+
+    def routes(self) -> list[Route]:
+        return [Route("/{path:path}", self.handle, methods=_METHODS)]
+
+    def service(self, name: str) -> Service | None:
+        """The service as ARM holds it, read at most twice a second."""
+        at, known = self._services.get(name, (0.0, None))
+        if time.monotonic() - at >= _REFRESH_SECONDS:
+            known = read_service(self._world.store, name)
+            self._services[name] = (time.monotonic(), known)
+        return known
+
+    async def handle(self, request: Request) -> Response:
+        name = self._service_name(request.url.hostname or "")
+        service = await anyio.to_thread.run_sync(self.service, name)
+        found = service.api_for(request.url.path) if service else None
+        if service is None or found is None or not found[0].accepts(request.method, found[1]):
+            return JSONResponse({"statusCode": 404, "message": "Resource not found"}, 404)
+        api, rest = found
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        if api.key_header.lower() in headers or api.key_required:
+            # Even where no key is required, an invalid one is refused: the reason for renaming the header.
+            return JSONResponse({"statusCode": 401, "message": "Access denied due to invalid subscription key."}, 401)
+        context = Context(request.method, headers, named_values=service.named_values)
+        executor = Executor(
+            self._tokens,
+            self._caches.setdefault(service.name, Cache()),
+            self._client,
+            partial(self._entra.microsoft_token, service.principal_id),
+        )
+        answer = await anyio.to_thread.run_sync(executor.section, api.program, "inbound", context)
+        if answer:
+            return _made(answer)
+        backend = service.backends.get(context.backend_id or "")
+        if backend is None:
+            return _made(Answer(500, {}, '{"statusCode":500,"message":"Internal server error"}'))
+        return await self._forwarded(executor, api.program, context, backend, rest, request)
+
+    def _service_name(self, host: str) -> str:
+        """The host's first label; ``localhost`` means the only service, for clients that cannot resolve ``*.localhost``."""
+        services = self._world.store.all("services") if host in ("localhost", "127.0.0.1") else []
+        return str(services[0]["name"]) if len(services) == 1 else host.split(".")[0]
+
+    async def _forwarded(self, executor: Executor, program: Any, context: Context, to: Backend, rest: str, request: Request) -> Response:
+        sent = {key: value for key, value in context.headers.items() if key not in _HOP_BY_HOP}
+        client = self._forward if to.verified else self._forward_unverified
+        outgoing = client.build_request(context.method, to.url + rest, params=request.url.query, headers=sent, content=await request.body())
+        try:
+            upstream = await client.send(outgoing, stream=True)
+        except httpx.HTTPError:
+            return _made(Answer(503, {"content-type": "application/json"}, '{"statusCode":503,"message":"Backend connection failure"}'))
+        context.response_status = upstream.status_code
+        context.headers = {key.lower(): value for key, value in upstream.headers.items()}
+        answer = await anyio.to_thread.run_sync(executor.section, program, "outbound", context)
+        if answer:
+            await upstream.aclose()
+            return _made(answer)
+        kept = {key: value for key, value in context.headers.items() if key not in _HOP_BY_HOP}
+        return StreamingResponse(_pieces(upstream), upstream.status_code, kept, background=BackgroundTask(upstream.aclose))
+
+
+async def _pieces(upstream: httpx.Response) -> AsyncIterator[bytes]:
+    async for piece in upstream.aiter_raw():
+        yield piece
+
+
+def _made(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers))

@@ -1,0 +1,175 @@
+"""Azure OpenAI's stand-in: checks the key, answers, streams and counts tokens.
+
+Every request is written to ``openai/requests.jsonl`` (route, deployment, streaming, status, the last user text, tokens;
+never a key), for those who want to see what reached the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hmac
+import json
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from genai_platform.sandbox.azure import answers
+from genai_platform.sandbox.azure.openai_part import deployments_file, key_file
+from genai_platform.sandbox.place import Place
+
+PAUSE = 0.02
+"""Seconds between two pieces of a stream."""
+
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|preview|latest|v1")
+_DENIED = (
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription "
+)
+_DENIED += "and use a correct regional API endpoint for your resource."
+_ABSENT = (
+    "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment "
+)
+_ABSENT += "and try again."
+
+_OPERATIONS: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], answers.Answer], str]] = {
+    "chat/completions": (answers.Chat, "messages"),
+    "completions": (answers.Completion, "prompt"),
+    "embeddings": (answers.Embeddings, "input"),
+    "responses": (answers.Response, "input"),
+}
+
+
+class OpenAI:
+    """The application over one sandbox's files."""
+
+    def __init__(self, place: Place) -> None:
+        self._key = key_file(place)
+        self._deployments = deployments_file(place)
+        self._log = place.root / "openai" / "requests.jsonl"
+
+    def application(self) -> Starlette:
+        routes = [
+            Route("/openai/deployments/{deployment}/{operation:path}", self._classic, methods=["POST"]),
+            Route("/openai/v1/models", self._models),
+            Route("/openai/models", self._models),
+            Route("/openai/v1/{operation:path}", self._modern, methods=["POST"]),
+            Route("/openai/responses", self._dated_responses, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+
+    # -- routes -----------------------------------------------------------------------------------
+    async def _classic(self, request: Request) -> Response:
+        """The deployment is in the path and the API's version in the query."""
+        if not _API_VERSION.fullmatch(request.query_params.get("api-version", "")):
+            return self._refuse(request, 404, "404", "Resource not found")
+        return await self._answer(request, request.path_params["operation"], request.path_params["deployment"])
+
+    async def _modern(self, request: Request) -> Response:
+        """The deployment is the body's model; no version needed."""
+        return await self._answer(request, request.path_params["operation"], None)
+
+    async def _dated_responses(self, request: Request) -> Response:
+        if not _API_VERSION.fullmatch(request.query_params.get("api-version", "")):
+            return self._refuse(request, 404, "404", "Resource not found")
+        return await self._answer(request, "responses", None)
+
+    async def _models(self, request: Request) -> Response:
+        if not self._admitted(request):
+            return self._refuse(request, 401, "401", _DENIED)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in self._names()]
+        return JSONResponse({"object": "list", "data": data})
+
+    # -- inside -----------------------------------------------------------------------------------
+    async def _answer(self, request: Request, operation: str, deployment: str | None) -> Response:
+        if not self._admitted(request):
+            return self._refuse(request, 401, "401", _DENIED)
+        if operation not in _OPERATIONS:
+            return self._refuse(request, 404, "404", "Resource not found")
+        make, needed = _OPERATIONS[operation]
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            return self._refuse(request, 400, "BadRequest", "We could not parse the JSON body of your request.")
+        name = deployment if deployment is not None else body.get("model") if isinstance(body, dict) else None
+        if name not in self._names():
+            return self._refuse(request, 404, "DeploymentNotFound", _ABSENT)
+        if not isinstance(body, dict) or needed not in body or (needed == "messages" and not isinstance(body[needed], list)):
+            text = f"Missing required parameter: '{needed}'."
+            error = {"message": text, "type": "invalid_request_error", "param": needed, "code": "missing_required_parameter"}
+            self._note(request, 400, {})
+            return JSONResponse({"error": error}, 400, headers=_headers())
+        answer = make(str(name), body)
+        streams = bool(body.get("stream")) and not isinstance(answer, answers.Embeddings)
+        facts = {"operation": operation, "deployment": name, "stream": streams, "text": getattr(answer, "text", None)}
+        self._note(request, 200, {**facts, "prompt_tokens": answer.usage.prompt, "answer_tokens": answer.usage.answer})
+        if streams and not isinstance(answer, answers.Embeddings):
+            events = _events(answer)
+            return StreamingResponse(events, media_type="text/event-stream", headers={**_headers(), "cache-control": "no-cache"})
+        return _json(answer.whole())
+
+    def _admitted(self, request: Request) -> bool:
+        given = request.headers.get("api-key", "")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if not given and scheme.lower() == "bearer":
+            given = token
+        return bool(given) and hmac.compare_digest(given.encode(), self._key.read_text().strip().encode())
+
+    def _names(self) -> list[str]:
+        names: list[str] = json.loads(self._deployments.read_text())
+        return names
+
+    def _refuse(self, request: Request, status: int, code: str, message: str) -> Response:
+        self._note(request, status, {"refused": code})
+        return JSONResponse({"error": {"code": code, "message": message}}, status, headers=_headers())
+
+    def _note(self, request: Request, status: int, facts: Mapping[str, Any]) -> None:
+        line = {"at": time.time(), "method": request.method, "path": request.url.path, "status": status, **facts}
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+async def _events(answer: answers.Chat | answers.Completion | answers.Response) -> AsyncIterator[bytes]:
+    named = isinstance(answer, answers.Response)
+    for piece in answer.pieces():
+        text = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
+        yield (f"event: {piece['type']}\n" if named else "").encode() + f"data: {text}\n\n".encode()
+        await asyncio.sleep(PAUSE)
+    if not named:
+        yield b"data: [DONE]\n\n"
+
+
+def _json(document: Mapping[str, Any]) -> Response:
+    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, media_type="application/json", headers=_headers())
+
+
+def _headers() -> dict[str, str]:
+    return {"x-ms-region": "Japan East", "apim-request-id": str(uuid.uuid4()), "x-request-id": str(uuid.uuid4())}
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": {"code": "404", "message": "Resource not found"}}, 404, headers=_headers())
+
+
+def main() -> None:
+    """``python -m genai_platform.sandbox.azure.openai --place ROOT``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--place", type=Path, required=True)
+    place = Place.open(parser.parse_args().place)
+    uvicorn.run(
+        OpenAI(place).application(), host="127.0.0.1", port=place.ports["openai"], log_level="warning", access_log=False,
+        timeout_graceful_shutdown=2, server_header=False,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

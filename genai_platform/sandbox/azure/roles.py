@@ -1,0 +1,44 @@
+"""Azure role assignments: who may do what at which scope, effective after a moment as on Azure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from genai_platform.sandbox.azure.world import World
+
+SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+ACCESS_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+"""Built-in role definition ids (Azure built-in roles, read November 2026)."""
+
+NAMES = {
+    "Contributor": CONTRIBUTOR,
+    "Owner": OWNER,
+    "Role Based Access Control Administrator": ACCESS_ADMINISTRATOR,
+    "Key Vault Secrets Officer": SECRETS_OFFICER,
+    "Key Vault Secrets User": SECRETS_USER,
+}
+
+
+class Roles:
+    """Answers whether a principal holds one of some roles at a scope or above it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def holds(self, principal_id: str, scope: str, roles: set[str]) -> bool:
+        """``roles`` are role definition ids."""
+        return any(
+            assignment["principalId"] == principal_id
+            and scope.lower().startswith(assignment["scope"].lower())
+            and assignment["roleId"] in roles
+            and time.time() >= assignment["effectiveAt"]
+            for assignment in self._assignments()
+        )
+
+    def _assignments(self) -> list[dict[str, Any]]:
+        seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in self._world.store.all("seededRoles")]
+        return seeded + self._world.store.all("roleAssignments")

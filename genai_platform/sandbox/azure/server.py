@@ -1,0 +1,124 @@
+"""The Azure stand-ins in one process: Entra ID, Graph, ARM, Key Vault and the API Management gateway, each on its port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.azure import arm_apim, arm_roles, arm_vaults
+from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
+from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.gateway.server import Gateway
+from genai_platform.sandbox.azure.graph import Graph
+from genai_platform.sandbox.azure.probe import Probe
+from genai_platform.sandbox.azure.roles import Roles
+from genai_platform.sandbox.azure.vault import Vault
+from genai_platform.sandbox.azure.world import World, open_world
+from genai_platform.sandbox.place import Place
+
+_GROUP = r"/subscriptions/[^/]+/resourcegroups/[^/]+"
+_VAULTS = r"/providers/microsoft\.keyvault"
+_APIM = r"/providers/microsoft\.apimanagement"
+_SUBSCRIPTION = r"/subscriptions/[^/]+"
+_ROLES = r".*/providers/microsoft\.authorization"
+
+TYPES = {
+    r"/subscriptions(/[^/]+)?": subscriptions,
+    rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
+    rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
+    rf"{_ROLES}/permissions": arm_roles.permissions,
+    rf"{_GROUP}/resources": resources,
+    rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
+    rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
+    rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
+    rf"{_SUBSCRIPTION}{_VAULTS}(/locations/[^/]+)?/deletedvaults(/[^/]+)?(/purge)?": arm_vaults.deleted_vaults,
+    rf"{_GROUP}{_APIM}/service(/[^/]+)?": arm_apim.services,
+    rf"{_SUBSCRIPTION}{_APIM}/service": arm_apim.every_service,
+    rf"{_SUBSCRIPTION}{_APIM}/checknameavailability": arm_apim.service_names,
+    rf"{_SUBSCRIPTION}{_APIM}(/locations/[^/]+)?/deletedservices(/[^/]+)?": arm_apim.deleted_services,
+    rf"{_GROUP}{_APIM}/service/[^/]+/(apis|backends|namedvalues|policies)(/.*)?": arm_apim.entities,
+}
+"""Resource types the sandbox knows; every other path is refused."""
+
+
+def applications(world: World) -> dict[str, Starlette]:
+    """Port name to application."""
+    entra, roles = Entra(world), Roles(world)
+    gateway, probe = Gateway(world, entra), Probe(world, entra)
+    return {
+        "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), *probe.routes(), *entra.routes()]),
+        "graph": Starlette(routes=Graph(world, entra).routes()),
+        "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES)).routes()),
+        "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable).routes()),
+        "gateway": Starlette(routes=gateway.routes()),
+    }
+
+
+async def _ready(request: Request) -> Response:
+    return JSONResponse({"ready": True})
+
+
+def certificate_names(port: str) -> list[str]:
+    """Host names each front answers to."""
+    further = {
+        "vault": ["vault.localhost", "*.vault.localhost"],
+        "gateway": ["azure-api.localhost", "*.azure-api.localhost"],
+        "entra": ["login.microsoftonline.com"],
+    }
+    return ["localhost", "127.0.0.1", *further.get(port, [])]
+
+
+async def serve(place: Place) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    world = open_world(place)
+    servers = [_server(place, port, application) for port, application in applications(world).items()]
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    await _run(servers)
+    world.store.close()
+
+
+async def _run(servers: Iterable[uvicorn.Server]) -> None:
+    # Server.serve would take over the process's signal handlers, once for each server.
+    await asyncio.gather(*(server._serve() for server in servers))
+
+
+def _server(place: Place, port: str, application: Starlette) -> uvicorn.Server:
+    certificate, key = ca.issue(place, certificate_names(port))
+    configuration = uvicorn.Config(
+        application,
+        host="127.0.0.1",
+        port=place.ports[port],
+        ssl_certfile=str(certificate),
+        ssl_keyfile=str(key),
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(configuration)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--place", type=Path, required=True)
+    asyncio.run(serve(Place.open(parser.parse_args().place)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Key Vault's data plane: secrets with versions, soft delete, the authentication challenge and role checks.
+
+The first request of a client carries no token; it is answered 401 with the authority and resource to ask, as the real
+service does, and the SDK verifies that the resource belongs to the vault's own host name.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
+from genai_platform.sandbox.azure.world import TENANT, World
+
+Body = dict[str, Any]
+_PAGE = 25
+
+
+class Vault:
+    """Every vault of the sandbox; the first label of the host name chooses which."""
+
+    def __init__(self, world: World, entra: Entra, roles: Roles, unreachable: Callable[[str], bool] = lambda name: False) -> None:
+        """``unreachable`` says whether a secret cannot be read just now."""
+        self._world, self._store, self._entra, self._roles = world, world.store, entra, roles
+        self._unreachable = unreachable
+
+    def routes(self) -> list[Route]:
+        handlers: list[tuple[str, str, Callable[[Request, Body], Response]]] = [
+            ("GET", "/secrets", self._list),
+            ("GET", "/secrets/{name}/versions", self._versions),
+            ("GET", "/secrets/{name}", self._get),
+            ("GET", "/secrets/{name}/{version}", self._get),
+            ("PUT", "/secrets/{name}", self._set),
+            ("PATCH", "/secrets/{name}/{version}", self._update),
+            ("PATCH", "/secrets/{name}", self._update),
+            ("DELETE", "/secrets/{name}", self._delete),
+            ("GET", "/deletedsecrets", self._list_deleted),
+            ("GET", "/deletedsecrets/{name}", self._get_deleted),
+            ("DELETE", "/deletedsecrets/{name}", self._purge),
+            ("POST", "/deletedsecrets/{name}/recover", self._recover),
+        ]
+        # A trailing slash stands for "the newest version" in the SDK's addresses.
+        return [
+            Route(path + slash, self._guarded(handler, method), methods=[method])
+            for method, path, handler in handlers
+            for slash in ("", "/")
+        ]
+
+    def _guarded(self, handler: Callable[[Request, Body], Response], method: str) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            await request.body()
+            if method == "GET" and self._unreachable(request.path_params.get("name", "")):
+                return Response(status_code=503)
+            token = request.headers.get("authorization", "").partition(" ")[2]
+            try:
+                claims = self._read(token)
+            except jwt.PyJWTError:
+                challenge = f'Bearer authorization="{self._world.authority}/{TENANT}", resource="{self._world.vault_resource}"'
+                return _fault(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"WWW-Authenticate": challenge})
+            name = (request.url.hostname or "").split(".")[0]
+            vault = self._store.get("vaults", name)
+            if vault is None:
+                return _fault(404, "VaultNotFound", f"The vault '{name}' does not exist.")
+            wanted = {SECRETS_OFFICER} if method != "GET" else {SECRETS_OFFICER, SECRETS_USER}
+            if not self._roles.holds(str(claims.get("oid")), vault["id"], wanted):
+                return _fault(403, "Forbidden", "Caller is not authorized to perform action on resource.", inner="ForbiddenByRbac")
+            with self._store.exclusively():
+                return handler(request, vault)
+
+        return answer
+
+    def _read(self, token: str) -> Body:
+        try:
+            return self._entra.read(token, self._world.vault_resource)
+        except jwt.InvalidAudienceError:
+            return self._entra.read(token, "https://vault.azure.net")
+
+    # -- reading ------------------------------------------------------------------------------------
+    def _get(self, request: Request, vault: Body) -> Response:
+        secret = self._store.get("secrets", _key(vault, request))
+        wanted = request.path_params.get("version")
+        version = next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+        if version is None:
+            name = request.path_params["name"]
+            return _fault(404, "SecretNotFound", f"A secret with (name/id) {name} was not found in this key vault.")
+        if not version["attributes"]["enabled"]:
+            return _fault(403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled")
+        return JSONResponse(self._shown(request, version, value=True))
+
+    def _list(self, request: Request, vault: Body) -> Response:
+        entries = [
+            self._shown(request, entry["versions"][-1], versioned=False) for entry in self._store.all("secrets", vault["name"] + "/")
+        ]
+        return self._paged(request, entries)
+
+    def _versions(self, request: Request, vault: Body) -> Response:
+        secret = self._store.get("secrets", _key(vault, request))
+        return self._paged(request, [self._shown(request, entry) for entry in (secret or {"versions": []})["versions"]])
+
+    def _paged(self, request: Request, entries: list[Body]) -> Response:
+        size = int(request.query_params.get("maxresults", _PAGE))
+        start = int(request.query_params.get("$skiptoken", "0"))
+        answer: Body = {"value": entries[start : start + size], "nextLink": None}
+        if start + size < len(entries):
+            following = request.url.include_query_params(**{"$skiptoken": str(start + size)})
+            answer["nextLink"] = str(following)
+        return JSONResponse(answer)
+
+    # -- writing ------------------------------------------------------------------------------------
+    def _set(self, request: Request, vault: Body) -> Response:
+        key, body = _key(vault, request), _body(request)
+        if self._store.get("deletedSecrets", key):
+            text = f"Secret {request.path_params['name']} is currently in a deleted but recoverable state."
+            return _fault(409, "Conflict", text, inner="ObjectIsDeletedButRecoverable")
+        secret = self._store.get("secrets", key) or {"versions": []}
+        now = int(time.time())
+        version = {"name": request.path_params["name"], "version": uuid4().hex, "value": body["value"], "tags": body.get("tags") or {}}
+        version |= {"contentType": body.get("contentType")}
+        version["attributes"] = {"enabled": True, **_given(body), "created": now, "updated": now, "recoveryLevel": "Recoverable"}
+        secret["versions"].append(version)
+        self._store.put("secrets", key, secret)
+        return JSONResponse(self._shown(request, version, value=True))
+
+    def _update(self, request: Request, vault: Body) -> Response:
+        key, body, wanted = _key(vault, request), _body(request), request.path_params.get("version")
+        secret = self._store.get("secrets", key)
+        version = next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+        if secret is None or version is None:
+            return _fault(404, "SecretNotFound", f"A secret with (name/id) {request.path_params['name']} was not found in this key vault.")
+        version["attributes"] |= {**_given(body), "updated": int(time.time())}
+        for name in ("tags", "contentType"):
+            if body.get(name) is not None:
+                version[name] = body[name]
+        self._store.put("secrets", key, secret)
+        return JSONResponse(self._shown(request, version))
+
+    # -- soft delete ---------------------------------------------------------------------------------
+    def _delete(self, request: Request, vault: Body) -> Response:
+        key = _key(vault, request)
+        secret = self._store.get("secrets", key)
+        if secret is None:
+            return _fault(404, "SecretNotFound", f"A secret with (name/id) {request.path_params['name']} was not found in this key vault.")
+        secret |= {"deletedDate": int(time.time())}
+        self._store.delete("secrets", key)
+        self._store.put("deletedSecrets", key, secret)
+        return JSONResponse(self._shown_deleted(request, secret))
+
+    def _get_deleted(self, request: Request, vault: Body) -> Response:
+        secret = self._store.get("deletedSecrets", _key(vault, request))
+        if secret is None:
+            return _fault(404, "SecretNotFound", f"Deleted Secret not found: {request.path_params['name']}")
+        return JSONResponse(self._shown_deleted(request, secret))
+
+    def _list_deleted(self, request: Request, vault: Body) -> Response:
+        entries = [self._shown_deleted(request, entry) for entry in self._store.all("deletedSecrets", vault["name"] + "/")]
+        return self._paged(request, entries)
+
+    def _purge(self, request: Request, vault: Body) -> Response:
+        self._store.delete("deletedSecrets", _key(vault, request))
+        return Response(status_code=204)
+
+    def _recover(self, request: Request, vault: Body) -> Response:
+        key = _key(vault, request)
+        secret = self._store.get("deletedSecrets", key)
+        if secret is None:
+            return _fault(404, "SecretNotFound", f"Deleted Secret not found: {request.path_params['name']}")
+        secret.pop("deletedDate")
+        self._store.delete("deletedSecrets", key)
+        self._store.put("secrets", key, secret)
+        return JSONResponse(self._shown(request, secret["versions"][-1]))
+
+    # -- showing ---------------------------------------------------------------------------------------
+    def _shown(self, request: Request, version: Body, *, value: bool = False, versioned: bool = True) -> Body:
+        base = f"https://{request.url.netloc}/secrets/{version['name']}"
+        shown = {"id": f"{base}/{version['version']}" if versioned else base}
+        shown |= {name: version[name] for name in ("attributes", "tags", "contentType")}
+        return shown | ({"value": version["value"]} if value else {})
+
+    def _shown_deleted(self, request: Request, secret: Body) -> Body:
+        version = secret["versions"][-1]
+        deleted = secret["deletedDate"]
+        recovery = f"https://{request.url.netloc}/deletedsecrets/{version['name']}"
+        dates = {"deletedDate": deleted, "scheduledPurgeDate": deleted + 7 * 86400, "recoveryId": recovery}
+        return self._shown(request, version) | dates
+
+
+def _given(body: Body) -> Body:
+    return {
+        name: value for name, value in (body.get("attributes") or {}).items() if name in ("enabled", "exp", "nbf") and value is not None
+    }
+
+
+def _key(vault: Body, request: Request) -> str:
+    return f"{vault['name']}/{request.path_params['name']}"
+
+
+def _body(request: Request) -> Body:
+    body: Body = json.loads(getattr(request, "_body", b"") or b"{}")
+    return body
+
+
+def _fault(status: int, code: str, text: str, headers: dict[str, str] | None = None, inner: str = "") -> Response:
+    error: Body = {"code": code, "message": text}
+    if inner:
+        error["innererror"] = {"code": inner}
+    stamp = {"x-ms-request-id": str(uuid4()), "Date": datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    return JSONResponse({"error": error}, status, {**stamp, **(headers or {})})

@@ -1,0 +1,122 @@
+"""The directory, subscription and deployer that every sandbox begins with, and how its clock of delays runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.place import Place
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
+GRAPH_PERMISSIONS = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
+MICROSOFT_RESOURCES = {
+    "https://management.azure.com": "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    "https://graph.microsoft.com": "00000003-0000-0000-c000-000000000000",
+    "https://vault.azure.net": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+}
+"""Well-known application ids of Microsoft's own services."""
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Seconds until a change is seen, shorter than Azure's so that a rehearsal does not wait for minutes."""
+
+    directory: float = 0.3
+    """A fresh directory object answers 404 (Azure: seconds)."""
+    secret: float = 0.5
+    """A fresh client secret is refused (Azure: 4 to 18 s)."""
+    roles: float = 1.0
+    """A role assignment takes effect (Azure: minutes)."""
+    service: float = 2.0
+    """A long-running operation (Azure: seconds to 40 minutes)."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Shared by every Azure stand-in of one sandbox."""
+
+    place: Place
+    store: Store
+    key: rsa.RSAPrivateKey
+    delays: Delays = Delays()
+
+    @property
+    def authority(self) -> str:
+        return f"https://localhost:{self.place.ports['entra']}"
+
+    @property
+    def vault_resource(self) -> str:
+        """What tokens for the vaults are issued for: the SDK wants it to be the end of the vault's own host name."""
+        return f"https://vault.localhost:{self.place.ports['vault']}"
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.authority}/{TENANT}/v2.0"
+
+
+def prepare(place: Place) -> None:
+    """Make the deployer's secret file when it is missing: ``azure/deployer.json``, 0600."""
+    file = place.folder("azure") / "deployer.json"
+    if not file.exists():
+        document = {"client_id": str(uuid5(NAMESPACE_URL, f"deployer:{place.root}")), "client_secret": secrets.token_urlsafe(32)}
+        descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            json.dump(document, opened)
+
+
+def open_world(place: Place, delays: Delays | None = None) -> World:
+    """The world as it was left, or a new one with a deployer and nothing else."""
+    prepare(place)
+    folder = place.folder("azure")
+    key_file = folder / "signing.pem"
+    if not key_file.exists():
+        fresh = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = fresh.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(pem)
+    key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("signing.pem does not hold an RSA key")
+    world = World(place, Store(folder / "world.sqlite"), key, delays or _delays(folder / "delays.json"))
+    _seed(world, json.loads((folder / "deployer.json").read_text()))
+    return world
+
+
+def _delays(file: Path) -> Delays:
+    """The delays that a file beside the state asks for; the usual ones without it."""
+    return Delays(**json.loads(file.read_text())) if file.exists() else Delays()
+
+
+def _seed(world: World, deployer: dict[str, str]) -> None:
+    if world.store.all("applications"):
+        return
+    application: dict[str, Any] = {
+        "id": str(uuid4()),
+        "appId": deployer["client_id"],
+        "displayName": "sandbox deployer",
+        "passwordCredentials": [],
+        "appRoles": [],
+        "createdAt": 0,
+        "graphPermissions": list(GRAPH_PERMISSIONS),
+    }
+    application["secrets"] = [
+        {"keyId": str(uuid4()), "value": deployer["client_secret"], "from": 0, "until": time.time() + 10 * 365 * 86400}
+    ]
+    principal: dict[str, Any] = {"id": str(uuid4()), "appId": deployer["client_id"], "displayName": "sandbox deployer", "createdAt": 0}
+    world.store.put("applications", application["id"], application)
+    world.store.put("servicePrincipals", principal["id"], principal)
+    scope = f"/subscriptions/{SUBSCRIPTION}"
+    for role in ("Contributor", "Role Based Access Control Administrator"):
+        assignment = {"scope": scope, "principalId": principal["id"], "role": role, "effectiveAt": 0}
+        world.store.put("seededRoles", f"{scope}/{role}", assignment)

@@ -1,0 +1,102 @@
+"""The sandbox's own certificate authority: it signs every stand-in's certificate and the users of Kubernetes.
+
+Made once and kept in the sandbox's folder, so a restarted sandbox is trusted by whoever trusted it before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import trustme
+
+from genai_platform.sandbox.place import Place
+
+
+class Issued(NamedTuple):
+    """Files of one certificate (with its chain) and its private key."""
+
+    cert: Path
+    key: Path
+
+
+def authority(place: Place) -> trustme.CA:
+    """The authority of this sandbox, made when missing, together with ``ca.pem`` and ``bundle.pem``."""
+    folder = place.folder("ca")
+    key_file = folder / "ca.key"
+    with place.lock("ca"):
+        if key_file.exists():
+            return trustme.CA.from_pem(place.ca_file.read_bytes(), key_file.read_bytes())
+        made = trustme.CA(organization_name="genai sandbox", organization_unit_name=f"authority of {place.environment}")
+        certificate = made.cert_pem.bytes()
+        _write(place.ca_file, certificate)
+        _write(bundle(place), _system_authorities() + b"\n" + certificate)
+        # The key comes last: as long as it is missing, nothing was issued and all of it is made again.
+        _write(key_file, made.private_key_pem.bytes())
+        return made
+
+
+def bundle(place: Place) -> Path:
+    """PEM file with the system's authorities and ours, for programs that read one file only."""
+    return place.root / "ca" / "bundle.pem"
+
+
+def issue(place: Place, names: Sequence[str]) -> Issued:
+    """A server certificate for host names and addresses; the same files for the same names.
+
+    Args:
+        names: host names (wildcards allowed) and IP addresses, at least one.
+    """
+    return _issue(place, f"{names[0]}-{_digest(*sorted(names))}", tuple(names), None, None)
+
+
+def issue_user(place: Place, user: str, group: str) -> Issued:
+    """A client certificate Kubernetes takes for ``user`` in ``group``."""
+    return _issue(place, f"{user}-{_digest(user, group)}", ("user.invalid",), user, group)
+
+
+def _issue(place: Place, title: str, names: tuple[str, ...], common_name: str | None, organization: str | None) -> Issued:
+    folder = place.folder("ca") / "issued"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    stem = re.sub(r"[^A-Za-z0-9.-]+", "_", title)
+    issued = Issued(folder / f"{stem}.pem", folder / f"{stem}.key")
+    signer = authority(place)
+    with place.lock("ca"):
+        if not issued.cert.exists() or not issued.key.exists():
+            leaf = signer.issue_cert(*names, common_name=common_name, organization_name=organization or "genai sandbox")
+            _write(issued.key, leaf.private_key_pem.bytes())
+            _write(issued.cert, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    return issued
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _system_authorities() -> bytes:
+    """What this machine trusts; where its store is not one file, the list that travels with certifi."""
+    for candidate in (
+        ssl.get_default_verify_paths().openssl_cafile,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+    ):
+        path = Path(candidate)
+        if path.is_file() and path.stat().st_size > 0:
+            return path.read_bytes()
+    import certifi
+
+    return Path(certifi.where()).read_bytes()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, readable by its owner only."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)

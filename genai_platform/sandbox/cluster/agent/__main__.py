@@ -1,0 +1,7 @@
+"""``python -m genai_platform.sandbox.cluster.agent --place ROOT``."""
+
+from __future__ import annotations
+
+from genai_platform.sandbox.cluster.agent.agent import main
+
+main()

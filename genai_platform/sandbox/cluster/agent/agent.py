@@ -1,0 +1,181 @@
+"""The node agent's process: puts its parts together, starts them in order, and ends every container when it ends."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.cluster.agent.account import Account
+from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object, Watch
+from genai_platform.sandbox.cluster.agent.claims import Claims
+from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.cluster.agent.kubelet import Kubelet
+from genai_platform.sandbox.cluster.agent.node import Node, capacity, labels
+from genai_platform.sandbox.cluster.agent.pods import Pods
+from genai_platform.sandbox.cluster.agent.refusals import refuse_streams
+from genai_platform.sandbox.cluster.agent.scheduler import Scheduler
+from genai_platform.sandbox.cluster.agent.services import Services
+from genai_platform.sandbox.cluster.agent.world import NODE, World
+from genai_platform.sandbox.cluster.images import Images
+from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
+from genai_platform.sandbox.place import Place
+
+_START = 60.0
+_PRIVATE = ("aws", "etcd", "kubernetes", "pods", "volumes", "data", "ca/ca.key", "ca/issued", "kubeconfig")
+"""Of the sandbox's folder: what no container should find, since no container in a cluster could."""
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """All parts of the node agent, connected."""
+
+    def __init__(self, place: Place) -> None:
+        self.api = Api(place.kubeconfig)
+        self.events = Events(self.api, NODE)
+        account = Account(place)
+        self.claims = Claims(place, self.api, self.events, account)
+        self._publish = threading.Event()
+        self.world = World(
+            place=place,
+            api=self.api,
+            events=self.events,
+            images=Images.gather(),
+            claims=self.claims,
+            capacity=capacity(),
+            bundle=ca.bundle(place),
+            path=search_path(),
+            visible=visible(place),
+            hidden=[str(place.root / name) for name in _PRIVATE],
+            changed=self._publish.set,
+        )
+        self.pods = Pods(self.world)
+        self.scheduler = Scheduler(self.api, self.events, labels())
+        self.services = Services(place)
+        self.operator = Operator(self.api)
+        self._place = place
+        self._watches: list[Watch] = []
+
+    def start(self) -> None:
+        """Register the node and take over every pod that is bound to it.
+
+        Raises:
+            ApiError: the API did not answer for a minute.
+        """
+        deadline = time.monotonic() + _START
+        version = ""
+        while True:
+            try:
+                version = str(self.api.get("/version")["gitVersion"])
+                node = Node(self.api, self._place.ports["kubelet"], version)
+                node.register()
+                refuse_streams(self.api)
+                break
+            except ApiError as error:
+                if time.monotonic() > deadline:
+                    raise
+                _log.info("waiting for the API: %s", error)
+                time.sleep(0.2)
+        _touch_hosts(self._place)
+        for thread in (node, self.events, self.claims, self.scheduler, self.services):
+            thread.start()
+        self.services.services = self._watch("/api/v1/services", self.services.changed)
+        self.services.slices = self._watch("/apis/discovery.k8s.io/v1/endpointslices", self.services.changed)
+        self._watch("/api/v1/configmaps", self._source_changed)
+        self._watch("/api/v1/secrets", self._source_changed)
+        self._watch("/apis/storage.k8s.io/v1/storageclasses", lambda change, item: self.scheduler.wake())
+        self._watch("/api/v1/persistentvolumes", self.claims.volume_changed)
+        self._watch("/api/v1/persistentvolumeclaims", self._claim_changed)
+        for watch in self._watches:
+            watch.ready.wait(_START)
+        # After the waiting: a cluster without these kinds has nothing for it to do.
+        for kinds in KINDS.values():
+            self._watch(f"/apis/{GROUP}/{kinds}", self.operator.changed)
+        pods = self._watch("/api/v1/pods", self._pod_changed)
+        pods.ready.wait(_START)
+        self.pods.tidy({pod["metadata"]["uid"] for pod in pods.objects()})
+        threading.Thread(target=self._keep_published, name="publish", daemon=True).start()
+        self._kubelet = Kubelet(self._place, self.pods)
+
+    def stop(self) -> None:
+        """End every container."""
+        for watch in self._watches:
+            watch.end()
+        self.pods.stop()
+
+    def _watch(self, path: str, changed) -> Watch:  # type: ignore[no-untyped-def]
+        watch = Watch(self.api, path, changed)
+        self._watches.append(watch)
+        watch.start()
+        return watch
+
+    def _pod_changed(self, change: Change, pod: Object) -> None:
+        self.scheduler.changed(change, pod)
+        self.pods.changed(change, pod)
+
+    def _source_changed(self, change: Change, item: Object) -> None:
+        self.pods.source_changed(item["metadata"]["namespace"], item["metadata"]["name"])
+
+    def _claim_changed(self, change: Change, claim: Object) -> None:
+        self.claims.claim_changed(change, claim)
+        self.scheduler.wake()
+        self.pods.source_changed(claim["metadata"]["namespace"], claim["metadata"]["name"])
+
+    def _keep_published(self) -> None:
+        while True:
+            self._publish.wait()
+            self._publish.clear()
+            try:
+                self.pods.publish()
+            except OSError:
+                _log.exception("the list of pods could not be written")
+            # Several changes come together: one list for them.
+            time.sleep(0.05)
+
+
+def search_path() -> str:
+    """Where containers find programs: this environment's first, then the system's."""
+    folders = [str(Path(sys.prefix) / "bin"), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+    return os.pathsep.join(folders)
+
+
+def visible(place: Place) -> list[str]:
+    """What must be there inside a container, read-only, wherever it lies on this machine."""
+    import platformdirs
+
+    import genai_platform
+
+    cache = os.environ.get("GENAI_CACHE_DIR") or str(platformdirs.user_cache_path("genai"))
+    package = str(Path(genai_platform.__file__).resolve().parent)
+    return list(dict.fromkeys([sys.base_prefix, package, cache, str(place.root)]))
+
+
+def _touch_hosts(place: Place) -> None:
+    place.publish_hosts("pods", {})
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="agent")
+    parser.add_argument("--place", type=Path, required=True)
+    place = Place.open(parser.parse_args().place)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("urllib3", "botocore"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    agent = Agent(place)
+    agent.start()
+    stop.wait()
+    with contextlib.suppress(Exception):
+        agent.stop()
+    # Threads that wait for the API would hold up a normal exit.
+    os._exit(0)

@@ -1,0 +1,198 @@
+"""One container of a running pod: its state, its process, its probes and its pauses between restarts."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genai_platform.sandbox.cluster.agent.api import Object
+from genai_platform.sandbox.cluster.agent.environment import expand
+from genai_platform.sandbox.cluster.agent.events import now
+from genai_platform.sandbox.cluster.agent.probes import Prober
+from genai_platform.sandbox.cluster.agent.process import Command, Log, Mount, Process
+from genai_platform.sandbox.cluster.agent.status import State
+from genai_platform.sandbox.cluster.agent.world import World
+from genai_platform.sandbox.image import Container, Image
+
+_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
+_LONG_ENOUGH = 60.0
+_KEPT_LOGS = 2
+
+
+@dataclass
+class Running(State):
+    """A container's state together with what carries it on this machine."""
+
+    folder: Path = Path()
+    process: Process | None = None
+    probers: list[Prober] = field(default_factory=list)
+    due: float = 0.0
+    """When to start it (again), as monotonic time."""
+    kill_at: float | None = None
+    failures: int = 0
+    since: float = 0.0
+
+    def log_file(self, *, previous: bool = False) -> Path:
+        return self.folder / f"{max(self.restarts - (1 if previous else 0), 0)}.log"
+
+    def open_log(self) -> Log:
+        """A log for this run; older ones than the previous are removed."""
+        log = Log(self.log_file())
+        for old in self.folder.glob("*.log"):
+            if old.stem.isdigit() and int(old.stem) <= self.restarts - _KEPT_LOGS:
+                old.unlink(missing_ok=True)
+        return log
+
+    def runs(self, process: Process | None) -> None:
+        """It runs now; without a process it is simulated."""
+        self.process = process
+        self.identifier = f"genai://{uuid.uuid4().hex}"
+        self.current = {"running": {"startedAt": now()}}
+        self.started = not self.spec.get("startupProbe") or process is None
+        self.ready = self.started and (process is None or not self.spec.get("readinessProbe"))
+        self.since = time.monotonic()
+        self.kill_at = None
+
+    def waits(self, reason: str, message: str = "") -> None:
+        """It cannot run yet."""
+        self.current = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+        self.ready = self.started = False
+
+    def ended(self, code: int, message: str = "", reason: str = "") -> None:
+        """Its run is over."""
+        self.end_probes()
+        begun = self.current.get("running", {}).get("startedAt") or now()
+        self.current = {
+            "terminated": {
+                "exitCode": code,
+                "reason": reason or ("Completed" if code == 0 else "Error"),
+                **({"message": message} if message else {}),
+                "startedAt": begun,
+                "finishedAt": now(),
+                "containerID": self.identifier,
+            }
+        }
+        self.process = None
+        self.kill_at = None
+        self.ready = self.init and code == 0
+        self.started = False
+
+    def back_off(self) -> float:
+        """Count a restart and answer how long to wait for it. The first is at once."""
+        if time.monotonic() - self.since > _LONG_ENOUGH:
+            self.failures = 0
+        pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
+        self.failures += 1
+        self.due = time.monotonic() + pause
+        self.last = self.current
+        self.restarts += 1
+        return pause
+
+    def end_probes(self) -> None:
+        for prober in self.probers:
+            prober.end()
+        self.probers = []
+
+
+def take_up(pod: Object, spec: Object, folder: Path, image: Image | None, *, init: bool, kept: bool) -> Running:
+    """A container's state, going on from what the API says an earlier agent did.
+
+    Args:
+        folder: the pod's folder.
+        kept: whether the volumes of that earlier run are still there, so that init containers need not run again.
+    """
+    state = Running(spec, image, init, folder=folder / spec["name"])
+    if not init:
+        state.waits("PodInitializing" if pod["spec"].get("initContainers") else "ContainerCreating")
+    statuses: list[Object] = (pod.get("status") or {}).get("initContainerStatuses" if init else "containerStatuses") or []
+    before = next((status for status in statuses if status["name"] == spec["name"]), None)
+    if before is None:
+        return state
+    state.restarts, state.last, state.identifier = before["restartCount"], before.get("lastState") or {}, before.get("containerID", "")
+    if "terminated" in before["state"] and (kept or not init):
+        state.current = before["state"]
+        state.ready = bool(init and state.exit_code == 0)
+    elif "running" in before["state"]:
+        begun = before["state"]["running"].get("startedAt")
+        state.last = {
+            "terminated": {
+                "exitCode": 137,
+                "reason": "Error",
+                "message": "the sandbox was stopped",
+                "startedAt": begun,
+                "finishedAt": now(),
+                "containerID": state.identifier,
+            }
+        }
+        state.restarts += 1
+    return state
+
+
+def hostname_of(pod: Object) -> str:
+    return str(pod["spec"].get("hostname") or pod["metadata"]["name"])
+
+
+def base_variables(world: World, pod: Object) -> dict[str, str]:
+    """What every process gets besides its pod's own variables. Nothing of the person's environment is among it."""
+    bundle = str(world.bundle)
+    return {
+        "PATH": world.path,
+        "HOME": "/tmp",  # noqa: S108
+        "LANG": "C.UTF-8",
+        "HOSTNAME": hostname_of(pod),
+        "AWS_ENDPOINT_URL": world.place.url("aws"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SSL_CERT_FILE": bundle,
+        "REQUESTS_CA_BUNDLE": bundle,
+        "CURL_CA_BUNDLE": bundle,
+        "AWS_CA_BUNDLE": bundle,
+        "NODE_EXTRA_CA_CERTS": bundle,
+    }
+
+
+def command_for(world: World, pod: Object, state: Running, variables: Mapping[str, str], mounts: list[Mount], address: str) -> Command:
+    """The process that stands for a container of a known image.
+
+    Args:
+        address: where it should listen, 127.N.x.y.
+    """
+    assert state.image is not None
+    spec: Object = state.spec
+    container = Container(
+        name=state.name,
+        image=spec["image"],
+        command=[expand(part, variables) for part in spec.get("command") or ()],
+        args=[expand(part, variables) for part in spec.get("args") or ()],
+        env=variables,
+        address=address,
+    )
+    scratch = state.folder / "root"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Command(
+        argv=[str(part) for part in state.image.argv(world.place, container)],
+        env={**base_variables(world, pod), **variables, **state.image.variables(world.place, container)},
+        cwd=spec.get("workingDir") or "/",
+        hostname=hostname_of(pod),
+        scratch=str(scratch),
+        mounts=[*_system_mounts(world), *mounts],
+        visible=world.visible,
+        hidden=world.hidden,
+        readonly=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
+    )
+
+
+def _system_mounts(world: World) -> list[Mount]:
+    nowhere = world.place.folder("pods") / "resolv.conf"
+    if not nowhere.exists():
+        nowhere.write_text("# No name server: the hosts file knows every name there is.\n")
+    return [
+        Mount(str(world.place.hosts_file), "/etc/hosts", True),
+        Mount(str(nowhere), "/etc/resolv.conf", True),
+        Mount(str(world.bundle), "/etc/ssl/certs/ca-certificates.crt", True),
+        # Writable, so that Python keeps what it compiled: the next start is the faster for it.
+        Mount(sys.prefix, sys.prefix),
+    ]

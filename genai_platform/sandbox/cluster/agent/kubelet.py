@@ -1,0 +1,169 @@
+"""The part of a kubelet's own API that the API server needs: container logs, over TLS with client certificates."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+import ssl
+import urllib.parse
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.cluster.agent.container import Running
+from genai_platform.sandbox.cluster.agent.pods import Pods
+from genai_platform.sandbox.cluster.agent.process import Log
+from genai_platform.sandbox.cluster.agent.worker import Worker
+from genai_platform.sandbox.cluster.agent.world import NODE, NODE_ADDRESS
+from genai_platform.sandbox.place import Place
+
+_LOGS = re.compile(r"^/containerLogs/([^/]+)/([^/]+)/([^/]+)/?$")
+_REFUSED = re.compile(r"^/(exec|attach|portForward|run|cri)(/|$)")
+_log = logging.getLogger(__name__)
+
+
+class Kubelet(ThreadingHTTPServer):
+    """Listens at the place's port "kubelet". Who has no certificate of the sandbox's authority is refused."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, place: Place, pods: Pods) -> None:
+        self.pods = pods
+        super().__init__(("127.0.0.1", place.ports["kubelet"]), _Handler)
+        issued = ca.issue(place, [NODE, "localhost", NODE_ADDRESS])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(issued.cert, issued.key)
+        context.load_verify_locations(place.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self._context = context
+        Thread(target=self.serve_forever, name="kubelet", daemon=True).start()
+
+    def finish_request(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+        # The handshake happens in the request's own thread, so that nobody can hold up the others.
+        try:
+            request.settimeout(10)
+            secure = self._context.wrap_socket(request, server_side=True)
+            secure.settimeout(None)
+        except OSError:
+            return
+        super().finish_request(secure, client_address)
+        with contextlib.suppress(OSError):
+            secure.unwrap()
+        secure.close()
+
+    def handle_error(self, request, client_address) -> None:  # type: ignore[no-untyped-def]
+        _log.debug("a client of the kubelet went away", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Kubelet
+
+    def do_GET(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path == "/healthz":
+            self._answer(200, "ok")
+        elif url.path == "/pods":
+            self._answer(200, json.dumps({"kind": "PodList", "apiVersion": "v1", "items": [w.pod for w in self.server.pods.workers()]}))
+        elif match := _LOGS.match(url.path):
+            self._logs(match[1], match[2], match[3], query)
+        elif match := _REFUSED.match(url.path):
+            self._answer(405, f"{match[1]} is not available in the sandbox: its containers are local processes. Logs are.")
+        else:
+            self._answer(404, "not found")
+
+    do_POST = do_GET
+
+    def _logs(self, namespace: str, pod: str, container: str, query: dict[str, str]) -> None:
+        worker = self.server.pods.find(namespace, pod)
+        state = _container(worker, container) if worker else None
+        if worker is None or state is None:
+            self._answer(404, f'container "{container}" of pod "{namespace}/{pod}" was not found')
+            return
+        path = state.log_file(previous=query.get("previous") == "true")
+        if query.get("previous") == "true" and state.restarts == 0:
+            self._answer(400, f'previous terminated container "{container}" in pod "{pod}" not found')
+            return
+        if not path.exists():
+            self._answer(200, "")
+            return
+        process = state.process
+        follow = query.get("follow") == "true" and process is not None and query.get("previous") != "true"
+        log = process.log if follow and process is not None else None
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        left = int(query.get("limitBytes") or 1 << 62)
+        for piece in select(_lines(log, path), query):
+            piece = piece[:left]
+            left -= len(piece)
+            if piece:
+                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            if left <= 0:
+                break
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _answer(self, status: int, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        _log.debug(format, *args)
+
+
+def _container(worker: Worker, name: str) -> Running | None:
+    return next((state for state in (*worker.main, *worker.init) if state.name == name), None)
+
+
+def _lines(log: Log | None, path: Path) -> Iterator[bytes]:
+    if log is not None:
+        yield from log.read(follow=True)
+    else:
+        yield from path.read_bytes().splitlines()
+
+
+def select(lines: Iterable[bytes], query: dict[str, str]) -> Iterator[bytes]:
+    """The text of log lines as the query wants it: ``tailLines``, ``sinceSeconds``, ``sinceTime``, ``timestamps``.
+
+    An empty line in ``lines`` says that what follows is new: the tail is taken from what came before it.
+    """
+    since = ""
+    if query.get("sinceSeconds"):
+        since = _stamp(datetime.now(UTC) - timedelta(seconds=float(query["sinceSeconds"])))
+    elif query.get("sinceTime"):
+        since = _stamp(datetime.fromisoformat(query["sinceTime"]).astimezone(UTC))
+    tail: deque[bytes] | None = deque(maxlen=int(query["tailLines"])) if query.get("tailLines") else None
+    for line in lines:
+        if not line:
+            yield from (_text(kept, query) for kept in tail or ())
+            tail = None
+        elif line.split(b" ", 1)[0].decode() < since:
+            continue
+        elif tail is not None:
+            tail.append(line)
+        else:
+            yield _text(line, query)
+    yield from (_text(kept, query) for kept in tail or ())
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+
+
+def _text(line: bytes, query: dict[str, str]) -> bytes:
+    stamp, mark, text = (*line.split(b" ", 2), b"", b"")[:3]
+    prefix = stamp + b" " if query.get("timestamps") == "true" else b""
+    return prefix + text + (b"\n" if mark == b"F" else b"")

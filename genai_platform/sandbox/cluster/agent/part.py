@@ -1,0 +1,63 @@
+"""The node agent as a part of the sandbox."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.cluster.agent.world import NODE, NODE_ADDRESS
+from genai_platform.sandbox.cluster.control_plane import API_SERVER
+from genai_platform.sandbox.part import Kind, Row
+from genai_platform.sandbox.place import Place
+
+
+class NodeAgent:
+    """Started after the control plane and the AWS stand-in; ready when its kubelet API answers."""
+
+    name = "node-agent"
+    kind: Kind = "stand-in"
+    version = "1"
+    port = "kubelet"
+
+    def prepare(self, place: Place) -> None:
+        ca.issue(place, [NODE, "localhost", NODE_ADDRESS])
+        ca.issue_user(place, *API_SERVER)
+        for name in ("pods", "volumes", "hosts.d"):
+            place.folder(name)
+
+    def argv(self, place: Place) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.cluster.agent", "--place", str(place.root)]
+
+    def variables(self, place: Place) -> Mapping[str, str]:
+        return {}
+
+    def ready(self, place: Place) -> bool:
+        issued = ca.issue_user(place, *API_SERVER)
+        context = ssl.create_default_context(cafile=str(place.ca_file))
+        context.load_cert_chain(issued.cert, issued.key)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        try:
+            with opener.open(place.url("kubelet", "https") + "/healthz", timeout=3) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def rows(place: Place) -> Iterator[Row]:
+    """What the agent runs in place of containers, as it wrote it down."""
+    try:
+        listed = json.loads((place.root / "pods.json").read_text())
+    except (OSError, ValueError):
+        return
+    for row in listed:
+        state: Literal["running", "stopped"] = "running" if row["state"] == "running" else "stopped"
+        name = f"pod {row['namespace']}/{row['pod']} {row['container']}"
+        yield Row(name, row["kind"], row["version"] or row["image"].rpartition("/")[2], row["pid"], None, state)
+
+
+PART = NodeAgent()

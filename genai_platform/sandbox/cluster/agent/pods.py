@@ -1,0 +1,145 @@
+"""All pods of the node: a worker for each, their addresses, and the list that ``sandbox status`` reads."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import shutil
+import threading
+
+from genai_platform.sandbox.cluster.agent.api import ApiError, Change, Object
+from genai_platform.sandbox.cluster.agent.worker import Worker
+from genai_platform.sandbox.cluster.agent.world import NODE, World
+from genai_platform.sandbox.place import Place
+
+_FIRST = 10
+
+
+class Addresses:
+    """Pod addresses 10.N.x.y, each given anew as late as possible."""
+
+    def __init__(self, cidr: str) -> None:
+        self._network = ipaddress.ip_network(cidr)
+        self._taken: set[str] = set()
+        self._next = _FIRST
+
+    def take(self, wanted: str = "") -> str:
+        """A free address; ``wanted`` itself when it is free and ours."""
+        if wanted and wanted not in self._taken and ipaddress.ip_address(wanted) in self._network:
+            self._taken.add(wanted)
+            return wanted
+        for _ in range(self._network.num_addresses):
+            address = str(self._network[self._next])
+            self._next = self._next + 1 if self._next < self._network.num_addresses - 2 else _FIRST
+            if address not in self._taken:
+                self._taken.add(address)
+                return address
+        raise ApiError(0, "no pod address is free")
+
+    def give_back(self, address: str) -> None:
+        self._taken.discard(address)
+
+
+class Pods:
+    """Keeps one worker per pod bound to this node."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._addresses = Addresses(world.place.pod_cidr)
+        self._workers: dict[str, Worker] = {}
+        self._lock = threading.Lock()
+        self._listing = threading.Lock()
+        self._stopping = False
+
+    def changed(self, change: Change, pod: Object) -> None:
+        """A pod changed in the API."""
+        if pod["spec"].get("nodeName") != NODE:
+            return
+        uid = pod["metadata"]["uid"]
+        with self._lock:
+            worker = self._workers.get(uid)
+            if change == "gone":
+                if worker is not None:
+                    worker.gone()
+                    del self._workers[uid]
+                    self._addresses.give_back(worker.address)
+                return
+            if worker is None and not self._stopping:
+                self._take(pod)
+                return
+        if worker is not None:
+            worker.update(pod)
+
+    def _take(self, pod: Object) -> None:
+        worker = Worker(self._world, pod, self._addresses.take((pod.get("status") or {}).get("podIP", "")))
+        self._workers[pod["metadata"]["uid"]] = worker
+        worker.start()
+
+    def source_changed(self, namespace: str, name: str) -> None:
+        """A config map, secret or claim changed."""
+        for worker in self.workers():
+            if worker.pod["metadata"]["namespace"] == namespace:
+                worker.refresh(name)
+
+    def workers(self) -> list[Worker]:
+        with self._lock:
+            return list(self._workers.values())
+
+    def find(self, namespace: str, name: str) -> Worker | None:
+        for worker in self.workers():
+            meta = worker.pod["metadata"]
+            if (meta["namespace"], meta["name"]) == (namespace, name):
+                return worker
+        return None
+
+    def tidy(self, uids: set[str]) -> None:
+        """Remove what pods left behind that went while no agent ran."""
+        for folder in self._world.place.folder("pods").iterdir():
+            if folder.is_dir() and folder.name not in uids:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self) -> None:
+        """Write the list of containers and the pods' host names."""
+        with self._listing:
+            rows, names = [], {}
+            for worker in self.workers():
+                if not worker.alive():
+                    continue
+                meta, spec = worker.pod["metadata"], worker.pod["spec"]
+                if not worker.settled:
+                    names[str(spec.get("hostname") or meta["name"])] = worker.loopback
+                for state in (*worker.init, *worker.main):
+                    process = state.process
+                    rows.append(
+                        {
+                            "namespace": meta["namespace"],
+                            "pod": meta["name"],
+                            "container": state.name,
+                            "image": state.spec["image"],
+                            "kind": state.image.kind if state.image else "simulated",
+                            "version": state.image.version if state.image else "",
+                            "pid": process.pid if process else None,
+                            "address": worker.loopback,
+                            "state": next(iter(state.current)),
+                        }
+                    )
+            _write_list(self._world.place, rows)
+            self._world.place.publish_hosts("pods", names)
+
+    def stop(self) -> None:
+        """End every process; the pods stay as they are in the API."""
+        with self._lock:
+            self._stopping = True
+        workers = self.workers()
+        for worker in workers:
+            worker.halt()
+        for worker in workers:
+            worker.join(4.5)
+        _write_list(self._world.place, [])
+
+
+def _write_list(place: Place, rows: list[Object]) -> None:
+    path = place.root / "pods.json"
+    temporary = path.with_name("pods.json.new")
+    temporary.write_text(json.dumps(rows, indent=1))
+    temporary.replace(path)

@@ -1,0 +1,221 @@
+"""The engines behind the AWS names: real servers at the host names, ports and passwords that AWS's answers state.
+
+The AWS stand-in calls this when a cluster or replication group comes, changes or goes. Engines end with the process
+that made ``Engines``; what they hold lies in the sandbox's ``data`` folder, and the next ``*_up`` (or ``resume``)
+finds it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.data import postgres_tls
+from genai_platform.sandbox.data.front import Fronts, server_context
+from genai_platform.sandbox.data.postgres import Postgres
+from genai_platform.sandbox.data.redis import Redis
+from genai_platform.sandbox.place import Place
+
+_FIRST_ADDRESS = 10
+
+
+@dataclass
+class _Open:
+    engine: Postgres | Redis
+    close: Callable[[], None] | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+class Engines:
+    """Every engine of one sandbox. Safe to call from several threads; every call may be repeated."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._fronts = Fronts()
+        self._open: dict[str, _Open] = {}
+        self._lock = threading.RLock()
+
+    # -- PostgreSQL -------------------------------------------------------------------------------
+    def postgres_up(
+        self, cluster_id: str, host: str, port: int, admin: str, password: str | None, region: str = "", database: str | None = None
+    ) -> None:
+        """Start a cluster, or change its master's password. ``password`` None leaves the password as it is.
+
+        Raises:
+            RuntimeError: the server did not start; the message says why.
+        """
+        with self._lock:
+            entry = self._entry("postgres", cluster_id)
+            engine = entry.engine
+            assert isinstance(engine, Postgres)
+            engine.start()
+            engine.set_master(admin, password)
+            if database:
+                engine.make_database(database, admin)
+            self._publish("postgres", cluster_id, {"host": host, "port": port, "admin": admin, "tls": True, "version": engine.version()})
+
+    def postgres_snapshot(self, cluster_id: str, snapshot: str) -> None:
+        """Copy a cluster's data. The server stops meanwhile, so that the copy is whole."""
+        with self._lock:
+            engine = self._entry("postgres", cluster_id).engine
+            assert isinstance(engine, Postgres)
+            engine.stop()
+            try:
+                self.snapshot_gone(snapshot)
+                engine.copy_to(self._folder("snapshots", snapshot))
+            finally:
+                engine.start()
+
+    def postgres_restore(self, cluster_id: str, snapshot: str) -> None:
+        """Lay a copied cluster's data where a new cluster will look for it; ``postgres_up`` starts it."""
+        with self._lock:
+            Postgres(self._folder("snapshots", snapshot)).copy_to(self._folder("postgres", cluster_id))
+
+    def snapshot_gone(self, snapshot: str) -> None:
+        """Delete a copy."""
+        shutil.rmtree(self._folder("snapshots", snapshot), ignore_errors=True)
+
+    def postgres_down(self, cluster_id: str) -> None:
+        """Stop a cluster and delete its data."""
+        self._down("postgres", cluster_id)
+
+    # -- Redis ------------------------------------------------------------------------------------
+    def redis_up(
+        self,
+        group_id: str,
+        host: str,
+        port: int,
+        token: str | None,
+        tls: bool,
+        engine_version: str = "",
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a replication group, or bring a running one to these values."""
+        with self._lock:
+            entry = self._entry("redis", group_id)
+            engine = entry.engine
+            assert isinstance(engine, Redis)
+            engine.start(parameters or {})
+            engine.set_token(token)
+            record = {"host": host, "port": port, "tls": tls, "version": engine.version(), "parameters": dict(parameters or {})}
+            self._publish("redis", group_id, record)
+
+    def redis_set_token(self, group_id: str, token: str | None, keep_old: bool = False) -> None:
+        """Change the token of a running group. ``keep_old``: the one before stays valid too (strategy ROTATE)."""
+        with self._lock:
+            engine = self._entry("redis", group_id).engine
+            assert isinstance(engine, Redis)
+            engine.set_token(token, keep_old)
+
+    def redis_down(self, group_id: str) -> None:
+        """Stop a replication group and delete its data."""
+        self._down("redis", group_id)
+
+    # -- all --------------------------------------------------------------------------------------
+    def resume(self) -> None:
+        """Start whatever was up when the sandbox stopped, with the data, users and passwords it had."""
+        with self._lock:
+            for key, record in self._records().items():
+                kind, name = key.split("/", 1)
+                engine = self._entry(kind, name).engine
+                if isinstance(engine, Postgres):
+                    engine.start()
+                else:
+                    engine.start(record.get("parameters", {}))
+                self._publish(kind, name, record)
+
+    def stop(self) -> None:
+        """Stop every engine and keep its data."""
+        with self._lock:
+            for entry in self._open.values():
+                if entry.close:
+                    entry.close()
+                entry.engine.stop()
+            self._open.clear()
+            self._place.publish_hosts("data", {})
+
+    close = stop
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What runs, for the status: name, version, pid, address, port."""
+        with self._lock:
+            return [{"name": key, "pid": entry.engine.pid, **entry.record} for key, entry in self._open.items()]
+
+    # -- inside -----------------------------------------------------------------------------------
+    def _entry(self, kind: str, name: str) -> _Open:
+        key = f"{kind}/{name}"
+        if key not in self._open:
+            folder = self._folder(kind, name)
+            self._open[key] = _Open(Postgres(folder) if kind == "postgres" else Redis(folder))
+        return self._open[key]
+
+    def _folder(self, kind: str, name: str) -> Path:
+        if not name or "/" in name or name.startswith("."):
+            raise ValueError(f"not a name of a database: {name!r}")
+        return self._place.folder("data") / kind / name
+
+    def _publish(self, kind: str, name: str, record: dict[str, Any]) -> None:
+        """Listen at the host's address, once, and make the name known."""
+        key = f"{kind}/{name}"
+        entry = self._open[key]
+        address = self._address(record["host"])
+        wanted = {**record, "address": address}
+        where = ("host", "port", "tls", "address")
+        if entry.close is None or any(entry.record.get(word) != wanted[word] for word in where):
+            if entry.close:
+                entry.close()
+            tls = server_context(*ca.issue(self._place, [record["host"]])) if record["tls"] else None
+            greeting = postgres_tls.greeting(tls) if kind == "postgres" and tls else None
+            entry.close = self._fronts.open(address, record["port"], entry.engine.socket_file, tls, greeting)
+        entry.record = wanted
+        self._write(key, wanted)
+        self._place.publish_hosts("data", {other.record["host"]: other.record["address"] for other in self._open.values() if other.record})
+
+    def _down(self, kind: str, name: str) -> None:
+        with self._lock:
+            key = f"{kind}/{name}"
+            entry = self._open.pop(key, None)
+            if entry:
+                if entry.close:
+                    entry.close()
+                entry.engine.stop()
+            shutil.rmtree(self._folder(kind, name), ignore_errors=True)
+            self._write(key, None)
+            self._place.publish_hosts("data", {e.record["host"]: e.record["address"] for e in self._open.values() if e.record})
+
+    def _address(self, host: str) -> str:
+        """The host's loopback address: the same for as long as the sandbox exists."""
+        file = self._place.folder("data") / "addresses.json"
+        known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        if host not in known:
+            known[host] = max(known.values(), default=_FIRST_ADDRESS - 1) + 1
+            _replace(file, known)
+        return self._place.aws_address(known[host])
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        file = self._place.folder("data") / "engines.json"
+        with contextlib.suppress(FileNotFoundError):
+            found: dict[str, dict[str, Any]] = json.loads(file.read_text())
+            return found
+        return {}
+
+    def _write(self, key: str, record: dict[str, Any] | None) -> None:
+        records = self._records()
+        if record is None:
+            records.pop(key, None)
+        else:
+            records[key] = record
+        _replace(self._place.folder("data") / "engines.json", records)
+
+
+def _replace(file: Path, document: Any) -> None:
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(document, indent=1))
+    draft.replace(file)

@@ -1,0 +1,117 @@
+"""TLS in front of engines that were built without it: a listener per engine, pumping bytes to its Unix socket.
+
+All fronts share one event loop in one thread of this process and end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+CHUNK = 1 << 16
+
+Greeting = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes | None]]
+"""Speaks to a client until it may be connected; answers the first bytes for the engine, or None to hang up."""
+
+
+class Front:
+    """One listener. Made by ``Fronts.open``."""
+
+    def __init__(self, socket_file: Path, greeting: Greeting | None) -> None:
+        # A folder's descriptor keeps the path short: a socket's path may have 107 bytes only.
+        self._folder = os.open(socket_file.parent, os.O_PATH | os.O_DIRECTORY)
+        self._path = f"/proc/self/fd/{self._folder}/{socket_file.name}"
+        self._greeting = greeting
+        self._clients: set[asyncio.StreamWriter] = set()
+        self.server: asyncio.Server | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        try:
+            first = b"" if self._greeting is None else await self._greeting(reader, writer)
+            if first is not None:
+                await self._join(reader, writer, first)
+        except (OSError, EOFError, ssl.SSLError, asyncio.IncompleteReadError):
+            pass  # the client or the engine went away, or the client did not want our certificate
+        finally:
+            self._clients.discard(writer)
+            writer.close()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
+        engine_reader, engine_writer = await asyncio.open_unix_connection(self._path)
+        engine_writer.write(first)
+        ways = [asyncio.create_task(_pump(reader, engine_writer)), asyncio.create_task(_pump(engine_reader, writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            # What the engine said last (an error before it hangs up) still goes out.
+            await asyncio.wait(ways, timeout=1)
+        finally:
+            for way in ways:
+                way.cancel()
+            engine_writer.close()
+
+    async def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        for writer in list(self._clients):
+            writer.close()
+        with contextlib.suppress(OSError):
+            os.close(self._folder)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, ssl.SSLError):
+        while piece := await reader.read(CHUNK):
+            writer.write(piece)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+class Fronts:
+    """The event loop all fronts share; it starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def open(
+        self, address: str, port: int, socket_file: Path, tls: ssl.SSLContext | None = None, greeting: Greeting | None = None
+    ) -> Callable[[], None]:
+        """Listen, and answer a function that closes.
+
+        With ``greeting`` the listener is plain and the greeting starts TLS itself.
+
+        Raises:
+            OSError: the address is taken.
+        """
+        loop = self._running()
+
+        async def start() -> Front:
+            front = Front(socket_file, greeting)
+            front.server = await asyncio.start_server(front.serve, address, port, ssl=tls if greeting is None else None)
+            return front
+
+        front = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
+        return lambda: asyncio.run_coroutine_threadsafe(front.close(), loop).result(20)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._loop.set_exception_handler(lambda loop, context: None)
+                threading.Thread(target=self._loop.run_forever, name="engine-fronts", daemon=True).start()
+            return self._loop
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 and newer with one certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context

@@ -1,0 +1,224 @@
+"""What the load balancer should do, read from the cluster's objects. Pure: objects in, listeners out.
+
+Follows EKS Auto Mode's controller: class and parameters decide scheme, group and certificates; in a group an Ingress's
+rules act only on the ports its own ``listen-ports`` names; a path without a ready pod is answered with 503.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CONTROLLER = "eks.amazonaws.com/alb"
+FINALIZER = "ingress.eks.amazonaws.com/resources"
+_NOTE = "alb.ingress.kubernetes.io/"
+_IDLE_DEFAULT = 60.0
+
+Document = Mapping[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Wrong(Exception):
+    """The objects ask for something the controller would refuse; the text says what."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The objects the controller watches."""
+
+    ingresses: Sequence[Document] = ()
+    classes: Sequence[Document] = ()
+    parameters: Sequence[Document] = ()
+    services: Sequence[Document] = ()
+    slices: Sequence[Document] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Requests of a host and path go to these targets (10.N.x.y and port); none is a 503."""
+
+    host: str | None
+    path: str
+    exact: bool
+    targets: tuple[tuple[str, int], ...]
+    admitted: tuple[Network, ...]
+
+    def fits(self, host: str, path: str) -> bool:
+        if self.host is not None and not _host_fits(self.host, host):
+            return False
+        if self.exact:
+            return path == self.path
+        whole = self.path.rstrip("/")
+        return path == whole or path.startswith(f"{whole}/")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One port of a load balancer."""
+
+    port: int
+    certificates: tuple[str, ...]
+    """ARNs; empty without TLS."""
+    idle: float
+    rules: tuple[Rule, ...]
+
+    def admits(self, address: str) -> bool:
+        """Whether the security group lets this address reach the port."""
+        seen = ipaddress.ip_address(address)
+        return any(seen in network for rule in self.rules for network in rule.admitted)
+
+    def find(self, host: str, path: str) -> Rule | None:
+        """The rule for a request: longest path first, as the controller orders them."""
+        return next((rule for rule in self.rules if rule.fits(host, path)), None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One load balancer: the ingresses that share it and its listeners."""
+
+    name: str
+    scheme: str
+    ingresses: tuple[Document, ...]
+    listeners: tuple[Listener, ...]
+
+
+def ours(cluster: Cluster) -> list[Document]:
+    """The ingresses whose class belongs to this controller."""
+    classes = {one["metadata"]["name"] for one in cluster.classes if one["spec"].get("controller") == CONTROLLER}
+    return [one for one in cluster.ingresses if one["spec"].get("ingressClassName") in classes]
+
+
+def groups(cluster: Cluster) -> tuple[list[Group], dict[str, str]]:
+    """The load balancers that should exist, and what is wrong with which ingress (``namespace/name``).
+
+    An ingress that is being deleted takes no part.
+    """
+    wrong: dict[str, str] = {}
+    members: dict[str, list[tuple[Document, Document]]] = {}
+    for ingress in ours(cluster):
+        if ingress["metadata"].get("deletionTimestamp"):
+            continue
+        try:
+            parameters = _parameters(cluster, ingress)
+            _rules(cluster, ingress)
+            _ports(ingress)
+        except Wrong as error:
+            wrong[key(ingress)] = str(error)
+            continue
+        members.setdefault(group_name(cluster, ingress), []).append((ingress, parameters))
+    made = []
+    for name, found in sorted(members.items()):
+        try:
+            made.append(_group(cluster, name, found))
+        except Wrong as error:
+            wrong |= {key(ingress): str(error) for ingress, _ in found}
+    return made, wrong
+
+
+def group_name(cluster: Cluster, ingress: Document) -> str:
+    """The group an ingress belongs to: its class's, else one of its own."""
+    try:
+        named = (_parameters(cluster, ingress).get("group") or {}).get("name")
+    except Wrong:
+        named = None
+    return str(named or key(ingress).replace("/", "-"))
+
+
+def key(document: Document) -> str:
+    """``namespace/name``."""
+    return f"{document['metadata'].get('namespace', '')}/{document['metadata']['name']}"
+
+
+def _group(cluster: Cluster, name: str, members: Iterable[tuple[Document, Document]]) -> Group:
+    rules: dict[int, list[Rule]] = {}
+    certificates: dict[int, tuple[str, ...]] = {}
+    idle, scheme = _IDLE_DEFAULT, "internal"
+    ingresses = []
+    for ingress, parameters in members:
+        ingresses.append(ingress)
+        scheme = parameters.get("scheme", scheme)
+        attributes = {one["key"]: one["value"] for one in parameters.get("loadBalancerAttributes") or ()}
+        idle = float(attributes.get("idle_timeout.timeout_seconds", idle))
+        for port, secure in _ports(ingress):
+            arns = tuple(parameters.get("certificateARNs") or ()) if secure else ()
+            if secure and not arns:
+                raise Wrong(f"port {port} is HTTPS, but its class names no certificate")
+            if certificates.setdefault(port, arns) != arns:
+                raise Wrong(f"port {port} is asked for with and without TLS")
+            rules.setdefault(port, []).extend(_rules(cluster, ingress))
+    ordered = {port: sorted(found, key=lambda rule: (rule.host is None, not rule.exact, -len(rule.path))) for port, found in rules.items()}
+    listeners = tuple(Listener(port, certificates[port], idle, tuple(ordered[port])) for port in sorted(rules))
+    return Group(name, scheme, tuple(ingresses), listeners)
+
+
+def _parameters(cluster: Cluster, ingress: Document) -> Document:
+    chosen = next(one for one in cluster.classes if one["metadata"]["name"] == ingress["spec"]["ingressClassName"])
+    reference = chosen["spec"].get("parameters")
+    if not reference:
+        return {}
+    for one in cluster.parameters:
+        if one["metadata"]["name"] == reference["name"]:
+            found: Document = one.get("spec") or {}
+            return found
+    raise Wrong(f"IngressClassParams '{reference['name']}' does not exist")
+
+
+def _ports(ingress: Document) -> list[tuple[int, bool]]:
+    text = _note(ingress, "listen-ports") or '[{"HTTP": 80}]'
+    try:
+        found = [(int(port), protocol == "HTTPS") for entry in json.loads(text) for protocol, port in entry.items()]
+        known = all(protocol in ("HTTP", "HTTPS") for entry in json.loads(text) for protocol in entry)
+    except (ValueError, TypeError, AttributeError):
+        known, found = False, []
+    if not known or not found:
+        raise Wrong(f'listen-ports is not a list like [{{"HTTPS":443}}]: {text}')
+    return found
+
+
+def _rules(cluster: Cluster, ingress: Document) -> list[Rule]:
+    try:
+        texts = [one.strip() for one in _note(ingress, "inbound-cidrs").split(",") if one.strip()] or ["0.0.0.0/0", "::/0"]
+        admitted = tuple(ipaddress.ip_network(one) for one in texts)
+    except ValueError as error:
+        raise Wrong(f"inbound-cidrs: {error}") from None
+    if _note(ingress, "target-type") != "ip":
+        raise Wrong("target type 'instance' needs a Service of type NodePort or LoadBalancer; set target-type: ip")
+    rules = []
+    for entry in ingress["spec"].get("rules") or ():
+        for path in (entry.get("http") or {}).get("paths") or ():
+            targets = _targets(cluster, ingress["metadata"]["namespace"], path["backend"]["service"])
+            rules.append(Rule(entry.get("host") or None, path.get("path") or "/", path["pathType"] == "Exact", targets, admitted))
+    return rules
+
+
+def _targets(cluster: Cluster, namespace: str, backend: Document) -> tuple[tuple[str, int], ...]:
+    service = next((one for one in cluster.services if key(one) == f"{namespace}/{backend['name']}"), None)
+    if service is None:
+        return ()
+    wanted = backend["port"]
+    port = next((one for one in service["spec"].get("ports") or () if wanted in ({"number": one["port"]}, {"name": one.get("name")})), None)
+    if port is None:
+        return ()
+    found = set()
+    for one in cluster.slices:
+        labels = one["metadata"].get("labels") or {}
+        if one["metadata"]["namespace"] != namespace or labels.get("kubernetes.io/service-name") != backend["name"]:
+            continue
+        numbers = [entry["port"] for entry in one.get("ports") or () if (entry.get("name") or "") == (port.get("name") or "")]
+        for endpoint in one.get("endpoints") or ():
+            if (endpoint.get("conditions") or {}).get("ready", True):
+                found |= {(address, number) for address in endpoint["addresses"] for number in numbers}
+    return tuple(sorted(found))
+
+
+def _note(ingress: Document, name: str) -> str:
+    return str((ingress["metadata"].get("annotations") or {}).get(_NOTE + name, ""))
+
+
+def _host_fits(pattern: str, host: str) -> bool:
+    if pattern.startswith("*."):
+        return "." in host and host.split(".", 1)[1] == pattern[2:]
+    return pattern == host

@@ -1,0 +1,125 @@
+"""What the sandbox hands to the product: other endpoints, settings that lead there, and the variables a person would set.
+
+This is all the product ever learns of the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genai_platform.config.endpoints import AwsEndpoints, Endpoints
+from genai_platform.config.settings import Model, Settings
+from genai_platform.sandbox.place import Place
+
+_AMBIENT = (
+    "AWS_", "AZURE_", "ARM_", "MSI_", "IDENTITY_", "IMDS_", "KUBE", "HELM_", "TF_", "OPENAI_", "LITELLM_", "LANGFUSE_", "DATABASE_URL",
+)  # fmt: skip
+_DEFAULT_KEY = "AZURE_API_KEY"
+
+
+class World(NamedTuple):
+    """Unpacks into what target resolution needs."""
+
+    endpoints: Endpoints
+    overlay: dict[str, Any]
+    """Settings that take the place of the person's."""
+    variables: dict[str, str]
+    """Secrets as a person would export them: the models' keys."""
+
+
+def world(place: Place, settings: Settings | None = None) -> World:
+    """The product's view of a sandbox.
+
+    Args:
+        settings: the person's; their models are kept and sent to the stand-in for Azure OpenAI.
+    """
+    from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+
+    admin = administrator(place)
+    endpoints = Endpoints(
+        aws=AwsEndpoints(
+            url=place.url("aws"),
+            access_key_id=admin.access_key_id,
+            secret_access_key=admin.secret_access_key,
+            checkip=place.url("aws") + "/_sandbox/checkip",
+        ),
+        kubeconfig=place.kubeconfig,
+        ca_bundle=place.ca_file,
+        load_balancer_names=("localhost",),
+        environment_variables=closed_variables(),
+    )
+    wanted = (settings.litellm.models if settings else ()) or default_models(place)
+    _offer(place, wanted)
+    models = [model.model_dump() | {"api_base": place.url("openai")} for model in wanted]
+    overlay = {
+        "platform": {"region": place.region},
+        "aws": {"account_id": ACCOUNT},
+        "ingress": {"litellm_port": place.ports["litellm"], "langfuse_port": place.ports["langfuse"]},
+        "litellm": {"models": models},
+    }
+    key = openai_key(place)
+    return World(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
+
+
+def default_models(place: Place) -> tuple[Model, ...]:
+    """What a sandbox serves when nothing is configured."""
+    chat = [Model(name=name, azure_deployment=name, api_base=place.url("openai")) for name in ("gpt-4o-mini", "gpt-4o")]
+    embedding = "text-embedding-3-small"
+    return (*chat, Model(name=embedding, azure_deployment=embedding, api_base=place.url("openai"), mode="embedding"))
+
+
+def openai_key(place: Place) -> str:
+    """The key of the stand-in for Azure OpenAI, made when there is none."""
+    file = place.folder("openai") / "key"
+    with place.lock("openai"):
+        if not file.exists():
+            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
+                opened.write(secrets.token_hex(16))
+            file.with_suffix(".new").replace(file)
+    return file.read_text().strip()
+
+
+def _offer(place: Place, models: tuple[Model, ...]) -> None:
+    """Tell the stand-in for Azure OpenAI which deployments there are; it reads them at each request."""
+    file = place.folder("openai") / "deployments.json"
+    text = json.dumps(sorted({model.azure_deployment for model in models}))
+    with place.lock("openai"):
+        if not file.exists() or file.read_text() != text:
+            file.with_suffix(".new").write_text(text)
+            file.with_suffix(".new").replace(file)
+
+
+def closed_variables() -> dict[str, str]:
+    """Variables that keep AWS clients from finding a real identity in files or on the network."""
+    return {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def clean_environment(environ: Mapping[str, str] | None = None, kept: tuple[str, ...] = ("TF_CLI_CONFIG_FILE",)) -> dict[str, str]:
+    """The given environment (default: this process's) without anything that names a cloud, a cluster or a key.
+
+    Args:
+        kept: variables that stay although they look ambient; where providers come from is no credential.
+    """
+    given = os.environ if environ is None else environ
+    return {name: value for name, value in given.items() if name in kept or not name.startswith(_AMBIENT)} | closed_variables()
+
+
+def trusted(place: Place, further: Path | None = None) -> Path:
+    """A bundle of the system's authorities, the sandbox's, and the platform's own one once the tool made it."""
+    from genai_platform.sandbox import ca
+
+    ca.authority(place)
+    own = ca.bundle(place)
+    if further is None or not further.exists():
+        return own
+    path = place.folder("ca") / "bundle-with-platform.pem"
+    text = own.read_bytes() + b"\n" + further.read_bytes()
+    if not path.exists() or path.read_bytes() != text:
+        path.with_suffix(".new").write_bytes(text)
+        path.with_suffix(".new").replace(path)
+    return path

@@ -1,0 +1,226 @@
+"""The public API: health, keys, ingestion, OpenTelemetry, reading."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.langfuse import ingestion, otel
+from genai_platform.sandbox.langfuse.clickhouse import Store, StoreError
+from genai_platform.sandbox.langfuse.directory import Directory, Project
+from genai_platform.sandbox.langfuse.people import People
+from genai_platform.sandbox.langfuse.reads import Reader, Refused
+from genai_platform.sandbox.langfuse.storage import Events, Queue, UploadFailed, batch_key
+
+log = logging.getLogger("langfuse-web")
+_OTLP_OK = {"application/x-protobuf": b"", "application/json": b"{}"}
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Everything behind the routes."""
+
+    directory: Directory
+    events: Events
+    queue: Queue
+    store: Store
+
+
+class Unauthorised(Exception):
+    pass
+
+
+def application(backends: Backends, people: People, *, version: str, public_url: str) -> Starlette:
+    """The web application of one pod."""
+    api = _Api(backends, version, public_url)
+    routes = [
+        Route("/api/public/health", api.health),
+        Route("/api/public/ready", api.ready),
+        Route("/api/public/projects", api.reading(api.projects)),
+        Route("/api/public/ingestion", api.ingest, methods=["POST"]),
+        Route("/api/public/otel/v1/traces", api.otel, methods=["POST"]),
+        Route("/api/public/observations", api.reading(lambda reader, request: reader.observations(request.query_params))),
+        Route("/api/public/observations/{id}", api.reading(lambda reader, request: reader.observation(request.path_params["id"]))),
+        Route("/api/public/v2/observations", api.reading(lambda reader, request: reader.observations_v2(request.query_params))),
+        Route("/api/public/sessions", api.reading(lambda reader, request: reader.sessions(request.query_params))),
+        Route("/api/public/sessions/{id}", api.reading(lambda reader, request: reader.session(request.path_params["id"]))),
+        Route("/api/public/v2/scores", api.reading(lambda reader, request: reader.scores(request.query_params))),
+        Route("/api/public/scores", api.score, methods=["POST"]),
+        *people.routes(),
+    ]
+    if not version.startswith("4"):  # Langfuse 4 has no such route any more
+        routes += [
+            Route("/api/public/traces", api.reading(lambda reader, request: reader.traces(request.query_params))),
+            Route("/api/public/traces/{id}", api.reading(lambda reader, request: reader.trace(request.path_params["id"]))),
+        ]
+    return Starlette(routes=routes, exception_handlers={Unauthorised: _unauthorised})
+
+
+async def _unauthorised(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "UnauthorizedError", "message": str(error)}, 401)
+
+
+class _Api:
+    def __init__(self, backends: Backends, version: str, public_url: str) -> None:
+        self._backends, self._version, self._url = backends, version, public_url
+
+    # -- is it well? -------------------------------------------------------------------------------------
+    def health(self, request: Request) -> Response:
+        if request.query_params.get("failIfDatabaseUnavailable", "").lower() == "true" and (faults := self._faults()):
+            return JSONResponse({"status": "; ".join(faults), "version": self._version}, 503)
+        return JSONResponse({"status": "OK", "version": self._version})
+
+    def ready(self, request: Request) -> Response:
+        if faults := self._faults():
+            log.error("not ready: %s", "; ".join(faults))
+            return JSONResponse({"status": "; ".join(faults), "version": self._version}, 503)
+        return JSONResponse({"status": "OK", "version": self._version})
+
+    def _faults(self) -> list[str]:
+        backends = self._backends
+        looks = (("PostgreSQL", backends.directory.healthy), ("Redis", backends.queue.healthy), ("ClickHouse", backends.store.healthy))
+        return [f"{name} is not available: {fault}" for name, look in looks if (fault := failure(look))]
+
+    # -- who asks? ---------------------------------------------------------------------------------------
+    def project(self, request: Request) -> Project:
+        kind, _, text = request.headers.get("authorization", "").partition(" ")
+        if not text:
+            raise Unauthorised("No authorization header")
+        if kind.lower() != "basic":
+            raise Unauthorised("Only basic authorization with the public key and the secret key is allowed here")
+        try:
+            public, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise Unauthorised("Invalid authorization header") from None
+        found = self._backends.directory.project_of(public, secret)
+        if found is None:
+            raise Unauthorised("Invalid credentials. Confirm that you've configured the correct host.")
+        return found
+
+    def projects(self, reader: Reader, request: Request) -> dict[str, Any]:
+        project = request.state.project
+        organisation = {"id": project.organisation_id, "name": project.organisation_name}
+        return {"data": [{"id": project.id, "name": project.name, "organization": organisation, "metadata": {}}]}
+
+    def reading(self, read: Callable[[Reader, Request], dict[str, Any] | None]) -> Callable[[Request], Response]:
+        """A route that answers what ``read`` found, 404 when it found nothing."""
+
+        def endpoint(request: Request) -> Response:
+            project = self.project(request)
+            request.state.project = project
+            try:
+                found = read(Reader(self._backends.store, project.id, self._url), request)
+            except Refused as reason:
+                return JSONResponse({"error": "InvalidRequestError", "message": f"Invalid request data: {reason}"}, 400)
+            except StoreError as error:
+                log.error("%s", error)
+                return JSONResponse({"error": "InternalServerError", "message": "ClickHouse is not available"}, 500)
+            if found is None:
+                return JSONResponse({"error": "LangfuseNotFoundError", "message": "Not found within the authorized project"}, 404)
+            return JSONResponse(found)
+
+        return endpoint
+
+    # -- taking in ---------------------------------------------------------------------------------------
+    async def ingest(self, request: Request) -> Response:
+        project = await run_in_threadpool(self.project, request)
+        try:
+            batch = json.loads(await _body(request))["batch"]
+        except (ValueError, KeyError, TypeError, OSError, EOFError):
+            return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: batch is required"}, 400)
+        if not isinstance(batch, list):
+            return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: batch must be a list"}, 400)
+        good, successes, errors = [], [], []
+        for event in batch:
+            try:
+                id, _ = ingestion.check(event)
+            except ingestion.Invalid as reason:
+                id = str(event.get("id", "")) if isinstance(event, dict) else ""
+                errors.append({"id": id, "status": 400, "message": "Invalid request data", "error": str(reason)})
+                continue
+            good.append(event)
+            successes.append({"id": id, "status": 201})
+        if good and (fault := await run_in_threadpool(self._keep, project.id, "ingestion", good)):
+            return fault
+        return JSONResponse({"successes": successes, "errors": errors}, 207)
+
+    async def score(self, request: Request) -> Response:
+        """One score, or (what newer SDKs send) a list of them."""
+        project = await run_in_threadpool(self.project, request)
+        try:
+            asked = json.loads(await _body(request))
+        except ValueError:
+            return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: not JSON"}, 400)
+        listed = asked if isinstance(asked, list) else [asked]
+        good = [{"id": _id(), **one} for one in listed if isinstance(one, dict) and "name" in one and "value" in one]
+        rejected = len(listed) - len(good)
+        if not good:
+            return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: name and value are required"}, 400)
+        events = [{"id": one["id"], "type": "score-create", "body": one} for one in good]
+        if fault := await run_in_threadpool(self._keep, project.id, "ingestion", events):
+            return fault
+        if not isinstance(asked, list):
+            return JSONResponse({"id": good[0]["id"]})
+        if rejected:
+            errors = [{"message": "name and value are required"}] * rejected
+            return JSONResponse({"accepted": len(good), "rejected": rejected, "errors": errors}, 207)
+        return JSONResponse({"message": "Accepted"}, 202)
+
+    async def otel(self, request: Request) -> Response:
+        project = await run_in_threadpool(self.project, request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip()
+        try:
+            spans = otel.decode(await request.body(), kind, request.headers.get("content-encoding", ""))
+        except ingestion.Invalid as reason:
+            return JSONResponse({"error": "InvalidRequestError", "message": str(reason)}, 400)
+        if spans and (fault := await run_in_threadpool(self._keep, project.id, "otel", spans)):
+            return fault
+        return Response(_OTLP_OK.get(kind, b""), media_type=kind)
+
+    def _keep(self, project: str, kind: str, events: list[Any]) -> Response | None:
+        """S3 first, then the queue: what is not in blob storage is nowhere."""
+        key = batch_key(project, kind)
+        try:
+            self._backends.events.put(key, {"project": project, "kind": kind, "events": events})
+        except UploadFailed as error:
+            log.error("Failed to upload events to blob storage: %s", error)
+            return JSONResponse(
+                {"error": "InternalServerError", "message": "Failed to upload events to blob storage, aborting event processing"}, 500
+            )
+        if fault := failure(lambda: self._backends.queue.push({"project": project, "kind": kind, "key": key})):
+            log.error("could not queue events: %s", fault)
+            return JSONResponse({"error": "InternalServerError", "message": "Redis is not available"}, 500)
+        return None
+
+
+def failure(look: Callable[[], object]) -> str | None:
+    """What went wrong, in one line without addresses' secrets; ``None`` when nothing did."""
+    try:
+        look()
+    except Exception as error:  # whatever a driver throws is "not available"
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no answer'}"
+    return None
+
+
+async def _body(request: Request) -> bytes:
+    import gzip
+
+    raw = await request.body()
+    return gzip.decompress(raw) if request.headers.get("content-encoding") == "gzip" else raw
+
+
+def _id() -> str:
+    import uuid
+
+    return str(uuid.uuid4())

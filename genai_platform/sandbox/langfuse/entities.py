@@ -1,0 +1,112 @@
+"""Traces, observations and scores as the API shows them, and how two reports of the same one become one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from genai_platform.sandbox.langfuse.clickhouse import Row, Store, literal
+
+Kind = Literal["trace", "observation", "score"]
+TABLES: Mapping[Kind, str] = {"trace": "traces", "observation": "observations", "score": "scores"}
+
+
+@dataclass
+class Entity:
+    """What one event says about one object. Fields it does not mention are absent."""
+
+    kind: Kind
+    id: str
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def now() -> str:
+    return iso(datetime.now(UTC))
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def moment(text: object) -> datetime | None:
+    """A time in any ISO 8601 form; ``None`` when it is none."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The newer report wins where it says something; metadata is added to, tags are united."""
+    merged = dict(old)
+    for key, value in new.items():
+        if value is None:
+            continue
+        before = merged.get(key)
+        if key == "metadata" and isinstance(before, dict) and isinstance(value, dict):
+            merged[key] = {**before, **value}
+        elif key == "tags" and isinstance(before, list) and isinstance(value, list):
+            merged[key] = sorted({*map(str, before), *map(str, value)})
+        else:
+            merged[key] = value
+    return merged
+
+
+def write(store: Store, project: str, entities: Iterable[Entity]) -> int:
+    """Merge entities with what is stored and store the result. Returns how many were written."""
+    wanted: dict[tuple[Kind, str], dict[str, Any]] = {}
+    for entity in entities:
+        key = (entity.kind, entity.id)
+        wanted[key] = merge(wanted.get(key, {}), entity.body)
+    for kind, table in TABLES.items():
+        ids = [id for found, id in wanted if found == kind]
+        for id, body in _stored(store, table, project, ids).items():
+            wanted[kind, id] = merge(body, wanted[kind, id])
+    for kind, table in TABLES.items():
+        rows = [_row(kind, project, id, body) for (found, id), body in wanted.items() if found == kind]
+        store.insert(table, rows)
+    return len(wanted)
+
+
+def _stored(store: Store, table: str, project: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
+    listed = ", ".join(literal(id) for id in ids)
+    rows = store.select(f"SELECT id, body FROM {table} FINAL WHERE project_id = {literal(project)} AND id IN ({listed})")  # noqa: S608
+    return {row["id"]: json.loads(row["body"]) for row in rows}
+
+
+def _row(kind: Kind, project: str, id: str, body: Mapping[str, Any]) -> Row:
+    stamp = moment(body.get("startTime" if kind == "observation" else "timestamp")) or datetime.now(UTC)
+    row: Row = {
+        "project_id": project,
+        "id": id,
+        "name": str(body.get("name") or ""),
+        "timestamp": stamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "environment": str(body.get("environment") or "default"),
+        "body": json.dumps(body, ensure_ascii=False),
+        "event_ts": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+    }
+    if kind == "trace":
+        row |= {
+            "user_id": str(body.get("userId") or ""),
+            "session_id": str(body.get("sessionId") or ""),
+            "tags": list(body.get("tags") or ()),
+        }
+    elif kind == "score":
+        row |= {"trace_id": str(body.get("traceId") or "")}
+    else:
+        row |= {
+            "trace_id": str(body.get("traceId") or ""),
+            "parent_observation_id": str(body.get("parentObservationId") or ""),
+            "type": str(body.get("type") or "SPAN"),
+            "session_id": str(body.get("sessionId") or ""),
+            "user_id": str(body.get("userId") or ""),
+            "model": str(body.get("model") or ""),
+            "usage_details": {key: int(value) for key, value in (body.get("usageDetails") or {}).items()},
+        }
+    return row

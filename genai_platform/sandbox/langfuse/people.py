@@ -1,0 +1,191 @@
+"""Signing in as a person: the routes of NextAuth that a browser and a script use, and the pages around them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import html
+import json
+import secrets
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.langfuse.directory import Directory, User
+
+_DAYS_30 = 30 * 24 * 3600
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} | Langfuse</title>
+<style>body{{font-family:system-ui,sans-serif;margin:0;display:grid;place-items:center;min-height:100vh;background:#fafafa;color:#18181b}}
+main{{background:#fff;border:1px solid #e4e4e7;border-radius:12px;padding:2.5rem;width:min(22rem,90vw)}}h1{{font-size:1.4rem}}
+label{{display:block;margin:1rem 0 .3rem}}input{{width:100%;box-sizing:border-box;padding:.5rem;border:1px solid #d4d4d8;border-radius:6px}}
+button{{margin-top:1.5rem;width:100%;padding:.6rem;border:0;border-radius:6px;background:#18181b;color:#fff}}
+p.note{{color:#71717a;font-size:.85rem}}p.error{{color:#b91c1c}}</style></head>
+<body><main>{body}<p class="note">Langfuse stand-in of the genai sandbox</p></main></body></html>"""
+
+
+class People:
+    """The routes; made once per process."""
+
+    def __init__(self, directory: Directory, secret: str, public_url: str, *, sign_up_disabled: bool, home: str) -> None:
+        self._directory, self._secret, self._url = directory, secret.encode(), public_url
+        self._closed, self._home = sign_up_disabled, home
+        secure = public_url.startswith("https://")
+        self._secure = secure
+        self._session_cookie = ("__Secure-" if secure else "") + "next-auth.session-token"
+        self._csrf_cookie = ("__Host-" if secure else "") + "next-auth.csrf-token"
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.home),
+            Route("/auth/sign-in", self.sign_in),
+            Route("/auth/sign-up", self.sign_up_page),
+            Route("/project/{id}", self.project_page),
+            Route("/api/auth/providers", self.providers),
+            Route("/api/auth/csrf", self.csrf),
+            Route("/api/auth/session", self.session),
+            Route("/api/auth/callback/credentials", self.credentials, methods=["POST"]),
+            Route("/api/auth/signout", self.sign_out, methods=["POST"]),
+            Route("/api/auth/signup", self.sign_up, methods=["POST"]),
+        ]
+
+    def signed_in(self, request: Request) -> dict[str, Any] | None:
+        """The person a request's cookie names, if it is ours and still valid."""
+        text, _, mark = request.cookies.get(self._session_cookie, "").partition(".")
+        if not mark or not hmac.compare_digest(mark, self._sign(text)):
+            return None
+        found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text))
+        return found if found["expires"] > time.time() else None
+
+    # -- pages -------------------------------------------------------------------------------------------
+    def home(self, request: Request) -> Response:
+        return RedirectResponse(self._home if self.signed_in(request) else "/auth/sign-in", 307)
+
+    def sign_in(self, request: Request) -> Response:
+        token, cookie = self._csrf(request)
+        wrong = '<p class="error">Invalid credentials</p>' if request.query_params.get("error") else ""
+        more = "" if self._closed else '<p class="note">No account yet? <a href="/auth/sign-up">Sign up</a></p>'
+        body = (
+            f'<h1>Sign in to your account</h1>{wrong}<form method="post" action="/api/auth/callback/credentials">'
+            f'<input type="hidden" name="csrfToken" value="{html.escape(token)}">'
+            '<label for="email">Email</label><input id="email" name="email" type="email" autocomplete="username" required>'
+            '<label for="password">Password</label>'
+            '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+            f'<button type="submit">Sign in</button></form>{more}'
+        )
+        return self._with_csrf(HTMLResponse(_PAGE.format(title="Sign in", body=body)), cookie)
+
+    def sign_up_page(self, request: Request) -> Response:
+        text = "No new accounts can be created: sign up is disabled." if self._closed else "Sign up with POST /api/auth/signup."
+        return HTMLResponse(_PAGE.format(title="Sign up", body=f"<h1>Create new account</h1><p>{text}</p>"))
+
+    def project_page(self, request: Request) -> Response:
+        found = self.signed_in(request)
+        if found is None:
+            return RedirectResponse("/auth/sign-in", 307)
+        body = (
+            f"<h1>Project {html.escape(request.path_params['id'])}</h1><p>Signed in as {html.escape(found['email'])}.</p>"
+            "<p>Traces are read through the public API: <code>/api/public/traces</code></p>"
+        )
+        return HTMLResponse(_PAGE.format(title="Project", body=body))
+
+    # -- routes ------------------------------------------------------------------------------------------
+    def providers(self, request: Request) -> Response:
+        callback = f"{self._url}/api/auth/callback/credentials"
+        return JSONResponse(
+            {
+                "credentials": {
+                    "id": "credentials",
+                    "name": "credentials",
+                    "type": "credentials",
+                    "signinUrl": callback,
+                    "callbackUrl": callback,
+                }
+            }
+        )
+
+    def csrf(self, request: Request) -> Response:
+        token, cookie = self._csrf(request)
+        return self._with_csrf(JSONResponse({"csrfToken": token}), cookie)
+
+    def session(self, request: Request) -> Response:
+        found = self.signed_in(request)
+        if found is None:
+            return JSONResponse({})
+        expires = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(found["expires"]))
+        return JSONResponse({"user": {key: found[key] for key in ("id", "email", "name")}, "expires": expires})
+
+    async def credentials(self, request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        form = {key: str(value) for key, value in (await _form(request)).items()}
+        wants_json = form.get("json", "").lower() == "true"
+        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
+        if not mark or not hmac.compare_digest(mark, self._sign(token)) or form.get("csrfToken") != token:
+            target = "/auth/sign-in?csrf=true"
+            return JSONResponse({"url": self._url + target}) if wants_json else RedirectResponse(target, 302)
+        user = await run_in_threadpool(self._directory.user_of, form.get("email", ""), form.get("password", ""))
+        if user is None:
+            target = "/auth/sign-in?error=CredentialsSignin"
+            return JSONResponse({"url": self._url + target}, 401) if wants_json else RedirectResponse(target, 302)
+        answer: Response = JSONResponse({"url": self._url + self._home}) if wants_json else RedirectResponse(self._home, 302)
+        answer.set_cookie(self._session_cookie, self._ticket(user), max_age=_DAYS_30, httponly=True, samesite="lax", secure=self._secure)
+        return answer
+
+    def sign_out(self, request: Request) -> Response:
+        answer = JSONResponse({"url": f"{self._url}/auth/sign-in"})
+        answer.delete_cookie(self._session_cookie)
+        return answer
+
+    async def sign_up(self, request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        if self._closed:
+            return JSONResponse({"message": "Sign up is disabled."}, 422)
+        try:
+            asked = await request.json()
+            email, name, password = str(asked["email"]), str(asked.get("name") or asked["email"]), str(asked["password"])
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"message": "Invalid input: email and password are required"}, 422)
+        if len(password) < 8:
+            return JSONResponse({"message": "Password needs to be at least 8 characters long."}, 422)
+        user = await run_in_threadpool(self._directory.sign_up, email, name, password)
+        if user is None:
+            return JSONResponse({"message": "User with email already exists. Please sign in."}, 422)
+        return JSONResponse({"message": "User created"})
+
+    # -- marks -------------------------------------------------------------------------------------------
+    def _sign(self, text: str) -> str:
+        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+
+    def _ticket(self, user: User) -> str:
+        claims = {"id": user.id, "email": user.email, "name": user.name, "expires": int(time.time()) + _DAYS_30}
+        text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
+        return f"{text}.{self._sign(text)}"
+
+    def _csrf(self, request: Request) -> tuple[str, str | None]:
+        """The token a form must carry, and the cookie to set when the browser has none yet."""
+        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
+        if mark and hmac.compare_digest(mark, self._sign(token)):
+            return token, None
+        token = secrets.token_hex(32)
+        return token, f"{token}|{self._sign(token)}"
+
+    def _with_csrf(self, answer: Response, cookie: str | None) -> Response:
+        if cookie:
+            answer.set_cookie(self._csrf_cookie, cookie, httponly=True, samesite="lax", secure=self._secure)
+        return answer
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    if "json" in request.headers.get("content-type", ""):
+        found = await request.json()
+        return found if isinstance(found, dict) else {}
+    from urllib.parse import parse_qsl
+
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))

@@ -1,0 +1,44 @@
+"""The web process: ``python -m genai_platform.sandbox.langfuse.web --place ROOT --address 127.N.x.y``."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from genai_platform.sandbox.langfuse.api import Backends, application
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse
+from genai_platform.sandbox.langfuse.configuration import Configuration
+from genai_platform.sandbox.langfuse.directory import PostgresDirectory
+from genai_platform.sandbox.langfuse.people import People
+from genai_platform.sandbox.langfuse.process import arguments, must, serve
+from genai_platform.sandbox.langfuse.storage import RedisQueue, S3Events
+
+log = logging.getLogger("langfuse-web")
+
+
+def main() -> None:
+    options = arguments("langfuse-web")
+    configuration = must("read the configuration", lambda: Configuration.read(os.environ))
+    directory = PostgresDirectory(configuration)
+    store = ClickHouse(configuration)
+    ran = must("migrate PostgreSQL", directory.migrate)
+    log.info("PostgreSQL: %d migrations applied", ran)
+    must("migrate ClickHouse", store.migrate)
+    if configuration.initial is not None:
+        initial = configuration.initial
+        must("initialise the organisation and project", lambda: directory.initialise(initial))
+        log.info("project %s is there", initial.project_id)
+    people = People(
+        directory,
+        configuration.nextauth_secret,
+        configuration.public_url,
+        sign_up_disabled=configuration.sign_up_disabled,
+        home=f"/project/{configuration.initial.project_id}" if configuration.initial else "/auth/sign-in",
+    )
+    backends = Backends(directory, S3Events(configuration.events), RedisQueue(configuration), store)
+    app = application(backends, people, version=options.version, public_url=configuration.public_url)
+    serve(app, options.address, int(os.environ.get("PORT") or 3000))
+
+
+if __name__ == "__main__":
+    main()

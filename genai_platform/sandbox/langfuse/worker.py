@@ -1,0 +1,94 @@
+"""The worker process: takes batches from the queue, reads them from S3, writes them to ClickHouse."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.langfuse import ingestion, otel
+from genai_platform.sandbox.langfuse.api import failure
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Store
+from genai_platform.sandbox.langfuse.configuration import Configuration
+from genai_platform.sandbox.langfuse.directory import PostgresDirectory
+from genai_platform.sandbox.langfuse.entities import write
+from genai_platform.sandbox.langfuse.process import arguments, must, serve
+from genai_platform.sandbox.langfuse.storage import Events, RedisQueue, S3Events
+
+log = logging.getLogger("langfuse-worker")
+_TRIES = 5
+
+
+def process(job: dict[str, str], events: Events, store: Store) -> int:
+    """One batch: read it, make entities of its events, store them. Returns how many objects were written."""
+    batch = events.get(job["key"])
+    make = otel.entities if job["kind"] == "otel" else ingestion.entity
+    return write(store, job["project"], [entity for event in batch["events"] for entity in make(event)])
+
+
+class Worker:
+    """The loop. A batch that fails is tried again, then set aside."""
+
+    def __init__(self, queue: RedisQueue, events: Events, store: Store, pause: float = 1.0) -> None:
+        self._queue, self._events, self._store, self._pause = queue, events, store, pause
+
+    def run(self) -> None:
+        recovered = False
+        while True:
+            if not recovered:
+                if fault := failure(self._queue.recover):
+                    log.error("Redis is not available: %s", fault)
+                    time.sleep(self._pause)
+                    continue
+                recovered = True
+            try:
+                text = self._queue.pop(5)
+            except Exception as error:
+                log.error("Redis is not available: %s", type(error).__name__)
+                time.sleep(self._pause)
+                continue
+            if text is not None:
+                self._work(text)
+
+    def _work(self, text: str) -> None:
+        job = json.loads(text)
+        for attempt in range(1, _TRIES + 1):
+            fault = failure(lambda: log.info("%s: %d objects", job["key"], process(job, self._events, self._store)))
+            if fault is None:
+                break
+            log.error("%s: attempt %d failed: %s", job["key"], attempt, fault)
+            time.sleep(self._pause * attempt)
+        failed = fault is not None
+        if lost := failure(lambda: self._queue.done(text, failed=failed)):
+            log.error("Redis is not available: %s", lost)
+
+
+def main() -> None:
+    options = arguments("langfuse-worker")
+    configuration = must("read the configuration", lambda: Configuration.read(os.environ))
+    directory, store, queue = PostgresDirectory(configuration), ClickHouse(configuration), RedisQueue(configuration)
+    must("connect to PostgreSQL", directory.healthy)
+    # Web may still be migrating, or not have started: the tables are wanted by both.
+    must("migrate ClickHouse", store.migrate)
+    worker = Worker(queue, S3Events(configuration.events), store)
+    threading.Thread(target=worker.run, daemon=True).start()
+
+    def health(request: Request) -> Response:
+        looks = (("PostgreSQL", directory.healthy), ("Redis", queue.healthy))
+        if faults := [f"{name} is not available: {fault}" for name, look in looks if (fault := failure(look))]:
+            return JSONResponse({"status": "error", "message": "; ".join(faults), "version": options.version}, 503)
+        return JSONResponse({"status": "ok", "version": options.version})
+
+    app = Starlette(routes=[Route("/api/health", health), Route("/api/ready", health)])
+    serve(app, options.address, int(os.environ.get("PORT") or 3030))
+
+
+if __name__ == "__main__":
+    main()

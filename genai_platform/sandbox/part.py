@@ -1,0 +1,52 @@
+"""A part of the sandbox: one long-running process of this project or one real server, and how to see that it is up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from genai_platform.sandbox.place import Place
+
+Kind = Literal["real", "stand-in", "simulated"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of ``genai sandbox status``."""
+
+    name: str
+    kind: Kind
+    version: str
+    pid: int | None
+    port: int | None
+    state: Literal["running", "stopped"]
+
+
+class Part(Protocol):
+    """What the supervisor starts, watches and stops. Parts start in the order of ``sandbox/parts.py``."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def port(self) -> str | None:
+        """The name of its port in ``Place.ports``."""
+
+    def prepare(self, place: Place) -> None:
+        """Make what must lie on disk before the start (certificates, folders). Idempotent."""
+
+    def argv(self, place: Place) -> list[str]:
+        """The command line. It stays in the foreground, ends on SIGTERM within 5 s, and holds no secret."""
+
+    def variables(self, place: Place) -> Mapping[str, str]:
+        """Environment variables besides a small clean environment (PATH, HOME, LANG, TMPDIR)."""
+
+    def ready(self, place: Place) -> bool:
+        """Whether it answers. Called every 100 ms until true or its time limit passed."""

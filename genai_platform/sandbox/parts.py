@@ -1,0 +1,41 @@
+"""The parts a sandbox is made of, in the order they start, and which of them each waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from genai_platform.sandbox.part import Part
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A part and the names of the parts that must answer before it is started."""
+
+    part: Part
+    needs: tuple[str, ...] = ()
+
+
+# Modules, not objects: `genai --help` must not import moto.
+_PARTS = (
+    ("genai_platform.sandbox.aws.part", "Aws", ()),
+    ("genai_platform.sandbox.cluster.control_plane", "ETCD", ()),
+    ("genai_platform.sandbox.cluster.control_plane", "API", ("etcd",)),
+    ("genai_platform.sandbox.cluster.control_plane", "MANAGER", ("kube-apiserver",)),
+    ("genai_platform.sandbox.cluster.webhook", "PART", ("kube-apiserver",)),
+    ("genai_platform.sandbox.cluster.agent.part", "PART", ("kube-apiserver", "kube-controller-manager", "webhook", "aws")),
+    ("genai_platform.sandbox.door.part", "PART", ("kube-apiserver", "webhook")),
+    ("genai_platform.sandbox.azure.openai_part", "PART", ()),
+)
+
+
+def parts() -> Sequence[Planned]:
+    """Every part, in the order of ``genai sandbox status``; they stop in the reverse order."""
+    return [Planned(_part(module, name), needs) for module, name, needs in _PARTS]
+
+
+def _part(module: str, name: str) -> Part:
+    found = getattr(import_module(module), name)
+    return cast(Part, found() if isinstance(found, type) else found)

@@ -1,0 +1,214 @@
+"""One sandbox's place on this machine: its folder, its loopback addresses and its ports.
+
+Everything in Kubernetes or AWS that would have an address 10.N.x.y listens on 127.N.x.y here, so one rule
+(``loopback``) leads from an address in the API to a socket. N is this sandbox's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import socket
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from genai_platform.errors import ConfigError, StepError
+
+_PORTS = (
+    "aws", "etcd", "etcd_peer", "kubernetes", "controllers", "kubelet", "webhook", "openai",
+    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse",
+)  # fmt: skip
+# Below the range Linux takes the ports of outgoing connections from: a stopped sandbox must find its ports free again.
+_FIRST_PORT, _LAST_PORT = 18000, 31000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Read with ``Place.open``, made with ``Place.create``; the same until the sandbox is removed."""
+
+    root: Path
+    """``.genai/sandbox[-NAME]/world``."""
+    environment: str
+    network: int
+    """The second octet N."""
+    ports: Mapping[str, int]
+    region: str = "ap-northeast-1"
+    """The AWS region this sandbox plays."""
+
+    @classmethod
+    def create(cls, root: Path, environment: str, region: str | None = None) -> Place:
+        """Choose free ports and a free octet, and write them down (or read what was written before).
+
+        Raises:
+            ConfigError: it exists and plays another region.
+        """
+        root = root.absolute()
+        if (root / "place.json").exists():
+            place = cls.open(root)
+            if region not in (None, place.region):
+                raise ConfigError(
+                    f"platform.region: the sandbox '{place.environment}' was made as {place.region} and cannot become {region}",
+                    remedy=f"use {place.region}, or remove it first: genai down --sandbox, then genai sandbox remove",
+                    id="sandbox.region",
+                )
+            return place
+        root.mkdir(parents=True, mode=0o700, exist_ok=True)
+        document = {
+            "environment": environment,
+            "network": claim_network(root),
+            "ports": _free_ports(_PORTS),
+            "region": region or cls.region,
+        }
+        _keep(root, document)
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path) -> Place:
+        """Read a place that exists. Raises ``FileNotFoundError`` when there is none."""
+        root = root.absolute()
+        document = json.loads((root / "place.json").read_text())
+        missing = [name for name in _PORTS if name not in document["ports"]]
+        if missing:  # made by an older version
+            document["ports"] |= _free_ports(missing)
+            _keep(root, document)
+        return cls(root, document["environment"], document["network"], document["ports"], document.get("region", cls.region))
+
+    # -- addresses ------------------------------------------------------------------------------
+    @property
+    def pod_cidr(self) -> str:
+        return f"10.{self.network}.0.0/20"
+
+    @property
+    def service_cidr(self) -> str:
+        return f"10.{self.network}.16.0/20"
+
+    def aws_address(self, number: int) -> str:
+        """A loopback address for something AWS would give a host name: 127.N.32.number."""
+        return f"127.{self.network}.32.{number}"
+
+    @staticmethod
+    def loopback(address: str) -> str:
+        """10.N.x.y, as the Kubernetes API shows it, to 127.N.x.y, where it listens."""
+        return "127" + address[address.index(".") :]
+
+    def url(self, port: str, scheme: str = "http") -> str:
+        return f"{scheme}://127.0.0.1:{self.ports[port]}"
+
+    # -- files ----------------------------------------------------------------------------------
+    def folder(self, name: str) -> Path:
+        """A folder of this sandbox, made when missing, mode 0700."""
+        path = self.root / name
+        path.mkdir(parents=True, mode=0o700, exist_ok=True)
+        return path
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM certificate of the authority that signs every stand-in's certificate."""
+        return self.root / "ca" / "ca.pem"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.root / "kubeconfig"
+
+    @property
+    def hosts_file(self) -> Path:
+        """Bind-mounted over /etc/hosts in every pod; rewritten in place, so running pods see changes."""
+        return self.root / "hosts"
+
+    def publish_hosts(self, owner: str, names: Mapping[str, str]) -> None:
+        """Make host names known to every pod: ``names`` maps a name to a 127.N.x.y address.
+
+        Each owner replaces its own names only.
+        """
+        with self.lock("hosts"):
+            owners = self.folder("hosts.d")
+            (owners / owner).write_text("".join(f"{address}\t{name}\n" for name, address in sorted(names.items())))
+            text = "127.0.0.1\tlocalhost\n::1\tlocalhost\n" + "".join(f.read_text() for f in sorted(owners.iterdir()))
+            with open(self.hosts_file, "a+") as file:
+                file.seek(0)
+                if file.read() != text:
+                    file.seek(0)
+                    file.truncate()
+                    file.write(text)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold one of this sandbox's locks; other processes and threads wait for it."""
+        with _locked(self.root / f".{name}.lock"):
+            yield
+
+
+def claim_network(root: Path, number: int | None = None, in_use: Callable[[Path], bool] = lambda holder: True) -> int:
+    """Take an octet N that no other sandbox of this user has, or the given one; the claim lasts as long as the place does.
+
+    Args:
+        number: the one to take; default: any.
+        in_use: whether the sandbox in that folder needs its claim just now.
+
+    Raises:
+        StepError: the given one belongs to another sandbox that is in use.
+    """
+    claims = Path(os.environ.get("GENAI_CACHE_DIR") or platformdirs.user_cache_path("genai")) / "networks"
+    claims.mkdir(parents=True, mode=0o700, exist_ok=True)
+    first = zlib.crc32(str(root).encode()) % 180
+    with _locked(claims / ".lock"):
+        for candidate in [20 + (first + i) % 180 for i in range(180)] if number is None else [number]:
+            claim = claims / str(candidate)
+            holder = Path(claim.read_text()) if claim.exists() else None
+            if holder is None or holder == root or not _holds(holder, candidate) or (number is not None and not in_use(holder)):
+                claim.write_text(str(root))
+                return candidate
+    if number is None:
+        raise StepError("no loopback network is left for another sandbox", remedy="remove one: genai sandbox remove", id="sandbox.networks")
+    raise StepError(
+        f"the network 127.{number}.0.0 belongs to the sandbox in {holder}",
+        remedy="stop that one first: genai sandbox stop",
+        id="sandbox.network_taken",
+    )
+
+
+def _holds(root: Path, network: int) -> bool:
+    try:
+        return bool(json.loads((root / "place.json").read_text())["network"] == network)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _keep(root: Path, document: Mapping[str, object]) -> None:
+    new = root / "place.json.new"
+    new.write_text(json.dumps(document, indent=1))
+    new.replace(root / "place.json")
+
+
+def _free_ports(names: Sequence[str]) -> dict[str, int]:
+    chosen: dict[str, int] = {}
+    candidates = iter(random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), _LAST_PORT - _FIRST_PORT))
+    for name in names:
+        chosen[name] = next(port for port in candidates if _free("127.0.0.1", port))
+    return chosen
+
+
+def _free(address: str, port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,91 @@
+"""What ``genai sandbox env`` prints: exports with which other people's clients talk to the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.errors import GenaiError
+from genai_platform.sandbox.aws.identity import administrator
+from genai_platform.sandbox.endpoints import closed_variables, trusted
+from genai_platform.sandbox.place import Place
+
+
+def variables(place: Place, target: Target) -> dict[str, str]:
+    """Variables for aws, terraform, kubectl, helm and any OpenAI or Langfuse client.
+
+    What is not there yet (LiteLLM's address before ``up``) is left out. The document holds keys: printing it is what
+    the command is for.
+    """
+    admin = administrator(place)
+    bundle = str(trusted(place, target.folder / "ca.pem"))
+    found = {
+        "KUBECONFIG": str(place.kubeconfig),
+        "AWS_ENDPOINT_URL": place.url("aws"),
+        "AWS_ACCESS_KEY_ID": admin.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": admin.secret_access_key,
+        "AWS_REGION": place.region,
+        "AWS_DEFAULT_REGION": place.region,
+        **closed_variables(),
+        "SSL_CERT_FILE": bundle,
+        "REQUESTS_CA_BUNDLE": bundle,
+        "CURL_CA_BUNDLE": bundle,
+        "NODE_EXTRA_CA_CERTS": bundle,
+        "PATH": _path(),
+    }
+    return found | _terraform(target) | _applications(target)
+
+
+def exports(found: Mapping[str, str]) -> str:
+    """Lines for ``eval`` in a POSIX shell. An identity that would win over ours is unset."""
+    lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE"]
+    return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in found.items())]) + "\n"
+
+
+def _path() -> str:
+    """PATH with the Helm the sandbox was set up with in front."""
+    from genai_platform import toolchain
+
+    before = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    try:
+        helm = str(toolchain.find("helm").parent)
+    except GenaiError:
+        return os.pathsep.join(before)
+    return os.pathsep.join([helm, *(folder for folder in before if folder != helm)])
+
+
+def _terraform(target: Target) -> dict[str, str]:
+    """Where Terraform finds its provider, as our own runs are told."""
+    from genai_platform.tools import terraform_mirror
+
+    given = target.endpoints.environment_variables
+    if "TF_CLI_CONFIG_FILE" in given:
+        return {"TF_CLI_CONFIG_FILE": given["TF_CLI_CONFIG_FILE"]}
+    return dict(terraform_mirror.prepare(target.folder / "terraform", os.environ))
+
+
+def _applications(target: Target) -> dict[str, str]:
+    """Addresses from the ingresses, keys from the platform's secrets; nothing of what is not there."""
+    from genai_platform.render.addresses import langfuse_url, litellm_url
+    from genai_platform.steps.doors import Doors
+
+    doors = Doors(target)
+    found: dict[str, str] = {}
+    try:
+        litellm = litellm_url(target.settings, doors.kube.get("networking.k8s.io/v1", "Ingress", "litellm", NAMESPACE))
+        langfuse = langfuse_url(target.settings, doors.kube.get("networking.k8s.io/v1", "Ingress", "langfuse", NAMESPACE))
+        secrets = doors.secrets()
+    except GenaiError:
+        return {}
+    if litellm:
+        found |= {"OPENAI_BASE_URL": f"{litellm}/v1", "OPENAI_API_KEY": secrets.litellm_master_key.get_secret_value()}
+    if langfuse:
+        found |= {
+            "LANGFUSE_HOST": langfuse,
+            "LANGFUSE_BASE_URL": langfuse,
+            "LANGFUSE_PUBLIC_KEY": secrets.langfuse_public_key.get_secret_value(),
+            "LANGFUSE_SECRET_KEY": secrets.langfuse_secret_key.get_secret_value(),
+        }
+    return found

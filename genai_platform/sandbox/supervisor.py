@@ -1,0 +1,226 @@
+"""Starts, watches and stops the processes of a sandbox.
+
+There is no process of its own: each part runs detached, and what is known about it lies in files of the sandbox's
+folder, so any later command finds it again. A part's process is recognised by its number *and* the moment it began;
+a number that the system gave to somebody else is never signalled. Every process also carries the sandbox's folder in
+its environment, so one that lost its parent is still found and stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import psutil
+
+from genai_platform.errors import Interrupted, MissingError, StepError
+from genai_platform.graph.step import Progress
+from genai_platform.sandbox import processes
+from genai_platform.sandbox.cluster.agent import part as agent
+from genai_platform.sandbox.part import Part, Row
+from genai_platform.sandbox.parts import Planned, parts
+from genai_platform.sandbox.place import Place, claim_network
+
+START_SECONDS = 120.0
+"""Until a part must answer. A cold start on a busy machine takes long; a part that ended is noticed at once."""
+STOP_SECONDS = 8.0
+
+
+def start(place: Place, progress: Progress, plan: Sequence[Planned] | None = None, limit: float = START_SECONDS) -> list[str]:
+    """Start what is not running and wait until every part answers.
+
+    Args:
+        plan: the parts; default: all of ``parts.py``.
+
+    Returns:
+        The names of the parts that were started; empty when all ran already.
+
+    Raises:
+        StepError: a port is taken, or a part ended or does not answer; the message holds its last log line.
+        Interrupted: the person asked to stop. What runs stays; the same command goes on.
+    """
+    plan = parts() if plan is None else plan
+    with place.lock("supervisor"):
+        _claim(place)
+        _refuse_taken_ports(place, plan)
+        run = _Start(place, plan, limit)
+        with ThreadPoolExecutor(max_workers=len(plan), thread_name_prefix="part") as pool:
+            pending: set[Future[bool]] = {pool.submit(run.one, planned) for planned in plan}
+            failures: list[BaseException] = []
+            said = ""
+            try:
+                while pending:
+                    done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                    failures += [error for future in done if (error := future.exception()) is not None]
+                    progress.check()
+                    waiting = run.waiting()
+                    if waiting and waiting != said:
+                        progress.say(f"waiting for {waiting}")
+                        said = waiting
+            except BaseException:
+                run.give_up.set()
+                raise
+        real = [error for error in failures if not isinstance(error, Interrupted)]
+        if real:
+            raise real[0]
+        return run.started
+
+
+class _Start:
+    """One call of ``start``: who is ready, who was started, whether to give up."""
+
+    def __init__(self, place: Place, plan: Sequence[Planned], limit: float) -> None:
+        self.place = place
+        self.limit = limit
+        self.order = [planned.part.name for planned in plan]
+        self.answered = {name: threading.Event() for name in self.order}
+        self.begun: set[str] = set()
+        self.started: list[str] = []
+        self.give_up = threading.Event()
+
+    def waiting(self) -> str:
+        return ", ".join(name for name in self.order if name in self.begun and not self.answered[name].is_set())
+
+    def one(self, planned: Planned) -> bool:
+        """Bring one part up. Runs in a thread of its own."""
+        for need in planned.needs:
+            while not self.answered[need].wait(0.1):
+                if self.give_up.is_set():
+                    raise Interrupted
+        try:
+            self._bring_up(planned.part)
+        except BaseException:
+            self.give_up.set()
+            raise
+        self.answered[planned.part.name].set()
+        return True
+
+    def _bring_up(self, part: Part) -> None:
+        place, name = self.place, part.name
+        self.begun.add(name)
+        process = processes.recorded(place, name) or self._launch(part)
+        until = time.monotonic() + self.limit
+        while not part.ready(place):
+            if not processes.alive(process):
+                if name not in self.started:  # it was about to end when it was found
+                    process = self._launch(part)
+                    continue
+                raise StepError(
+                    f"the sandbox's part '{name}' ended: {processes.last_line(place, name)}",
+                    remedy=f"read {processes.log_file(place, name)}",
+                    id="sandbox.part_ended",
+                )
+            if time.monotonic() > until:
+                raise StepError(
+                    f"the sandbox's part '{name}' does not answer after {self.limit:.0f} s; its last log line: "
+                    f"{processes.last_line(place, name)}",
+                    remedy=f"read {processes.log_file(place, name)}, then run the same command again",
+                    id="sandbox.part_silent",
+                )
+            if self.give_up.wait(0.1):
+                raise Interrupted
+
+    def _launch(self, part: Part) -> psutil.Process:
+        # A part that was killed may have left children behind, which hold its addresses.
+        processes.sweep(self.place, STOP_SECONDS, part.name)
+        part.prepare(self.place)
+        if part.port is not None:
+            _refuse_taken(self.place, part)
+        process = processes.launch(self.place, part.name, part.argv(self.place), part.variables(self.place))
+        self.started.append(part.name)
+        return process
+
+
+def stop(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
+    """Stop every part, those that others need last, and whatever it started. Twice is fine.
+
+    Returns:
+        The names of the parts that ran.
+    """
+    plan = parts() if plan is None else plan
+    stopped: set[str] = set()
+    with place.lock("supervisor"):
+        left = list(plan)
+        while left:
+            needed = {need for planned in left for need in planned.needs}
+            wave = [planned.part.name for planned in left if planned.part.name not in needed]
+            left = [planned for planned in left if planned.part.name not in wave]
+            with ThreadPoolExecutor(max_workers=len(wave)) as pool:
+                ended = pool.map(lambda name: processes.end(place, name, STOP_SECONDS), wave)
+                stopped |= {name for name, ran in zip(wave, ended, strict=True) if ran}
+        processes.sweep(place, STOP_SECONDS)
+    return [planned.part.name for planned in plan if planned.part.name in stopped]
+
+
+def status(place: Place, plan: Sequence[Planned] | None = None) -> list[Row]:
+    """Every part, and every process of the pods."""
+    rows = []
+    for planned in parts() if plan is None else plan:
+        part = planned.part
+        process = processes.recorded(place, part.name)
+        port = None if part.port is None else place.ports[part.port]
+        rows.append(
+            Row(part.name, part.kind, part.version, None if process is None else process.pid, port, "running" if process else "stopped")
+        )
+    # The node agent writes down what it runs; when it does not run, neither does any of it.
+    return rows + (list(agent.rows(place)) if processes.recorded(place, agent.PART.name) else [])
+
+
+def running(place: Place) -> bool:
+    """Whether any part of it runs."""
+    return any(processes.recorded(place, name) is not None for name in processes.names(place))
+
+
+def remove(place: Place, plan: Sequence[Planned] | None = None) -> None:
+    """Stop it and delete its folder. Nothing of it can be started again."""
+    stop(place, plan)
+    shutil.rmtree(place.root)
+
+
+def _claim(place: Place) -> None:
+    """Refuse to run beside another sandbox with the same addresses (a restored copy, say)."""
+
+    def in_use(holder: Path) -> bool:
+        return running(Place.open(holder))
+
+    claim_network(place.root, place.network, in_use)
+
+
+def _refuse_taken_ports(place: Place, plan: Sequence[Planned]) -> None:
+    """Look at every port before anything is started."""
+    for part in (planned.part for planned in plan):
+        if part.port is None or processes.recorded(place, part.name) is not None:
+            continue
+        if processes.port_holder(place.ports[part.port]) is not None:
+            # It may be what a part that was killed left behind.
+            processes.sweep(place, STOP_SECONDS, part.name)
+            _refuse_taken(place, part)
+
+
+def _refuse_taken(place: Place, part: Part) -> None:
+    assert part.port is not None
+    number = place.ports[part.port]
+    holder = processes.port_holder(number)
+    if holder is not None:
+        raise MissingError(
+            f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
+            remedy="stop that program, or make the sandbox anew: genai sandbox remove",
+            id="sandbox.port_taken",
+        )
+
+
+@contextlib.contextmanager
+def halted(place: Place, progress: Progress, plan: Sequence[Planned] | None = None) -> Iterator[None]:
+    """Stop what runs, do something with the files at rest, start it again when it ran before."""
+    was_running = running(place)
+    stop(place, plan)
+    try:
+        yield
+    finally:
+        if was_running:
+            start(place, progress, plan)

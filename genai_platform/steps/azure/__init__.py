@@ -1,0 +1,35 @@
+"""The family ``azure``: Entra applications, Key Vault, API Management, and the callers that come through it."""
+
+from __future__ import annotations
+
+from genai_platform.config.target import Target
+from genai_platform.graph.step import Step
+from genai_platform.steps.doors import Doors
+
+KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.vault", "azure.callers")
+"""Steps that ``down --keep-data`` leaves standing: what callers rely on to sign in tomorrow."""
+
+
+def preflight(target: Target) -> None:
+    """What can be seen to be wrong without asking anybody. Raises ``ConfigError``."""
+    if target.settings.azure.enabled:
+        from genai_platform.steps.azure.questions import expiries
+
+        expiries(target)
+
+
+def steps(doors: Doors) -> list[Step]:
+    """The family's steps; none when Azure is not configured."""
+    if not doors.target.settings.azure.enabled:
+        return []
+    from genai_platform.steps.azure.access import AccessStep
+    from genai_platform.steps.azure.api import ApiStep
+    from genai_platform.steps.azure.application import ApplicationStep
+    from genai_platform.steps.azure.callers import CallersStep
+    from genai_platform.steps.azure.group import GroupStep
+    from genai_platform.steps.azure.policy import PolicyStep
+    from genai_platform.steps.azure.service import ServiceStep
+    from genai_platform.steps.azure.vault import VaultStep
+
+    kinds = (GroupStep, ApplicationStep, VaultStep, ServiceStep, AccessStep, ApiStep, PolicyStep, CallersStep)
+    return [kind(doors) for kind in kinds]

@@ -1,0 +1,92 @@
+"""azure.access: who may use the vault: we write secrets, the service's managed identity reads them."""
+
+from __future__ import annotations
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Finding, Progress
+from genai_platform.steps.azure.site import (
+    AzureStep,
+    absent,
+    drifted,
+    find_service,
+    find_vault,
+    need_principal,
+    need_service,
+    need_vault,
+    present,
+)
+from genai_platform.tools.azure.arm import SECRETS_OFFICER, SECRETS_USER
+from genai_platform.tools.azure.vaults import Vault
+from genai_platform.tools.wait import wait_for
+
+
+class AccessStep(AzureStep):
+    """Two role assignments at the vault, waited for: they take effect after minutes."""
+
+    id = "azure.access"
+    needs = ("azure.vault", "azure.service")
+    minutes = 3.0
+    limit = 2400.0
+    what = "role assignments at the vault"
+
+    def look(self) -> Finding:
+        vault, service = find_vault(self.doors), find_service(self.doors)
+        if vault is None:
+            return absent("there is no vault")
+        arm, who = self.doors.azure.arm, self.doors.azure.identity
+        faults = []
+        if arm.assignment(vault.id, who.object_id, SECRETS_OFFICER) is None:
+            faults.append(f"{who.name} may not write secrets")
+        if service is None or service.principal is None or arm.assignment(vault.id, service.principal, SECRETS_USER) is None:
+            faults.append("the service's identity may not read secrets")
+        if len(faults) == 2:
+            return absent(f"{vault.name}: {'; '.join(faults)}")
+        return (
+            drifted(f"{vault.name}: {faults[0]}")
+            if faults
+            else present(f"{vault.name}: {who.name} writes, {service.name if service else ''} reads")
+        )
+
+    def apply(self, progress: Progress) -> str:
+        vault, service = need_vault(self.doors), need_service(self.doors)
+        arm, who = self.doors.azure.arm, self.doors.azure.identity
+        principal = need_principal(service)
+        arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
+        self._assign_fresh(vault, principal, progress)
+        wait_for(lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60, 2)
+        return f"{vault.name}: {who.name} writes, {service.name} reads"
+
+    def _assign_fresh(self, vault: Vault, principal: str, progress: Progress) -> None:
+        """A managed identity made a moment ago may not be known to ARM yet."""
+
+        def assigned() -> bool | None:
+            try:
+                self.doors.azure.arm.assign(vault.id, principal, SECRETS_USER)
+            except StepError as error:
+                if "PrincipalNotFound" not in error.message:
+                    raise
+                return None
+            return True
+
+        wait_for(assigned, progress, lambda: "waiting until the service's identity is known", 300, 3)
+
+    def _effective(self, vault: Vault) -> bool | None:
+        try:
+            self.doors.azure.vaults.secrets(vault)
+        except StepError as error:
+            if error.id != "azure.403":
+                raise
+            return None
+        return True
+
+    def destroy(self, progress: Progress) -> str:
+        vault = find_vault(self.doors)
+        if vault is None:
+            return "nothing was there"
+        # Ours goes with the vault: until then the callers' keys are removed with it.
+        service, arm = find_service(self.doors), self.doors.azure.arm
+        held = arm.assignment(vault.id, service.principal, SECRETS_USER) if service and service.principal else None
+        if held is None:
+            return "nothing was there"
+        arm.unassign(str(held["id"]))
+        return "removed the service's role assignment"

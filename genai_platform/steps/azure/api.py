@@ -1,0 +1,106 @@
+"""azure.api: the backend, the API and its closed list of operations."""
+
+from __future__ import annotations
+
+import re
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Finding, Progress
+from genai_platform.steps.azure.site import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.ingress import address
+from genai_platform.steps.objects import missing_address
+from genai_platform.tools.azure.apim import KEY_HEADER, Service
+from genai_platform.tools.wait import wait_for
+
+
+class ApiStep(AzureStep):
+    """Only objects named for this environment are touched; a path that another API has is refused."""
+
+    id = "azure.api"
+    needs = ("azure.service", "litellm.ingress")
+    minutes = 0.5
+    limit = 900.0
+
+    def __init__(self, doors: Doors) -> None:
+        super().__init__(doors)
+        self.api, self.backend = object_name(doors.target, "api"), object_name(doors.target, "litellm")
+        self.what = f"API {self.api}"
+
+    def _url(self) -> str | None:
+        return address(self.doors, "litellm") if self.doors.kube.exists() else None
+
+    def look(self) -> Finding:
+        service = find_service(self.doors)
+        if service is None:
+            return absent("there is no API Management service")
+        apim = self.doors.azure.apim
+        found, backend = apim.api(service, self.api), apim.backend(service, self.backend)
+        if found is None and backend is None:
+            return absent(f"API {self.api}: not there")
+        faults = []
+        url = self._url()
+        if backend is None or url is None or backend.rstrip("/") != url.rstrip("/"):
+            faults.append(f"the backend is {backend or 'missing'}, LiteLLM is at {url or 'no address'}")
+        if found is None:
+            faults.append("the API is missing")
+        else:
+            if found.path != self.target.settings.azure.apim.path:
+                faults.append(f"the path is {found.path}")
+            if found.operations != routes(self.target):
+                faults.append("other operations than configured")
+            if found.subscription_required or found.key_header != KEY_HEADER:
+                faults.append("a subscription key is asked for")
+        if faults:
+            return drifted(f"{self.api}: {'; '.join(faults)}")
+        return present(f"{service.gateway}/{self.target.settings.azure.apim.path}: {len(routes(self.target))} operations")
+
+    def apply(self, progress: Progress) -> str:
+        service = need_service(self.doors)
+        url = self._url()
+        if url is None:
+            raise missing_address("litellm")
+        apim, path = self.doors.azure.apim, self.target.settings.azure.apim.path
+        for other in apim.apis(service):
+            if other.path == path and other.id != self.api:
+                raise StepError(
+                    f"the path '{path}' of {service.name} belongs to the API '{other.id}'",
+                    remedy="set azure.apim.path to another one",
+                    id="azure.path_taken",
+                )
+        progress.say(f"making the API {self.api}")
+        # Without a domain the load balancer's certificate is the tool's own, which API Management cannot know.
+        apim.put_backend(service, self.backend, url, verified=self.target.settings.ingress.domain is not None)
+        apim.put_api(service, self.api, path, url)
+        wait_for(lambda: self._there(service, path), progress, lambda: f"API {self.api}: under way", 600, 1)
+        self._operations(service, progress)
+        return f"{service.gateway}/{path}: {len(routes(self.target))} operations"
+
+    def _there(self, service: Service, path: str) -> bool | None:
+        found = self.doors.azure.apim.api(service, self.api)
+        return True if found and found.path == path else None
+
+    def _operations(self, service: Service, progress: Progress) -> None:
+        apim, wanted = self.doors.azure.apim, {operation_id(*route): route for route in routes(self.target)}
+        known = apim.operation_ids(service, self.api)
+        for id in [id for id, route in known.items() if wanted.get(id) != route]:
+            apim.delete_operation(service, self.api, id)
+        for id, route in wanted.items():
+            progress.check()
+            if known.get(id) != route:
+                apim.put_operation(service, self.api, id, *route)
+
+    def destroy(self, progress: Progress) -> str:
+        service = find_service(self.doors)
+        if service is None:
+            return "nothing was there"
+        apim = self.doors.azure.apim
+        apim.delete_api(service, self.api)
+        wait_for(lambda: True if apim.api(service, self.api) is None else None, progress, lambda: f"deleting API {self.api}", 600, 1)
+        apim.delete_backend(service, self.backend)
+        return f"removed API {self.api} and its backend"
+
+
+def operation_id(method: str, template: str) -> str:
+    """The identifier of an operation."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{method} {template}".lower()).strip("-")

@@ -1,0 +1,154 @@
+"""azure.application: the API's Entra application, whose role callers must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Finding, Progress
+from genai_platform.render.policy import APP_ROLE
+from genai_platform.steps.azure.site import AzureStep, absent, api_name, drifted, present
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.graph import Graph
+
+PROBE_ROLE = "Genai.Probe"
+"""A role the policy does not accept: `verify` shows with it that a token of the right audience is not enough."""
+
+
+def role_id(unique_name: str, value: str = APP_ROLE) -> str:
+    """The identifier of an app role: always the same for one application."""
+    return str(uuid5(NAMESPACE_URL, f"{unique_name}/{value}"))
+
+
+class ApplicationStep(AzureStep):
+    """App roles, an exposed scope, v2 tokens, identifier URI, assignment required."""
+
+    id = "azure.application"
+    needs = ()
+    minutes = 0.2
+    limit = 600.0
+
+    def __init__(self, doors: Doors) -> None:
+        super().__init__(doors)
+        self.name = api_name(doors.target)
+        self.what = f"application {self.name}"
+
+    def look(self) -> Finding:
+        graph = self.doors.azure.graph
+        found = graph.application(self.name)
+        if found is None:
+            return absent(f"application {self.name}: not there")
+        principal = graph.principal(str(found["appId"]))
+        faults = _faults(found, principal, self._body())
+        return drifted(f"{self.name}: {'; '.join(faults)}") if faults else present(f"{self.name} ({found['appId']})")
+
+    def apply(self, progress: Progress) -> str:
+        graph = self.doors.azure.graph
+        revive(graph, self.name, progress)
+        progress.say(f"making the application {self.name}")
+        found = graph.ensure_application(self.name, self._body())
+        app_id = str(found["appId"])
+        graph.change_application(str(found["id"]), {"identifierUris": [f"api://{app_id}"]})
+        principal = graph.ensure_principal(app_id)
+        graph.change_principal(str(principal["id"]), {"appRoleAssignmentRequired": True})
+        return f"{self.name} ({app_id})"
+
+    def destroy(self, progress: Progress) -> str:
+        return remove_applications(self.doors, self.name, progress)
+
+    def _body(self) -> dict[str, Any]:
+        roles = [(APP_ROLE, "May call the models."), (PROBE_ROLE, "For checks only: the gateway does not accept it.")]
+        return {
+            "signInAudience": "AzureADMyOrg",
+            "api": {
+                "requestedAccessTokenVersion": 2,
+                "oauth2PermissionScopes": [
+                    {
+                        "id": str(uuid5(NAMESPACE_URL, f"{self.name}/scope")),
+                        "value": "access_as_user",
+                        "type": "Admin",
+                        "isEnabled": True,
+                        "adminConsentDisplayName": "Call the models",
+                        "adminConsentDescription": "Call the models through API Management.",
+                    }
+                ],
+            },
+            "appRoles": [
+                {
+                    "id": role_id(self.name, value),
+                    "allowedMemberTypes": ["Application"],
+                    "value": value,
+                    "displayName": value,
+                    "description": text,
+                    "isEnabled": True,
+                }
+                for value, text in roles
+            ],
+        }
+
+
+def _faults(found: dict[str, Any], principal: dict[str, Any] | None, wanted: dict[str, Any]) -> list[str]:
+    faults = []
+    if (found.get("api") or {}).get("requestedAccessTokenVersion") != 2:
+        faults.append("does not issue v2 tokens")
+    held = {(role["id"], role["value"]) for role in found.get("appRoles") or () if role.get("isEnabled", True)}
+    missing = [role["value"] for role in wanted["appRoles"] if (role["id"], role["value"]) not in held]
+    if missing:
+        faults.append(f"lacks the role {', '.join(missing)}")
+    scopes = {scope.get("value") for scope in (found.get("api") or {}).get("oauth2PermissionScopes") or ()}
+    if "access_as_user" not in scopes:
+        faults.append("exposes no scope")
+    if f"api://{found['appId']}" not in (found.get("identifierUris") or ()):
+        faults.append("has no identifier URI")
+    if principal is None:
+        faults.append("has no service principal")
+    elif not principal.get("appRoleAssignmentRequired"):
+        faults.append("requires no assignment")
+    return faults
+
+
+def revive(graph: Graph, name: str, progress: Progress) -> None:
+    """Make way for an application of this name: a soft-deleted one blocks it for 30 days. Purged, or else restored."""
+    for entry in [one for one in graph.deleted(name) if (one.get("uniqueName") or one.get("displayName")) == name]:
+        progress.say(f"a deleted application {name} blocks the name: purging it")
+        try:
+            graph.purge(str(entry["id"]))
+        except StepError as error:
+            if error.id != "azure.403":
+                raise
+            graph.restore(str(entry["id"]))
+
+
+def remove_applications(doors: Doors, prefix: str, progress: Progress) -> str:
+    """Delete and purge the applications whose unique name is or begins with ``prefix``, and what was deleted before."""
+    graph = doors.azure.graph
+    exact = not prefix.endswith(".")
+    count = 0
+    for entry in graph.applications(prefix):
+        if exact and entry.get("uniqueName") != prefix:
+            continue
+        progress.check()
+        graph.delete_application(str(entry["id"]))
+        count += 1
+    return ", ".join(filter(None, (f"removed {count} application{'' if count == 1 else 's'}", purge_deleted(doors, prefix, progress))))
+
+
+def purge_deleted(doors: Doors, prefix: str, progress: Progress) -> str:
+    """Purge our deleted applications and service principals; what may not be purged is said."""
+    graph, kept = doors.azure.graph, 0
+    exact = not prefix.endswith(".")
+    for entry in [*graph.deleted(prefix), *graph.deleted_principals(prefix)]:
+        name = entry.get("uniqueName") or entry.get("displayName")
+        if exact and name != prefix:
+            continue
+        progress.check()
+        try:
+            graph.purge(str(entry["id"]))
+        except StepError as error:
+            if error.id == "azure.404":
+                continue
+            if error.id != "azure.403":
+                raise
+            kept += 1
+    return f"{kept} stay deleted for 30 days (no right to purge)" if kept else ""

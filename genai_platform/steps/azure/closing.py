@@ -1,0 +1,71 @@
+"""How long the two entrances stay open to a caller whose key was revoked: asked at both until they refuse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from genai_platform.errors import GenaiError
+from genai_platform.graph.step import Progress
+from genai_platform.steps.azure import keys
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.ingress import address
+from genai_platform.tools import http
+
+LONGEST = 90.0
+"""LiteLLM's workers forget a key after 60 s at most; the rest is for slow answers."""
+_INTERVAL = 0.5
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """One way in, with the caller's own means; ``ask`` gives the status of the cheapest model route."""
+
+    name: str
+    ask: Callable[[], int]
+
+
+def open_entrances(doors: Doors, name: str) -> list[Entrance]:
+    """The entrances that this caller can use now. Called before a revocation: afterwards nobody has a token."""
+    found: list[Entrance] = []
+    try:
+        client = keys.client(doors, name)
+        if client.secret is not None:
+            from genai_platform.tools.azure import token
+
+            bearer = token.fetch(doors.target, client.tenant_id, client.client_id, client.secret, client.scope)
+            found.append(_entrance("API Management", http.client(doors.target, client.gateway_url), bearer.get_secret_value()))
+        stored, url = doors.estate().stored_key(client.client_id), address(doors, "litellm")
+        if stored is not None and url is not None:
+            found.append(_entrance("the load balancer", http.client(doors.target, url), stored.get_secret_value()))
+    except GenaiError:
+        pass  # nothing to measure with: it may be revoked already
+    return [entrance for entrance in found if entrance.ask() < 400]
+
+
+def wait(entrances: list[Entrance], progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Mapping[str, float | None]:
+    """Seconds until each refuses; None: it was still open when we stopped asking."""
+    began = clock()
+    closed: dict[str, float | None] = dict.fromkeys((entrance.name for entrance in entrances), None)
+    while None in closed.values() and clock() - began < LONGEST:
+        progress.check()
+        for entrance in entrances:
+            if closed[entrance.name] is None and entrance.ask() in _REFUSED:
+                closed[entrance.name] = round(clock() - began, 1)
+        if None in closed.values():
+            time.sleep(_INTERVAL)
+    return closed
+
+
+def _entrance(name: str, client: httpx.Client, bearer: str) -> Entrance:
+    def ask() -> int:
+        try:
+            return client.get("/v1/models", headers={"Authorization": f"Bearer {bearer}"}).status_code
+        except httpx.HTTPError:
+            return 503
+
+    return Entrance(name, ask)

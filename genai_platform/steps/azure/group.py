@@ -1,0 +1,55 @@
+"""azure.group: the resource group, and the questions that must be answered before anything is made in Azure."""
+
+from __future__ import annotations
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Finding, Progress
+from genai_platform.steps.azure import questions
+from genai_platform.steps.azure.site import AzureStep, absent, group_name, ours, present
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.wait import wait_for
+
+
+class GroupStep(AzureStep):
+    """The resource group. One that existed before is used and never removed."""
+
+    id = "azure.group"
+    needs = ()
+    minutes = 0.1
+    limit = 900.0
+
+    def __init__(self, doors: Doors) -> None:
+        super().__init__(doors)
+        self.name = group_name(doors.target)
+        self.what = f"resource group {self.name}"
+
+    def look(self) -> Finding:
+        found = self.doors.azure.arm.group(self.name)
+        if found is None:
+            return absent(f"resource group {self.name}: not there")
+        made = "made by this tool" if ours(self.target, found.get("tags")) else "existed before, stays"
+        return present(f"{self.name} in {found.get('location')} ({made})")
+
+    def apply(self, progress: Progress) -> str:
+        progress.say("asking who we are and whether the names are free")
+        questions.refuse(self.doors)
+        self.doors.azure.arm.make_group(self.name, self.target.settings.azure.location, self.target.tags)
+        return f"{self.name} in {self.target.settings.azure.location}"
+
+    def destroy(self, progress: Progress) -> str:
+        arm = self.doors.azure.arm
+        found = arm.group(self.name)
+        if found is None:
+            return "nothing was there"
+        if not ours(self.target, found.get("tags")):
+            return f"{self.name} existed before and stays"
+        inside = arm.contents(self.name)
+        if inside:
+            raise StepError(
+                f"the resource group {self.name} still holds {', '.join(inside[:5])}",
+                remedy="remove what is in it, or keep the group: it costs nothing",
+                id="azure.group_in_use",
+            )
+        arm.delete_group(self.name)
+        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600)
+        return f"removed {self.name}"

@@ -1,0 +1,89 @@
+"""What is left in Azure that is this environment's, and what Azure retains although it was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from genai_platform.config.prices import apim_usd_per_hour
+from genai_platform.errors import GenaiError
+from genai_platform.steps.azure import site
+from genai_platform.steps.doors import Doors
+
+
+@dataclass
+class Seen:
+    """What was found, and what could not be looked at."""
+
+    standing: list[tuple[str, str, float, str]] = field(default_factory=list)
+    """Kind, identifier, US dollars an hour, the command that removes it."""
+    retained: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+
+def look(doors: Doors) -> Seen:
+    """Look by tag, by name and among what is soft-deleted."""
+    seen = Seen()
+    for part in (_group, _vaults, _services, _applications):
+        try:
+            part(doors, seen)
+        except GenaiError as error:
+            seen.unseen.append(error.message)
+            if error.id in ("azure.credentials", "azure.unreachable", "config.azure_not_pinned"):
+                break
+    return seen
+
+
+def _group(doors: Doors, seen: Seen) -> None:
+    name = site.group_name(doors.target)
+    found = doors.azure.arm.group(name)
+    if found and site.ours(doors.target, found.get("tags")):
+        seen.standing.append(("azure:resource-group", name, 0.0, f"az group delete --name {name}"))
+
+
+def _vaults(doors: Doors, seen: Seen) -> None:
+    azure, target = doors.azure, doors.target
+    found = site.find_vault(doors)
+    if found:
+        remove = f"az keyvault delete --name {found.name} && az keyvault purge --name {found.name}"
+        seen.standing.append(("azure:vault", found.name, 0.0, remove))
+    _deleted(doors, seen, "vault", lambda name: azure.vaults.deleted(name, target.settings.azure.location))
+
+
+def _services(doors: Doors, seen: Seen) -> None:
+    azure, target = doors.azure, doors.target
+    found = site.find_service(doors)
+    if found and target.settings.azure.apim.existing:
+        for kind in ("api", "litellm"):
+            name = site.object_name(target, kind)
+            there = azure.apim.api(found, name) if kind == "api" else azure.apim.backend(found, name)
+            if there is not None:
+                what = "api" if kind == "api" else "backend"
+                remove = f"az apim api delete --service-name {found.name} --resource-group {found.group} --api-id {name}"
+                seen.standing.append(
+                    (f"azure:apim-{what}", f"{found.name}/{name}", 0.0, remove if kind == "api" else "genai teardown azure.api")
+                )
+    elif found:
+        remove = f"az apim delete --name {found.name} --resource-group {found.group}"
+        seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
+    _deleted(doors, seen, "API Management service", lambda name: azure.apim.deleted(name, target.settings.azure.location))
+
+
+def _deleted(doors: Doors, seen: Seen, kind: str, ask: Callable[[str], object]) -> None:
+    from genai_platform.tools.azure.vaults import Gone
+
+    for name in site.candidates(doors.target):
+        gone = ask(name)
+        if isinstance(gone, Gone):
+            seen.retained.append(f"{name} (deleted {kind}, retained until {gone.until[:10] or 'Azure frees it'}, costs nothing)")
+
+
+def _applications(doors: Doors, seen: Seen) -> None:
+    graph, target = doors.azure.graph, doors.target
+    prefix = f"{target.prefix}."
+    for entry in graph.applications(prefix):
+        app = str(entry["appId"])
+        seen.standing.append(("azure:application", str(entry["uniqueName"]), 0.0, f"az ad app delete --id {app}"))
+    count = len(graph.deleted(prefix))
+    if count:
+        seen.retained.append(f"{prefix}* ({count} deleted applications, retained for 30 days, cost nothing)")

@@ -1,0 +1,58 @@
+"""All steps of the platform, gathered from their families."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from genai_platform.config.settings import Settings
+from genai_platform.graph.graph import Graph, Selection
+from genai_platform.graph.step import Step
+
+if TYPE_CHECKING:
+    from genai_platform.config.target import Target
+    from genai_platform.steps.doors import Doors
+
+FAMILIES = ("infra", "kubernetes", "litellm", "langfuse", "keep", "patch")
+"""Modules of ``genai_platform.steps`` that have ``steps(doors)``."""
+
+
+def build(doors: Doors) -> Graph:
+    """The checked graph of every step that exists for this target. Does no input or output."""
+    steps: list[Step] = []
+    for family in FAMILIES:
+        steps += import_module(f"genai_platform.steps.{family}").steps(doors)
+    return Graph(steps)
+
+
+def preflight(target: Target) -> None:
+    """What each family can see to be wrong before anything is changed. Raises ``ConfigError``."""
+    for family in FAMILIES:
+        look = getattr(import_module(f"genai_platform.steps.{family}"), "preflight", None)
+        if look is not None:
+            look(target)
+
+
+def for_up(graph: Graph, settings: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Selection:
+    """What ``up`` works on: the post-install steps only when they were chosen, or named."""
+    selection = graph.select(only, skip)
+    if only or settings.langfuse.post_install == "patch":
+        return selection
+    return Selection(tuple(id for id in selection.ids if not id.startswith("patch.")), selection.skipped)
+
+
+def standing(graph: Graph, settings: Settings) -> tuple[str, ...]:
+    """What ``status`` looks at and ``plan`` speaks of: with no post-install work, its steps do not count."""
+    if settings.langfuse.post_install == "none":
+        return tuple(id for id in graph.ids if not id.startswith("patch."))
+    return graph.ids
+
+
+def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What ``down`` removes, and what it keeps. Post-install work goes with the chart."""
+    from genai_platform.steps.infra import KEPT_WITH_DATA
+
+    ids = tuple(id for id in graph.ids if not id.startswith("patch."))
+    kept = tuple(id for id in KEPT_WITH_DATA if id in graph) if settings.lifecycle.down == "keep-data" else ()
+    return ids, kept

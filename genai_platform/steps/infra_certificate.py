@@ -1,0 +1,218 @@
+"""The step that gets the load balancer a certificate: one the tool makes, or one of ACM's for a domain."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from genai_platform.errors import ConfigError, GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.steps.doors import Doors
+from genai_platform.tools import authority, aws_certificate, aws_dns
+from genai_platform.tools.aws_certificate import Certificate
+from genai_platform.tools.wait import wait_for
+
+_ENOUGH = 15
+"""Days a certificate must still be valid to be left alone."""
+
+
+def certificate_arn(doors: Doors) -> str | None:
+    """The certificate for the load balancer; None with ``ingress.tls = "none"``. Raises ``StepError`` when it is missing."""
+    if doors.target.settings.ingress.tls == "none":
+        return None
+    found = aws_certificate.find(doors.aws)
+    if found is None:
+        raise StepError("there is no certificate in ACM yet", remedy="run: genai infra --only infra.certificate", id="certificate.absent")
+    return found.arn
+
+
+def names(doors: Doors) -> tuple[str, ...]:
+    """The names the certificate is for."""
+    settings = doors.target.settings
+    if settings.ingress.domain:
+        return tuple(sorted(f"{host}.{settings.ingress.domain}" for host in ("litellm", "langfuse")))
+    return tuple(sorted({f"*.{settings.platform.region}.elb.amazonaws.com", *doors.target.endpoints.load_balancer_names}))
+
+
+@dataclass(frozen=True)
+class CertificateStep(ABC):
+    """What both kinds have in common."""
+
+    doors: Doors
+    needs: tuple[str, ...] = ("infra.secrets",)
+    minutes: float = 0.2
+    limit: float = 1800
+    interval: float = 5
+
+    @property
+    def id(self) -> str:
+        return "infra.certificate"
+
+    def probe(self) -> Finding:
+        try:
+            found = aws_certificate.find(self.doors.aws)
+            if found is None:
+                return Finding(State.ABSENT, "no certificate in ACM")
+            fault = self._fault(found)
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        if fault:
+            return Finding(State.DRIFTED, fault)
+        return Finding(State.PRESENT, f"for {', '.join(found.names)}, {found.days_left():.0f} days left")
+
+    def _fault(self, found: Certificate) -> str:
+        """What is wrong with it; empty: nothing."""
+        if found.status != "ISSUED":
+            return f"its status is {found.status}"
+        if found.names != names(self.doors):
+            return f"it is for {', '.join(found.names)}, wanted is {', '.join(names(self.doors))}"
+        if found.days_left() < _ENOUGH:
+            return f"it ends in {found.days_left():.0f} days"
+        return ""
+
+    def plan(self) -> Sequence[Change]:
+        found = self.probe()
+        what = f"certificate for {', '.join(names(self.doors))}"
+        if found.state is State.PRESENT:
+            return [Change("none", what, found.evidence)]
+        return [Change("create" if found.state is State.ABSENT else "update", what, found.evidence)]
+
+    @abstractmethod
+    def apply(self, progress: Progress) -> str: ...
+
+    def destroy(self, progress: Progress) -> str:
+        found = aws_certificate.find(self.doors.aws)
+        if found is None:
+            return "no certificate in ACM"
+        self._before_delete(found)
+        wait_for(
+            lambda: True if aws_certificate.delete(self.doors.aws, found.arn) else None,
+            progress, lambda: "the certificate is still in use by a load balancer", self.limit, self.interval,
+        )  # fmt: skip
+        return "certificate deleted"
+
+    @abstractmethod
+    def _before_delete(self, found: Certificate) -> None:
+        """Remove what belongs to it."""
+
+
+@dataclass(frozen=True)
+class OwnCertificateStep(CertificateStep):
+    """A certificate of an authority of ours, which our own commands trust: encrypted, not authenticated by name."""
+
+    @property
+    def _file(self) -> Path:
+        return self.doors.target.folder / "ca.pem"
+
+    def _fault(self, found: Certificate) -> str:
+        fault = super()._fault(found)
+        if fault:
+            return fault
+        secrets = self.doors.secrets()
+        if secrets.ca_certificate is None or secrets.ca_key is None:
+            return "the key of its authority is not in Secrets Manager"
+        if not self._file.is_file() or self._file.read_text() != secrets.ca_certificate.get_secret_value():
+            return "this machine does not have its authority's certificate"
+        return ""
+
+    def apply(self, progress: Progress) -> str:
+        progress.say("making the certificate")
+        self.doors.aws.update_secrets(self._with_authority)
+        secrets = self.doors.secrets()
+        if secrets.ca_certificate is None or secrets.ca_key is None:
+            raise StepError("the authority was not stored", id="certificate.authority")
+        pair = authority.Pair(secrets.ca_certificate.get_secret_value(), secrets.ca_key)
+        found = aws_certificate.find(self.doors.aws)
+        if found is not None and not found.imported:
+            # One of ACM's own cannot be replaced by an import; it goes when no listener uses it any more.
+            aws_certificate.delete(self.doors.aws, found.arn)
+            found = None
+        if found is None or super()._fault(found):
+            aws_certificate.bring_in(
+                self.doors.aws, authority.issue(pair, names(self.doors)), pair.certificate, found.arn if found else None
+            )
+        self._file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        draft = self._file.with_name(f".ca.pem.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(pair.certificate)
+        draft.replace(self._file)
+        return f"imported into ACM for {', '.join(names(self.doors))}"
+
+    def _with_authority(self, stored: PlatformSecrets | None) -> PlatformSecrets:
+        if stored is None:
+            raise StepError("there are no secrets yet", remedy="run: genai infra --only infra.secrets", id="secrets.absent")
+        if (
+            stored.ca_certificate
+            and stored.ca_key
+            and authority.usable(authority.Pair(stored.ca_certificate.get_secret_value(), stored.ca_key))
+        ):
+            return stored
+        made = authority.make_authority(f"{self.doors.target.prefix} authority")
+        return stored.model_copy(update={"ca_certificate": SecretStr(made.certificate), "ca_key": made.key})
+
+    def _before_delete(self, found: Certificate) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._file.unlink()
+
+
+@dataclass(frozen=True)
+class DomainCertificateStep(CertificateStep):
+    """A certificate of ACM's, validated by records in Route 53."""
+
+    minutes: float = 2
+
+    def apply(self, progress: Progress) -> str:
+        aws = self.doors.aws
+        domain = self.doors.target.settings.ingress.domain or ""
+        zone = aws_dns.zone_of(aws, domain)
+        found = aws_certificate.find(aws)
+        if found is not None and (
+            found.imported or found.names != names(self.doors) or found.status not in {"ISSUED", "PENDING_VALIDATION"}
+        ):
+            aws_certificate.delete(aws, found.arn)
+            found = None
+        if found is None:
+            aws_certificate.request(aws, names(self.doors))
+        status, written = "requested", False
+
+        def look() -> bool | None:
+            nonlocal status, written
+            now = aws_certificate.find(aws)
+            if now is None:
+                return None
+            status = now.status
+            if status in {"FAILED", "VALIDATION_TIMED_OUT", "REVOKED"}:
+                raise StepError(f"ACM gave no certificate for {domain}: {status}", id="certificate.refused")
+            records = _validation(now)
+            if records and not written:
+                aws_dns.change(aws, zone, "UPSERT", records)
+                written = True
+            return True if status == "ISSUED" else None
+
+        wait_for(look, progress, lambda: f"certificate for {domain}: {status}", self.limit, self.interval)
+        return f"issued by ACM for {', '.join(names(self.doors))}"
+
+    def _before_delete(self, found: Certificate) -> None:
+        # Where the zone went before, its records went with it.
+        with contextlib.suppress(ConfigError):
+            aws_dns.change(self.doors.aws, aws_dns.zone_of(self.doors.aws, found.names[0]), "DELETE", _validation(found))
+
+
+def _validation(found: Certificate) -> list[Mapping[str, Any]]:
+    """The records that prove the domain is ours."""
+    options = found.details.get("DomainValidationOptions", [])
+    records = {option["ResourceRecord"]["Name"]: option["ResourceRecord"]["Value"] for option in options if option.get("ResourceRecord")}
+    return [aws_dns.cname(name, value) for name, value in sorted(records.items())]
+
+
+def step(doors: Doors) -> CertificateStep:
+    """The step for what is configured."""
+    return DomainCertificateStep(doors) if doors.target.settings.ingress.domain else OwnCertificateStep(doors)

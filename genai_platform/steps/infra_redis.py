@@ -1,0 +1,108 @@
+"""The step that gives Redis its token. Terraform must not: an argument of a resource lies in its state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.aws import explained
+from genai_platform.tools.wait import wait_for
+
+
+@dataclass(frozen=True)
+class RedisStep:
+    """The token of the replication group.
+
+    Args:
+        doors: how to reach the world.
+        interval: seconds between two looks while ElastiCache works.
+    """
+
+    doors: Doors
+    interval: float = 5
+    needs: tuple[str, ...] = ("infra.data",)
+    minutes: float = 3
+    limit: float = 1200
+
+    @property
+    def id(self) -> str:
+        return "infra.redis"
+
+    def probe(self) -> Finding:
+        try:
+            group = self._group()
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        if group is None:
+            return Finding(State.ABSENT, "no replication group")
+        if not group.get("AuthTokenEnabled"):
+            return Finding(State.ABSENT, f"{self._name} takes no token yet")
+        if _working(group):
+            return Finding(State.DRIFTED, f"{self._name} is {_working(group)}")
+        return Finding(State.PRESENT, f"{self._name} demands its token")
+
+    def plan(self) -> Sequence[Change]:
+        found = self.probe()
+        return [Change("none" if found.state is State.PRESENT else "update", f"token of Redis {self._name}", found.evidence)]
+
+    def apply(self, progress: Progress) -> str:
+        token = self.doors.secrets().redis_token.get_secret_value()
+        self._settle(progress)
+        # A group without any token takes one beside none at first, and demands it only when it is set once more.
+        group = self._group()
+        if group is not None and not group.get("AuthTokenEnabled"):
+            self._modify(token, "ROTATE")
+            self._settle(progress)
+        self._modify(token, "SET")
+        self._settle(progress)
+        found = self.probe()
+        if found.state is not State.PRESENT:
+            raise StepError(f"Redis did not take its token: {found.evidence}", id="infra.redis")
+        return found.evidence
+
+    def destroy(self, progress: Progress) -> str:
+        return "the token goes with infra.data"
+
+    @property
+    def _name(self) -> str:
+        return self.doors.target.prefix
+
+    def _group(self) -> dict[str, Any] | None:
+        client = self.doors.aws.client("elasticache")
+        with explained(f"look at Redis {self._name}"):
+            try:
+                found: dict[str, Any] = client.describe_replication_groups(ReplicationGroupId=self._name)["ReplicationGroups"][0]
+            except client.exceptions.ReplicationGroupNotFoundFault:
+                return None
+        return found
+
+    def _modify(self, token: str, strategy: str) -> None:
+        with explained(f"give Redis {self._name} its token"):
+            self.doors.aws.client("elasticache").modify_replication_group(
+                ReplicationGroupId=self._name, AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
+            )
+
+    def _settle(self, progress: Progress) -> None:
+        status = ""
+
+        def look() -> bool | None:
+            nonlocal status
+            group = self._group()
+            if group is None:
+                raise StepError(f"Redis {self._name} does not exist", remedy="run: genai infra --only infra.data", id="infra.redis")
+            status = _working(group)
+            return None if status else True
+
+        wait_for(look, progress, lambda: f"Redis {self._name}: {status}", self.limit, self.interval)
+
+
+def _working(group: dict[str, Any]) -> str:
+    """What ElastiCache is still doing with the group; empty: nothing."""
+    if group["Status"] != "available":
+        return str(group["Status"])
+    pending = (group.get("PendingModifiedValues") or {}).get("AuthTokenStatus")
+    return f"{str(pending).lower()} its token" if pending else ""

@@ -1,0 +1,225 @@
+"""The steps whose work is a Terraform root: network, cluster, data, storage, and the bucket of their states."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genai_platform.config.settings import Settings, is_public
+from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render.langfuse import BACKUP_PREFIX
+from genai_platform.steps import sweep
+from genai_platform.steps.doors import Doors
+from genai_platform.tools import aws_buckets
+from genai_platform.tools.terraform import ROOTS, Root
+
+Inputs = Callable[[Doors], Mapping[str, Any]]
+
+
+PLACEHOLDERS: Mapping[Root, Mapping[str, Any]] = {
+    "network": {"cidr": "10.0.0.0/16", "zones": 2, "nat": "single"},
+    "storage": {},
+    "cluster": {
+        "kubernetes_version": "1.35",
+        "admins": [],
+        "public_access_cidrs": ["0.0.0.0/0"],
+        "private_subnet_ids": ["subnet-00000000000000000", "subnet-00000000000000001"],
+        "langfuse_bucket": "gone",
+        "clickhouse_bucket": "gone",
+        "namespace": NAMESPACE,
+    },
+    "data": {
+        "vpc_id": "vpc-00000000000000000",
+        "private_subnet_ids": ["subnet-00000000000000000", "subnet-00000000000000001"],
+        "private_subnet_cidrs": ["10.0.0.0/24", "10.0.1.0/24"],
+        "secret_id": "gone",
+    },
+}
+"""Valid values of each root's own variables, for when only its state is left."""
+
+
+def target_variables(target: Target) -> dict[str, Any]:
+    """The variables that every root has."""
+    return {
+        "region": target.settings.platform.region,
+        "account_id": target.settings.aws.account_id,
+        "prefix": target.prefix,
+        "tags": target.tags,
+    }
+
+
+def _usable(value: Any, like: Any) -> bool:
+    """Whether a value can stand where ``like`` would: there, and no shorter a list."""
+    return len(value) >= len(like) if isinstance(like, list) and isinstance(value, list) else value is not None
+
+
+@dataclass(frozen=True)
+class RootStep:
+    """One Terraform root.
+
+    Args:
+        doors: how to reach the world.
+        root: its name.
+        needs: what must stand before.
+        minutes: how long it takes on AWS.
+        inputs: its variables, from settings and from what other roots gave.
+    """
+
+    doors: Doors
+    root: Root
+    needs: tuple[str, ...]
+    minutes: float
+    inputs: Inputs
+    limit: float = 3600
+
+    @property
+    def id(self) -> str:
+        return f"infra.{self.root}"
+
+    def variables(self) -> dict[str, Any]:
+        """All variables of the root. Raises ``StepError`` while what it needs is not there."""
+        return {**target_variables(self.doors.target), **self.inputs(self.doors)}
+
+    def files(self) -> dict[str, str]:
+        """What ``render`` shows: the variable file, as Terraform gets it."""
+        return {f"{self.root}.tfvars.json": json.dumps(self.variables(), indent=1, sort_keys=True) + "\n"}
+
+    def probe(self) -> Finding:
+        return self.doors.terraform.probe(self.root, self.variables)
+
+    def plan(self) -> Sequence[Change]:
+        try:
+            variables = self.variables()
+        except GenaiError as error:
+            return [Change("create", f"terraform root {self.root}", f"known in detail later: {error.message}")]
+        return self.doors.terraform.plan(self.root, variables)
+
+    def apply(self, progress: Progress) -> str:
+        return self.doors.terraform.apply(self.root, self.variables(), progress, self.limit)
+
+    def destroy(self, progress: Progress) -> str:
+        return self.doors.terraform.destroy(self.root, self._to_destroy(), progress, self.limit)
+
+    def _to_destroy(self) -> dict[str, Any]:
+        """Variables to destroy with: what goes follows from the state, so they need only be valid.
+
+        What it was made from may be gone or half made: what was written down at the last run will do, and for what was
+        not, a harmless value.
+        """
+        target = self.doors.target
+        known = self.doors.terraform.variables(self.root)
+        with contextlib.suppress(GenaiError):
+            known |= self.variables()
+        known = {**target_variables(target), **known}
+        return known | {name: value for name, value in PLACEHOLDERS[self.root].items() if not _usable(known.get(name), value)}
+
+
+@dataclass(frozen=True)
+class StorageStep(RootStep):
+    """The root whose buckets must be emptied first, or which stays when data is to be kept."""
+
+    def destroy(self, progress: Progress) -> str:
+        try:
+            found = self.doors.storage()
+        except GenaiError:
+            return super().destroy(progress)
+        if self.doors.target.settings.lifecycle.down == "keep-data":
+            gone = aws_buckets.empty(self.doors.aws, found.clickhouse_bucket, progress, keep=BACKUP_PREFIX)
+            return f"kept: both buckets and the secrets; {gone} objects of ClickHouse's disk deleted"
+        gone = sum(aws_buckets.empty(self.doors.aws, bucket, progress) for bucket in (found.langfuse_bucket, found.clickhouse_bucket))
+        return f"{gone} objects deleted; {super().destroy(progress)}"
+
+
+@dataclass(frozen=True)
+class NetworkStep(RootStep):
+    """The root that cannot go while anything of the cluster still stands in it."""
+
+    def destroy(self, progress: Progress) -> str:
+        if self.doors.terraform.state.resources(self.root):
+            sweep.wait_for_interfaces(self.doors, progress)
+        return super().destroy(progress)
+
+
+@dataclass(frozen=True)
+class StateStep:
+    """The bucket that holds Terraform's states. It goes last; one that the configuration names stays, without our states."""
+
+    doors: Doors
+    needs: tuple[str, ...] = ()
+    minutes: float = 0.2
+    limit: float = 300
+
+    @property
+    def id(self) -> str:
+        return "infra.state"
+
+    def probe(self) -> Finding:
+        try:
+            bucket = self.doors.terraform.state.bucket()
+            if not aws_buckets.exists(self.doors.aws, bucket):
+                return Finding(State.ABSENT, f"no bucket {bucket}")
+            faults = aws_buckets.state_bucket_faults(self.doors.aws, bucket)
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        if faults:
+            return Finding(State.DRIFTED, f"{bucket} lacks {', '.join(faults)}")
+        return Finding(State.PRESENT, f"{bucket}, versioned, encrypted, private")
+
+    def plan(self) -> Sequence[Change]:
+        found = self.probe()
+        action = {State.PRESENT: "none", State.ABSENT: "create"}.get(found.state, "update")
+        return [Change(action, f"bucket {self.doors.terraform.state.bucket()}", found.evidence)]  # type: ignore[arg-type]
+
+    def apply(self, progress: Progress) -> str:
+        bucket = self.doors.terraform.state.bucket()
+        progress.say(f"making the bucket {bucket}")
+        aws_buckets.make_state_bucket(self.doors.aws, bucket)
+        return f"{bucket}, versioned, encrypted, private"
+
+    def destroy(self, progress: Progress) -> str:
+        states, aws = self.doors.terraform.state, self.doors.aws
+        bucket = states.bucket()
+        if standing := [root for root in ROOTS if states.resources(root)]:
+            raise StepError(
+                f"{bucket} still holds the state of {', '.join(standing)}: without it nobody knows what to remove",
+                remedy="run: genai down", id="state.in_use",
+            )  # fmt: skip
+        if self.doors.target.settings.terraform.bucket is None:
+            gone = aws_buckets.empty(aws, bucket, progress)
+            aws_buckets.delete(aws, bucket)
+            return f"{bucket} deleted with {gone} versions of states"
+        # Others may keep theirs in it.
+        gone = aws_buckets.empty(aws, bucket, progress, only=f"{self.doors.target.prefix}/")
+        return f"{gone} versions of states deleted; {bucket} stays, since terraform.bucket names it"
+
+
+def network_inputs(doors: Doors) -> Mapping[str, Any]:
+    wanted = doors.target.settings.network
+    return {"cidr": wanted.cidr, "zones": wanted.zones, "nat": wanted.nat}
+
+
+def public_access(settings: Settings) -> list[str]:
+    """The networks that may reach the cluster's API from the internet. EKS takes public IPv4 ones only."""
+    return sorted(settings.cluster.public_access_cidrs or filter(is_public, settings.ingress.allowed_cidrs)) or ["0.0.0.0/0"]
+
+
+def cluster_inputs(doors: Doors) -> Mapping[str, Any]:
+    wanted, storage = doors.target.settings.cluster, doors.storage()
+    return {
+        "kubernetes_version": wanted.version,
+        "admins": sorted(wanted.admins),
+        "public_access_cidrs": public_access(doors.target.settings),
+        "private_subnet_ids": doors.network().private_subnet_ids,
+        "langfuse_bucket": storage.langfuse_bucket,
+        "clickhouse_bucket": storage.clickhouse_bucket,
+        "namespace": NAMESPACE,
+    }
+
+
+def no_inputs(doors: Doors) -> Mapping[str, Any]:
+    return {}

@@ -1,0 +1,80 @@
+"""The door of one application: its ingress on the shared load balancer, and the wait for an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.graph.step import Progress
+from genai_platform.render import addresses
+from genai_platform.render.manifests import Document
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.objects import Objects, Ref
+from genai_platform.tools import dns, load_balancers
+from genai_platform.tools.wait import wait_for
+
+_API = "networking.k8s.io/v1"
+
+
+def admitted(doors: Doors) -> tuple[str, ...]:
+    """The networks that may come in: the configured ones, or the address this command comes from."""
+    return doors.target.settings.ingress.allowed_cidrs or (doors.aws.my_address(),)
+
+
+def address(doors: Doors, name: str) -> str | None:
+    """The public address of ``litellm`` or ``langfuse``; ``None`` while its load balancer has no name."""
+    found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
+    settings = doors.target.settings
+    return addresses.litellm_url(settings, found) if name == "litellm" else addresses.langfuse_url(settings, found)
+
+
+def ingress_step(
+    doors: Doors, id: str, needs: tuple[str, ...], name: str, documents: Callable[[], list[Document]], service: bool = False
+) -> Objects:  # fmt: skip
+    """The step for one ingress (and, with ``service``, the Service of the same name)."""
+    settings = doors.target.settings
+    host = addresses.litellm_host(settings) if name == "litellm" else addresses.langfuse_host(settings)
+
+    def settle(progress: Progress) -> str:
+        url = wait_for(lambda: address(doors, name), progress, lambda: f"ingress {name}: waiting for the load balancer's address", 600)
+        if host:
+            found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
+            dns.point(doors.aws, host, addresses.load_balancer(found) or "", doors.target.prefix)
+        return url
+
+    def health() -> str | None:
+        found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
+        balancer = addresses.load_balancer(found)
+        if balancer is None:
+            return f"ingress {name} has no address yet"
+        if host and not dns.points(doors.aws, host, balancer):
+            return f"{host} does not point to the load balancer"
+        return None
+
+    def after_destroy(progress: Progress) -> str:
+        # The record lies outside the cluster: it goes though the cluster went before.
+        record = dns.remove(doors.aws, host) if host else ""
+        return "; ".join(filter(None, (record, wait_for_balancer(progress))))
+
+    def wait_for_balancer(progress: Progress) -> str:
+        # The load balancer is shared: whoever takes its last ingress away waits for it.
+        if not doors.kube.exists() or any(True for _ in doors.kube.list(_API, "Ingress", NAMESPACE)):
+            return ""
+        load_balancers.wait_gone(doors.aws, doors.target.prefix, progress, 600)
+        return "its load balancer is gone"
+
+    step = Objects(
+        id=id,
+        needs=needs,
+        minutes=2.5,
+        limit=900,
+        kube=lambda: doors.kube,
+        documents=documents,
+        refs=(Ref(_API, "Ingress", name),),
+        settle=settle,
+        health=health,
+        evidence=lambda: address(doors, name) or "",
+        after_destroy=after_destroy,
+    )
+    return replace(step, refs=(*step.refs, Ref("v1", "Service", name))) if service else step

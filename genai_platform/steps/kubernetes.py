@@ -1,0 +1,76 @@
+"""infra.kubernetes: the namespace, the storage class and the ingress class, before anything lives in the cluster."""
+
+from __future__ import annotations
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.graph.step import Progress
+from genai_platform.render import manifests
+from genai_platform.render.manifests import Document
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.infra_certificate import certificate_arn
+from genai_platform.steps.objects import Objects, Ref
+from genai_platform.tools import kube_wait
+from genai_platform.tools.wait import wait_for
+
+IDLE_TIMEOUT = 600
+
+# In the order of deletion: parameters outlive the class, the class outlives the namespace's ingresses.
+_REFS = (
+    Ref("v1", "Namespace", NAMESPACE, None),
+    Ref("networking.k8s.io/v1", "IngressClass", "alb", None),
+    Ref("eks.amazonaws.com/v1", "IngressClassParams", "genai-platform", None),
+    Ref("storage.k8s.io/v1", "StorageClass", "genai-platform", None),
+)
+
+
+def steps(doors: Doors) -> list[Objects]:
+    """The one step of this family."""
+
+    def documents() -> list[Document]:
+        return [
+            *manifests.namespace(),
+            *manifests.storage_class(),
+            *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else [], IDLE_TIMEOUT),
+        ]
+
+    return [
+        Objects(
+            id="infra.kubernetes",
+            needs=("infra.cluster", "infra.certificate") if doors.target.settings.ingress.tls == "auto" else ("infra.cluster",),
+            minutes=0.2,
+            limit=900,
+            kube=lambda: doors.kube,
+            documents=documents,
+            refs=_REFS,
+            settle=lambda progress: f"namespace {NAMESPACE}, storage class and ingress class",
+            evidence=lambda: f"namespace {NAMESPACE}, storage class and ingress class",
+            before_destroy=lambda progress: _release_volumes(doors, progress),
+        )
+    ]
+
+
+def _release_volumes(doors: Doors, progress: Progress) -> str:
+    """Delete the namespace's claims and wait for their volumes, while the controller that deletes them still runs."""
+    kube = doors.kube
+    volumes = [
+        str(one["metadata"]["name"])
+        for one in kube.list("v1", "PersistentVolume")
+        if (one["spec"].get("claimRef") or {}).get("namespace") == NAMESPACE
+    ]
+    # Whatever still runs here holds its claims; what belongs to a chart was taken away by its own step before.
+    for api, kind in (("apps/v1", "StatefulSet"), ("apps/v1", "Deployment"), ("batch/v1", "Job")):
+        for one in kube.list(api, kind, NAMESPACE):
+            kube_wait.delete(kube, api, kind, one["metadata"]["name"], NAMESPACE, progress)
+    claims = [str(one["metadata"]["name"]) for one in kube.list("v1", "PersistentVolumeClaim", NAMESPACE)]
+    for name in claims:
+        kube.delete("v1", "PersistentVolumeClaim", name, NAMESPACE)
+    kube_wait.gone(kube, "v1", "PersistentVolumeClaim", claims, NAMESPACE, progress, 300)
+    left: list[str] = []
+
+    def look() -> bool | None:
+        nonlocal left
+        left = [name for name in volumes if kube.get("v1", "PersistentVolume", name) is not None]
+        return None if left else True
+
+    wait_for(look, progress, lambda: f"waiting for {len(left)} volumes to go", 300)
+    return f"{len(volumes)} volumes released" if volumes else ""

@@ -1,0 +1,230 @@
+"""langfuse.chart: Langfuse's Helm release, from the place its chart can be had, and everything that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render import langfuse
+from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.ingress import address
+from genai_platform.steps.objects import missing_address, running, start_afresh
+from genai_platform.tools import aws_buckets, kube_wait
+from genai_platform.tools.helm import Release, ResolvedChart
+from genai_platform.tools.kube import ClusterAbsent
+from genai_platform.tools.wait import wait_for
+
+_ROLLOUT = 1200
+_SANDBOX_FETCH = 15.0
+"""Where the small chart may stand in, the public repository is not waited for longer."""
+_CLICKHOUSE_API = "clickhouse.com/v1alpha1"
+_LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
+"""Secrets of line 2 that outlive an uninstall."""
+
+
+def resolve(doors: Doors) -> ResolvedChart:
+    """Langfuse's chart from the first of its sources that gives it.
+
+    Raises:
+        ConfigError: the configured path is no chart.
+        StepError: no source can be reached, or none has this version.
+    """
+    small = may_be_small(doors.target)
+    faults: list[StepError] = []
+    for source in chart_sources(doors.target)[: 1 if small else None]:
+        try:
+            return doors.helm.resolve(source, _SANDBOX_FETCH) if small else doors.helm.resolve(source)
+        except StepError as error:
+            faults.append(error)
+    if small:
+        return doors.helm.resolve(small_chart(doors.target.settings.langfuse.chart.line))
+    first = faults[0]
+    raise StepError("; ".join(fault.message for fault in faults), remedy=first.remedy, id=first.id)
+
+
+class Chart:
+    """The release ``langfuse``. Present when version and values are the wanted ones and its pods are ready."""
+
+    id = "langfuse.chart"
+    minutes = 6.0
+    limit = 1800.0
+
+    def __init__(self, doors: Doors, needs: tuple[str, ...]) -> None:
+        self._doors = doors
+        self.needs = needs
+        self._line = doors.target.settings.langfuse.chart.line
+
+    # -- looking ----------------------------------------------------------------------------------
+    def probe(self) -> Finding:
+        try:
+            if not self._doors.kube.exists():
+                return Finding(State.ABSENT, "there is no cluster")
+            release = self._doors.helm.release(langfuse.RELEASE, NAMESPACE)
+            if release is None:
+                return Finding(State.ABSENT, f"helm release {langfuse.RELEASE}: not there")
+            faults = self._faults(release) or self._unready()
+            if faults:
+                return Finding(State.DRIFTED, "; ".join(faults))
+            return Finding(State.PRESENT, self._evidence(release))
+        except ClusterAbsent:
+            return Finding(State.ABSENT, "there is no cluster")
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+
+    def _faults(self, release: Release) -> list[str]:
+        if release.status != "deployed":
+            return [f"helm release {release.name} is {release.status}"]
+        wanted = self._wanted_version(release)
+        if release.version != wanted:
+            return [f"chart {release.version} is installed; wanted is {wanted}"]
+        paths = differences(release.values, self._values())
+        return [f"values differ at {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")] if paths else []
+
+    def _wanted_version(self, release: Release) -> str:
+        source = chart_sources(self._doors.target)[0]
+        if source.local:
+            return self._doors.helm.resolve(source).version
+        if release.annotations.get(SMALL) == "true" and may_be_small(self._doors.target):
+            return small_chart(self._line).version
+        return source.version
+
+    def _unready(self) -> list[str]:
+        return [fault for kind, name in self._workloads() if (fault := running(self._doors.kube, kind, name))]
+
+    def _evidence(self, release: Release) -> str:
+        own = " (the small chart of this project)" if release.annotations.get(SMALL) == "true" else ""
+        return f"chart {release.version}{own}, revision {release.revision}, {len(self._workloads())} workloads ready"
+
+    def _workloads(self) -> tuple[tuple[str, str], ...]:
+        """In the order they become ready."""
+        application = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
+        if self._line == 2:
+            return application
+        return (("StatefulSet", "langfuse-zookeeper"), ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET), *application)
+
+    def _values(self) -> dict[str, Any]:
+        url = address(self._doors, "langfuse")
+        if url is None:
+            raise missing_address("langfuse")
+        return langfuse.values(self._doors.target, self._doors.outputs(), url)
+
+    def files(self) -> dict[str, str]:
+        """What ``render`` shows: the values, as Helm gets them."""
+        import yaml
+
+        return {"values.yaml": str(yaml.safe_dump(self._values(), sort_keys=False, allow_unicode=True))}
+
+    def plan(self) -> Sequence[Change]:
+        target, name = self._doors.target, f"helm release {langfuse.RELEASE}"
+        finding = self.probe()
+        if finding.state is State.PRESENT:
+            return [Change("none", name, finding.evidence)]
+        action = "update" if finding.state is State.DRIFTED else "create"
+        return [
+            Change(
+                "create" if action == "create" else "update", name, f"chart {target.settings.langfuse.chart.version}; {finding.evidence}"
+            )
+        ]
+
+    # -- doing ------------------------------------------------------------------------------------
+    def apply(self, progress: Progress) -> str:
+        doors = self._doors
+        values = self._values()
+        chart = resolve(doors)
+        if chart.source.small:
+            progress.say("the public chart cannot be reached: using the small chart of this project")
+        release = doors.helm.install_or_upgrade(langfuse.RELEASE, NAMESPACE, chart, values, progress)
+        if self._line == 2 and doors.target.settings.langfuse.post_install == "values":
+            use_own_account(doors)
+        redact = kube_wait.redactor(value.get_secret_value() for value in _secret_values(doors))
+        for kind, name in self._workloads():
+            if kind == "Deployment":
+                start_afresh(doors.kube, kind, name)
+            kube_wait.rollout(doors.kube, kind, name, NAMESPACE, progress, _ROLLOUT, redact)
+        return self._evidence(release)
+
+    def destroy(self, progress: Progress) -> str:
+        doors = self._doors
+        try:
+            if not doors.kube.exists():
+                return "there is no cluster"
+        except ClusterAbsent:
+            return "there is no cluster"
+        done = []
+        # Custom resources first: their finalizers need the operator.
+        for kind in ("ClickHouseCluster", "KeeperCluster"):
+            for found in doors.kube.list(_CLICKHOUSE_API, kind, NAMESPACE):
+                kube_wait.delete(doors.kube, _CLICKHOUSE_API, kind, found["metadata"]["name"], NAMESPACE, progress, 600)
+                done.append(f"{kind} {found['metadata']['name']}")
+        progress.check()
+        progress.say("helm uninstall langfuse")
+        if doors.helm.uninstall(langfuse.RELEASE, NAMESPACE):
+            done.append(f"helm release {langfuse.RELEASE}")
+        for name in _LEFT_BY_CHART:
+            doors.kube.delete("v1", "Secret", name, NAMESPACE)
+        if volumes := self._release_volumes(progress):
+            done.append(f"{volumes} volumes")
+        if objects := self._empty_disk(progress):
+            done.append(f"{objects} objects of ClickHouse's disk")
+        return f"removed {', '.join(done)}" if done else "nothing was there"
+
+    def _empty_disk(self, progress: Progress) -> int:
+        """The volumes held the names of the disk's objects: without them those are of no use. Backups stay."""
+        if not self._doors.terraform.state.resources("storage"):
+            return 0
+        bucket = self._doors.storage().clickhouse_bucket
+        return aws_buckets.empty(self._doors.aws, bucket, progress, keep=langfuse.BACKUP_PREFIX)
+
+    def _release_volumes(self, progress: Progress) -> int:
+        """Delete the claims of ClickHouse and its keeper, and wait until their volumes are gone."""
+        kube = self._doors.kube
+        claims = [claim for claim in kube.list("v1", "PersistentVolumeClaim", NAMESPACE) if is_own_claim(claim["metadata"]["name"])]
+        names = [claim["metadata"]["name"] for claim in claims]
+        volumes = [volume for claim in claims if (volume := claim["spec"].get("volumeName"))]
+        for name in names:
+            kube.delete("v1", "PersistentVolumeClaim", name, NAMESPACE)
+        kube_wait.gone(kube, "v1", "PersistentVolumeClaim", names, NAMESPACE, progress, 600)
+        left = list(volumes)
+
+        def look() -> bool | None:
+            left[:] = [name for name in volumes if kube.get("v1", "PersistentVolume", name) is not None]
+            return None if left else True
+
+        wait_for(look, progress, lambda: f"waiting for {len(left)} volumes to go", 600, interval=1.0)
+        return len(volumes)
+
+
+def use_own_account(doors: Doors) -> bool:
+    """Line 2: let ClickHouse's pods use the service account with the role; the chart has no key for it. Whether it changed."""
+    found = doors.kube.get(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE)
+    if found is None:
+        raise StepError("ClickHouseCluster langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
+    if found["spec"].get("podTemplate", {}).get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT:
+        return False
+    body = {"spec": {"podTemplate": {"serviceAccountName": langfuse.CLICKHOUSE_ACCOUNT}}}
+    doors.kube.patch(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE, body, "merge")
+    return True
+
+
+def is_own_claim(name: str) -> bool:
+    """Whether a claim belongs to this release's stateful sets, of either line."""
+    return name.startswith(
+        ("data-langfuse-clickhouse-shard0-", "data-langfuse-zookeeper-", "clickhouse-storage-volume-", "keeper-storage-volume-")
+    )
+
+
+def differences(now: Any, then: Any, path: str = "") -> list[str]:
+    """Dotted paths at which two sets of values differ."""
+    if isinstance(now, Mapping) and isinstance(then, Mapping):
+        keys = list({**now, **then})
+        return [line for key in keys for line in differences(now.get(key), then.get(key), f"{path}.{key}" if path else str(key))]
+    return [] if now == then else [path]
+
+
+def _secret_values(doors: Doors) -> list[Any]:
+    secrets = doors.secrets()
+    return [value for name in type(secrets).model_fields if hasattr(value := getattr(secrets, name), "get_secret_value")]

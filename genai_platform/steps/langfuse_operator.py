@@ -1,0 +1,84 @@
+"""langfuse.operator: what keeps ClickHouse in chart line 2. Its custom resources go before it does (see ``langfuse_chart``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genai_platform.errors import GenaiError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render.chart import pinned, pins
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.helm import ResolvedChart
+from genai_platform.tools.kube import ClusterAbsent
+
+CRD = "clickhouseclusters.clickhouse.com"
+_CHARTS = ("cert_manager", "clickhouse_operator")
+_VALUES = {"cert_manager": {"crds": {"enabled": True}}, "clickhouse_operator": {}}
+
+
+class Operator:
+    """cert-manager and the ClickHouse operator, each a Helm release; or whoever already serves their kinds."""
+
+    id = "langfuse.operator"
+    needs = ("infra.kubernetes",)
+    minutes = 2.0
+    limit = 1200.0
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def probe(self) -> Finding:
+        try:
+            if not self._doors.kube.exists():
+                return Finding(State.ABSENT, "there is no cluster")
+            return self._look()
+        except ClusterAbsent:
+            return Finding(State.ABSENT, "there is no cluster")
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+
+    def _look(self) -> Finding:
+        served = self._doors.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
+        seen = []
+        for key in _CHARTS:
+            source, namespace = pinned(key)
+            release = self._doors.helm.release(pins()[key]["name"], namespace)
+            if release is None:
+                seen.append(f"{pins()[key]['name']} is not installed")
+            elif release.status != "deployed" or release.version.lstrip("v") != source.version.lstrip("v"):
+                return Finding(State.DRIFTED, f"{release.name} {release.version} is {release.status}; wanted is {source.version}")
+        if not seen:
+            return Finding(State.PRESENT, "cert-manager and the ClickHouse operator are installed")
+        if served and len(seen) == len(_CHARTS):
+            return Finding(State.PRESENT, "the cluster already serves ClickHouseCluster, from an operator that is not ours")
+        return Finding(State.DRIFTED if served or len(seen) == 1 else State.ABSENT, "; ".join(seen))
+
+    def plan(self) -> Sequence[Change]:
+        present = self.probe().state is State.PRESENT
+        return [Change("none" if present else "create", f"helm release {pins()[key]['name']}", pins()[key]["version"]) for key in _CHARTS]
+
+    def apply(self, progress: Progress) -> str:
+        if (found := self.probe()).state is State.PRESENT:
+            return found.evidence
+        done = []
+        for key in _CHARTS:
+            progress.check()
+            source, namespace = pinned(key)
+            name = pins()[key]["name"]
+            chart: ResolvedChart = self._doors.helm.resolve(source)
+            self._doors.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+            release = self._doors.helm.install_or_upgrade(name, namespace, chart, _VALUES[key], progress, wait=True)
+            done.append(f"{release.name} {release.version}")
+        return " and ".join(done)
+
+    def destroy(self, progress: Progress) -> str:
+        if not self._doors.kube.exists():
+            return "there is no cluster"
+        removed = []
+        for key in reversed(_CHARTS):
+            progress.check()
+            name, namespace = pins()[key]["name"], pinned(key)[1]
+            if self._doors.helm.uninstall(name, namespace):
+                removed.append(name)
+                self._doors.kube.delete("v1", "Namespace", namespace)
+        return f"removed {', '.join(removed)}" if removed else "nothing of ours was there"

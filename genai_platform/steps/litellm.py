@@ -1,0 +1,89 @@
+"""litellm.*: configuration, database, migration, door and proxy."""
+
+from __future__ import annotations
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.graph.step import Progress
+from genai_platform.render import litellm
+from genai_platform.render.manifests import Document
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.ingress import admitted, ingress_step
+from genai_platform.steps.objects import Objects, Ref, database_step, running, start_afresh
+from genai_platform.tools import kube_wait
+
+
+def steps(doors: Doors) -> list[Objects]:
+    """All steps of LiteLLM, in the order they are shown."""
+    settings = doors.target.settings
+
+    def config() -> list[Document]:
+        return litellm.config(settings, doors.data(), doors.cluster().litellm_role_arn, doors.secrets())
+
+    def proxy() -> list[Document]:
+        return litellm.proxy(settings, doors.data(), doors.cluster().litellm_role_arn, doors.secrets())
+
+    def rolled_out(progress: Progress) -> str:
+        known = litellm.secret_values(settings, doors.data(), doors.secrets()).values()
+        start_afresh(doors.kube, "Deployment", "litellm")
+        return kube_wait.rollout(doors.kube, "Deployment", "litellm", NAMESPACE, progress, 900, kube_wait.redactor(known))
+
+    return [
+        Objects(
+            id="litellm.config",
+            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis"),
+            minutes=0.1,
+            limit=120,
+            kube=lambda: doors.kube,
+            documents=config,
+            refs=(Ref("v1", "ConfigMap", "litellm-config"), Ref("v1", "Secret", "litellm"), Ref("v1", "ServiceAccount", "litellm")),
+            settle=lambda progress: _models(doors),
+            evidence=lambda: _models(doors),
+        ),
+        database_step(
+            "litellm.database",
+            ("infra.data", "litellm.config"),
+            lambda: doors.kube,
+            lambda: litellm.database(settings, doors.data(), doors.secrets()),
+            "litellm-database",
+        ),
+        Objects(
+            id="litellm.migration",
+            needs=("litellm.database",),
+            minutes=1.5,
+            limit=1200,
+            kube=lambda: doors.kube,
+            documents=lambda: litellm.migration(settings, doors.data()),
+            refs=(Ref("batch/v1", "Job", "litellm-migration"),),
+            settle=lambda progress: f"the database has the schema of {_tag(settings.litellm.image)}",
+            evidence=lambda: f"the database has the schema of {_tag(settings.litellm.image)}",
+        ),
+        ingress_step(
+            doors,
+            "litellm.ingress",
+            ("infra.kubernetes",),
+            "litellm",
+            lambda: litellm.ingress(settings, admitted(doors)),
+            service=True,
+        ),
+        Objects(
+            id="litellm.proxy",
+            needs=("litellm.migration",),
+            minutes=2.0,
+            limit=1200,
+            kube=lambda: doors.kube,
+            documents=proxy,
+            refs=(Ref("apps/v1", "Deployment", "litellm"), Ref("policy/v1", "PodDisruptionBudget", "litellm")),
+            settle=rolled_out,
+            health=lambda: running(doors.kube, "Deployment", "litellm"),
+            evidence=lambda: f"{settings.litellm.replicas}/{settings.litellm.replicas} pods ready",
+        ),
+    ]
+
+
+def _models(doors: Doors) -> str:
+    count = len(doors.target.settings.litellm.models)
+    return f"{count} model{'' if count == 1 else 's'} configured"
+
+
+def _tag(image: str) -> str:
+    return image.rsplit("/", 1)[-1]

@@ -1,0 +1,254 @@
+"""A step made of Kubernetes objects: what it renders is what must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render.manifests import INPUTS, Document, secret_values
+from genai_platform.tools import kube_wait
+from genai_platform.tools.kube import ClusterAbsent, Kube
+
+Hook = Callable[[Progress], str]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Which object, without its content: enough to look for it and to delete it."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str | None = NAMESPACE
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def ref(document: Document) -> Ref:
+    """The reference of a rendered document."""
+    metadata = document["metadata"]
+    return Ref(document["apiVersion"], document["kind"], metadata["name"], metadata.get("namespace"))
+
+
+def _nothing(progress: Progress) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A step whose objects are applied as rendered, then waited for.
+
+    Args:
+        kube: the door, opened when first needed.
+        documents: renders them; may raise ``GenaiError`` while what they are made from is missing.
+        refs: the objects to look for and to delete, in the order of deletion; independent of ``documents``.
+        settle: waits after applying, and returns evidence.
+        health: ``None`` when what runs is well, else what is wrong: the step is then drifted though its objects are as rendered.
+        before_destroy, after_destroy: what belongs to removing besides deleting the objects.
+    """
+
+    id: str
+    needs: tuple[str, ...]
+    minutes: float
+    limit: float
+    kube: Callable[[], Kube]
+    documents: Callable[[], list[Document]]
+    refs: tuple[Ref, ...]
+    settle: Hook = _nothing
+    health: Callable[[], str | None] = lambda: None
+    evidence: Callable[[], str] = lambda: ""
+    before_destroy: Hook = _nothing
+    after_destroy: Hook = _nothing
+    transient: frozenset[str] = field(default=frozenset())
+    """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``probe``."""
+
+    # -- looking ----------------------------------------------------------------------------------
+    def probe(self) -> Finding:
+        try:
+            if not self.kube().exists():
+                return Finding(State.ABSENT, "there is no cluster")
+            there = [one for one in self._lasting() if self._exists(one)]
+            if not there:
+                return Finding(State.ABSENT, f"{self._names(self._lasting())}: not there")
+            return self._compare()
+        except ClusterAbsent:
+            return Finding(State.ABSENT, "there is no cluster")
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+
+    def _compare(self) -> Finding:
+        faults: list[str] = []
+        for document in self.documents():
+            if document["kind"] in self.transient:
+                continue
+            if document["kind"] == "Job":
+                faults += self._job_faults(document)
+                continue
+            paths = self.kube().differs(document)
+            if paths is None:
+                faults.append(f"{ref(document)} is missing")
+            elif paths:
+                faults.append(
+                    f"{ref(document)} differs at {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+                )
+        ill = None if faults else self.health()
+        if faults or ill:
+            return Finding(State.DRIFTED, "; ".join(faults) or str(ill))
+        return Finding(State.PRESENT, self.evidence() or f"{self._names(self._lasting())}: as rendered")
+
+    def _job_faults(self, document: Document) -> list[str]:
+        found = self._get(ref(document))
+        name = document["metadata"]["name"]
+        if found is None:
+            return [f"Job {name} has not run"]
+        if _inputs(found) != _inputs(document):
+            return [f"Job {name} ran with other inputs"]
+        state = kube_wait.job_state(found)
+        return [] if state == "complete" else [f"Job {name}: {state}"]
+
+    def plan(self) -> Sequence[Change]:
+        """What ``apply`` would do to each object."""
+        try:
+            if not self.kube().exists():
+                return [Change("create", str(one)) for one in self._lasting()]
+            return [self._change(document) for document in self.documents() if document["kind"] not in self.transient]
+        except GenaiError as error:
+            return [Change("create", str(one), error.message) for one in self._lasting()]
+
+    def _change(self, document: Document) -> Change:
+        if document["kind"] == "Job":
+            faults = self._job_faults(document)
+            return Change("create", str(ref(document)), faults[0]) if faults else Change("none", str(ref(document)))
+        if self._get(ref(document)) is None:
+            return Change("create", str(ref(document)))
+        paths = self.kube().differs(document) or []
+        return Change("update", str(ref(document)), ", ".join(paths)) if paths else Change("none", str(ref(document)))
+
+    # -- doing ------------------------------------------------------------------------------------
+    def apply(self, progress: Progress) -> str:
+        documents = self.documents()
+        for document in documents:
+            progress.check()
+            if document["kind"] != "Job":
+                self.kube().apply(document)
+        try:
+            for document in documents:
+                if document["kind"] == "Job":
+                    self._run(document, progress, kube_wait.redactor(secret_values(documents)))
+        finally:
+            for document in documents:
+                if document["kind"] in self.transient:
+                    one = ref(document)
+                    self.kube().delete(one.api_version, one.kind, one.name, one.namespace)
+        return self.settle(progress) or f"{self._names(self._lasting())}: as rendered"
+
+    def _run(self, document: Document, progress: Progress, redact: kube_wait.Redact) -> None:
+        one = ref(document)
+        found = self._get(one)
+        if found is not None and (_inputs(found) != _inputs(document) or _spent(found)):
+            # A job cannot be changed, nor told to try at once: the old one goes first.
+            progress.say(f"removing the earlier run of job {one.name}")
+            kube_wait.delete(self.kube(), one.api_version, one.kind, one.name, one.namespace, progress)
+            found = None
+        if found is None:
+            self.kube().create(document)
+        kube_wait.job(self.kube(), one.name, one.namespace or NAMESPACE, progress, self.limit, redact)
+
+    def destroy(self, progress: Progress) -> str:
+        try:
+            if not self.kube().exists():
+                return self.after_destroy(progress) or "there is no cluster"
+        except ClusterAbsent:
+            return "there is no cluster"
+        self.before_destroy(progress)
+        removed = []
+        for one in self.refs:
+            progress.check()
+            if kube_wait.delete(self.kube(), one.api_version, one.kind, one.name, one.namespace, progress, timeout=self.limit):
+                removed.append(one)
+        more = self.after_destroy(progress)
+        return "; ".join(filter(None, (f"removed {self._names(removed)}" if removed else "nothing was there", more)))
+
+    # -- small ------------------------------------------------------------------------------------
+    def _lasting(self) -> tuple[Ref, ...]:
+        return tuple(one for one in self.refs if one.kind not in self.transient)
+
+    def _get(self, one: Ref) -> Document | None:
+        return self.kube().get(one.api_version, one.kind, one.name, one.namespace)
+
+    def _exists(self, one: Ref) -> bool:
+        return self._get(one) is not None
+
+    @staticmethod
+    def _names(refs: Sequence[Ref]) -> str:
+        return ", ".join(str(one) for one in refs)
+
+
+def _spent(job: Document) -> bool:
+    """Whether a job has failed, or would only be tried again after a long pause."""
+    return kube_wait.job_state(job) == "failed" or (
+        kube_wait.job_state(job) == "running" and kube_wait.failed_tries(job) >= kube_wait.TRIES_ALLOWED
+    )
+
+
+def _inputs(document: Document) -> Any:
+    return (document["metadata"].get("annotations") or {}).get(INPUTS)
+
+
+def running(kube: Kube, kind: str, name: str) -> str | None:
+    """``None`` when a Deployment or StatefulSet is rolled out, else how far it is. For ``health``."""
+    found = kube.get("apps/v1", kind, name, NAMESPACE)
+    if found is None:
+        return f"{kind} {name} is missing"
+    if kube_wait.rolled_out({**found, "kind": kind}):
+        return None
+    return f"{kind} {name}: {found.get('status', {}).get('readyReplicas', 0)}/{found['spec'].get('replicas', 1)} pods ready"
+
+
+def start_afresh(kube: Kube, kind: str, name: str) -> None:
+    """Make pods anew that gave up before this run: they would sit out a long back-off, and their crashes are not ours."""
+    labels = ((kube.get("apps/v1", kind, name, NAMESPACE) or {}).get("spec", {}).get("selector") or {}).get("matchLabels") or {}
+    if not labels:
+        return
+    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    for pod in kube.list("v1", "Pod", NAMESPACE, label_selector=selector):
+        containers = pod.get("status", {}).get("containerStatuses", ())
+        if any(_gave_up(one) for one in containers):
+            kube.delete("v1", "Pod", pod["metadata"]["name"], NAMESPACE)
+
+
+def _gave_up(container: Document) -> bool:
+    waiting = container.get("state", {}).get("waiting", {}).get("reason")
+    return waiting == "CrashLoopBackOff" or (not container.get("ready") and container.get("restartCount", 0) >= 2)
+
+
+def database_step(
+    id: str, needs: tuple[str, ...], kube: Callable[[], Kube], documents: Callable[[], list[Document]], name: str
+) -> Objects:  # fmt: skip
+    """A step that runs a database job. Its database goes with the database server, not with the job."""
+    return Objects(
+        id=id,
+        needs=needs,
+        minutes=0.7,
+        limit=900,
+        kube=kube,
+        documents=documents,
+        refs=(Ref("batch/v1", "Job", name), Ref("v1", "ConfigMap", name), Ref("v1", "Secret", name)),
+        settle=lambda progress: "role and database are there",
+        evidence=lambda: f"job {name} is complete for these inputs",
+        transient=frozenset({"Secret"}),
+    )
+
+
+def missing_address(name: str) -> StepError:
+    """The error of asking for an address before the ingress has one."""
+    return StepError(
+        f"the ingress '{name}' has no address yet",
+        remedy=f"run: genai up --only {name}.ingress, or see: genai status",
+        id="ingress.no_address",
+    )

@@ -1,0 +1,206 @@
+"""After a ``down``, or at any time: what exists that no state of ours owns, and the waits that a clean ``down`` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Progress
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.infra_certificate import certificate_arn
+from genai_platform.tools import aws_audit, aws_buckets
+from genai_platform.tools.aws_items import SECRET, Item
+from genai_platform.tools.caller_store import documents as caller_documents
+from genai_platform.tools.terraform import ROOTS
+
+_USD_BYTE_MONTH = 0.025e-9
+"""Standard storage, middling."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that exists and that nothing owns."""
+
+    kind: str
+    id: str
+    usd_per_hour: float
+    remove: str
+    """The command that removes it."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer of an audit. It proves something only where ``unseen`` is empty."""
+
+    leftovers: tuple[Leftover, ...]
+    retained: tuple[str, ...]
+    """What stays by choice, one line each."""
+    unseen: tuple[str, ...]
+    """What could not be looked at, one line each."""
+
+
+_TYPES = {
+    "eks": ("aws_eks_",),
+    "elasticache": ("aws_elasticache_",),
+    "iam": ("aws_iam_",),
+    "rds": ("aws_rds_", "aws_db_"),
+    "s3": ("aws_s3_",),
+    "secretsmanager": ("aws_secretsmanager_",),
+}
+"""Services whose things have names that people choose, and how Terraform calls their types."""
+
+
+@dataclass(frozen=True)
+class _Owned:
+    """What the states say stands."""
+
+    names: frozenset[tuple[str, str]]
+    """Terraform's type of a resource, and one of its names."""
+    roots: frozenset[str]
+
+    def has(self, item: Item) -> bool:
+        # A role may be called as the database is: only its own service's names count.
+        kinds = _TYPES.get(item.kind.partition(":")[0], ("",))
+        if any(type.startswith(kinds) and name in {item.id, *item.aliases} for type, name in self.names):
+            return True
+        # Names point to the cluster's load balancer, and prove its certificate.
+        if item.kind == "route53:record":
+            return "cluster" in self.roots
+        # What Auto Mode made belongs to the cluster while that stands; an interface, to whatever stands in the network.
+        if item.by == "cluster":
+            return "cluster" in self.roots
+        return item.by == "network" and bool({"cluster", "data"} & self.roots)
+
+
+def audit(doors: Doors) -> Audit:
+    """Look through the account for what is this environment's and nothing owns."""
+    seen = aws_audit.look(doors.aws)
+    unseen = list(seen.unseen)
+    try:
+        owned = _owned(doors)
+    except GenaiError as error:
+        # Without the states everything looks left over; saying so would invite removing what is in use.
+        return Audit((), (), (*unseen, error.message))
+    retained = list(_retained(doors, seen.items, owned, unseen))
+    kept = {line.split()[0] for line in retained}
+    leftovers = [
+        Leftover(item.kind, item.id, round(item.usd_per_hour, 5), item.remove)
+        for item in seen.items
+        if not owned.has(item) and item.id not in kept
+    ]
+    _azure(doors, owned, leftovers, retained, unseen)
+    return Audit(tuple(sorted(leftovers, key=lambda entry: (-entry.usd_per_hour, entry.kind, entry.id))), tuple(retained), tuple(unseen))
+
+
+def _azure(doors: Doors, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:
+    """The Azure half. It has no state of its own: what carries our names and tags is owned while the platform stands."""
+    if not doors.target.settings.azure.enabled:
+        return
+    from genai_platform.steps.azure import leftovers as azure
+
+    seen = azure.look(doors)
+    unseen += seen.unseen
+    retained += seen.retained
+    if not owned.roots:
+        leftovers += [Leftover(*entry) for entry in seen.standing]
+    elif owned.roots == {"storage"}:
+        retained += [f"{id} ({kind}, {usd * 730:.2f} USD a month)" for kind, id, usd, _ in seen.standing]
+
+
+def usd_per_hour(doors: Doors) -> float:
+    """What stands now costs this much an hour, roughly. Raises ``StepError`` when it could not all be seen."""
+    seen = aws_audit.look(doors.aws)
+    if seen.unseen:
+        raise StepError(f"the cost is not known: {seen.unseen[0]}", id="sweep.unseen")
+    return round(sum(item.usd_per_hour for item in seen.items), 3)
+
+
+def _owned(doors: Doors) -> _Owned:
+    names: set[tuple[str, str]] = set()
+    roots: set[str] = set()
+    for root in ROOTS:
+        state = doors.terraform.state.read(root)
+        found = set(_names(state)) if state else set()
+        if found:
+            roots.add(root)
+            names |= found
+    if roots:
+        try:
+            names.add(("aws_acm_certificate", certificate_arn(doors) or ""))
+        except StepError as error:
+            if error.id != "certificate.absent":
+                raise
+        if doors.target.settings.azure.enabled:
+            names |= {("aws_secretsmanager_secret", name) for name in caller_documents(doors.target.prefix)}
+    return _Owned(frozenset(names), frozenset(roots))
+
+
+def _names(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for resource in state.get("resources", []):
+        if resource.get("mode") != "managed":
+            continue
+        for instance in resource.get("instances", []):
+            attributes = instance.get("attributes") or {}
+            yield from (
+                (str(resource.get("type", "")), str(attributes[key]))
+                for key in ("id", "arn", "name", "allocation_id", "identifier")
+                if attributes.get(key)
+            )
+
+
+def _retained(doors: Doors, items: tuple[Item, ...], owned: _Owned, unseen: list[str]) -> Iterator[str]:
+    prefix = doors.target.prefix
+    if doors.terraform.state.remote:
+        try:
+            bucket = doors.terraform.state.bucket()
+            if aws_buckets.exists(doors.aws, bucket):
+                yield f"{bucket} (bucket of Terraform's states, less than 0.01 USD a month)"
+        except GenaiError as error:
+            unseen.append(error.message)
+    if owned.roots == {"storage"}:
+        yield from _kept(doors, unseen)
+    # Snapshots are kept together with the buckets; without those they are of no use to anybody.
+    if "storage" in owned.roots:
+        for item in items:
+            if item.kind == "rds:cluster-snapshot" and item.id.startswith(f"{prefix}-kept-"):
+                yield f"{item.id} (database snapshot, {item.usd_per_hour * 730:.2f} USD a month)"
+
+
+def _kept(doors: Doors, unseen: list[str]) -> Iterator[str]:
+    """What ``down --keep-data`` leaves standing, and what it costs. Nothing else stands then."""
+    try:
+        storage = doors.storage()
+        for bucket in (storage.langfuse_bucket, storage.clickhouse_bucket):
+            size = aws_buckets.size(doors.aws, bucket)
+            yield f"{bucket} (bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month)"
+        yield f"{doors.aws.secret_name} (the platform's secrets, {SECRET * 730:.2f} USD a month)"
+    except GenaiError as error:
+        unseen.append(error.message)
+
+
+# -- waits ----------------------------------------------------------------------------------------
+def wait_for_load_balancers(doors: Doors, progress: Progress, timeout: float = 900) -> None:
+    """Until the load balancers the cluster made are gone. Their controller must still run."""
+    aws_audit.wait_gone(doors.aws, ("load balancers",), progress, timeout)
+
+
+def wait_for_volumes(doors: Doors, progress: Progress, timeout: float = 600) -> None:
+    """Until the volumes of claims are gone."""
+    aws_audit.wait_gone(doors.aws, ("volumes",), progress, timeout)
+
+
+def wait_for_interfaces(doors: Doors, progress: Progress, timeout: float = 1200) -> None:
+    """Until no instance and no interface of the cluster stands in the network, so that the network can go."""
+    aws_audit.wait_gone(doors.aws, ("instances", "load balancers"), progress, timeout, by=("cluster", "network"))
+    kinds = ("ec2:network-interface",)
+
+    def standing() -> list[Item]:
+        seen = aws_audit.look(doors.aws, ("parts of networks",))
+        if seen.unseen:
+            raise StepError(seen.unseen[0], id="sweep.unseen")
+        # Interfaces of NAT gateways and endpoints go with what Terraform removes.
+        return [item for item in seen.items if item.kind in kinds and item.by == "cluster"]
+
+    aws_audit.wait_while(standing, progress, timeout)

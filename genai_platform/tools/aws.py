@@ -1,0 +1,349 @@
+"""The door to the AWS API: clients for one target, its secrets, its cluster's token, and errors a person understands."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ipaddress
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from genai_platform.config.target import Target
+from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
+from genai_platform.render.secrets import PlatformSecrets
+
+if TYPE_CHECKING:
+    import boto3
+    import botocore.session
+
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What child programs get of our environment where the clouds are not the real ones."""
+
+_ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404"})
+
+
+def code(error: Exception) -> str:
+    """The error code AWS answered with; empty for anything else."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what boto3 raises into an error that says what was being done and what helps.
+
+    Args:
+        what: completes "could not …", e.g. ``read the secrets``.
+
+    Raises:
+        MissingError: no credentials, or they have expired.
+        StepError: AWS could not be reached, refused, or failed.
+    """
+    from botocore import exceptions
+
+    try:
+        yield
+    except (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.ProfileNotFound,
+        exceptions.TokenRetrievalError,
+    ) as error:
+        raise MissingError(f"could not {what}: {error}", remedy="sign in, e.g. with: aws sso login", id="aws.credentials") from None
+    except (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError) as error:
+        raise MissingError(f"could not {what}: {error}", remedy="run: aws sso login", id="aws.credentials") from None
+    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+        raise StepError(
+            f"could not {what}: AWS did not answer ({type(error).__name__})",
+            remedy="check the network and any proxy, then run the same command again",
+            id="aws.unreachable",
+        ) from None
+    except exceptions.ClientError as error:
+        raise _refusal(what, error) from None
+    except exceptions.BotoCoreError as error:
+        raise StepError(f"could not {what}: {error}", id="aws.failed") from None
+
+
+def _refusal(what: str, error: Any) -> GenaiError:
+    name, message = code(error), error.response["Error"].get("Message", "")
+    if name in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}:
+        return MissingError(f"could not {what}: {name}: {message}", remedy="sign in again, e.g. with: aws sso login", id="aws.credentials")
+    if name in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "Forbidden", "403"}:
+        return StepError(
+            f"could not {what}: {name}: {message}", remedy=f"the identity needs the permission for {error.operation_name}", id="aws.denied"
+        )
+    return StepError(f"could not {what}: {name}: {message}", id="aws.failed")
+
+
+def reveal(secrets: PlatformSecrets) -> dict[str, Any]:
+    """The document Secrets Manager keeps. The only place where the values leave their wrapping."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        return {name: plain(entry) for name, entry in value.items()} if isinstance(value, Mapping) else value
+
+    return {name: plain(value) for name, value in secrets if value is not None}
+
+
+class Aws:
+    """AWS as one target sees it. Making it does no input or output; clients may be used by several threads."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.region = target.settings.platform.region
+        self._lock = threading.RLock()
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._identity: dict[str, str] | None = None
+
+    # -- clients ----------------------------------------------------------------------------------
+    def client(self, name: str, region: str | None = None) -> Any:
+        """A boto3 client with our endpoint, credentials, time limits and retries."""
+        from botocore.config import Config
+
+        key = (name, region or self.region)
+        with self._lock:
+            if key not in self._clients:
+                real = self.target.endpoints.real
+                config = Config(
+                    connect_timeout=5,
+                    read_timeout=60,
+                    retries={"mode": "standard", "max_attempts": 6},
+                    proxies=None if real else {},
+                    s3={"addressing_style": "auto" if real else "path"},
+                    user_agent_extra="genai-platform",
+                )
+                with explained(f"use AWS {name}"):
+                    self._clients[key] = self._boto3().client(
+                        name, region_name=key[1], endpoint_url=self.target.endpoints.aws.url, config=config
+                    )
+            return self._clients[key]
+
+    def _boto3(self) -> boto3.Session:
+        import boto3
+
+        if self._session is None:
+            world = self.target.endpoints.aws
+            if self.target.endpoints.real:
+                refuse_loopback(os.environ)
+                self._session = boto3.Session(region_name=self.region)
+            else:
+                self._session = boto3.Session(
+                    aws_access_key_id=world.access_key_id,
+                    aws_secret_access_key=world.secret_access_key,
+                    region_name=self.region,
+                    botocore_session=_without_files(),
+                )
+        return self._session
+
+    def environment(self) -> dict[str, str]:
+        """The environment for programs that talk to AWS: the person's own, or only ours where AWS is not the real one."""
+        world = self.target.endpoints
+        if world.real:
+            refuse_loopback(os.environ)
+            base = dict(os.environ)
+        else:
+            base = {name: os.environ[name] for name in _KEPT if name in os.environ}
+            base |= {
+                "AWS_ENDPOINT_URL": world.aws.url or "",
+                "AWS_ACCESS_KEY_ID": world.aws.access_key_id or "",
+                "AWS_SECRET_ACCESS_KEY": world.aws.secret_access_key or "",
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "NO_PROXY": "*",
+            }
+        return base | {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_PAGER": ""} | world.environment_variables
+
+    # -- who and where ----------------------------------------------------------------------------
+    def identity(self) -> dict[str, str]:
+        """``Account`` and ``Arn`` of the credentials in use."""
+        with self._lock:
+            if self._identity is None:
+                with explained("ask AWS whose credentials these are"):
+                    answer = self.client("sts").get_caller_identity()
+                self._identity = {"Account": answer["Account"], "Arn": answer["Arn"]}
+            return self._identity
+
+    def account_id(self) -> str:
+        """The account of the credentials in use."""
+        return self.identity()["Account"]
+
+    def confirm_account(self) -> str:
+        """The account, when it is the one the environment is pinned to.
+
+        Raises:
+            ConfigError: the credentials belong to another account.
+        """
+        pinned, found = self.target.settings.aws.account_id, self.account_id()
+        if pinned is not None and pinned != found:
+            raise ConfigError(
+                f"the environment '{self.target.environment}' belongs to account {pinned}, but the credentials belong to {found}",
+                remedy="sign in to the right account, or correct aws.account_id",
+                id="aws.account",
+            )
+        return found
+
+    def zones(self) -> list[str]:
+        """The region's availability zones that need no opting in."""
+        with explained("list the region's zones"):
+            answer = self.client("ec2").describe_availability_zones(Filters=[{"Name": "opt-in-status", "Values": ["opt-in-not-required"]}])
+        return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+
+    def my_address(self) -> str:
+        """The address this command comes from, as a network of one, e.g. ``203.0.113.7/32``."""
+        import httpx
+
+        url = self.target.endpoints.aws.checkip
+        try:
+            answer = httpx.get(url, timeout=10, trust_env=self.target.endpoints.real, follow_redirects=True)
+            answer.raise_for_status()
+            address = ipaddress.ip_address(answer.text.strip())
+        except (httpx.HTTPError, ValueError) as error:
+            raise StepError(
+                f"could not find out this machine's public address: {url} gave no address ({type(error).__name__})",
+                remedy="set ingress.allowed_cidrs",
+                id="aws.checkip",
+            ) from None
+        return f"{address}/{address.max_prefixlen}"
+
+    # -- the cluster ------------------------------------------------------------------------------
+    def describe_cluster(self, name: str) -> dict[str, Any] | None:
+        """What EKS says about a cluster; None when it says there is none."""
+        with explained(f"look at the cluster {name}"):
+            try:
+                answer: dict[str, Any] = self.client("eks").describe_cluster(name=name)["cluster"]
+            except self.client("eks").exceptions.ResourceNotFoundException:
+                return None
+        return answer
+
+    def kube_token(self, cluster: str) -> SecretStr:
+        """A bearer token for the cluster's API: a presigned question of who we are, good for a quarter of an hour."""
+        from botocore.signers import RequestSigner
+
+        with explained("sign a token for the cluster"):
+            sts = self.client("sts")
+            session = self._boto3()
+            credentials = session.get_credentials()
+            if credentials is None:
+                from botocore.exceptions import NoCredentialsError
+
+                raise NoCredentialsError
+            signer = RequestSigner(sts.meta.service_model.service_id, self.region, "sts", "v4", credentials, session.events)
+            address = sts.meta.endpoint_url.rstrip("/")
+            question = {
+                "method": "GET",
+                "url": f"{address}/?Action=GetCallerIdentity&Version=2011-06-15",
+                "body": {},
+                "headers": {"x-k8s-aws-id": cluster},
+                "context": {},
+            }
+            signed = signer.generate_presigned_url(question, region_name=self.region, expires_in=60, operation_name="")
+        return SecretStr("k8s-aws-v1." + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("="))
+
+    # -- secrets ----------------------------------------------------------------------------------
+    @property
+    def secret_name(self) -> str:
+        """The one secret of the environment."""
+        return f"{self.target.prefix}/platform"
+
+    def secret_document(self) -> dict[str, Any] | None:
+        """The stored document as it is; None when there is no secret or it has no value yet."""
+        client = self.client("secretsmanager")
+        with explained(f"read the secret {self.secret_name}"):
+            try:
+                text = client.get_secret_value(SecretId=self.secret_name)["SecretString"]
+            except client.exceptions.ResourceNotFoundException:
+                return None
+        with contextlib.suppress(ValueError):
+            document = json.loads(text)
+            if isinstance(document, dict):
+                return document
+        raise StepError(
+            f"the secret {self.secret_name} is not a JSON document",
+            remedy="restore an earlier version of it in Secrets Manager, or delete it",
+            id="secrets.unreadable",
+        )
+
+    def platform_secrets(self) -> PlatformSecrets | None:
+        """The platform's secrets; None when they were not made yet."""
+        document = self.secret_document()
+        return None if document is None else _parse(self.secret_name, document)
+
+    def update_secrets(self, change: Callable[[PlatformSecrets | None], PlatformSecrets], *, mend: bool = False) -> bool:
+        """Change the stored secrets; entries this version does not know are kept. Answers whether anything was written.
+
+        Args:
+            change: gets what is stored, gives what shall be.
+            mend: make up entries that are missing in what is stored.
+
+        Raises:
+            StepError: the container is missing, or Secrets Manager could not be reached.
+        """
+        with self._lock:
+            stored = self.secret_document()
+            after = {**(stored or {}), **reveal(change(None if stored is None else _parse(self.secret_name, stored, mend=mend)))}
+            if after == stored:
+                return False
+            client = self.client("secretsmanager")
+            with explained(f"store the secret {self.secret_name}"):
+                try:
+                    client.put_secret_value(SecretId=self.secret_name, SecretString=json.dumps(after))
+                except client.exceptions.ResourceNotFoundException:
+                    raise StepError(
+                        f"the secret {self.secret_name} does not exist", remedy="run: genai infra --only infra.storage", id="secrets.absent"
+                    ) from None
+            return True
+
+
+def _parse(name: str, document: Mapping[str, Any], *, mend: bool = False) -> PlatformSecrets:
+    missing = [field for field, info in PlatformSecrets.model_fields.items() if info.default_factory is not None and field not in document]
+    if missing and not mend:
+        # Made up here, they would be others at the next look.
+        raise StepError(
+            f"the secret {name} lacks {', '.join(missing)}", remedy="run: genai infra --only infra.secrets", id="secrets.incomplete"
+        )
+    try:
+        return PlatformSecrets.model_validate(document)
+    except ValidationError as error:
+        names = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise StepError(f"the secret {name} has entries of the wrong type: {names}", id="secrets.unreadable") from None
+
+
+def absent(error: Exception) -> bool:
+    """Whether AWS said that the thing does not exist."""
+    return code(error) in _ABSENT
+
+
+def refuse_loopback(variables: Mapping[str, str]) -> None:
+    """Refuse an ambient AWS address on this machine: a real environment must never be mistaken for another world.
+
+    Raises:
+        ConfigError: names the variable.
+    """
+    for name, value in variables.items():
+        if not name.startswith("AWS_ENDPOINT_URL") or not value:
+            continue
+        host = urlsplit(value).hostname or ""
+        with contextlib.suppress(ValueError):
+            host = "localhost" if ipaddress.ip_address(host).is_loopback else host
+        if host == "localhost" or host.endswith(".localhost"):
+            raise ConfigError(
+                f"{name} points to this machine, but the environment is a real one",
+                remedy=f"unset {name}, or add --sandbox",
+                id="aws.endpoint",
+            )
+
+
+def _without_files() -> botocore.session.Session:
+    """A session that reads neither the person's profiles nor their credentials."""
+    from botocore.session import Session
+
+    nothing = (None, None, os.devnull, None)
+    return Session(session_vars={"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing})

@@ -1,0 +1,96 @@
+"""What is left in the account: every service looked at, at the same time, and nothing taken for gone that was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from genai_platform.errors import GenaiError
+from genai_platform.graph.step import Progress
+from genai_platform.tools import aws_items
+from genai_platform.tools.aws import Aws, explained
+from genai_platform.tools.aws_finders import FINDERS
+from genai_platform.tools.aws_items import Item, Scope
+from genai_platform.tools.wait import wait_for
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What exists, and where nobody could look."""
+
+    items: tuple[Item, ...]
+    unseen: tuple[str, ...]
+    """One line for each kind of thing that could not be listed. Not empty: the rest is no proof."""
+
+
+def scope(aws: Aws) -> Scope:
+    """How this target's things are recognised. Raises ``StepError`` when its networks cannot be listed."""
+    with explained("list the networks"):
+        found = aws_items.networks(aws, aws.target.tags)
+    return Scope(aws.target.prefix, aws.region, aws.target.tags, found)
+
+
+def look(aws: Aws, kinds: Collection[str] | None = None) -> Seen:
+    """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``)."""
+    try:
+        ours = scope(aws)
+    except GenaiError as error:
+        return Seen((), (error.message,))
+
+    def one(kind: str) -> tuple[list[Item], str]:
+        try:
+            with explained(f"list the {kind}"):
+                return list(FINDERS[kind](aws, ours)), ""
+        except GenaiError as error:
+            return [], error.message
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(one, FINDERS if kinds is None else kinds))
+    items = [item for found, _ in answers for item in found]
+    return Seen(tuple(items), tuple(fault for _, fault in answers if fault))
+
+
+def wait_gone(
+    aws: Aws, kinds: Collection[str], progress: Progress, timeout: float, *, by: Collection[str] = (), interval: float = 10
+) -> None:
+    """Wait until nothing of some kinds is left.
+
+    Args:
+        aws: the door.
+        kinds: names in ``aws_finders.FINDERS``.
+        progress: hears what is awaited.
+        timeout: seconds.
+        by: count only what was recognised so, e.g. ``{"cluster"}``; empty: everything.
+        interval: seconds between looks.
+
+    Raises:
+        StepError: something is still there; the message names it.
+    """
+    wait_while(lambda: [item for item in _sure(aws, kinds) if not by or item.by in by], progress, timeout, interval)
+
+
+def wait_while(standing: Callable[[], Collection[Item]], progress: Progress, timeout: float, interval: float = 10) -> None:
+    """Wait until ``standing`` gives nothing. A look that failed counts as still there."""
+    left: list[str] = []
+
+    def gone() -> bool | None:
+        nonlocal left
+        try:
+            left = [f"{item.kind} {item.id}" for item in standing()]
+        except GenaiError as error:
+            left = [error.message]
+        return None if left else True
+
+    def status() -> str:
+        more = f" and {len(left) - 2} more" if len(left) > 2 else ""
+        return f"waiting for {', '.join(left[:2])}{more} to go"
+
+    wait_for(gone, progress, status, timeout, interval)
+
+
+def _sure(aws: Aws, kinds: Collection[str]) -> tuple[Item, ...]:
+    seen = look(aws, kinds)
+    if seen.unseen:
+        raise GenaiError(seen.unseen[0])
+    return seen.items

@@ -1,0 +1,154 @@
+"""Buckets: empty one with all its versions, and make the one that holds Terraform's states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Progress
+from genai_platform.tools.aws import Aws, absent, code, explained
+
+_BATCH = 1000
+
+
+def exists(aws: Aws, bucket: str) -> bool:
+    """Whether it is there. Raises ``StepError`` when it belongs to somebody else or could not be looked at."""
+    from botocore.exceptions import ClientError
+
+    with explained(f"look at the bucket {bucket}"):
+        try:
+            aws.client("s3").head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if absent(error):
+                return False
+            raise
+    return True
+
+
+def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None, only: str = "") -> int:
+    """Delete every version of every object, and what is half uploaded; answers how many.
+
+    Args:
+        aws: the door.
+        bucket: its name. One that does not exist is empty.
+        progress: hears how many are gone.
+        keep: a prefix whose objects stay.
+        only: a prefix; objects outside it stay.
+    """
+    if not exists(aws, bucket):
+        return 0
+    client = aws.client("s3")
+    gone = 0
+    with explained(f"empty the bucket {bucket}"):
+        for batch in _batches(client, bucket, keep, only):
+            progress.check()
+            answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+            for error in answer.get("Errors", [])[:1]:
+                raise StepError(f"could not delete {error.get('Key')} from {bucket}: {error.get('Code')}", id="aws.bucket")
+            gone += len(batch)
+            progress.say(f"{bucket}: {gone} objects deleted")
+        for upload in client.list_multipart_uploads(Bucket=bucket, Prefix=only).get("Uploads", []):
+            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    return gone
+
+
+def delete(aws: Aws, bucket: str) -> None:
+    """Delete an empty bucket. One that is gone already is no error."""
+    client = aws.client("s3")
+    with explained(f"delete the bucket {bucket}"):
+        try:
+            client.delete_bucket(Bucket=bucket)
+        except client.exceptions.ClientError as error:
+            if not absent(error):
+                raise
+
+
+def size(aws: Aws, bucket: str) -> int:
+    """Bytes of everything in it, earlier versions included. One that does not exist has none."""
+    if not exists(aws, bucket):
+        return 0
+    with explained(f"measure the bucket {bucket}"):
+        pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket)
+        return sum(int(entry.get("Size", 0)) for page in pages for entry in page.get("Versions", []))
+
+
+def _batches(client: Any, bucket: str, keep: str | None, only: str) -> Iterator[list[dict[str, str]]]:
+    batch: list[dict[str, str]] = []
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=only):
+        for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            if keep is None or not entry["Key"].startswith(keep):
+                batch.append({"Key": entry["Key"], "VersionId": entry["VersionId"]})
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+def state_bucket_faults(aws: Aws, bucket: str) -> list[str]:
+    """What a state bucket still lacks: versioning, its closed door, its tags. Empty: nothing."""
+    client = aws.client("s3")
+    faults = []
+    with explained(f"look at the bucket {bucket}"):
+        if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            faults.append("versioning")
+        for what, look, missing in (
+            ("public access block", client.get_public_access_block, "NoSuchPublicAccessBlockConfiguration"),
+            ("policy", client.get_bucket_policy, "NoSuchBucketPolicy"),
+        ):
+            try:
+                look(Bucket=bucket)
+            except client.exceptions.ClientError as error:
+                if code(error) != missing:
+                    raise
+                faults.append(what)
+    return faults
+
+
+def make_state_bucket(aws: Aws, bucket: str) -> None:
+    """Make it, or bring it up to what it should be: versioned, encrypted, private, TLS only, tagged."""
+    client = aws.client("s3")
+    partition = "aws-cn" if aws.region.startswith("cn-") else "aws-us-gov" if aws.region.startswith("us-gov-") else "aws"
+    arn = f"arn:{partition}:s3:::{bucket}"
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
+    if not exists(aws, bucket):
+        # us-east-1 is the one region that must not be named.
+        place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+        with explained(f"make the bucket {bucket}"):
+            try:
+                client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+            except client.exceptions.BucketAlreadyExists:
+                raise StepError(
+                    f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
+                ) from None
+            except client.exceptions.BucketAlreadyOwnedByYou:
+                pass
+    with explained(f"set up the bucket {bucket}"):
+        client.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,
+            },
+        )  # fmt: skip
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        client.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
+        )
+        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+        tags = [{"Key": key, "Value": value} for key, value in aws.target.tags.items()]
+        client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})

@@ -1,0 +1,281 @@
+"""API Management: services, their soft delete, and the objects inside one.
+
+Long-running operations are begun without the SDK's poller and watched by reading the object: the poller ends in
+"No status found in body" whenever the service answers with an ``Azure-AsyncOperation`` address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from genai_platform.errors import StepError
+from genai_platform.tools.azure.credentials import ARM_SCOPE
+from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.transport import transport
+from genai_platform.tools.azure.vaults import Gone
+
+KEY_HEADER = "x-genai-unused-subscription-key"
+"""API Management refuses an invalid subscription key even where none is required; under this name nobody sends one."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One API Management service."""
+
+    name: str
+    group: str
+    id: str
+    location: str
+    state: str
+    gateway: str
+    sku: str
+    principal: str | None
+    """Object id of the system-assigned identity."""
+    tags: Mapping[str, str]
+    addresses: tuple[str, ...]
+    """Fixed public addresses, in the tiers that have them."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API of a service."""
+
+    id: str
+    path: str
+    operations: tuple[tuple[str, str], ...] = ()
+    subscription_required: bool = True
+    key_header: str = ""
+
+
+class Apim:
+    """The API Management services of a subscription."""
+
+    def __init__(self, azure: Any) -> None:
+        self._azure = azure
+
+    @cached_property
+    def client(self) -> Any:
+        """The SDK's client."""
+        from azure.mgmt.apimanagement import ApiManagementClient
+
+        endpoints = self._azure.target.endpoints
+        return ApiManagementClient(
+            self._azure.credential,
+            self._azure.subscription,
+            base_url=endpoints.azure.arm,
+            credential_scopes=[ARM_SCOPE],
+            transport=transport(endpoints),
+            polling_interval=1 if not endpoints.real else 15,
+        )
+
+    # -- services ---------------------------------------------------------------------------------
+    def service(self, group: str, name: str) -> Service | None:
+        """One service; None when there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"read the API Management service {name}"):
+            try:
+                return _service(self.client.api_management_service.get(group, name))
+            except ResourceNotFoundError:
+                return None
+
+    def in_group(self, group: str) -> list[Service]:
+        """The services of a resource group; none when there is no such group."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"list the API Management services of {group}"):
+            try:
+                return [_service(entry) for entry in self.client.api_management_service.list_by_resource_group(group)]
+            except ResourceNotFoundError:
+                return []
+
+    def find(self, name: str) -> Service | None:
+        """A service of this name in any resource group of the subscription."""
+        with explained("list the API Management services"):
+            found = [_service(entry) for entry in self.client.api_management_service.list()]
+        return next((entry for entry in found if entry.name.lower() == name.lower()), None)
+
+    def available(self, name: str) -> str | None:
+        """None when the name is free everywhere, else why not."""
+        with explained(f"ask whether the service name {name} is free"):
+            answer = self.client.api_management_service.check_name_availability({"name": name})
+            return None if answer.name_available else str(answer.message or answer.reason)
+
+    def deleted(self, name: str, location: str) -> Gone | None:
+        """The soft-deleted service of this name; None when there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"look for a deleted service {name}"):
+            try:
+                found = self.client.deleted_services.get_by_name(name, location)
+            except ResourceNotFoundError:
+                return None
+        properties = _properties(found)
+        return Gone(name, location, str(properties.get("scheduledPurgeDate") or ""), str(properties.get("serviceId") or ""))
+
+    def begin(self, group: str, name: str, body: dict[str, Any]) -> None:
+        """Begin to make or restore a service; ``service`` tells how far it is."""
+        with explained(f"make the API Management service {name}"):
+            self.client.api_management_service.begin_create_or_update(group, name, body, polling=False)
+
+    def begin_delete(self, group: str, name: str) -> None:
+        """Begin to delete a service."""
+        with explained(f"delete the API Management service {name}"):
+            self.client.api_management_service.begin_delete(group, name, polling=False)
+
+    def begin_purge(self, name: str, location: str) -> None:
+        """Begin to remove a soft-deleted service for good."""
+        with explained(f"purge the API Management service {name}"):
+            self.client.deleted_services.begin_purge(name, location, polling=False)
+
+    # -- inside a service ---------------------------------------------------------------------------
+    def backend(self, at: Service, name: str) -> str | None:
+        """A backend's address; None when there is none."""
+        found = self._get(self.client.backend, at, name)
+        return None if found is None else str(_properties(found).get("url", ""))
+
+    def put_backend(self, at: Service, name: str, url: str, *, verified: bool) -> None:
+        """A backend; ``verified`` says whether its certificate is one that everybody can check."""
+        tls = {"validateCertificateChain": verified, "validateCertificateName": verified}
+        body = {"properties": {"url": url, "protocol": "http", "description": "LiteLLM behind its load balancer", "tls": tls}}
+        with explained(f"make the backend {name}"):
+            self.client.backend.create_or_update(at.group, at.name, name, body)
+
+    def apis(self, at: Service) -> list[Api]:
+        """Every API of a service, without operations."""
+        with explained(f"list the APIs of {at.name}"):
+            return [_api(entry) for entry in self.client.api.list_by_service(at.group, at.name)]
+
+    def api(self, at: Service, name: str) -> Api | None:
+        """One API with its operations; None when there is none."""
+        found = self._get(self.client.api, at, name)
+        if found is None:
+            return None
+        with explained(f"list the operations of {name}"):
+            operations = [_properties(entry) for entry in self.client.api_operation.list_by_api(at.group, at.name, name)]
+        return _api(found, tuple(sorted((str(entry["method"]), str(entry["urlTemplate"])) for entry in operations)))
+
+    def put_api(self, at: Service, name: str, path: str, url: str) -> None:
+        """Begin to make an API without subscription key and product; ``api`` tells when it is there."""
+        body = {
+            "properties": {
+                "displayName": name,
+                "path": path,
+                "protocols": ["https"],
+                "serviceUrl": url,
+                "subscriptionRequired": False,
+                "subscriptionKeyParameterNames": {"header": KEY_HEADER, "query": KEY_HEADER},
+                "type": "http",
+            }
+        }
+        with explained(f"make the API {name}"):
+            self.client.api.begin_create_or_update(at.group, at.name, name, body, polling=False)
+
+    def put_operation(self, at: Service, api: str, id: str, method: str, template: str) -> None:
+        body = {"properties": {"displayName": f"{method} {template}", "method": method, "urlTemplate": template}}
+        with explained(f"make the operation {method} {template}"):
+            self.client.api_operation.create_or_update(at.group, at.name, api, id, body)
+
+    def operation_ids(self, at: Service, api: str) -> dict[str, tuple[str, str]]:
+        """Identifier of each operation to its method and template."""
+        with explained(f"list the operations of {api}"):
+            found = list(self.client.api_operation.list_by_api(at.group, at.name, api))
+        return {str(entry.name): (str(_properties(entry)["method"]), str(_properties(entry)["urlTemplate"])) for entry in found}
+
+    def delete_operation(self, at: Service, api: str, id: str) -> None:
+        with explained(f"delete the operation {id}"):
+            self.client.api_operation.delete(at.group, at.name, api, id, "*")
+
+    def policy(self, at: Service, api: str | None) -> str | None:
+        """The policy of an API, or with None the service's own; None when there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained("read a policy"):
+            try:
+                if api is None:
+                    found = self.client.policy.get(at.group, at.name, "policy")
+                else:
+                    found = self.client.api_policy.get(at.group, at.name, api, "policy")
+            except ResourceNotFoundError:
+                return None
+        return str(_properties(found)["value"])
+
+    def put_policy(self, at: Service, api: str, text: str) -> None:
+        with explained(f"set the policy of {api}"):
+            body = {"properties": {"format": "xml", "value": text}}
+            self.client.api_policy.create_or_update(at.group, at.name, api, "policy", body)
+
+    def delete_policy(self, at: Service, api: str) -> None:
+        self._delete(lambda: self.client.api_policy.delete(at.group, at.name, api, "policy", "*"), f"delete the policy of {api}")
+
+    def delete_api(self, at: Service, name: str) -> None:
+        """Begin to delete an API with everything in it."""
+        self._delete(
+            lambda: self.client.api.begin_delete(at.group, at.name, name, "*", delete_revisions=True, polling=False),
+            f"delete the API {name}",
+        )
+
+    def delete_backend(self, at: Service, name: str) -> None:
+        self._delete(lambda: self.client.backend.delete(at.group, at.name, name, "*"), f"delete the backend {name}")
+
+    def _get(self, kind: Any, at: Service, name: str) -> Any:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"read {name} of {at.name}"):
+            try:
+                return kind.get(at.group, at.name, name)
+            except ResourceNotFoundError:
+                return None
+
+    @staticmethod
+    def _delete(delete: Any, what: str) -> None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(what):
+            try:
+                delete()
+            except ResourceNotFoundError:
+                return
+
+
+def _properties(entry: Any) -> dict[str, Any]:
+    found = _document(entry).get("properties")
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _document(entry: Any) -> dict[str, Any]:
+    """What was answered, under its own names (``as_dict`` renames and flattens it)."""
+    document = entry.serialize(keep_readonly=True)
+    if not isinstance(document, dict):
+        raise StepError("API Management answered in another form", id="azure.form")
+    return document
+
+
+def _service(entry: Any) -> Service:
+    document, properties = _document(entry), _properties(entry)
+    return Service(
+        name=str(document["name"]),
+        group=str(document["id"]).split("/")[4],
+        id=str(document["id"]),
+        location=str(document.get("location") or ""),
+        state=str(properties.get("provisioningState") or ""),
+        gateway=str(properties.get("gatewayUrl") or ""),
+        sku=str((document.get("sku") or {}).get("name") or ""),
+        principal=(document.get("identity") or {}).get("principalId"),
+        tags=dict(document.get("tags") or {}),
+        addresses=tuple(properties.get("publicIPAddresses") or ()),
+    )
+
+
+def _api(entry: Any, operations: tuple[tuple[str, str], ...] = ()) -> Api:
+    properties = _properties(entry)
+    return Api(
+        id=str(entry.name),
+        path=str(properties.get("path") or "").strip("/"),
+        operations=operations,
+        subscription_required=bool(properties.get("subscriptionRequired", True)),
+        key_header=str((properties.get("subscriptionKeyParameterNames") or {}).get("header") or ""),
+    )

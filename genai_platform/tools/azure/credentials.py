@@ -1,0 +1,119 @@
+"""Who works on Azure: the credential that ``azure.auth`` names, always for the pinned tenant."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from genai_platform.config.target import Target
+from genai_platform.errors import ConfigError, MissingError, StepError
+from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.transport import public, transport
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+ARM_SCOPE = "https://management.azure.com/.default"
+GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who won: what role assignments name."""
+
+    object_id: str
+    kind: Literal["User", "ServicePrincipal"]
+    name: str
+    tenant_id: str
+
+
+def pinned(target: Target) -> tuple[str, str]:
+    """Tenant and subscription. Raises ``ConfigError`` when one is not pinned."""
+    azure = target.settings.azure
+    for name in ("tenant_id", "subscription_id"):
+        if getattr(azure, name) is None:
+            raise ConfigError(f"azure.{name} is not set", remedy="run: genai init (or set it in genai.toml)", id="config.azure_not_pinned")
+    return str(azure.tenant_id), str(azure.subscription_id)
+
+
+def credential(target: Target) -> TokenCredential:
+    """The credential for the pinned tenant, and for no other.
+
+    Raises:
+        ConfigError: the tenant is not pinned.
+        MissingError: the service principal's variables are not set.
+    """
+    import azure.identity as identity
+
+    tenant, _ = pinned(target)
+    endpoints = target.endpoints.azure
+    common: dict[str, Any] = {
+        "authority": endpoints.authority,
+        "disable_instance_discovery": not public(endpoints.authority),
+        "transport": transport(target.endpoints),
+    }
+    auth = target.settings.azure.auth
+    if auth == "cli":
+        return identity.AzureCliCredential(tenant_id=tenant)
+    if auth == "managed_identity":
+        return identity.ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"))
+    if auth == "workload_identity":
+        return identity.WorkloadIdentityCredential(tenant_id=tenant, **common)
+    client_id, secret = _service_principal(target)
+    return identity.ClientSecretCredential(tenant, client_id, secret, **common)
+
+
+def _service_principal(target: Target) -> tuple[str, str]:
+    endpoints = target.endpoints.azure
+    if endpoints.client_id and endpoints.client_secret_file:
+        text = endpoints.client_secret_file.read_text()
+        return endpoints.client_id, str(json.loads(text)["client_secret"]) if text.lstrip().startswith("{") else text.strip()
+    for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        if not os.environ.get(name):
+            raise MissingError(
+                f"{name} is not set, and azure.auth is service_principal",
+                remedy=f"set {name}, or choose another azure.auth",
+                id="azure.credentials",
+            )
+    return os.environ["AZURE_CLIENT_ID"], os.environ["AZURE_CLIENT_SECRET"]
+
+
+def identity(target: Target, found: TokenCredential) -> Identity:
+    """Who the token for ARM names. Raises ``MissingError`` when nobody is signed in, or for another tenant."""
+    tenant, _ = pinned(target)
+    try:
+        with explained("sign in to Azure"):
+            token = found.get_token(ARM_SCOPE).token
+    except MissingError as error:
+        if "authority configuration" not in error.message and "AADSTS90002" not in error.message:
+            raise
+        raise MissingError(
+            f"azure.tenant_id: Entra ID knows no tenant {tenant}",
+            remedy="correct azure.tenant_id: az account show --query tenantId",
+            id="azure.no_tenant",
+        ) from None
+    claims = _claims(token)
+    if str(claims.get("tid", tenant)).lower() != tenant:
+        raise MissingError(
+            f"signed in to tenant {claims.get('tid')}, azure.tenant_id pins {tenant}",
+            remedy=f"sign in to that tenant: az login --tenant {tenant}",
+            id="azure.other_tenant",
+        )
+    kind: Literal["User", "ServicePrincipal"] = "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
+    name = str(claims.get("upn") or claims.get("unique_name") or claims.get("appid") or claims.get("oid"))
+    return Identity(str(claims["oid"]), kind, name, tenant)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """The claims of a token that was issued to us: read for what it names, not trusted for anything."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        raise StepError("the token for ARM is none that names its holder", id="azure.token") from None
+    if not isinstance(claims, dict) or "oid" not in claims:
+        raise StepError("the token for ARM does not name its holder", id="azure.token")
+    return claims

@@ -1,0 +1,72 @@
+"""What the Azure SDKs raise, as errors a person understands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from genai_platform.errors import GenaiError, MissingError, StepError
+
+
+def status(error: BaseException) -> int:
+    """The HTTP status an Azure error carries; 0 for none."""
+    return int(getattr(error, "status_code", 0) or 0)
+
+
+def code(error: BaseException) -> str:
+    """The service's error code, the inner one where there is one (``ForbiddenByRbac``)."""
+    found = getattr(error, "error", None)
+    inner = getattr(found, "innererror", None) or {}
+    if isinstance(inner, dict) and inner.get("code"):
+        return str(inner["code"])
+    return str(getattr(found, "code", "") or "")
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what the SDKs raise into an error that says what was being done and what helps.
+
+    Args:
+        what: completes "could not …", e.g. ``read the vault genai-x``.
+
+    Raises:
+        MissingError: nobody is signed in, or the credential was refused.
+        StepError: Azure could not be reached, refused, or failed. Its id is ``azure.STATUS`` for an answer.
+    """
+    from azure.core import exceptions
+
+    try:
+        yield
+    except exceptions.ClientAuthenticationError as error:
+        raise MissingError(
+            f"could not {what}: signing in to Entra ID failed: {_short(error)}",
+            remedy="sign in again: az login --tenant TENANT, or check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (azure.auth)",
+            id="azure.credentials",
+        ) from None
+    except exceptions.HttpResponseError as error:
+        raise refusal(what, error) from None
+    except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
+        raise StepError(
+            f"could not {what}: Azure did not answer ({type(error).__name__}: {_short(error)})",
+            remedy="check the network and any proxy, then run the same command again",
+            id="azure.unreachable",
+        ) from None
+    except exceptions.AzureError as error:
+        raise StepError(f"could not {what}: {_short(error)}", id="azure.failed") from None
+
+
+def refusal(what: str, error: Any) -> GenaiError:
+    """The error for an answer that is no success."""
+    number, name = status(error), code(error)
+    remedy = ""
+    if number == 403:
+        remedy = "the signed-in identity lacks a right; `genai doctor` names it and the command that grants it"
+    elif number == 429:
+        remedy = "Azure asks to slow down; run the same command again in a minute"
+    return StepError(f"could not {what}: {name or number}: {_short(error)}", remedy=remedy, id=f"azure.{number}")
+
+
+def _short(error: BaseException) -> str:
+    text = str(getattr(error, "message", "") or error)
+    return " ".join(text.split())[:400]

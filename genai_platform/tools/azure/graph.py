@@ -1,0 +1,177 @@
+"""Microsoft Graph v1.0: the applications, service principals and app role assignments of the tenant.
+
+Fresh objects answer 404 for seconds, so whatever follows a creation asks again for a while.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from genai_platform.errors import StepError
+from genai_platform.tools.azure.credentials import GRAPH_SCOPE
+from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.rest import Body, Rest
+
+if TYPE_CHECKING:
+    from genai_platform.tools.azure import Azure
+
+_FRESH = 90.0
+_COUNTED = {"ConsistencyLevel": "eventual"}
+_DELETED = "/v1.0/directory/deletedItems"
+
+
+class Graph:
+    """One tenant's directory. Objects of ours have a ``uniqueName``, which is their display name too."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+        self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints)
+
+    # -- applications -----------------------------------------------------------------------------
+    def application(self, unique_name: str) -> Body | None:
+        """One of our applications; None when there is none."""
+        path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
+        return self._rest.call("GET", path, f"read the application {unique_name}")
+
+    def applications(self, prefix: str) -> list[Body]:
+        """Our applications whose name begins with ``prefix``."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$top": "999"}
+        found = self._rest.pages("/v1.0/applications", f"list the applications {prefix}*", query)
+        return [entry for entry in found if str(entry.get("uniqueName") or "").startswith(prefix)]
+
+    def ensure_application(self, unique_name: str, body: Body) -> Body:
+        """The application of this name, made when missing, with these properties."""
+        path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
+        what = f"make the application {unique_name}"
+        made = self._rest.call("PATCH", path, what, body={"displayName": unique_name, **body}, headers={"Prefer": "create-if-missing"})
+        if made and made.get("appId"):
+            return made
+        return _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
+
+    def change_application(self, id: str, body: Body) -> None:
+        """Change an application, also one that was made a moment ago."""
+        _there(self._rest.call("PATCH", f"/v1.0/applications/{id}", "change an application", body=body, fresh=_FRESH), id)
+
+    def delete_application(self, id: str) -> None:
+        """Delete an application and its service principal; both can be restored for 30 days."""
+        self._rest.call("DELETE", f"/v1.0/applications/{id}", "delete an application")
+
+    def add_password(self, id: str, name: str, until: datetime) -> tuple[str, SecretStr]:
+        """A new client secret: its key id, and the value, which is shown this once."""
+        body: Body = {"passwordCredential": {"displayName": name, "endDateTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
+        path = f"/v1.0/applications/{id}/addPassword"
+        made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
+        return str(made["keyId"]), SecretStr(str(made["secretText"]))
+
+    def remove_password(self, id: str, key_id: str) -> None:
+        """Remove a client secret by its key id."""
+        path = f"/v1.0/applications/{id}/removePassword"
+        self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH)
+
+    # -- service principals -----------------------------------------------------------------------
+    def principal(self, app_id: str) -> Body | None:
+        """The service principal of an application; None when there is none."""
+        return self._rest.call("GET", f"/v1.0/servicePrincipals(appId='{app_id}')", f"read the service principal of {app_id}")
+
+    def principals(self, prefix: str) -> list[Body]:
+        """The service principals whose display name begins with ``prefix``."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$top": "999"}
+        return list(self._rest.pages("/v1.0/servicePrincipals", f"list the service principals {prefix}*", query))
+
+    def ensure_principal(self, app_id: str) -> Body:
+        """The service principal of an application, made when missing (a POST would make a second one)."""
+        path, what = f"/v1.0/servicePrincipals(appId='{app_id}')", f"make the service principal of {app_id}"
+        # The application may not be visible yet: Graph answers 400 then, not 404.
+        made = self._again(lambda: self._rest.call("PATCH", path, what, body={}, headers={"Prefer": "create-if-missing"}), "azure.400")
+        if made and made.get("id"):
+            return made
+        return _there(self._rest.call("GET", path, what, fresh=_FRESH), app_id)
+
+    def change_principal(self, id: str, body: Body) -> None:
+        """Change a service principal, also one that was made a moment ago."""
+        _there(self._rest.call("PATCH", f"/v1.0/servicePrincipals/{id}", "change a service principal", body=body, fresh=_FRESH), id)
+
+    # -- app role assignments -----------------------------------------------------------------------
+    def assignments(self, api_principal: str) -> list[Body]:
+        """Who holds a role of this API."""
+        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
+        return list(self._rest.pages(path, "list the app role assignments", {"$top": "999"}))
+
+    def assign(self, api_principal: str, principal: str, role: str) -> None:
+        """Give an app role; given already is fine."""
+        body: Body = {"principalId": principal, "resourceId": api_principal, "appRoleId": role}
+        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
+        try:
+            _there(self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH), principal)
+        except StepError as error:
+            if "already exists" not in error.message:
+                raise
+
+    def unassign(self, api_principal: str, assignment: str) -> None:
+        """Take an app role away."""
+        self._rest.call(
+            "DELETE", f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo/{assignment}", "remove an app role assignment"
+        )
+
+    # -- deleted items ------------------------------------------------------------------------------
+    def deleted(self, prefix: str) -> list[Body]:
+        """Our soft-deleted applications."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$count": "true"}
+        path = f"{_DELETED}/microsoft.graph.application"
+        found = self._rest.pages(path, "list the deleted applications", query, _COUNTED)
+        return [entry for entry in found if str(entry.get("uniqueName") or entry.get("displayName") or "").startswith(prefix)]
+
+    def deleted_principals(self, prefix: str) -> list[Body]:
+        """Our soft-deleted service principals: they are kept apart from their applications."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$count": "true"}
+        path = f"{_DELETED}/microsoft.graph.servicePrincipal"
+        return list(self._rest.pages(path, "list the deleted service principals", query, _COUNTED))
+
+    def purge(self, id: str) -> None:
+        """Remove a soft-deleted object for good."""
+        self._rest.call("DELETE", f"{_DELETED}/{id}", "purge a deleted directory object")
+
+    def restore(self, id: str) -> None:
+        """Bring a soft-deleted object back."""
+        self._rest.call("POST", f"{_DELETED}/{id}/restore", "restore a deleted directory object", body={})
+
+    def permissions(self) -> set[str] | None:
+        """The Graph permissions in our own token; None for a person, whose rights come from directory roles."""
+        token = self._token()
+        try:
+            part = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        except (IndexError, ValueError):
+            return None
+        return set(claims.get("roles") or ()) if claims.get("idtyp") == "app" else None
+
+    def _token(self) -> str:
+        with explained("sign in to Graph"):
+            return self._azure.credential.get_token(GRAPH_SCOPE).token
+
+    @staticmethod
+    def _again(ask: Callable[[], Body | None], id: str) -> Body | None:
+        deadline = time.monotonic() + _FRESH
+        while True:
+            try:
+                return ask()
+            except StepError as error:
+                if error.id != id or time.monotonic() >= deadline or "does not reference a valid" not in error.message:
+                    raise
+                time.sleep(1)
+
+
+def _there(found: Body | None, name: str) -> Body:
+    if found is None:
+        raise StepError(
+            f"Graph does not show {name} although it was just made", remedy="run the same command again", id="azure.not_visible"
+        )
+    return found

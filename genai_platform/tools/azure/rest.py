@@ -1,0 +1,121 @@
+"""REST over azure.core: one pipeline with retries, token and our transport, for what no small SDK covers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.tools.azure.errors import explained, status
+from genai_platform.tools.azure.transport import transport
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+Body = dict[str, Any]
+
+
+class Rest:
+    """One service by its address. Safe for several threads.
+
+    Args:
+        base: ``https://host``.
+        scope: what the token is for.
+        sleep: how to wait between tries.
+    """
+
+    def __init__(
+        self, base: str, scope: str, credential: TokenCredential, endpoints: Endpoints, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        from azure.core import PipelineClient
+        from azure.core.pipeline import policies
+
+        self.base = base.rstrip("/")
+        self._sleep = sleep
+        self._client: Any = PipelineClient(
+            self.base,
+            transport=transport(endpoints),
+            policies=[
+                policies.RequestIdPolicy(),
+                policies.UserAgentPolicy("genai"),
+                policies.RetryPolicy(),
+                policies.BearerTokenCredentialPolicy(credential, scope),
+            ],
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Body | None = None,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        fresh: float = 0.0,
+    ) -> Body | None:
+        """Send one request; the answer's JSON document, ``{}`` for an empty one, None for 404.
+
+        Args:
+            what: completes "could not …".
+            fresh: seconds to go on asking after a 404, for an object that was made a moment ago.
+        """
+        with explained(what):
+            return self._patient(method, path, body, query, headers, fresh)
+
+    def _patient(
+        self, method: str, path: str, body: Body | None, query: dict[str, str] | None, headers: dict[str, str] | None, fresh: float
+    ) -> Body | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        deadline, pause = time.monotonic() + fresh, 0.3
+        while True:
+            try:
+                return self._once(method, path, body, query, headers)
+            except ResourceNotFoundError:
+                if time.monotonic() >= deadline:
+                    return None
+                self._sleep(pause)
+                pause = min(pause * 1.7, 5.0)
+
+    def _once(
+        self, method: str, path: str, body: Body | None, query: dict[str, str] | None, headers: dict[str, str] | None
+    ) -> Body:  # fmt: skip
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+        from azure.core.rest import HttpRequest
+
+        # send_request does not join the base address: absolute addresses only.
+        url = path if path.startswith("https://") else self.base + path
+        request = HttpRequest(method, url, params=query, headers=headers, json=body)
+        answer = self._client.send_request(request)
+        if answer.status_code == 404:
+            raise ResourceNotFoundError(response=answer)
+        if answer.status_code >= 400:
+            raise _with_code(HttpResponseError(response=answer))
+        text = answer.text()
+        document = json.loads(text) if text.strip() else {}
+        return document if isinstance(document, dict) else {"value": document}
+
+    def pages(self, path: str, what: str, query: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> Iterator[Body]:
+        """Every entry of a listing, over all its pages."""
+        next_path: str | None = path
+        while next_path:
+            document = self.call("GET", next_path, what, query=query, headers=headers) or {}
+            yield from document.get("value", [])
+            next_path, query = document.get("@odata.nextLink") or document.get("nextLink"), None
+
+
+def _with_code(error: Any) -> Any:
+    """azure.core reads OData errors only where the answer says so: Graph's code is taken from the document."""
+    if getattr(error, "error", None) is None and status(error):
+        from types import SimpleNamespace
+
+        try:
+            found = error.response.json().get("error") or {}
+            error.error = SimpleNamespace(code=found.get("code"), innererror=None)
+            error.message = str(found.get("message") or error.message)
+        except (ValueError, AttributeError):
+            pass
+    return error

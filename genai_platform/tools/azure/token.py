@@ -1,0 +1,65 @@
+"""Tokens of callers: client credentials against the tenant's token endpoint, as a caller's own program gets them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from typing import Any
+
+from pydantic import SecretStr
+
+from genai_platform.config.target import Target
+from genai_platform.errors import StepError
+from genai_platform.tools.azure.transport import public, transport
+
+PATIENCE = 20.0
+"""Seconds; a fresh client secret takes 4 to 18 s to work."""
+_NOT_YET = ("AADSTS7000215", "AADSTS700016")
+_REMEDY = "see the caller's state: genai keys list; a client secret that was lost is replaced by: genai keys rotate NAME --secret"
+
+
+def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope: str) -> SecretStr:
+    """A fresh access token. A client secret that was made just now is given the time it needs to be known everywhere.
+
+    Raises:
+        StepError: Entra ID refuses; its own code (AADSTS…) is in the message.
+    """
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+    from azure.identity import ClientSecretCredential
+
+    # Without a handler Python prints the SDK's warnings to the terminal.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+
+    authority = target.endpoints.azure.authority
+    found = ClientSecretCredential(
+        tenant,
+        client_id,
+        secret.get_secret_value(),
+        authority=authority,
+        disable_instance_discovery=not public(authority),
+        transport=transport(target.endpoints),
+    )
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return SecretStr(found.get_token(scope).token)
+        except ClientAuthenticationError as error:
+            fresh = any(code in error.message for code in _NOT_YET)
+            if not fresh or time.monotonic() > deadline:
+                text = " ".join(error.message.split()).removeprefix("Authentication failed: ")[:300]
+                raise StepError(f"Entra ID gives {client_id} no token: {text}", remedy=_REMEDY, id="azure.token") from None
+            time.sleep(1)
+        except ServiceRequestError as error:
+            raise StepError(f"{authority} could not be reached: {error.message[:200]}", id="azure.token") from None
+
+
+def claims(token: SecretStr) -> dict[str, Any]:
+    """What a token says, unverified: for showing, never for trusting."""
+    try:
+        part = token.get_secret_value().split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        raise StepError("what was given as a token is none", id="azure.token") from None
+    return dict(found)

@@ -1,0 +1,217 @@
+"""Key Vault: vaults, their names, soft delete, and the secrets inside one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from genai_platform.errors import StepError
+from genai_platform.tools.azure.credentials import ARM_SCOPE
+from genai_platform.tools.azure.errors import code, explained
+from genai_platform.tools.azure.transport import transport
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import SecretClient
+
+RETENTION_DAYS = 7
+"""The least that Key Vault allows."""
+
+
+@dataclass(frozen=True)
+class Vault:
+    """One vault."""
+
+    name: str
+    id: str
+    location: str
+    url: str
+    """``https://NAME.vault.azure.net``, no slash at the end."""
+    tags: Mapping[str, str]
+    role_based: bool
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A soft-deleted vault or service."""
+
+    name: str
+    location: str
+    until: str
+    """When the name is free by itself; ISO 8601."""
+    resource_id: str = ""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A secret without its value."""
+
+    name: str
+    enabled: bool
+    expires: datetime | None
+    tags: Mapping[str, str]
+
+
+class Vaults:
+    """The vaults of a subscription."""
+
+    def __init__(self, azure: Any) -> None:
+        self._azure = azure
+        self._clients: dict[str, SecretClient] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _management(self) -> Any:
+        from azure.mgmt.keyvault import KeyVaultManagementClient
+
+        endpoints = self._azure.target.endpoints
+        return KeyVaultManagementClient(
+            self._azure.credential,
+            self._azure.subscription,
+            base_url=endpoints.azure.arm,
+            credential_scopes=[ARM_SCOPE],
+            transport=transport(endpoints),
+            polling_interval=1 if not endpoints.real else 10,
+        )
+
+    # -- vaults -----------------------------------------------------------------------------------
+    def in_group(self, group: str) -> list[Vault]:
+        """The vaults of a resource group; none when there is no such group."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"list the vaults of {group}"):
+            try:
+                return [self._vault(entry) for entry in self._management.vaults.list_by_resource_group(group)]
+            except ResourceNotFoundError:
+                return []
+
+    def available(self, name: str) -> str | None:
+        """None when the name is free everywhere, else why not."""
+        with explained(f"ask whether the vault name {name} is free"):
+            answer = self._management.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
+            return None if answer.name_available else str(answer.message or answer.reason)
+
+    def deleted(self, name: str, location: str) -> Gone | None:
+        """The soft-deleted vault of this name in this subscription; None when there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"look for a deleted vault {name}"):
+            try:
+                found = self._management.vaults.get_deleted(name, location)
+            except ResourceNotFoundError:
+                return None
+            until = found.properties.scheduled_purge_date
+            return Gone(
+                name, str(found.properties.location or location), until.isoformat() if until else "", str(found.properties.vault_id)
+            )
+
+    def make(self, group: str, name: str, location: str, tags: Mapping[str, str], *, recover: bool = False) -> Vault:
+        """Make a vault with role-based access, or recover a soft-deleted one. Purge protection is never switched on."""
+        properties: dict[str, Any] = {
+            "tenantId": self._azure.tenant,
+            "sku": {"family": "A", "name": "standard"},
+            "enableRbacAuthorization": True,
+            "softDeleteRetentionInDays": RETENTION_DAYS,
+            "createMode": "recover" if recover else "default",
+        }
+        body = {"location": location, "tags": dict(tags), "properties": properties}
+        with explained(f"{'recover' if recover else 'make'} the vault {name}"):
+            return self._vault(self._management.vaults.begin_create_or_update(group, name, body).result())
+
+    def delete(self, group: str, name: str) -> None:
+        """Delete a vault; its name stays taken until it is purged."""
+        with explained(f"delete the vault {name}"):
+            self._management.vaults.delete(group, name)
+
+    def purge(self, name: str, location: str) -> None:
+        """Remove a soft-deleted vault for good."""
+        with explained(f"purge the vault {name}"):
+            self._management.vaults.begin_purge_deleted(name, location).result()
+
+    @staticmethod
+    def _vault(entry: Any) -> Vault:
+        properties = entry.properties
+        url = str(properties.vault_uri).rstrip("/")
+        return Vault(entry.name, entry.id, entry.location, url, dict(entry.tags or {}), bool(properties.enable_rbac_authorization))
+
+    # -- secrets ----------------------------------------------------------------------------------
+    def client(self, vault: Vault) -> SecretClient:
+        """The SDK's client of one vault, with its challenge verification as it comes."""
+        from azure.keyvault.secrets import SecretClient
+
+        with self._lock:
+            if vault.url not in self._clients:
+                endpoints = self._azure.target.endpoints
+                self._clients[vault.url] = SecretClient(vault.url, self._azure.credential, transport=transport(endpoints))
+            return self._clients[vault.url]
+
+    def secrets(self, vault: Vault) -> list[Stored]:
+        """Every secret of a vault, without values. Raises ``StepError`` with id ``azure.403`` while rights are missing."""
+        with explained(f"list the secrets of {vault.name}"):
+            return [
+                Stored(str(entry.name), bool(entry.enabled), entry.expires_on, dict(entry.tags or {}))
+                for entry in self.client(vault).list_properties_of_secrets()
+            ]
+
+    def put(self, vault: Vault, name: str, value: SecretStr, tags: Mapping[str, str], expires: datetime | None) -> None:
+        """Store a secret's new version. A soft-deleted one of this name is recovered first."""
+        from azure.core.exceptions import HttpResponseError
+
+        client = self.client(vault)
+        more: dict[str, Any] = {"tags": dict(tags), "content_type": "text/plain", "enabled": True}
+        if expires is not None:
+            more["expires_on"] = expires
+        with explained(f"store {name} in the vault {vault.name}"):
+            try:
+                client.set_secret(name, value.get_secret_value(), **more)
+            except HttpResponseError as error:
+                if error.status_code != 409 or "recoverable" not in f"{code(error)} {error.message}".lower():
+                    raise
+                client.begin_recover_deleted_secret(name).wait()
+                client.set_secret(name, value.get_secret_value(), **more)
+
+    def value(self, vault: Vault, name: str) -> SecretStr | None:
+        """A secret's value; None when there is none. A disabled one raises ``StepError``."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(f"read {name} from the vault {vault.name}"):
+            try:
+                return SecretStr(str(self.client(vault).get_secret(name).value))
+            except ResourceNotFoundError:
+                return None
+
+    def mark(self, vault: Vault, name: str, *, enabled: bool, tags: Mapping[str, str]) -> None:
+        """Enable or disable a secret's newest version, and set its tags."""
+        with explained(f"change {name} in the vault {vault.name}"):
+            client = self.client(vault)
+            versions = sorted(client.list_properties_of_secret_versions(name), key=_made)
+            if not versions:
+                raise StepError(f"{name} is not in the vault {vault.name}", id="azure.no_secret")
+            client.update_secret_properties(name, versions[-1].version, enabled=enabled, tags=dict(tags))
+
+    def remove(self, vault: Vault, name: str) -> None:
+        """Delete a secret and purge it where that is allowed."""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        client = self.client(vault)
+        with explained(f"delete {name} from the vault {vault.name}"):
+            try:
+                client.begin_delete_secret(name).wait()
+            except ResourceNotFoundError:
+                return
+            try:
+                client.purge_deleted_secret(name)
+            except HttpResponseError as error:
+                if error.status_code not in (403, 404):
+                    raise
+
+
+def _made(version: Any) -> datetime:
+    """When a version was made: the newest is the one that is read."""
+    found: datetime | None = version.created_on
+    return found or datetime.min.replace(tzinfo=UTC)

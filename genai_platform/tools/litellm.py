@@ -1,0 +1,232 @@
+"""LiteLLM's HTTP interface, as far as this program uses it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from genai_platform.errors import StepError
+
+CHAT_PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A chat's answer."""
+
+    id: str
+    model: str
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of a streamed answer: its text, and how many reads from the network came before it."""
+
+    id: str
+    text: str
+    read: int
+
+
+@dataclass(frozen=True)
+class Litellm:
+    """LiteLLM at one address with one key.
+
+    Args:
+        http: a client whose base address is LiteLLM's.
+        key: the master key or a virtual key.
+    """
+
+    http: httpx.Client
+    key: SecretStr = field(repr=False)
+
+    # -- without a key ----------------------------------------------------------------------------
+    def page(self, path: str) -> httpx.Response:
+        """Any page, following redirects that stay on this host."""
+        for _ in range(5):
+            answer = self._send("GET", path)
+            if not answer.is_redirect:
+                return answer
+            target = answer.request.url.join(answer.headers["location"])
+            if target.host != answer.request.url.host:
+                raise StepError(f"{path} redirects to another host: {target.host}", id="litellm.redirect")
+            path = target.raw_path.decode()
+        raise StepError(f"{path} redirects for ever", id="litellm.redirect")
+
+    def readiness(self) -> dict[str, Any]:
+        """``/health/readiness``: the state of the proxy and of its database."""
+        return _object(self._json(self._send("GET", "/health/readiness")))
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return _object(self._json(self._send("GET", "/openapi.json")))
+
+    # -- with the key -----------------------------------------------------------------------------
+    def models(self) -> list[str]:
+        """The names of the models this key may use."""
+        return [str(entry["id"]) for entry in self._json(self._send("GET", "/v1/models", key=self.key))["data"]]
+
+    def chat(self, model: str, text: str, *, session: str | None = None, max_tokens: int | None = None) -> Answer:
+        """Ask one question. Non-ASCII text is sent as it is, in UTF-8."""
+        began = time.monotonic()
+        answer = self._send("POST", CHAT_PATH, key=self.key, body=question(model, text, session, max_tokens), timeout=120)
+        document = self._json(answer)
+        try:
+            choice, usage = document["choices"][0]["message"], document.get("usage") or {}
+            return Answer(
+                id=str(document["id"]),
+                model=str(document.get("model") or model),
+                text=str(choice.get("content") or ""),
+                prompt_tokens=int(usage.get("prompt_tokens") or 0),
+                completion_tokens=int(usage.get("completion_tokens") or 0),
+                seconds=time.monotonic() - began,
+            )
+        except (KeyError, IndexError, TypeError) as error:
+            raise StepError(f"{CHAT_PATH} gave an answer of another form: {error!r}", id="litellm.form") from None
+
+    def stream(self, model: str, text: str, *, session: str | None = None) -> Iterator[Piece]:
+        """Ask one question and give the answer's pieces as they arrive."""
+        body = json.dumps({**question(model, text, session), "stream": True}, ensure_ascii=False).encode()
+        headers = {**self._headers(self.key), "Content-Type": "application/json"}
+        try:
+            with self.http.stream("POST", CHAT_PATH, content=body, headers=headers, timeout=120) as answer:
+                if answer.is_error:
+                    answer.read()
+                    self._refuse(answer)
+                yield from _pieces(answer.iter_bytes())
+        except httpx.HTTPError as error:
+            raise _unreachable(CHAT_PATH, self.http, error) from None
+
+    def spend_logs(self, request_id: str) -> list[dict[str, Any]]:
+        """What was logged for one request; empty while it is not written yet."""
+        found = self._json(self._send("GET", "/spend/logs", key=self.key, params={"request_id": request_id}))
+        return [entry for entry in (found if isinstance(found, list) else [found]) if entry]
+
+    def status_of(self, key: SecretStr | None, model: str) -> int:
+        """The status a chat gets with another key, or with none."""
+        return self._send("POST", CHAT_PATH, key=key, body=question(model, "ping", None, 1), checked=False).status_code
+
+    # -- virtual keys -----------------------------------------------------------------------------
+    def create_key(self, alias: str, models: Sequence[str], **limits: Any) -> SecretStr:
+        """Issue a virtual key. ``limits`` are LiteLLM's own names, e.g. ``max_budget`` and ``budget_duration``."""
+        body = {"key_alias": alias, "models": list(models), **{name: value for name, value in limits.items() if value is not None}}
+        return SecretStr(str(self._json(self._send("POST", "/key/generate", key=self.key, body=body))["key"]))
+
+    def keys(self) -> list[dict[str, Any]]:
+        """Every virtual key: alias, models, spend, budget, expiry, whether it is blocked. Never the key itself."""
+        found: list[dict[str, Any]] = []
+        for page in range(1, 1000):
+            query = {"return_full_object": "true", "page": str(page), "size": "100"}
+            document = self._json(self._send("GET", "/key/list", key=self.key, params=query))
+            found += [{**entry, "key_name": None} for entry in document["keys"]]
+            if page >= int(document.get("total_pages") or 1):
+                break
+        return found
+
+    def key_info(self, key_hash: str) -> dict[str, Any]:
+        """What LiteLLM knows of one key, by its hash: alias, spend, budget, expiry."""
+        return _object(_object(self._json(self._send("GET", "/key/info", key=self.key, params={"key": key_hash})))["info"])
+
+    def block_key(self, key_hash: str, *, blocked: bool = True) -> None:
+        """Block or unblock a key by its hash."""
+        self._send("POST", "/key/block" if blocked else "/key/unblock", key=self.key, body={"key": key_hash})
+
+    def delete_keys(self, aliases: Sequence[str]) -> None:
+        """Delete virtual keys by alias."""
+        self._send("POST", "/key/delete", key=self.key, body={"key_aliases": list(aliases)})
+
+    # -- the wire ---------------------------------------------------------------------------------
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: SecretStr | None = None,
+        body: Any = None,
+        params: dict[str, str] | None = None,
+        checked: bool = True,
+        timeout: float = 30,
+    ) -> httpx.Response:
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        headers = self._headers(key) | ({"Content-Type": "application/json; charset=utf-8"} if content is not None else {})
+        try:
+            answer = self.http.request(method, path, content=content, headers=headers, params=params, timeout=timeout)
+        except httpx.HTTPError as error:
+            raise _unreachable(path, self.http, error) from None
+        if checked and answer.is_error:
+            self._refuse(answer)
+        return answer
+
+    @staticmethod
+    def _headers(key: SecretStr | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+    @staticmethod
+    def _json(answer: httpx.Response) -> Any:
+        try:
+            return json.loads(answer.content.decode("utf-8"))
+        except ValueError:
+            raise StepError(f"{answer.request.url.path} answered something that is no JSON in UTF-8", id="litellm.form") from None
+
+    @staticmethod
+    def _refuse(answer: httpx.Response) -> None:
+        raise StepError(f"{answer.request.url.path} answered {answer.status_code}: {_message(answer)}", id=f"litellm.{answer.status_code}")
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise StepError("LiteLLM answered with a list where an object belongs", id="litellm.form")
+    return document
+
+
+def question(model: str, text: str, session: str | None = None, max_tokens: int | None = None) -> dict[str, Any]:
+    """The body of a chat. The session lets Langfuse find its trace again."""
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}]}
+    if session:
+        body["metadata"] = {"session_id": session}
+    if max_tokens:
+        body["max_tokens"] = max_tokens
+    return body
+
+
+def _pieces(reads: Iterator[bytes]) -> Iterator[Piece]:
+    """Server-sent events from reads of the network; an event may be cut anywhere, even inside a character."""
+    rest = b""
+    for number, read in enumerate(reads):
+        *lines, rest = (rest + read).split(b"\n")
+        for line in lines:
+            data = line.strip().removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+            if not data or data == b"[DONE]":
+                continue
+            document = json.loads(data.decode("utf-8"))
+            if "error" in document:
+                raise StepError(f"{CHAT_PATH} broke off: {str(document['error'])[:200]}", id="litellm.stream")
+            for choice in document.get("choices") or ():
+                text = (choice.get("delta") or {}).get("content")
+                if text:
+                    yield Piece(str(document.get("id", "")), str(text), number)
+
+
+def _message(answer: httpx.Response) -> str:
+    """What the answer says is wrong, shortened; what looks like a key is left out."""
+    import re
+
+    try:
+        error = answer.json().get("error")
+        text = str(error.get("message") if isinstance(error, dict) else error)
+    except (ValueError, AttributeError):
+        text = answer.text
+    return re.sub(r"\b(sk|pk)-[A-Za-z0-9_.*-]{4,}", "<key>", " ".join(text.split()))[:300]
+
+
+def _unreachable(path: str, http: httpx.Client, error: httpx.HTTPError) -> StepError:
+    return StepError(f"{http.base_url.join(path)} could not be reached: {type(error).__name__}: {error}"[:300], id="litellm.unreachable")

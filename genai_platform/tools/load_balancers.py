@@ -1,0 +1,60 @@
+"""The load balancers that EKS Auto Mode makes for our ingresses: finding them, and waiting until they are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from genai_platform.graph.step import Progress
+from genai_platform.tools.aws import Aws, explained
+from genai_platform.tools.wait import wait_for
+
+CLUSTER_TAG = "eks:eks-cluster-name"
+"""Auto Mode puts this on what it makes; our own tags it cannot carry."""
+
+
+@dataclass(frozen=True)
+class LoadBalancer:
+    """One load balancer of the cluster."""
+
+    arn: str
+    name: str
+    host: str
+    zone_id: str
+    """The hosted zone of its host name, for alias records."""
+
+
+def of_cluster(aws: Aws, cluster: str) -> list[LoadBalancer]:
+    """Every load balancer whose tags name the cluster."""
+    client = aws.client("elbv2")
+    with explained(f"list the load balancers of {cluster}"):
+        found = [one for page in client.get_paginator("describe_load_balancers").paginate() for one in page["LoadBalancers"]]
+        tagged: set[str] = set()
+        # The API takes twenty names at a time.
+        for start in range(0, len(found), 20):
+            arns = [one["LoadBalancerArn"] for one in found[start : start + 20]]
+            for described in client.describe_tags(ResourceArns=arns)["TagDescriptions"]:
+                if any(tag["Key"] == CLUSTER_TAG and tag.get("Value") == cluster for tag in described["Tags"]):
+                    tagged.add(described["ResourceArn"])
+    return [_read(one) for one in found if one["LoadBalancerArn"] in tagged]
+
+
+def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
+    """Wait until the cluster has no load balancer left. While one exists, its network cannot be deleted."""
+    left: list[LoadBalancer] = []
+
+    def look() -> bool | None:
+        nonlocal left
+        left = of_cluster(aws, cluster)
+        return None if left else True
+
+    wait_for(look, progress, lambda: f"waiting for load balancer {', '.join(one.name for one in left)} to go", timeout, interval=3.0)
+
+
+def _read(document: dict[str, Any]) -> LoadBalancer:
+    return LoadBalancer(
+        arn=document["LoadBalancerArn"],
+        name=document["LoadBalancerName"],
+        host=document["DNSName"],
+        zone_id=document.get("CanonicalHostedZoneId", ""),
+    )

@@ -1,0 +1,280 @@
+"""The door to Terraform: one root at a time by name, each in a folder of the environment, its progress in words.
+
+python-terraform builds the command lines; the process door runs them, since only it can stream and be interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from genai_platform import toolchain
+from genai_platform.config.files import shipped
+from genai_platform.config.target import Target
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.tools import terraform_mirror, terraform_state
+from genai_platform.tools.aws import Aws
+from genai_platform.tools.process import CommandError, Finished, run
+from genai_platform.tools.terraform_events import Events
+
+Root = Literal["network", "cluster", "data", "storage"]
+ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
+_INIT = threading.Lock()
+_DROPPED = ("TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_REATTACH_PROVIDERS")
+
+
+class Terraform:
+    """Terraform for one target. Making it does no input or output; roots may be worked on by several threads.
+
+    Args:
+        target: the world to work on.
+        aws: the door whose credentials Terraform gets; default: the target's.
+    """
+
+    def __init__(self, target: Target, aws: Aws | None = None) -> None:
+        self.target = target
+        self.state = terraform_state.States(target, aws or Aws(target))
+        self._aws = self.state.aws
+        self._ready: set[str] = set()
+        self._outputs: dict[str, Mapping[str, Any]] = {}
+        # Several steps ask for the same root at once: one of them looks, the others hear what it saw.
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    # -- what others ask --------------------------------------------------------------------------
+    def probe(self, root: Root, variables: Callable[[], Mapping[str, Any]]) -> Finding:
+        """Compare the root with the world. Never raises for an expected failure to look.
+
+        Args:
+            root: which one.
+            variables: gives the root's variables; asked only when there is something to compare.
+        """
+        try:
+            held = self.state.resources(root)
+            if not held:
+                return Finding(State.ABSENT, "nothing in Terraform's state")
+            changes = [change for change in self._planned(root, variables()) if change.action != "none"]
+        except GenaiError as error:
+            if "acquiring the state lock" in error.message:
+                # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
+                return Finding(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
+            return Finding(State.UNKNOWN, error.message)
+        if changes:
+            return Finding(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
+        return Finding(State.PRESENT, f"{held} resources as configured")
+
+    def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
+        """What ``apply`` would do. Raises ``StepError``."""
+        return self._planned(root, variables)
+
+    def apply(self, root: Root, variables: Mapping[str, Any], progress: Progress, timeout: float) -> str:
+        """Make the root as configured; answers how much changed. Raises ``StepError``."""
+        folder = self._prepare(root, variables, progress)
+        self._outputs.pop(root, None)
+        events = Events(root, progress)
+        self._run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
+        return events.summary()
+
+    def destroy(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float) -> str:
+        """Remove all the root made; answers how much that was.
+
+        Args:
+            variables: None: those of the last run.
+
+        Raises:
+            StepError: something could not be removed; the message names it.
+        """
+        if not self.state.resources(root):
+            return "nothing in Terraform's state"
+        folder = self._prepare(root, variables, progress)
+        self._outputs.pop(root, None)
+        protected = self.state.protected(root)
+        if protected:
+            # Deletion follows what the state says, not the configuration: bring those arguments there first.
+            progress.say(f"lifting the protection of {', '.join(protected)}")
+            self._run(
+                folder, "apply", Events(root, progress), progress, timeout,
+                auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES, target=list(protected),
+            )  # fmt: skip
+        events = Events(root, progress)
+        self._run(folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
+        return events.summary()
+
+    def outputs(self, root: Root) -> Mapping[str, Any]:
+        """The document of ``terraform output -json``.
+
+        Raises:
+            StepError: the root was not applied yet, or its state cannot be read.
+        """
+        with self._locks[f"{root} outputs"]:
+            if root not in self._outputs:
+                if not self.state.resources(root):
+                    raise StepError(
+                        f"terraform root '{root}' was not applied yet",
+                        remedy=f"run: genai infra --only infra.{root}",
+                        id="terraform.absent",
+                    )
+                folder = self._prepare(root, None, None)
+                finished = self._run(folder, "output", None, None, 120, json=True)
+                try:
+                    self._outputs[root] = json.loads(finished.out)
+                except ValueError:
+                    raise StepError(f"terraform root '{root}' gave outputs that are no JSON", id="terraform.outputs") from None
+            return self._outputs[root]
+
+    def variables(self, root: Root) -> dict[str, Any]:
+        """The root's variables as they were written down at the last run; empty when none were."""
+        try:
+            found = json.loads((self.target.folder / "terraform" / root / _VARIABLES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    # -- how it is done ---------------------------------------------------------------------------
+    @cached_property
+    def program(self) -> str:
+        """Terraform's path. Raises ``MissingError`` when there is none, or one too old."""
+        return str(toolchain.find("terraform"))
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        variables = {name: value for name, value in self._aws.environment().items() if not name.startswith(_DROPPED)}
+        named = "TF_CLI_CONFIG_FILE" in self.target.endpoints.environment_variables
+        variables |= {} if named else terraform_mirror.prepare(self.target.folder / "terraform", variables)
+        if not variables.get("TF_PLUGIN_CACHE_DIR") and not variables.get("TF_CLI_CONFIG_FILE"):
+            cache = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai"), "terraform-plugins")
+            cache.mkdir(parents=True, exist_ok=True)
+            # Without a lock file in the root the cache would only be written, never read.
+            variables |= {"TF_PLUGIN_CACHE_DIR": str(cache), "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
+        return variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+    def _prepare(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress | None) -> Path:
+        """Bring the root's folder up to date: its files, its variables, its backend, its provider."""
+        folder = self.target.folder / "terraform" / root
+        with self._locks[root]:
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            source = shipped("terraform") / root
+            for stale in {path.name for path in folder.glob("*.tf")} - {path.name for path in source.glob("*.tf")}:
+                (folder / stale).unlink(missing_ok=True)
+            for path in source.glob("*.tf"):
+                _write(folder / path.name, path.read_text(encoding="utf-8"))
+            backend = self.state.backend(root)
+            if backend is None:
+                (folder / _BACKEND).unlink(missing_ok=True)
+            else:
+                _write(folder / _BACKEND, json.dumps(backend, indent=1))
+            if variables is not None:
+                _write(folder / _VARIABLES, json.dumps(dict(variables), indent=1, sort_keys=True))
+            elif not (folder / _VARIABLES).exists():
+                _write(folder / _VARIABLES, "{}")
+            if root not in self._ready:
+                self._init(folder, progress)
+                self._ready.add(root)
+        return folder
+
+    def _init(self, folder: Path, progress: Progress | None) -> None:
+        """Run ``terraform init`` unless it was run for exactly these files and its provider is still there."""
+        mark, wanted = folder / ".terraform" / "genai-init", self._fingerprint(folder)
+        providers = any((folder / ".terraform" / "providers").glob("*/*/*/*/*/terraform-provider-*"))
+        if providers and mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
+            return
+        # The plugin cache is not safe to be written by two at once, be they threads or programs.
+        lock = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai", ensure_exists=True), "terraform-init.lock")
+        with _INIT, FileLock(str(lock)):
+            if progress is not None:
+                progress.say("terraform init")
+            self._run(folder, "init", None, progress, 900, reconfigure=True)
+        _write(mark, wanted)
+
+    def _fingerprint(self, folder: Path) -> str:
+        """What ``init`` depends on: what is configured, by which program, with providers from where."""
+        digest = hashlib.sha256(self.program.encode())
+        for path in sorted((*folder.glob("*.tf"), *folder.glob(_BACKEND))):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        for name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"):
+            digest.update(f"{name}={self._environment.get(name, '')}\0".encode())
+        return digest.hexdigest()
+
+    def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
+        events = Events(root, None)
+        folder = self._prepare(root, variables, None)
+        finished = self._run(
+            folder, "plan", events, None, 900, detailed_exitcode=True, lock_timeout="20s", var_file=_VARIABLES, good=(0, 2)
+        )
+        if finished.code == 2 and not events.changes:
+            return [Change("update", f"outputs of {root}")]
+        return events.changes
+
+    def _run(
+        self, folder: Path, command: str, events: Events | None, progress: Progress | None, timeout: float,
+        *, good: Sequence[int] = (0,), **options: Any,
+    ) -> Finished:  # fmt: skip
+        if command != "output":
+            options["input"] = False
+        if events is not None:
+            options["json"] = True
+        else:
+            options["no_color"] = True
+        try:
+            # A minute and a half of grace: interrupted, Terraform still writes down what it made.
+            return run(
+                self._argv(folder, command, options),
+                env=self._environment,
+                timeout=timeout,
+                cwd=folder,
+                progress=progress,
+                on_line=None if events is None else events.hear,
+                good=good,
+                grace=90,
+            )
+        except CommandError as error:
+            if events is not None and events.errors:
+                raise events.failure(command) from None
+            raise StepError(
+                f"terraform root '{folder.name}': {error.message}",
+                remedy="run the same command again: it goes on where it stopped",
+                id=f"terraform.{command}",
+            ) from None
+
+    def _argv(self, folder: Path, command: str, options: Mapping[str, Any]) -> list[str]:
+        from python_terraform import IsFlagged
+        from python_terraform import Terraform as CommandLines
+
+        flags = ("auto_approve", "detailed_exitcode", "json", "no_color", "reconfigure")
+        written = {name: IsFlagged if name in flags else value for name, value in options.items()}
+        # Its constructor reads a state file where there is one; a name that never exists keeps it from doing so.
+        lines = CommandLines(working_dir=str(folder), state=".none", terraform_bin_path=self.program)
+        argv: list[str] = lines.generate_cmd_string(command, **written)
+        return argv
+
+
+_VARIABLES = "terraform.tfvars.json"
+_BACKEND = "backend.tf.json"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write with mode 0600, whole or not at all. What is there already as wanted is left alone."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if path.read_text(encoding="utf-8") == text:
+            return
+    # A name of its own for each writer: threads of one process share its number.
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,59 @@
+"""Waiting for the world: one loop that listens to Ctrl-C, says what it waits for, and gives up in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Progress
+
+T = TypeVar("T")
+
+
+def wait_for(
+    look: Callable[[], T | None],
+    progress: Progress,
+    what: Callable[[], str],
+    timeout: float,
+    interval: float = 2.0,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """Look until there is an answer other than ``None``.
+
+    Args:
+        look: one look at the world. What it raises ends the wait at once (so a caller can fail early).
+        progress: hears the status whenever it changes, and is asked every turn whether to stop.
+        what: what is awaited and how far it is, e.g. ``2/3 pods; last event: ImagePullBackOff``. Called after each look.
+        timeout: seconds until giving up.
+        interval: seconds between looks.
+
+    Raises:
+        StepError: the time ran out; the message carries the last status.
+    """
+    deadline = clock() + timeout
+    said = ""
+    while True:
+        progress.check()
+        answer = look()
+        if answer is not None:
+            return answer
+        status = what()
+        if status != said:
+            progress.say(status)
+            said = status
+        left = deadline - clock()
+        if left <= 0:
+            raise StepError(
+                f"gave up after {timeout:.0f} s: {status}",
+                remedy="run the same command again: it goes on where it stopped",
+                id="wait.timeout",
+            )
+        # Short naps, so that Ctrl-C is heard within a second even where looks are rare.
+        nap_end = clock() + min(interval, left)
+        while (rest := nap_end - clock()) > 0:
+            sleep(min(rest, 0.5))
+            progress.check()

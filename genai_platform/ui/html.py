@@ -1,0 +1,109 @@
+"""A report as one self-contained HTML page: the architecture as it really stands, endpoints, checks, timings.
+
+No script, no font, no picture from elsewhere; every text is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genai_platform.graph.graph import Graph
+from genai_platform.graph.step import Finding, State
+from genai_platform.ui.drawing import drawing
+from genai_platform.ui.text import duration
+
+if TYPE_CHECKING:
+    from genai_platform.checks.check import Result
+
+_STYLE = """
+:root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --odd: #9a6700; --line: #8884; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.id { white-space: nowrap; font-family: ui-monospace, monospace; } td.time { white-space: nowrap; text-align: right; }
+.pass, .present { color: var(--ok); } .fail, .absent { color: var(--bad); } .skip, .unknown, .drifted { color: var(--odd); }
+.word { font-weight: 600; } .bar { height: .5rem; background: currentColor; opacity: .5; min-width: 2px; }
+svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows."""
+
+    environment: str
+    prefix: str
+    graph: Graph
+    states: Mapping[str, Finding]
+    endpoints: Mapping[str, str]
+    results: Sequence[Result]
+    seconds: float
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write the page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(page), encoding="utf-8")
+
+
+def render(page: Page) -> str:
+    """The page's text."""
+    failed = sum(1 for result in page.results if result.status == "fail")
+    passed = sum(1 for result in page.results if result.status == "pass")
+    verdict = "all checks passed" if not failed and passed else f"{failed} of {len(page.results)} checks failed"
+    there = sum(1 for finding in page.states.values() if finding.state is State.PRESENT)
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>genai: {escape(page.environment)}</title><style>{_STYLE}</style></head>
+<body>
+<h1>{escape(page.prefix)}: <span class="{"fail" if failed or not passed else "pass"}">{verdict}</span></h1>
+<p>Environment {escape(page.environment)}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {duration(page.seconds)}</p>
+<h2>Endpoints</h2>
+{_endpoints(page.endpoints)}
+<h2>What stands: {there} of {len(page.states)} steps present</h2>
+{drawing(page.graph, page.states)}
+{_table(("step", "state", "evidence"), [(id, finding.state.value, finding.evidence) for id, finding in page.states.items()])}
+<h2>Checks</h2>
+{_checks(page.results)}
+</body></html>
+"""
+
+
+def _endpoints(endpoints: Mapping[str, str]) -> str:
+    if not endpoints:
+        return "<p>none</p>"
+    rows = "".join(
+        f'<tr><td class="id">{escape(name)}</td><td><a href="{escape(url)}">{escape(url)}</a></td></tr>' for name, url in endpoints.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+def _table(headers: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> str:
+    head = "".join(f"<th>{escape(header)}</th>" for header in headers)
+    body = "".join(f'<tr><td class="id">{escape(id)}</td>{_word(state)}<td>{escape(text)}</td></tr>' for id, state, text in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _checks(results: Sequence[Result]) -> str:
+    longest = max((result.seconds for result in results), default=1.0) or 1.0
+    body = "".join(
+        f'<tr><td class="id">{escape(result.id)}</td>{_word(result.status)}<td>{escape(result.evidence)}{_hint(result)}</td>'
+        f'<td class="time">{duration(result.seconds)}<div class="bar" style="width:{100 * result.seconds / longest:.0f}%"></div></td></tr>'
+        for result in results
+    )
+    return f"<table><thead><tr><th>check</th><th>result</th><th>evidence</th><th>time</th></tr></thead><tbody>{body}</tbody></table>"
+
+
+def _hint(result: Result) -> str:
+    return f"<br><em>{escape(result.hint)}</em>" if result.status == "fail" and result.hint else ""
+
+
+def _word(word: str) -> str:
+    return f'<td class="word {escape(word)}">{escape(word)}</td>'

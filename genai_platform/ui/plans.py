@@ -1,0 +1,22 @@
+"""The plan as a nested list: families, their steps, and what each waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genai_platform.graph.graph import Graph
+from genai_platform.ui.text import columns
+
+
+def nested(graph: Graph, ids: Sequence[str]) -> list[str]:
+    """Lines for people."""
+    lines: list[str] = []
+    for family in dict.fromkeys(id.partition(".")[0] for id in ids):
+        lines.append(family)
+        rows = []
+        for id in ids:
+            if id.partition(".")[0] == family:
+                needs = [need for need in graph.needs(id) if need in ids]
+                rows.append([id.partition(".")[2], f"about {graph[id].minutes:g} min", f"after {', '.join(needs)}" if needs else "at once"])
+        lines += [f"  {line}" for line in columns(rows)]
+    return lines

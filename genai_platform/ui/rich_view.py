@@ -1,0 +1,99 @@
+"""What is drawn on a terminal: the live table of steps, and static tables."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from genai_platform.graph.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.ui.text import clean, duration, one_line, width
+
+_STYLES = {
+    "done": "green", "present": "green", "pass": "green", "absent": "green", "retained": "cyan",
+    "failed": "bold red", "fail": "bold red", "skipped": "yellow", "skip": "yellow", "unknown": "yellow", "drifted": "yellow",
+    "checking": "cyan", "running": "bold cyan", "removing": "bold cyan", "waiting": "dim",
+}  # fmt: skip
+_RUNNING = {"probe": "checking", "apply": "running", "destroy": "removing"}
+
+
+def console(stream: TextIO) -> Console:
+    """A console that leaves markup, numbers and emoji codes in texts alone."""
+    return Console(file=stream, markup=False, emoji=False, highlight=False, no_color=True if os.environ.get("NO_COLOR") else None)
+
+
+def draw_table(stream: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """A table on a terminal; state words get their colour."""
+    table = Table(box=box.SIMPLE, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for number, header in enumerate(headers):
+        table.add_column(header, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell), style=_STYLES.get(cell, "")) for cell in row))
+    console(stream).print(table)
+
+
+class LiveSteps:
+    """A sink that redraws a table of steps, and leaves it standing at the end, however that comes about."""
+
+    def __init__(self, stream: TextIO, ids: Sequence[str], what: str = "steps") -> None:
+        self._what = what
+        self._state = dict.fromkeys(ids, "waiting")
+        self._began: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+        self._text: dict[str, str] = {}
+        self._started = time.monotonic()
+        self._note = ""
+        self._live = Live(
+            console=console(stream), get_renderable=self._table, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case StepStarted(step=step, action=action):
+                self._state[step] = _RUNNING[action]
+                self._began.setdefault(step, time.monotonic())
+            case StepSaid(step=step, text=text):
+                self._text[step] = text
+            case StepFinished(step=step, outcome=outcome, seconds=seconds, evidence=evidence):
+                self._state[step], self._took[step], self._text[step] = outcome, seconds, evidence
+            case StopAsked():
+                self._note = "stopping: no new steps (Ctrl-C again ends at once)"
+            case RunFinished():
+                self._note = ""
+            case _:
+                pass
+
+    def _table(self) -> Table:
+        now = time.monotonic()
+        over = sum(1 for id in self._state if id in self._took)
+        caption = f"{over} of {len(self._state)} {self._what}, {duration(now - self._started)}" + (f"; {self._note}" if self._note else "")
+        table = Table(box=box.SIMPLE, caption=caption, caption_justify="left", pad_edge=False, expand=True)
+        # Only the last column, which has a ratio in a table as wide as the terminal, gives way where there is little room.
+        table.add_column(self._what.removesuffix("s"), no_wrap=True, min_width=max(map(width, self._state), default=4))
+        table.add_column("state", no_wrap=True, min_width=8)
+        table.add_column("time", no_wrap=True, justify="right", min_width=8)
+        table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
+        for id, state in self._state.items():
+            took = self._took.get(id, now - self._began[id] if id in self._began else None)
+            table.add_row(
+                Text(id),
+                Text(state, style=_STYLES.get(state, "")),
+                "" if took is None else duration(took),
+                Text(one_line(self._text.get(id, ""))),
+            )
+        return table

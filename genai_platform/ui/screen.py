@@ -1,0 +1,160 @@
+"""What a command shows: text for people, one JSON document for programs, questions, tables.
+
+With ``--json`` the document alone goes to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from genai_platform.errors import Declined, GenaiError
+from genai_platform.graph.events import Event, Sink
+from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams
+
+SCHEMA = 1
+
+
+class Screen:
+    """Where a command's output goes.
+
+    Args:
+        json: one document on standard output; people's text on standard error.
+        plain: lines only, even on a terminal.
+        quiet: results and errors only.
+        verbose: details, too.
+    """
+
+    def __init__(self, *, json: bool = False, plain: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        prepare_streams()
+        self.json, self.quiet, self.verbose = json, quiet, verbose
+        self.environment = "default"
+        self.live = not plain and not quiet and is_terminal(self.stream) and os.environ.get("TERM") != "dumb"
+        self._answered = False
+
+    @property
+    def stream(self) -> TextIO:
+        """Where people's text goes."""
+        return sys.stderr if self.json else sys.stdout
+
+    # -- text -------------------------------------------------------------------------------------
+    def say(self, text: str = "") -> None:
+        """Something worth knowing; not with ``--quiet``."""
+        if not self.quiet:
+            self.tell(text)
+
+    def tell(self, text: str = "") -> None:
+        """A result: always shown."""
+        print(clean(text), file=self.stream, flush=True)
+
+    def detail(self, text: str) -> None:
+        """Only with ``--verbose``."""
+        if self.verbose:
+            print(clean(text), file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Something to know that is no error; on standard error."""
+        print(f"warning: {clean(text)}", file=sys.stderr, flush=True)
+
+    def error(self, error: GenaiError) -> None:
+        """One error line, one suggestion; with ``--json`` the failure document, unless there was a document already."""
+        print(f"error: {clean(error.message)}", file=sys.stderr)
+        if error.remedy:
+            print(f"  -> {clean(error.remedy)}", file=sys.stderr)
+        sys.stderr.flush()
+        if self.json and not self._answered:
+            self.document({"error": {"id": error.id, "message": error.message, "remedy": error.remedy}})
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+        """A table: aligned columns in plain text, drawn by rich on a terminal."""
+        if self.live:
+            from genai_platform.ui.rich_view import draw_table
+
+            draw_table(self.stream, headers, rows, title)
+            return
+        if title:
+            self.tell(title)
+        for line in columns([headers, *rows]):
+            self.tell(f"  {line}")
+
+    # -- documents --------------------------------------------------------------------------------
+    def document(self, content: Mapping[str, Any]) -> None:
+        """The one JSON document of this command (nothing without ``--json``), UTF-8 whatever the locale says."""
+        if not self.json:
+            return
+        self._answered = True
+        text = json.dumps({"schema": SCHEMA, "environment": self.environment, **content}, ensure_ascii=False, indent=2) + "\n"
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:
+            sys.stdout.write(text)
+        else:
+            sys.stdout.flush()
+            buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.flush()
+
+    # -- questions --------------------------------------------------------------------------------
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody can be asked."""
+        return is_terminal(sys.stdin) and is_terminal(self.stream)
+
+    def confirm(self, question: str, *, flag: str = "--yes") -> None:
+        """Ask; the default is No.
+
+        Raises:
+            Declined: the answer was not yes, or nobody can be asked; the message then names the flag.
+        """
+        if not self.interactive:
+            raise Declined(
+                f"this needs a yes and there is no terminal to ask: {question}", remedy=f"give {flag}", id="declined.no_terminal"
+            )
+        print(f"{clean(question)} [y/N] ", end="", file=self.stream, flush=True)
+        answer = sys.stdin.readline().strip().lower()
+        if answer not in ("y", "yes"):
+            raise Declined("declined: nothing was changed", id="declined")
+
+    # -- looking ----------------------------------------------------------------------------------
+    @contextmanager
+    def looking(self, total: int) -> Iterator[Callable[[], None]]:
+        """Count what has been looked at, in a line that goes away again; on a terminal only."""
+        lock, seen = threading.Lock(), -1
+
+        def one_more() -> None:
+            nonlocal seen
+            with lock:
+                seen += 1
+                print(f"\rlooking: {seen} of {total} ", end="", file=self.stream, flush=True)
+
+        if not self.live:
+            yield lambda: None
+            return
+        one_more()
+        try:
+            yield one_more
+        finally:
+            print("\r\x1b[2K", end="", file=self.stream, flush=True)
+
+    # -- steps ------------------------------------------------------------------------------------
+    @contextmanager
+    def follow(self, ids: Sequence[str], what: str = "steps") -> Iterator[Sink]:
+        """Show the events of a run: a live table on a terminal, else one line per event."""
+        if self.quiet:
+            yield _silence
+        elif self.live:
+            from genai_platform.ui.rich_view import LiveSteps
+
+            with LiveSteps(self.stream, ids, what) as live:
+                yield live
+        else:
+            from genai_platform.ui.lines import EventLines
+
+            yield EventLines(self.stream)
+
+
+def _silence(event: Event) -> None:
+    """Shows nothing."""

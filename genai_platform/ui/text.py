@@ -1,0 +1,67 @@
+"""Text that survives any terminal: widths of wide characters, streams that cannot show every character."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import TextIO
+
+
+def prepare_streams() -> None:
+    """Let no character stop the program: what a terminal cannot show is shown as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at it."""
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def width(text: str) -> int:
+    """Columns a text takes; East Asian wide characters take two, combining ones none."""
+    return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def clean(text: str) -> str:
+    """Without control characters; line ends stay."""
+    return "".join(char for char in text if char == "\n" or char.isprintable())
+
+
+def one_line(text: str) -> str:
+    """The text in one line, without control characters."""
+    return " ".join(clean(text.replace("\t", " ")).split())
+
+
+def duration(seconds: float) -> str:
+    """``3.2 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def dollars(amount: float) -> str:
+    """``$0.53/h``"""
+    return f"${amount:.2f}/h" if amount == 0 or amount >= 0.005 else f"${amount:.4f}/h"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns; the last column is not padded."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    sizes = [
+        max((width(row[number]) for row in cells if number < len(row)), default=0) for number in range(max(map(len, cells), default=0))
+    ]
+    lines = []
+    for row in cells:
+        padded = [cell + " " * (size - width(cell)) for cell, size in zip(row, sizes, strict=False)]
+        lines.append("  ".join(padded).rstrip())
+    return lines

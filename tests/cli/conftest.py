@@ -1,0 +1,110 @@
+"""A command line whose steps are fakes, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from genai_platform.cli import app as cli
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.layers import load
+from genai_platform.config.target import Target
+from genai_platform.graph.graph import Graph
+from tests.worlds import World
+
+
+@dataclass
+class Answer:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one document on standard output."""
+        content = json.loads(self.out)
+        assert isinstance(content, dict)
+        assert content["schema"] == 1
+        return content
+
+
+@dataclass
+class Leftover:
+    kind: str
+    id: str
+    usd_per_hour: float
+    remove: str
+
+
+@dataclass
+class Audit:
+    leftovers: list[Leftover] = field(default_factory=list)
+    retained: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Shell:
+    """Runs commands in the project's folder."""
+
+    folder: Path
+    world: World
+    audit: Audit = field(default_factory=Audit)
+
+    def __call__(self, *arguments: str, input: str | None = None) -> Answer:
+        cli.register()
+        result = CliRunner().invoke(cli.app, list(arguments), input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shell:
+    for name in [name for name in os.environ if name.startswith(("GENAI_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "genai.toml").write_text('[aws]\naccount_id = "123456789012"\n')
+    shell = Shell(tmp_path, world)
+    graph = Graph(
+        [
+            world.step("infra.network", minutes=3),
+            world.step("infra.cluster", "infra.network", minutes=12),
+            world.step("litellm.proxy", "infra.cluster", minutes=2),
+            world.step("langfuse.chart", "infra.cluster", minutes=5),
+            world.step("patch.disk", "langfuse.chart", minutes=1),
+        ]
+    )
+
+    def resolve(run: Any, *, start: bool = False, verify_account: bool = True, building: bool = False) -> Target:
+        from genai_platform.cli.target import state_folder
+
+        environment = run.options.environment
+        loaded = load(run.project, environment, sets=run.sets)
+        return Target(environment, loaded.settings, Endpoints(), state_folder(run.project, environment))
+
+    _replace(monkeypatch, "genai_platform.cli.target.resolve", resolve)
+    _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda doors: graph)
+    _replace(monkeypatch, "genai_platform.steps.ingress.address", lambda doors, name: f"https://{name}.example.com")
+    _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
+    _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda doors: None)
+    _replace(monkeypatch, "genai_platform.cli.audit.look", lambda run: shell.audit)
+    return shell
+
+
+def _replace(monkeypatch: pytest.MonkeyPatch, name: str, value: Callable[..., Any]) -> None:
+    monkeypatch.setattr(name, value)

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genai_platform.cli.target import is_loopback, refuse_loopback
+from genai_platform.errors import ConfigError, StepError
+from genai_platform.graph.step import State
+from tests.cli.conftest import Shell
+from tests.worlds import World
+
+
+def test_status_of_nothing(shell: Shell) -> None:
+    answer = shell("status", "--json")
+    assert answer.code == 0
+    document = answer.document
+    assert {step["state"] for step in document["steps"]} == {"absent"}
+    assert document["endpoints"] == {"litellm": None, "langfuse": None, "apim": None}
+    assert document["usd_per_hour"] == 0
+    assert document["next"] == "genai up"
+    assert shell("status", "--exit-code").code == 1
+
+
+def test_status_of_everything(shell: Shell, world: World) -> None:
+    shell("up", "--set", "langfuse.post_install=patch")
+    answer = shell("status", "--exit-code")
+    assert answer.code == 0
+    assert "litellm: https://litellm.example.com" in answer.out
+    assert "next: genai verify" in answer.out
+    assert "last run: 'genai up'" in answer.out
+    assert shell("status", "--json").document["usd_per_hour"] > 0
+
+
+def test_status_says_unknown_for_what_it_cannot_see(shell: Shell, world: World) -> None:
+    world.states["infra.network"] = State.UNKNOWN
+    document = shell("status", "--json").document
+    assert next(step for step in document["steps"] if step["id"] == "infra.network")["state"] == "unknown"
+    assert document["next"] == "genai doctor"
+
+
+def test_status_tells_of_a_run_that_failed(shell: Shell, world: World) -> None:
+    world.broken["infra.cluster"] = StepError("no")
+    shell("up")
+    assert "failed at infra.cluster" in shell("status").out
+
+
+def test_plan_gives_changes_and_an_estimate(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
+    answer = shell("plan", "--json")
+    assert answer.code == 0
+    document = answer.document
+    actions = {change["step"]: change["action"] for change in document["changes"]}
+    assert actions == {"infra.network": "none", "infra.cluster": "create", "litellm.proxy": "create", "langfuse.chart": "create"}
+    assert document["estimate"]["critical_path"] == ["infra.cluster", "langfuse.chart"]
+    assert document["estimate"]["minutes"] == 17
+    assert document["estimate"]["usd_per_hour"] > 0
+    assert shell("plan", "--exit-code").code == 1
+    assert world.happened == []
+
+
+def test_wrong_configuration_is_exit_code_2(shell: Shell) -> None:
+    (shell.folder / "genai.toml").write_text("[platform]\nnmae = 1\n")
+    answer = shell("status", "--json")
+    assert answer.code == 2
+    assert answer.document["error"]["id"] == "config.invalid"
+    assert "did you mean 'name'?" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_an_unexpected_error_shows_no_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(doors: object) -> None:
+        secret = "hunter2"
+        raise RuntimeError(f"boom {len(secret)}")
+
+    monkeypatch.setattr("genai_platform.steps.catalog.build", explode)
+    answer = shell("status", "--json")
+    assert answer.code == 1
+    assert answer.document["error"]["id"] == "unexpected"
+    assert "Traceback" not in answer.err
+    verbose = shell("status", "--verbose")
+    assert "Traceback" in verbose.err
+    assert "hunter2" not in verbose.err.replace('secret = "hunter2"', "")  # values of variables are not shown
+
+
+@pytest.mark.parametrize("name", ["Bad", "a_b", "x" * 17, "-a", "sandbox", "sandbox-x"])
+def test_names_of_environments(shell: Shell, name: str) -> None:
+    assert shell("status", f"--env={name}").code == 2
+
+
+def test_another_environment_has_its_own_settings(shell: Shell) -> None:
+    (shell.folder / "genai.work.toml").write_text("[litellm]\nreplicas = 3\n")
+    document = shell("config", "show", "--json", "--env", "work").document
+    assert document["environment"] == "work"
+    assert document["settings"]["litellm"]["replicas"] == 3
+    assert document["sources"]["litellm.replicas"] == "genai.work.toml"
+    assert document["sources"]["platform.name"] == "default"
+
+
+def test_cost_is_told_part_by_part(shell: Shell) -> None:
+    document = shell("cost", "--json").document
+    assert document["usd_per_hour"] == pytest.approx(sum(part["usd_per_hour"] for part in document["parts"]), abs=1e-3)
+    more = shell("cost", "--json", "--set", "network.nat=per-zone").document
+    assert more["usd_per_hour"] > document["usd_per_hour"]
+
+
+def test_quiet_and_version(shell: Shell) -> None:
+    assert shell("version", "--json").document["version"]
+    assert shell("up", "--quiet").out.startswith("ready after")
+
+
+def test_init_writes_a_file_that_is_valid(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.cli.init._account", lambda: None)
+    (shell.folder / "genai.toml").unlink()
+    answer = shell("init")
+    assert answer.code == 2
+    assert "--account-id" in answer.err
+    assert "--api-base" in answer.err
+    given = ("--account-id", "123456789012", "--api-base", "https://x.openai.azure.com", "--model", "a", "--model", "b")
+    assert shell("init", *given).code == 0
+    assert [model["name"] for model in shell("config", "show", "--json").document["settings"]["litellm"]["models"]] == ["a", "b"]
+    assert shell("init", *given).code == 2  # exists already
+    assert shell("init", "--force", *given).code == 0
+    assert shell("init", "--force", "--account-id", "12", "--api-base", "https://x.example.com").code == 2
+
+
+@pytest.mark.parametrize(
+    "value", ["http://127.0.0.1:5000", "http://localhost:4566", "https://[::1]:1", "http://x.localhost", "localhost:4566"]
+)
+def test_real_runs_refuse_loopback(value: str) -> None:
+    assert is_loopback(value)
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL_S3 points to this machine"):
+        refuse_loopback({"AWS_ENDPOINT_URL_S3": value})
+
+
+def test_real_runs_take_other_endpoints() -> None:
+    refuse_loopback({"AWS_ENDPOINT_URL": "https://vpce-1.example.com", "AWS_ENDPOINT_URL_S3": "", "OTHER": "http://localhost"})
+
+
+def _genai(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONIOENCODING": "ascii"}
+    return subprocess.run(
+        [sys.executable, "-m", "genai_platform", *arguments], cwd=folder, env=environment, capture_output=True, check=False, timeout=60
+    )
+
+
+def test_wrong_usage_is_one_document_and_exit_code_2(tmp_path: Path) -> None:
+    found = _genai(tmp_path, "up", "--bogus", "--json", "--env", "work")
+    assert found.returncode == 2
+    document = json.loads(found.stdout)
+    assert document["environment"] == "work"
+    assert "--bogus" in document["error"]["message"]
+
+
+def test_a_terminal_without_utf_8_survives(tmp_path: Path) -> None:
+    (tmp_path / "genai.toml").write_text(
+        '[[litellm.models]]\nname = "日本語"\nazure_deployment = "é"\napi_base = "https://x.example.com"\n', encoding="utf-8"
+    )
+    plain = _genai(tmp_path, "config", "show")
+    assert plain.returncode == 0
+    assert b"\\u65e5" in plain.stdout
+    document = json.loads(_genai(tmp_path, "config", "show", "--json").stdout.decode("utf-8"))
+    assert document["settings"]["litellm"]["models"][0]["name"] == "日本語"
+
+
+def test_help_needs_no_slow_library(tmp_path: Path) -> None:
+    code = "import sys; sys.argv = ['genai', '--help']\nfrom genai_platform.cli.app import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "slow = {'boto3', 'kubernetes', 'pyhelm3', 'azure', 'rich', 'pydantic', 'httpx', 'moto', 'jinja2'}"
+    code += " & set(sys.modules)\nassert not slow, slow"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=60)

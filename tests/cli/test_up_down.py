@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.graph.lock import hold
+from genai_platform.graph.step import State
+from tests.cli.conftest import Leftover, Shell
+from tests.worlds import World
+
+
+def test_up_builds_everything_and_says_what_comes_next(shell: Shell, world: World) -> None:
+    answer = shell("up")
+    assert answer.code == 0
+    assert world.there == {"infra.network", "infra.cluster", "litellm.proxy", "langfuse.chart"}
+    assert "123456789012" in answer.out
+    assert "litellm: https://litellm.example.com" in answer.out
+    assert "next: genai verify" in answer.out
+    assert "\x1b" not in answer.out  # no control characters without a terminal
+
+
+def test_the_plan_comes_before_the_work(shell: Shell) -> None:
+    lines = shell("up").out.splitlines()
+    first_step = next(number for number, line in enumerate(lines) if "infra.network: started" in line)
+    before = "\n".join(lines[:first_step])
+    assert "cluster" in before
+    assert "not touched: patch.disk" in before
+    assert "/h while it stands" in before
+    assert "journal.jsonl" in before
+
+
+def test_up_twice_finds_everything_in_place(shell: Shell, world: World) -> None:
+    shell("up")
+    world.happened.clear()
+    answer = shell("up")
+    assert answer.code == 0
+    assert world.happened == []
+    assert "0 made, 4 of 4 already in place" in answer.out
+
+
+def test_the_document_of_up(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
+    answer = shell("up", "--json")
+    document = answer.document
+    assert document["environment"] == "default"
+    assert document["ok"] is True
+    assert {step["id"]: step["outcome"] for step in document["steps"]} == {
+        "infra.network": "present", "infra.cluster": "done", "litellm.proxy": "done", "langfuse.chart": "done",
+    }  # fmt: skip
+    assert all(set(step) >= {"id", "outcome", "seconds", "evidence"} for step in document["steps"])
+    assert "ready after" in answer.err  # people's text goes to standard error
+
+
+def test_a_failure_names_cause_remedy_and_the_command_to_go_on(shell: Shell, world: World) -> None:
+    world.broken["infra.cluster"] = StepError("no capacity in zone a", remedy="choose another zone")
+    answer = shell("up", "--env", "work", "--skip", "patch", "--set", "litellm.replicas=2")
+    assert answer.code == 1
+    assert "failed: infra.cluster: no capacity in zone a" in answer.out
+    assert "-> choose another zone" in answer.out
+    assert "not attempted: litellm.proxy, langfuse.chart" in answer.out
+    assert "go on with: genai up --skip patch --env work --set litellm.replicas=2" in answer.out
+
+
+def test_post_install_patch_makes_the_patches_part_of_up(shell: Shell, world: World) -> None:
+    shell("up", "--set", "langfuse.post_install=patch")
+    assert "patch.disk" in world.there
+
+
+def test_only_and_skip(shell: Shell, world: World) -> None:
+    assert shell("up", "--only", "infra").code == 0
+    assert world.there == {"infra.network", "infra.cluster"}
+    assert shell("up", "--skip", "langfuse", "--skip", "infra.network").code == 0
+    assert "langfuse.chart" not in world.there
+    answer = shell("up", "--only", "infr")
+    assert answer.code == 2
+    assert "did you mean 'infra'?" in answer.err
+
+
+def test_a_family_bare_means_apply(shell: Shell, world: World) -> None:
+    assert shell("infra").code == 0
+    assert world.there == {"infra.network", "infra.cluster"}
+    answer = shell("patch")
+    assert answer.code == 1
+    assert "needs 'langfuse.chart', which is absent" in answer.out
+    assert "go on with: genai patch" in answer.out
+
+
+def test_a_family_is_shown_planned_and_removed(shell: Shell, world: World) -> None:
+    shell("up")
+    assert {step["id"] for step in shell("infra", "show", "--json").document["steps"]} == {"infra.network", "infra.cluster"}
+    assert shell("litellm", "plan").code == 0
+    answer = shell("langfuse", "remove", "--yes", "--json")
+    assert answer.code == 0
+    assert world.there == {"infra.network", "infra.cluster", "litellm.proxy"}
+
+
+def test_events_are_written_one_a_line(shell: Shell) -> None:
+    shell("up", "--events", "events.jsonl")
+    events = [json.loads(line) for line in (shell.folder / "events.jsonl").read_text().splitlines()]
+    assert events[0]["event"] == "run.started"
+    assert events[-1] == {"time": events[-1]["time"], "event": "run.finished", "ok": True, "seconds": events[-1]["seconds"]}
+    shell("up", "--events", "events.jsonl")
+    assert (shell.folder / "events.jsonl").read_text().count("run.started") == 1
+
+
+def test_one_run_at_a_time(shell: Shell, world: World) -> None:
+    with hold(shell.folder / ".genai" / "default" / "lock", "genai down"):
+        answer = shell("up", "--json")
+    assert answer.code == 1
+    assert answer.document["error"]["id"] == "locked"
+    assert "'genai down' is at work here" in answer.err
+    assert world.happened == []
+
+
+def test_down_without_a_terminal_needs_the_flag(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
+    answer = shell("down")
+    assert answer.code == 1
+    assert "--yes" in answer.err
+    assert world.there == {"infra.network"}
+
+
+def test_down_shows_the_list_and_removes_everything(shell: Shell, world: World) -> None:
+    shell("up", "--set", "langfuse.post_install=patch")
+    world.happened.clear()
+    answer = shell("down", "--yes")
+    assert answer.code == 0
+    assert world.happened[-1] == "destroy infra.network"
+    assert "will be removed (AWS account 123456789012" in answer.out
+    assert "nothing left, 4 steps removed" in answer.out
+
+
+def test_down_with_nothing_there(shell: Shell, world: World) -> None:
+    answer = shell("down")
+    assert answer.code == 0
+    assert "nothing to remove" in answer.out
+    assert world.happened == []
+
+
+def test_the_document_of_down(shell: Shell, world: World) -> None:
+    world.there = {"infra.network", "infra.cluster"}
+    document = shell("down", "--yes", "--json").document
+    outcomes = {step["id"]: step["outcome"] for step in document["steps"]}
+    assert outcomes["infra.cluster"] == "done"
+    assert outcomes["litellm.proxy"] == "absent"
+    assert document["leftovers"] == []
+    assert document["ok"] is True
+
+
+def test_survivors_are_shown_with_cost_and_command(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
+    shell.audit.leftovers.append(Leftover("NAT gateway", "nat-1", 0.062, "aws ec2 delete-nat-gateway --nat-gateway-id nat-1"))
+    answer = shell("down", "--yes")
+    assert answer.code == 1
+    assert "nat-1" in answer.out
+    assert "$0.06/h" in answer.out
+    assert "aws ec2 delete-nat-gateway" in answer.out
+    assert "nothing left" not in answer.out
+
+
+def test_what_could_not_be_looked_at_proves_nothing(shell: Shell, world: World) -> None:
+    shell.audit.unseen.append("volumes: access denied")
+    answer = shell("down", "--yes")
+    assert answer.code == 1
+    assert "not seen: volumes: access denied" in answer.out
+    assert "nothing left" not in answer.out
+    assert shell("audit", "--json").document["unseen"] == ["volumes: access denied"]
+
+
+def test_a_failed_down_says_how_to_go_on(shell: Shell, world: World) -> None:
+    world.there = {"infra.network", "infra.cluster"}
+    world.broken["infra.cluster"] = StepError("still in use")
+    answer = shell("down", "--yes")
+    assert answer.code == 1
+    assert "go on with: genai down" in answer.out
+    assert world.there == {"infra.network", "infra.cluster"}
+
+
+def test_an_unknown_state_is_removed_too_rather_than_forgotten(shell: Shell, world: World) -> None:
+    world.states["infra.network"] = State.UNKNOWN
+    assert shell("down", "--yes").code == 0
+    assert "destroy infra.network" in world.happened
+
+
+def test_keep_data_keeps_storage(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.steps.infra.KEPT_WITH_DATA", ("infra.network",))
+    world.there = {"infra.network", "infra.cluster"}
+    answer = shell("down", "--yes", "--keep-data", "--json")
+    assert answer.code == 0
+    assert {step["id"]: step["outcome"] for step in answer.document["steps"]}["infra.network"] == "retained"
+    assert world.there == {"infra.network"}
+    answer = shell("down", "--keep-data")  # nothing but what is kept: nothing to ask
+    assert answer.code == 0
+    assert "nothing to remove; kept: infra.network" in answer.out
+
+
+def test_teardown_takes_what_depends_on_it_along(shell: Shell, world: World) -> None:
+    shell("up")
+    answer = shell("teardown", "infra.cluster", "--yes")
+    assert answer.code == 0
+    assert world.there == {"infra.network"}
+    assert "nothing to remove" in shell("teardown", "infra.cluster").out
+
+
+def test_the_folder_is_private_and_unknown_to_git(shell: Shell) -> None:
+    shell("up")
+    assert (shell.folder / ".genai" / ".gitignore").read_text() == "*\n"
+    assert (shell.folder / ".genai" / "default").stat().st_mode & 0o777 == 0o700
+    assert (shell.folder / ".genai" / "default" / "journal.jsonl").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from genai_platform.config.layers import Loaded, load, merge, project_folder
+from genai_platform.errors import ConfigError
+
+
+class Project:
+    """A folder with configuration files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, text: str, name: str = "genai.toml") -> Project:
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return self
+
+    def load(
+        self,
+        environment: str = "default",
+        *sets: str,
+        environ: Mapping[str, str] | None = None,
+        overlay: Mapping[str, object] | None = None,
+    ) -> Loaded:
+        return load(self.folder, environment, sets=sets, environ=environ or {}, overlay=overlay)
+
+    def refused(self, *sets: str, environ: Mapping[str, str] | None = None) -> str:
+        with pytest.raises(ConfigError) as caught:
+            self.load("default", *sets, environ=environ)
+        assert caught.value.exit_code == 2
+        return caught.value.message
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_nothing_configured_gives_defaults(project: Project) -> None:
+    loaded = project.load()
+    assert loaded.settings.platform.name == "genai"
+    assert loaded.source(("platform", "name")) == "default"
+
+
+def test_each_layer_is_stronger_than_the_one_before(project: Project) -> None:
+    project.write('[platform]\nname = "file"\n[litellm]\nreplicas = 2\n[network]\nzones = 3\n[cluster]\nversion = "1.34"\n')
+    project.write("[litellm]\nreplicas = 3\n[network]\nzones = 4\n", "genai.work.toml")
+    environ = {"GENAI_NETWORK__ZONES": "5", "GENAI_PLATFORM__REGION": "eu-central-1"}
+    loaded = project.load("work", "platform.region=us-east-1", environ=environ)
+    settings = loaded.settings
+    assert (settings.platform.name, settings.litellm.replicas, settings.network.zones) == ("file", 3, 5)
+    assert settings.platform.region == "us-east-1"
+    assert loaded.source(("platform", "name")) == "genai.toml"
+    assert loaded.source(("litellm", "replicas")) == "genai.work.toml"
+    assert loaded.source(("network", "zones")) == "variable GENAI_NETWORK__ZONES"
+    assert loaded.source(("platform", "region")) == "--set platform.region"
+
+
+def test_another_environments_overlay_is_not_read(project: Project) -> None:
+    project.write("[litellm]\nreplicas = 9\n", "genai.work.toml")
+    assert project.load().settings.litellm.replicas == 1
+
+
+def test_a_given_overlay_wins_over_everything_a_person_gives(project: Project) -> None:
+    project.write("[ingress]\nlitellm_port = 1\nlangfuse_port = 2\n")
+    overlay = {"ingress": {"litellm_port": 10, "langfuse_port": 20}}
+    settings = project.load("default", "ingress.langfuse_port=30", environ={"GENAI_INGRESS__LITELLM_PORT": "5"}, overlay=overlay).settings
+    assert (settings.ingress.litellm_port, settings.ingress.langfuse_port) == (10, 20)
+
+
+def test_tables_merge_by_key_and_lists_replace() -> None:
+    base = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+    assert merge(base, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
+    assert base == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("cluster.version=1.35", "1.35"), ('cluster.version="1.35"', "1.35"), ("cluster.version= 1.35 ", "1.35")],
+)
+def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted(project: Project, text: str, expected: str) -> None:
+    assert project.load("default", text).settings.cluster.version == expected
+
+
+def test_account_numbers_survive_both_ways(project: Project) -> None:
+    assert project.load("default", "aws.account_id=123456789012").settings.aws.account_id == "123456789012"
+    assert project.load("default", "aws.account_id=012345678901").settings.aws.account_id == "012345678901"
+    assert project.load(environ={"GENAI_AWS__ACCOUNT_ID": "123456789012"}).settings.aws.account_id == "123456789012"
+
+
+def test_options_take_lists_and_tables(project: Project) -> None:
+    settings = project.load("default", 'ingress.allowed_cidrs=["10.0.0.0/8"]', "azure.callers.team-a={max_budget=5}").settings
+    assert settings.ingress.allowed_cidrs == ("10.0.0.0/8",)
+    assert settings.azure.callers["team-a"].max_budget == 5
+
+
+def test_variables_that_are_no_settings_are_left_alone(project: Project) -> None:
+    assert project.load(environ={"GENAI_CACHE_DIR": "/x", "GENAI_ENV": "y", "GENAIX__A": "1"}).settings.platform.name == "genai"
+
+
+def test_every_fault_is_told_at_once(project: Project) -> None:
+    project.write(
+        """
+[platform]
+nmae = "x"
+region = "tokyo"
+[netwrk]
+zones = 3
+[network]
+zones = 9
+nat = "sinlge"
+cidr = "8.8.8.0/20"
+[[litellm.models]]
+name = "a"
+azure_deploymnt = "a"
+[azure.callers.team-a]
+models = 3
+"""
+    )
+    message = project.refused("litellm.replicas=many")
+    for expected in (
+        "faults in the configuration",
+        "platform.nmae: unknown key; did you mean 'name'?; allowed here: name, region (genai.toml)",
+        "platform.region: 'tokyo' is not allowed; expected an AWS region, e.g. ap-northeast-1 (genai.toml)",
+        "netwrk: unknown key; did you mean 'network'?",
+        "network.zones: 9 is not allowed; expected at most 6",
+        "network.nat: 'sinlge' is not allowed; did you mean 'single'?; allowed: single, per-zone",
+        "network.cidr: '8.8.8.0/20' is not allowed; expected a private IPv4 network",
+        "litellm.models[0].azure_deployment: is missing (genai.toml)",
+        "litellm.models[0].azure_deploymnt: unknown key; did you mean 'azure_deployment'?",
+        "azure.callers.team-a.models: 3 is not allowed; expected a list",
+        "litellm.replicas: 'many' is not allowed; expected a whole number (--set litellm.replicas)",
+    ):
+        assert expected in message, expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("platform = 3", "platform: 3 is not a table; write it as [platform]"),
+        ("litellm = []", "litellm: [] is not a table"),
+        ('[ingress]\nallowed_cidrs = "10.0.0.0/8"', "ingress.allowed_cidrs: '10.0.0.0/8' is not allowed; expected networks"),
+        ('[ingress]\nallowed_cidrs = ["10.0.0.0/33"]', "ingress.allowed_cidrs[0]: '10.0.0.0/33' is not allowed; expected networks"),
+        ("[litellm]\nreplicas = 0", "litellm.replicas: 0 is not allowed; expected at least 1"),
+        ("[litellm]\nreplicas = 1.5", "litellm.replicas: 1.5 is not allowed; expected a whole number"),
+        ("[aws]\naccount_id = 123456789012", "aws.account_id: 123456789012 is not allowed; expected twelve digits"),
+        ('[aws]\naccount_id = "12"', "aws.account_id: '12' is not allowed; expected twelve digits"),
+        ('[platform]\nname = "Gen AI"', "platform.name: 'Gen AI' is not allowed; expected lower-case letters"),
+        ('[ingress]\ndomain = "nodots"', "ingress.domain: 'nodots' is not allowed; expected a host name"),
+        ('[langfuse.chart]\npath = "a"\noci = "b"', "langfuse.chart: give one of repository, oci and path, not oci and path"),
+        ('[langfuse.chart]\nversion = "3.0.0"', "langfuse.chart.version: '3.0.0' is not allowed"),
+        ('[ingress]\ntls = "none"\n[azure]\nenabled = true', "ingress.tls: 'none' is refused when API Management is in front"),
+        ('[azure]\nenabled = "yes please"', "azure.enabled: 'yes please' is not allowed; expected true or false"),
+        ('[azure]\ntenant_id = "contoso"', "azure.tenant_id: 'contoso' is not allowed; expected a GUID"),
+        ('[azure.callers.a]\nmodels = ["gpt"]', "azure.callers.a.models: unknown model 'gpt'; configured are none"),
+        ('[azure.callers."A B"]\n', "azure.callers.A B: 'A B' is not allowed"),
+        (
+            '[[litellm.models]]\nname="a"\nazure_deployment="a"\napi_base="https://x.example.com"\n' * 2,
+            "litellm.models: the name 'a' is used twice",
+        ),
+        (
+            '[[litellm.models]]\nname="a{{b}}"\nazure_deployment="a"\napi_base="https://x.example.com"',
+            "litellm.models[0].name: 'a{{b}}' is not allowed",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_named_with_what_is_allowed(project: Project, text: str, expected: str) -> None:
+    assert expected in project.write(text).refused()
+
+
+@pytest.mark.parametrize("text", ["[platform", "name = ", 'a = "1', "a = 1\na = 2"])
+def test_malformed_toml_is_one_clear_message(project: Project, text: str) -> None:
+    message = project.write(text).refused()
+    assert message.startswith("genai.toml is not valid TOML: ")
+    assert "line" in message or "end of document" in message
+
+
+def test_a_malformed_overlay_names_its_own_file(project: Project) -> None:
+    project.write("[", "genai.work.toml")
+    with pytest.raises(ConfigError, match=r"genai\.work\.toml is not valid TOML"):
+        project.load("work")
+
+
+def test_a_file_that_is_not_utf_8(project: Project) -> None:
+    (project.folder / "genai.toml").write_bytes("名 = 1".encode("shift_jis"))
+    assert "genai.toml is not UTF-8 text" in project.refused()
+
+
+def test_a_byte_order_mark_does_no_harm(project: Project) -> None:
+    (project.folder / "genai.toml").write_bytes(b"\xef\xbb\xbf[litellm]\nreplicas = 2\n")
+    assert project.load().settings.litellm.replicas == 2
+
+
+@pytest.mark.parametrize("text", ["litellm", "=3", "litellm..replicas=3", ".a=1"])
+def test_an_option_without_key_or_value(project: Project, text: str) -> None:
+    assert "expected section.key=value" in project.refused(text)
+
+
+def test_a_variable_with_an_unknown_key_is_named(project: Project) -> None:
+    message = project.refused(environ={"GENAI_PLATFORM__REGIO": "x"})
+    assert message == "platform.regio: unknown key; did you mean 'region'?; allowed here: name, region (variable GENAI_PLATFORM__REGIO)"
+
+
+def test_a_value_cannot_take_a_tables_place(project: Project) -> None:
+    assert "network: 3 is not a table" in project.write("[network]\nzones = 2\n").refused("network=3")
+
+
+def test_the_project_is_found_upward(tmp_path: Path) -> None:
+    (tmp_path / "genai.toml").touch()
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert project_folder(deep) == tmp_path

@@ -1,0 +1,59 @@
+"""``down --keep-data``, the next morning's ``up``, and a last ``down``, on a sandbox of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Platform
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Platform]:
+    """A sandbox that comes and goes in this test."""
+    made = Platform(tmp_path)
+    yield made
+    made.run("sandbox", "remove", "--yes", code=None)
+
+
+@pytest.mark.timeout(1500)
+def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: Platform) -> None:
+    own.up()
+    seen = own.verify("litellm.chat", "langfuse.trace").checks["langfuse.trace"]["evidence"]
+    found = re.match(r"trace ([0-9a-f]+):", seen)
+    assert found, seen
+    litellm, langfuse = own.variables["OPENAI_BASE_URL"].removesuffix("/v1"), own.variables["LANGFUSE_HOST"]
+    bearer = {"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}
+    with own.http(litellm, headers=bearer) as http:
+        key = http.post("/key/generate", json={"key_alias": "yesterday"}).raise_for_status().json()["key"]
+
+    evening = own.run("down", "--keep-data", "--yes").document
+    assert (evening["ok"], evening["leftovers"]) == (True, [])
+    retained = " ".join(evening["retained"])
+    for what in ("-langfuse-", "-clickhouse-", "/platform", "-kept-", "USD a month"):
+        assert what in retained
+    status = own.run("status").steps
+    assert status["infra.storage"]["state"] == "present"
+    assert status["infra.cluster"]["state"] == status["langfuse.chart"]["state"] == "absent"
+    assert "kept in the snapshot" in status["infra.data"]["evidence"]
+    assert "kept in backup/" in status["data.traces"]["evidence"]
+    audit = own.run("audit").document
+    assert (audit["leftovers"], audit["unseen"]) == ([], [])
+
+    morning = own.up().steps
+    assert morning["infra.storage"]["outcome"] == morning["infra.secrets"]["outcome"] == "present"
+    assert "read back from backup/" in morning["data.traces"]["evidence"]
+    pair = (own.variables["LANGFUSE_PUBLIC_KEY"], own.variables["LANGFUSE_SECRET_KEY"])
+    with own.http(langfuse, auth=pair) as http:
+        trace = http.get(f"/api/public/traces/{found[1]}").raise_for_status().json()
+        assert len(trace["observations"]) > 0
+    with own.http(litellm, headers={"Authorization": f"Bearer {key}"}) as http:
+        assert http.get("/v1/models").status_code == 200
+    assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
+
+    last = own.down().document
+    assert (last["ok"], last["leftovers"], last["retained"]) == (True, [], [])
+    assert not (own.folder / ".genai" / "sandbox" / "world").exists()

@@ -1,0 +1,330 @@
+"""Interrupted, killed, gone on with, stopped, saved, restored, removed: on a sandbox of this file's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.end_to_end.conftest import GENAI, NAMESPACE, Platform, wait_until
+
+STEP_BY_STEP = {
+    "litellm": ("infra.", "genai up --only"),
+    "langfuse": ("infra.", "genai up --only"),
+    "patch": ("langfuse.chart", "genai up --only langfuse.chart"),
+}
+
+
+# -- what is asked of a platform that stands ------------------------------------------------------
+def test_status_plan_doctor_and_audit_agree(platform: Platform) -> None:
+    status = platform.run("status", "--exit-code").document
+    assert {step["state"] for step in status["steps"]} == {"present"}
+    assert status["endpoints"]["litellm"].startswith("https://")
+    assert status["usd_per_hour"] > 0
+    plan = platform.run("plan", "--exit-code").document
+    assert {change["action"] for change in plan["changes"]} == {"none"}
+    assert set(plan["estimate"]) == {"minutes", "usd_per_hour", "critical_path"}
+    doctor = platform.run("doctor").document
+    assert (doctor["ok"], doctor["problems"]) == (True, [])
+    audit = platform.run("audit").document
+    assert (audit["leftovers"], audit["retained"]) == ([], [])
+
+
+@pytest.mark.parametrize("family", ["infra", "litellm", "langfuse", "patch"])
+def test_a_family_alone(platform: Platform, family: str) -> None:
+    """Plan, show and apply of what stands already: nothing to do, and no other family is touched."""
+    assert {change["action"] for change in platform.run(family, "plan").document["changes"]} == {"none"}
+    shown = platform.run(family, "show").steps
+    assert shown
+    assert all(id.startswith(f"{family}.") and step["state"] == "present" for id, step in shown.items())
+    applied = platform.run(family).steps
+    assert set(applied) == set(shown)
+    assert {step["outcome"] for step in applied.values()} == {"present"}
+
+
+def test_render_writes_what_would_be_applied(platform: Platform, tmp_path: Path) -> None:
+    platform.run("render", "--out", str(tmp_path / "rendered"))
+    files = {path.name for path in (tmp_path / "rendered").iterdir()}
+    assert {"litellm.config.yaml", "litellm.proxy.yaml", "langfuse.ingress.yaml"} <= files
+    key = platform.variables["OPENAI_API_KEY"]
+    assert not any(key in path.read_text("utf-8") for path in (tmp_path / "rendered").iterdir())
+    platform.kubectl("apply", "--dry-run=server", "--filename", str(tmp_path / "rendered" / "litellm.proxy.yaml"))
+
+
+def test_the_sandbox_lists_its_parts(platform: Platform) -> None:
+    parts = platform.run("sandbox", "status", sandbox=False).document["parts"]
+    assert {part["kind"] for part in parts} >= {"real", "stand-in"}
+    for part in parts:
+        if part["pid"] is not None and part["state"] == "running":
+            assert psutil.pid_exists(part["pid"]), part
+
+
+def test_a_second_run_is_refused_by_the_lock(platform: Platform) -> None:
+    from genai_platform.graph.lock import hold
+
+    with hold(platform.folder / ".genai" / "sandbox" / "lock", "genai up"):
+        for words in (("up", "--yes"), ("down", "--yes"), ("teardown", "litellm.proxy", "--yes"), ("infra",)):
+            refused = platform.run(*words, code=1)
+            assert "'genai up'" in refused.document["error"]["message"]
+            assert f"process {os.getpid()}" in refused.document["error"]["message"]
+        platform.run("status")
+
+
+# -- leftovers ------------------------------------------------------------------------------------
+def plant(platform: Platform, tags: list[dict[str, str]]) -> dict[str, str]:
+    """One leftover of each kind, tagged or named. Kind → id."""
+    ec2, made = platform.aws("ec2"), {}
+    stands = json.loads((platform.folder / ".genai/sandbox/terraform/network/terraform.tfstate").read_text())["outputs"]
+    network, subnet = stands["vpc_id"]["value"], stands["private_subnet_ids"]["value"][0]
+
+    def spec(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": tags}]
+
+    volume = ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=100, TagSpecifications=spec("volume"))
+    made["ec2:volume"] = volume["VolumeId"]
+    made["ec2:snapshot"] = ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=spec("snapshot"))["SnapshotId"]
+    made["ec2:elastic-ip"] = ec2.allocate_address(Domain="vpc", TagSpecifications=spec("elastic-ip"))["AllocationId"]
+    made["ec2:security-group"] = ec2.create_security_group(
+        GroupName="left", Description="left", VpcId=network, TagSpecifications=spec("security-group")
+    )["GroupId"]
+    made["ec2:network-interface"] = ec2.create_network_interface(SubnetId=subnet, TagSpecifications=spec("network-interface"))[
+        "NetworkInterface"
+    ]["NetworkInterfaceId"]
+    made["ec2:vpc"] = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=spec("vpc"))["Vpc"]["VpcId"]
+    balancers = platform.aws("elbv2")
+    made["elbv2:load-balancer"] = balancers.create_load_balancer(Name="left", Subnets=stands["private_subnet_ids"]["value"], Tags=tags)[
+        "LoadBalancers"
+    ][0]["LoadBalancerArn"]
+    made["elbv2:target-group"] = balancers.create_target_group(Name="left", Protocol="HTTP", Port=80, VpcId=network, Tags=tags)[
+        "TargetGroups"
+    ][0]["TargetGroupArn"]
+    platform.aws("s3").create_bucket(
+        Bucket="genai-sandbox-langfuse-0a0a0a", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"}
+    )
+    made["s3:bucket"] = "genai-sandbox-langfuse-0a0a0a"
+    platform.aws("secretsmanager").create_secret(Name="left-behind", SecretString="x", Tags=tags)
+    made["secretsmanager:secret"] = "left-behind"
+    platform.aws("logs").create_log_group(logGroupName="/aws/eks/genai-sandbox/left")
+    made["logs:log-group"] = "/aws/eks/genai-sandbox/left"
+    iam = platform.aws("iam")
+    iam.create_role(RoleName="genai-sandbox-1", AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[]}')
+    allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
+    iam.put_role_policy(RoleName="genai-sandbox-1", PolicyName="inside", PolicyDocument=json.dumps(allowed))
+    made["iam:role"] = "genai-sandbox-1"
+    rds = platform.aws("rds")
+    rds.create_db_cluster_snapshot(
+        DBClusterSnapshotIdentifier="left-behind", DBClusterIdentifier=rds.describe_db_clusters()["DBClusters"][0]["DBClusterIdentifier"],
+        Tags=tags,
+    )  # fmt: skip
+    made["rds:cluster-snapshot"] = "left-behind"
+    platform.aws("elasticache").create_cache_subnet_group(
+        CacheSubnetGroupName="genai-sandbox-postgres", CacheSubnetGroupDescription="left", SubnetIds=[subnet]
+    )
+    made["elasticache:subnet-group"] = "genai-sandbox-postgres"
+    return made
+
+
+def test_the_audit_finds_a_leftover_of_each_kind_and_how_to_remove_it(platform: Platform) -> None:
+    given = json.loads((platform.folder / ".genai/sandbox/terraform/network/terraform.tfvars.json").read_text())["tags"]
+    tags = [{"Key": key, "Value": value} for key, value in given.items()]
+    try:
+        made = plant(platform, tags)
+        found = platform.run("audit", code=1).document["leftovers"]
+        missed = {kind: id for kind, id in made.items() if not any((one["kind"], one["id"]) == (kind, id) for one in found)}
+        assert not missed, json.dumps(found, indent=1)
+        costs = {one["kind"]: one["usd_per_hour"] for one in found}
+        assert all(costs[kind] > 0 for kind in ("ec2:volume", "ec2:elastic-ip", "elbv2:load-balancer", "secretsmanager:secret"))
+    finally:
+        left = platform.run("audit", code=None).document["leftovers"]
+        # The network last: what stands in it goes before.
+        done = [platform.tool("sh", "-c", one["remove"], code=None) for one in sorted(left, key=lambda one: one["kind"] == "ec2:vpc")]
+    assert [str(one) for one in done if one.code != 0] == []
+    assert platform.run("audit").document["leftovers"] == []
+
+
+# -- a sandbox beside another ---------------------------------------------------------------------
+def test_step_by_step_beside_another_sandbox(platform: Platform) -> None:
+    """What a command needs and is not there is named with the command that makes it; the other sandbox does not notice."""
+    before = platform.pods()
+    try:
+        platform.run("up", "--yes", "--env", "two", "--only", "infra.storage")
+        for family, (need, remedy) in STEP_BY_STEP.items():
+            answer = platform.run(family, "--env", "two", code=1)
+            failed = next(step for step in answer.document["steps"] if step["outcome"] == "failed")
+            assert f"needs '{need}" in failed["evidence"], failed
+            assert remedy in answer.err, str(answer)
+        assert platform.run("litellm", "remove", "--yes", "--env", "two").document["ok"]
+        states = {id: step["state"] for id, step in platform.run("infra", "show", "--env", "two").steps.items()}
+        assert (states["infra.storage"], states["infra.network"]) == ("present", "absent")
+    finally:
+        gone = platform.run("down", "--yes", "--env", "two")
+    assert gone.document["leftovers"] == []
+    assert platform.pods() == before
+    assert platform.run("sandbox", "status", sandbox=False).document["parts"]
+
+
+# -- down on nothing ------------------------------------------------------------------------------
+def test_down_on_nothing_says_so(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = Platform(tmp_path).down()
+        assert done.document["ok"]
+        assert "nothing to remove" in done.err
+
+
+# -- the whole life of one ------------------------------------------------------------------------
+@contextmanager
+def started(platform: Platform, *words: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str, str], None]]]:
+    """``genai`` at work, and a way to wait until a step has come to a point."""
+    events = platform.folder / "events.jsonl"
+    events.unlink(missing_ok=True)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GENAI_", "AWS_"))}
+    clean |= {name: os.environ[name] for name in ("GENAI_CACHE_DIR",) if name in os.environ}
+    process = subprocess.Popen(
+        [str(GENAI), *words, "--sandbox", "--yes", "--plain", "--events", str(events)],
+        cwd=platform.folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def until(step: str, said: str) -> None:
+        def reached() -> bool:
+            assert process.poll() is None, f"it ended before:\n{process.stdout.read() if process.stdout else ''}"
+            text = events.read_text() if events.exists() else ""
+            return any(
+                event.get("step") == step and said in json.dumps(event)
+                for event in map(json.loads, text.splitlines(keepends=False)[: text.count("\n")])
+            )
+
+        wait_until(reached, f"{step}: {said}", limit=300, interval=0.1)
+
+    try:
+        yield process, until
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(30)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Everything that runs and says that it belongs to a sandbox in this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in process.environ().get("GENAI_SANDBOX_PLACE", "") and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def listening(network: int, ports: list[int]) -> list[Any]:
+    """What listens on a sandbox's ports or in its own loopback network."""
+    return [
+        connection.laddr
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and (connection.laddr.port in ports or connection.laddr.ip.startswith(f"127.{network}."))
+    ]
+
+
+def test_a_platform_s_life_with_interruptions(tmp_path: Path) -> None:
+    own = Platform(tmp_path)
+    try:
+        _interrupted_and_killed(own)
+        _stopped_and_started(own)
+        _saved_and_restored(own)
+        _removed(own)
+    finally:
+        own.run("sandbox", "remove", "--yes", code=None)
+
+
+def _interrupted_and_killed(own: Platform) -> None:
+    with started(own, "up") as (process, until):
+        until("infra.data", "creating")
+        refused = own.run("up", "--yes", code=1)
+        assert f"process {process.pid}" in refused.document["error"]["message"]
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=200)
+        assert process.returncode == 130, out
+        assert "Traceback" not in out
+    for step, said in (("infra.data", "creating"), ("langfuse.chart", "apply")):
+        with started(own, "up") as (process, until):
+            until(step, said)
+            process.kill()
+    done = own.up()
+    assert done.document["ok"], str(done)
+    assert {step["outcome"] for step in done.steps.values()} <= {"done", "present"}
+    assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
+
+
+def _chat(own: Platform, session: str) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}], "metadata": {"session_id": session}}
+    with own.http(own.variables["OPENAI_BASE_URL"], headers={"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}) as http:
+        assert http.post("chat/completions", json=body).status_code == 200
+
+
+def _traces(own: Platform, session: str) -> list[Any]:
+    user = (own.variables["LANGFUSE_PUBLIC_KEY"], own.variables["LANGFUSE_SECRET_KEY"])
+    with own.http(own.variables["LANGFUSE_HOST"], auth=user) as http:
+        answer = http.get("/api/public/traces", params={"sessionId": session})
+    found: list[Any] = answer.json()["data"] if answer.status_code == 200 else []
+    return found
+
+
+def _stopped_and_started(own: Platform) -> None:
+    """One step away and back; then everything stopped: what was written is read again."""
+    torn = own.run("teardown", "litellm.proxy", "--yes").steps
+    assert {id: step["outcome"] for id, step in torn.items()} == {"litellm.proxy": "done"}
+    assert own.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
+    _chat(own, "before-the-stop")
+    wait_until(lambda: _traces(own, "before-the-stop"), "the chat is traced")
+    own.run("sandbox", "stop", sandbox=False)
+    assert processes_of(own.folder) == []
+    assert own.run("status", code=3).document["error"]["id"] == "sandbox.stopped"
+    assert own.up().document["ok"]
+    assert wait_until(lambda: _traces(own, "before-the-stop"), "the trace from before the stop")
+
+
+def _saved_and_restored(own: Platform) -> None:
+    file = own.folder / "saved.tar"
+    own.run("sandbox", "save", str(file), sandbox=False)
+    own.run("sandbox", "remove", "--yes", sandbox=False)
+    own.run("sandbox", "restore", str(file), sandbox=False)
+    wait_until(lambda: _traces(own, "before-the-stop"), "the trace from before the restore")
+    assert own.verify().document["passed"]
+
+
+def _removed(own: Platform) -> None:
+    """``down`` with a leftover says so and keeps the sandbox; with nothing left, nothing runs and nothing listens."""
+    place = json.loads((own.folder / ".genai" / "sandbox" / "world" / "place.json").read_text())
+    aws = own.aws("logs")
+    aws.create_log_group(logGroupName="/aws/eks/genai-sandbox/left")
+    first = own.down(code=1)
+    assert [one["id"] for one in first.document["leftovers"]] == ["/aws/eks/genai-sandbox/left"]
+    assert {step["outcome"] for step in first.steps.values()} <= {"done", "absent"}
+    namespaces = own.tool("kubectl", "get", "namespaces", "--output", "name").out.split()
+    assert f"namespace/{NAMESPACE}" not in namespaces
+    aws.delete_log_group(logGroupName="/aws/eks/genai-sandbox/left")
+    own.down()
+    assert processes_of(own.folder) == []
+    assert listening(place["network"], list(place["ports"].values())) == []
+    assert not (own.folder / ".genai" / "sandbox" / "world").exists()
+    assert "nothing to remove" in own.down().err
+
+
+def test_down_after_an_up_that_was_killed(tmp_path: Path) -> None:
+    own = Platform(tmp_path)
+    try:
+        with started(own, "up") as (process, until):
+            until("infra.cluster", "creating")
+            process.kill()
+        done = own.down()
+        assert done.document["leftovers"] == []
+        assert processes_of(own.folder) == []
+    finally:
+        own.run("sandbox", "remove", "--yes", code=None)

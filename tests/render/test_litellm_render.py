@@ -1,0 +1,143 @@
+"""LiteLLM's configuration and objects."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from genai_platform.config.settings import Settings
+from genai_platform.errors import ConfigError
+from genai_platform.render import addresses, litellm
+from genai_platform.render.outputs import DataOutputs
+from genai_platform.render.secrets import PlatformSecrets
+
+DATA = DataOutputs(
+    postgres_cluster_id="c", postgres_host="db.example", postgres_port=5432, postgres_admin="boss", redis_replication_group_id="r",
+    redis_host="redis.example", redis_port=6379,
+)  # fmt: skip
+SECRETS = PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("upstream-key-1")})
+
+
+def model(name="gpt", **change):
+    return {"name": name, "azure_deployment": "d", "api_base": "https://x.openai.azure.com"} | change
+
+
+def settings(models=1, **change):
+    entries = models if isinstance(models, list) else [model(f"m{number}") for number in range(models)]
+    return Settings.model_validate({"litellm": {"models": entries, **change}})
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_every_model_is_in_the_configuration(count):
+    config = yaml.safe_load(litellm.proxy_config(settings(count)))
+    assert [entry["model_name"] for entry in config["model_list"]] == [f"m{number}" for number in range(count)]
+    for entry in config["model_list"]:
+        assert entry["litellm_params"] == {
+            "model": "azure/d",
+            "api_base": "https://x.openai.azure.com",
+            "api_key": "os.environ/AZURE_API_KEY",
+            "api_version": "2024-10-21",
+        }
+
+
+def test_the_api_version_stays_text():
+    assert '"2024-10-21"' in litellm.proxy_config(settings())
+
+
+@pytest.mark.parametrize("name", ["a: b", "日本語", "#x", "'", '"', "null", "- a", "\U0001f600", "a\nb", "%x"])
+def test_hostile_names_survive(name):
+    config = yaml.safe_load(litellm.proxy_config(settings([model(name, azure_deployment=name)])))
+    assert config["model_list"][0]["model_name"] == name
+    assert config["model_list"][0]["litellm_params"]["model"] == f"azure/{name}"
+
+
+def test_callbacks_follow_the_choice():
+    assert yaml.safe_load(litellm.proxy_config(settings()))["litellm_settings"]["callbacks"] == ["langfuse_otel"]
+    old = yaml.safe_load(litellm.proxy_config(settings(callback="langfuse")))["litellm_settings"]
+    assert old["success_callback"] == ["langfuse"]
+    assert "callbacks" not in old
+
+
+def test_traces_go_nowhere_but_into_the_cluster():
+    own = litellm.variables(DATA)
+    assert own["LANGFUSE_HOST"] == own["LANGFUSE_OTEL_HOST"] == "http://langfuse-web:3000"
+    assert (own["REDIS_SSL"], own["LITELLM_LOG"]) == ("True", "ERROR")
+
+
+def test_the_database_is_reached_encrypted_and_the_secret_holds_what_the_pod_needs():
+    secret = next(one for one in litellm.config(settings(), DATA, "arn:r", SECRETS) if one["kind"] == "Secret")
+    plain = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+    password = SECRETS.postgres_litellm_password.get_secret_value()
+    assert plain["DATABASE_URL"] == f"postgresql://litellm:{password}@db.example:5432/litellm?sslmode=require"
+    assert plain["AZURE_API_KEY"] == "upstream-key-1"
+    assert plain["LITELLM_MASTER_KEY"].startswith("sk-")
+
+
+def test_no_secret_outside_the_secret():
+    made = [
+        *litellm.config(settings(), DATA, "arn:r", SECRETS),
+        *litellm.proxy(settings(), DATA, "arn:r", SECRETS),
+        *litellm.migration(settings(), DATA),
+        *litellm.database(settings(), DATA, SECRETS),
+    ]
+    text = yaml.safe_dump_all(one for one in made if one["kind"] != "Secret")
+    for value in litellm.secret_values(settings(), DATA, SECRETS).values():
+        assert value not in text
+
+
+def test_a_missing_key_is_named_with_what_to_do():
+    with pytest.raises(ConfigError, match="OTHER_KEY") as caught:
+        litellm.secret_values(settings([model(api_key_env="OTHER_KEY")]), DATA, SECRETS)
+    assert "OTHER_KEY" in caught.value.remedy
+
+
+def deployment(secrets=SECRETS, **change):
+    return litellm.proxy(settings(**change), DATA, "arn:r", secrets)
+
+
+def test_one_replica_is_recreated_and_may_be_moved_more_keep_one():
+    one, budget = deployment()
+    assert one["spec"]["strategy"] == {"type": "Recreate"}
+    assert budget["spec"]["maxUnavailable"] == 1
+    more, budget = deployment(replicas=3)
+    assert more["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert budget["spec"]["minAvailable"] == 1
+    assert "maxUnavailable" not in budget["spec"]
+
+
+def test_the_pod_is_confined():
+    pod = deployment()[0]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {probe for probe in container if probe.endswith("Probe")} == {"startupProbe", "livenessProbe", "readinessProbe"}
+    written = {entry["value"] for entry in container["env"] if entry["name"] in ("LITELLM_UI_PATH", "LITELLM_ASSETS_PATH", "TMPDIR")}
+    assert all(path.startswith("/run/litellm") for path in written)
+
+
+def test_pods_change_with_configuration_or_secrets_only():
+    stamp = lambda made: made[0]["spec"]["template"]["metadata"]["annotations"]  # noqa: E731
+    assert stamp(deployment()) == stamp(deployment())
+    assert stamp(deployment()) != stamp(deployment(models=2))
+    assert stamp(deployment()) != stamp(deployment(PlatformSecrets(upstream_keys=SECRETS.upstream_keys)))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "litellm_url", "langfuse_url"),
+    [
+        ({}, "https://lb", "https://lb:8443"),
+        ({"domain": "x.example.com"}, "https://litellm.x.example.com", "https://langfuse.x.example.com"),
+        ({"tls": "none"}, "http://lb", "http://lb:3000"),
+        ({"litellm_port": 1234, "langfuse_port": 5678}, "https://lb:1234", "https://lb:5678"),
+    ],
+)
+def test_public_addresses(ingress, litellm_url, langfuse_url):
+    given = Settings.model_validate({"ingress": ingress})
+    status = {"status": {"loadBalancer": {"ingress": [{"hostname": "lb"}]}}}
+    assert addresses.litellm_url(given, status) == litellm_url
+    assert addresses.langfuse_url(given, status) == langfuse_url
+    assert addresses.litellm_url(given, {"status": {"loadBalancer": {}}}) is None
+    assert addresses.litellm_url(given, None) is None

@@ -1,0 +1,73 @@
+"""Kubernetes objects: whatever a value holds, it stays that value."""
+
+from __future__ import annotations
+
+import base64
+
+import jinja2
+import pytest
+import yaml
+
+from genai_platform.render import manifests
+
+HOSTILE = [
+    'a"b',
+    "a'b", "a: b", "{{ x }}", "{% if %}", "- x", "#c", "a\nkind: Secret", "日本語", "\u2028\u0085\x7f", "\U0001f600", "yes", "null", "1e3",
+    "&a", "*a", "!!python/object:os.system", "%TAG", "\\n", "a\tb", "", " ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_value_never_changes_the_shape_of_a_document(value):
+    made = manifests.ingress(
+        "litellm", service=value, service_port=4000, port=443, tls=True, host=value or None, health_path=value, inbound_cidrs=[value]
+    )
+    assert len(made) == 1
+    rule = made[0]["spec"]["rules"][0]
+    assert rule["http"]["paths"][0]["backend"]["service"]["name"] == value
+    assert rule.get("host", "") == value
+    assert made[0]["metadata"]["annotations"]["alb.ingress.kubernetes.io/healthcheck-path"] == value
+
+
+def test_a_template_cannot_print_an_unquoted_value_or_a_missing_one():
+    environment = manifests._environment()
+    with pytest.raises(TypeError, match="tojson"):
+        environment.from_string("a: {{ b }}").render(b="x")
+    with pytest.raises(jinja2.UndefinedError):
+        environment.from_string("a: {{ b | tojson }}").render()
+
+
+def test_a_certificate_is_named_only_with_tls():
+    with_tls, without = manifests.ingress_class("g", ["arn:x"])[0], manifests.ingress_class("g", [])[0]
+    assert with_tls["spec"]["certificateARNs"] == ["arn:x"]
+    assert "certificateARNs" not in without["spec"]
+    assert with_tls["spec"]["loadBalancerAttributes"] == [{"key": "idle_timeout.timeout_seconds", "value": "600"}]
+
+
+def database(**change):
+    given = {
+        "image": "postgres", "host": "h", "port": 5432, "admin": "boss", "admin_password": "top-secret-1", "role": "r", "database": "d",
+        "password": "top-secret-2",
+    }  # fmt: skip
+    return manifests.database("x-database", **(given | change))
+
+
+def test_passwords_are_in_the_secret_only():
+    secret, *rest = database()
+    assert base64.b64decode(secret["data"]["password"]) == b"top-secret-2"
+    assert "top-secret" not in yaml.safe_dump_all(rest)
+    assert "top-secret" not in manifests.as_text([secret, *rest])
+    assert base64.b64encode(b"top-secret-2").decode() not in manifests.as_text([secret, *rest])
+    assert sorted(manifests.secret_values([secret, *rest])) == ["top-secret-1", "top-secret-2"]
+
+
+def test_a_jobs_mark_follows_its_inputs_and_nothing_else():
+    mark = lambda made: made[-1]["metadata"]["annotations"][manifests.INPUTS]  # noqa: E731
+    assert mark(database()) == mark(database())
+    for change in ({"password": "other-secret"}, {"host": "i"}, {"admin_password": "other-secret"}, {"image": "postgres:18"}):
+        assert mark(database(**change)) != mark(database())
+
+
+def test_shown_text_reads_back_as_the_same_document():
+    made = manifests.namespace() + manifests.storage_class()
+    assert list(yaml.safe_load_all(manifests.as_text(made))) == made

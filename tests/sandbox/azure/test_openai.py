@@ -1,0 +1,150 @@
+"""Azure OpenAI's stand-in, driven by OpenAI's own client."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import openai
+import pytest
+
+from genai_platform.sandbox.azure.openai_part import PART, deployments_file, key_file
+from genai_platform.sandbox.place import Place
+
+SENTENCE = "こんにちは。2+3は?「漢字」と😀"
+VERSION = "2024-10-21"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place.create(tmp_path_factory.mktemp("openai") / "world", "sandbox")
+    PART.prepare(place)
+    PART.prepare(place)
+    process = subprocess.Popen(PART.argv(place), env={"PATH": os.environ["PATH"], **PART.variables(place)})
+    try:
+        until = time.monotonic() + 30
+        while not PART.ready(place):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield place
+    finally:
+        process.terminate()
+        assert process.wait(5) in (0, -15)
+
+
+@pytest.fixture
+def client(place: Place) -> Iterator[openai.AzureOpenAI]:
+    with openai.AzureOpenAI(
+        azure_endpoint=place.url("openai"), api_key=key_file(place).read_text(), api_version=VERSION, max_retries=0
+    ) as client:
+        yield client
+
+
+def ask(client: openai.AzureOpenAI, model: str = "gpt-4o-mini") -> openai.types.chat.ChatCompletion:
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": SENTENCE}])
+
+
+def test_a_chat_is_answered_with_its_own_text(client: openai.AzureOpenAI) -> None:
+    answer = ask(client)
+    assert SENTENCE in (answer.choices[0].message.content or "")
+    assert answer.usage
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens > 10
+    assert answer.choices[0].message.content == ask(client).choices[0].message.content
+
+
+def test_a_stream_comes_in_pieces_and_ends_with_the_usage(client: openai.AzureOpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": SENTENCE}], stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    whole = ask(client)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage
+    assert whole.usage
+    assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
+    assert len([chunk for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]) > 2
+
+
+def test_pieces_are_sent_as_they_come(place: Place) -> None:
+    url = f"{place.url('openai')}/openai/deployments/gpt-4o/chat/completions?api-version={VERSION}"
+    body = {"stream": True, "messages": [{"role": "user", "content": "x" * 60}]}
+    with httpx.stream("POST", url, json=body, headers={"api-key": key_file(place).read_text()}) as response:
+        pieces = list(response.iter_raw())
+    assert len(pieces) > 5
+    assert pieces[-1].endswith(b"data: [DONE]\n\n")
+
+
+def test_a_limit_cuts_the_answer(client: openai.AzureOpenAI) -> None:
+    answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "one two three four"}], max_tokens=3)
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage
+    assert answer.usage.completion_tokens <= 3
+
+
+def test_embeddings_are_stable_and_of_length_one(client: openai.AzureOpenAI) -> None:
+    first, second = client.embeddings.create(model="text-embedding-3-small", input=["猫", "犬"]).data
+    again = client.embeddings.create(model="text-embedding-3-small", input="猫", dimensions=8).data[0]
+    assert len(first.embedding) == 1536
+    assert first.embedding != second.embedding
+    assert sum(value * value for value in again.embedding) == pytest.approx(1, abs=1e-5)
+
+
+def test_completions_and_responses(client: openai.AzureOpenAI, place: Place) -> None:
+    assert SENTENCE in client.completions.create(model="gpt-4o", prompt=SENTENCE).choices[0].text
+    with openai.OpenAI(base_url=f"{place.url('openai')}/openai/v1", api_key=key_file(place).read_text(), max_retries=0) as modern:
+        assert SENTENCE in modern.responses.create(model="gpt-4o", input=SENTENCE).output_text
+        with modern.responses.stream(model="gpt-4o", input=SENTENCE) as stream:
+            assert SENTENCE in stream.get_final_response().output_text
+        assert {model.id for model in modern.models.list()} >= {"gpt-4o", "gpt-4o-mini"}
+
+
+def test_a_wrong_key_is_refused(place: Place) -> None:
+    with openai.AzureOpenAI(azure_endpoint=place.url("openai"), api_key="wrong", api_version=VERSION, max_retries=0) as client:
+        with pytest.raises(openai.AuthenticationError) as caught:
+            ask(client)
+        assert caught.value.code == "401"
+        assert "invalid subscription key" in str(caught.value)
+
+
+def test_an_unknown_deployment_is_named_by_its_code(client: openai.AzureOpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        ask(client, "gpt-9")
+    assert caught.value.code == "DeploymentNotFound"
+
+
+def test_a_deployment_may_come_while_it_runs(client: openai.AzureOpenAI, place: Place) -> None:
+    names = json.loads(deployments_file(place).read_text())
+    deployments_file(place).write_text(json.dumps([*names, "チャット"]))
+    assert ask(client, "チャット").choices
+    deployments_file(place).write_text(json.dumps(names))
+
+
+@pytest.mark.parametrize("query", ["", "?api-version=", "?api-version=soon"])
+def test_the_version_is_needed(place: Place, query: str) -> None:
+    url = f"{place.url('openai')}/openai/deployments/gpt-4o/chat/completions{query}"
+    response = httpx.post(url, json={"messages": []}, headers={"api-key": key_file(place).read_text()})
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "404")
+
+
+def test_a_body_without_messages_is_a_bad_request(place: Place) -> None:
+    url = f"{place.url('openai')}/openai/deployments/gpt-4o/chat/completions?api-version={VERSION}"
+    headers = {"api-key": key_file(place).read_text()}
+    assert httpx.post(url, content=b"{", headers=headers).status_code == 400
+    assert httpx.post(url, json={}, headers=headers).json()["error"]["param"] == "messages"
+
+
+def test_the_log_shows_requests_and_no_key(client: openai.AzureOpenAI, place: Place) -> None:
+    ask(client)
+    log = place.root / "openai" / "requests.jsonl"
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["status"], last["deployment"]) == (200, "gpt-4o-mini")
+    assert SENTENCE in last["text"]
+    assert key_file(place).read_text() not in log.read_text()
+    assert stat.S_IMODE(key_file(place).stat().st_mode) == 0o600

@@ -1,0 +1,98 @@
+"""What the product is told about a sandbox: loopback only, its own keys, nothing of the person's."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from genai_platform.config.layers import Layer, validate
+from genai_platform.config.settings import Litellm, Model, Settings
+from genai_platform.config.target import Target
+from genai_platform.sandbox import shell
+from genai_platform.sandbox.endpoints import clean_environment, trusted, world
+from genai_platform.sandbox.place import Place
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    before = os.environ.get("GENAI_CACHE_DIR")
+    monkeypatch.setenv("GENAI_CACHE_DIR", before or str(tmp_path / "cache"))
+    return Place.create(tmp_path / "sandbox" / "world", "sandbox", "eu-west-1")
+
+
+def target(place: Place, settings: Settings | None = None) -> Target:
+    endpoints, overlay, _ = world(place, settings)
+    return Target("sandbox", validate([Layer("sandbox", overlay)]).settings, endpoints, place.root.parent)
+
+
+def test_every_address_is_loopback(place: Place) -> None:
+    made = target(place)
+    addresses = [made.endpoints.aws.url, made.endpoints.aws.checkip, *(model.api_base for model in made.settings.litellm.models)]
+    assert {urlsplit(address or "").hostname for address in addresses} == {"127.0.0.1"}
+    assert not made.endpoints.real
+
+
+def test_without_models_there_are_some_to_try(place: Place) -> None:
+    models = target(place).settings.litellm.models
+    assert [(model.name, model.mode) for model in models] == [
+        ("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"),
+    ]  # fmt: skip
+
+
+def test_the_persons_models_are_kept_and_their_keys_given(place: Place) -> None:
+    own = Model(name="mine", azure_deployment="d", api_base="https://x.openai.azure.com", api_version="preview", api_key_env="MY_KEY")
+    settings = Settings(litellm=Litellm(models=(own,)))
+    (model,) = target(place, settings).settings.litellm.models
+    assert model == own.model_copy(update={"api_base": place.url("openai")})
+    variables = world(place, settings).variables
+    assert json.loads((place.root / "openai" / "deployments.json").read_text()) == ["d"]
+    assert variables["MY_KEY"] == (place.root / "openai" / "key").read_text()
+    assert stat.S_IMODE((place.root / "openai" / "key").stat().st_mode) == 0o600
+
+
+def test_asked_twice_it_says_the_same(place: Place) -> None:
+    assert world(place) == world(Place.open(place.root))
+
+
+def test_ports_and_account_are_the_sandboxs_own(place: Place) -> None:
+    settings = target(place).settings
+    assert settings.ingress.litellm_port == place.ports["litellm"]
+    assert settings.ingress.langfuse_port == place.ports["langfuse"]
+    assert settings.aws.account_id == "123456789012"
+    assert settings.platform.region == "eu-west-1"
+
+
+def test_nothing_ambient_survives() -> None:
+    given = {
+        "AWS_PROFILE": "prod", "AZURE_CLIENT_SECRET": "x", "KUBECONFIG": "/home/me/.kube/config", "ARM_CLIENT_ID": "x",
+        "TF_VAR_name": "x", "TF_CLI_CONFIG_FILE": "/etc/tf.rc", "PATH": "/usr/bin", "HOME": "/home/me",
+    }  # fmt: skip
+    clean = clean_environment(given)
+    assert clean.keys() - {"TF_CLI_CONFIG_FILE", "PATH", "HOME"} == {
+        "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED",
+    }  # fmt: skip
+    assert clean["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+def test_the_platforms_own_authority_joins_the_bundle(place: Place, tmp_path: Path) -> None:
+    own = tmp_path / "ca.pem"
+    assert trusted(place, own) == trusted(place)
+    own.write_text("-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n")
+    text = trusted(place, own).read_text()
+    assert own.read_text() in text
+    assert place.ca_file.read_text() in text
+
+
+def test_a_shell_takes_the_exports(place: Place) -> None:
+    found = shell.variables(place, target(place))
+    assert {"OPENAI_API_KEY", "LANGFUSE_SECRET_KEY"}.isdisjoint(found), "there is no platform yet"
+    script = shell.exports(found | {"ODD": "it's $HOME"}) + 'printf "%s|%s|%s|%s" "$AWS_ENDPOINT_URL" "$KUBECONFIG" "$ODD" "$AWS_PROFILE"'
+    done = subprocess.run(["sh", "-eu", "-c", script.replace('"$AWS_PROFILE"', '"${AWS_PROFILE-none}"')], capture_output=True, text=True,
+                          check=True, env={"AWS_PROFILE": "prod", "PATH": os.environ["PATH"]})  # fmt: skip
+    assert done.stdout == f"{place.url('aws')}|{place.kubeconfig}|it's $HOME|none"

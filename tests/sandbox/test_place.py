@@ -1,0 +1,92 @@
+"""A place keeps its addresses, shares them with no other, and says clearly when it cannot."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from genai_platform.errors import ConfigError, StepError
+from genai_platform.sandbox.place import Place, claim_network
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def test_it_is_the_same_whenever_it_is_opened(tmp_path: Path) -> None:
+    made = Place.create(tmp_path / "world", "sandbox-a", "eu-west-1")
+    assert Place.open(tmp_path / "world") == made
+    assert Place.create(tmp_path / "world", "sandbox-a", "eu-west-1") == made
+    assert len(set(made.ports.values())) == len(made.ports)
+
+
+def test_its_region_does_not_change(tmp_path: Path) -> None:
+    Place.create(tmp_path / "world", "sandbox", "eu-west-1")
+    with pytest.raises(ConfigError, match="made as eu-west-1 and cannot become us-east-1"):
+        Place.create(tmp_path / "world", "sandbox", "us-east-1")
+
+
+def test_two_places_share_neither_network_nor_ports(tmp_path: Path) -> None:
+    places = [Place.create(tmp_path / f"w{i}", "sandbox") for i in range(12)]
+    assert len({place.network for place in places}) == 12
+
+
+def test_a_removed_place_gives_its_network_back(tmp_path: Path) -> None:
+    first = Place.create(tmp_path / "w1", "sandbox")
+    with pytest.raises(StepError, match=f"127.{first.network}.0.0"):
+        claim_network(tmp_path / "w2", first.network)
+    assert claim_network(tmp_path / "w2", first.network, in_use=lambda holder: False) == first.network
+    shutil.rmtree(first.root)
+    assert claim_network(tmp_path / "w3", first.network) == first.network
+
+
+def test_a_port_in_use_is_not_chosen(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "w", "sandbox")
+    for port in place.ports.values():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+
+
+def test_ports_that_a_newer_version_needs_are_added(tmp_path: Path) -> None:
+    import json
+
+    place = Place.create(tmp_path / "w", "sandbox")
+    file = place.root / "place.json"
+    document = json.loads(file.read_text())
+    del document["ports"]["webhook"]
+    file.write_text(json.dumps(document))
+    reopened = Place.open(place.root)
+    assert reopened.ports["webhook"] > 0
+    assert Place.open(place.root) == reopened
+    assert reopened.ports["aws"] == place.ports["aws"]
+
+
+def test_one_rule_leads_from_the_api_to_a_socket(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "w", "sandbox")
+    pods, services = ipaddress.ip_network(place.pod_cidr), ipaddress.ip_network(place.service_cidr)
+    assert not pods.overlaps(services)
+    assert Place.loopback(str(services[5])) == f"127.{place.network}.16.5"
+
+
+def test_host_names_of_one_owner_do_not_disturb_anothers(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "w", "sandbox")
+    place.publish_hosts("a", {"db.example": "127.1.2.3"})
+    place.publish_hosts("b", {"web": "127.1.2.4"})
+    before = place.hosts_file.stat().st_ino
+    place.publish_hosts("a", {"db2.example": "127.1.2.5"})
+    text = place.hosts_file.read_text()
+    assert "127.1.2.5\tdb2.example" in text
+    assert "127.1.2.4\tweb" in text
+    assert "db.example\n" not in text
+    assert place.hosts_file.stat().st_ino == before, "pods have this very file mounted"
+
+
+def test_folders_are_private(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "w", "sandbox")
+    assert stat.S_IMODE(place.folder("data").stat().st_mode) == 0o700

@@ -1,0 +1,273 @@
+"""Parts start in order, are found again, and stop without a trace; shown with tiny programs in place of the real parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from genai_platform.errors import ConfigError, Interrupted, MissingError, StepError
+from genai_platform.sandbox import processes, save, supervisor
+from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.parts import Planned
+from genai_platform.sandbox.place import Place
+
+
+class Told:
+    """Progress that remembers, and asks to stop when told so."""
+
+    def __init__(self, interrupt: bool = False) -> None:
+        self.lines: list[str] = []
+        self.interrupt = interrupt
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def check(self) -> None:
+        if self.interrupt and self.lines:
+            raise Interrupted
+
+
+@dataclass
+class Fake:
+    """A part that is a small Python program; by default a web server."""
+
+    name: str
+    port: str | None = "aws"
+    kind: Kind = "stand-in"
+    version: str = "1"
+    program: str = ""
+    answers: bool = True
+    order: list[str] = field(default_factory=list)
+
+    def prepare(self, place: Place) -> None:
+        self.order.append(self.name)
+        place.folder(self.name)
+
+    def argv(self, place: Place) -> list[str]:
+        if self.program:
+            return [sys.executable, "-c", textwrap.dedent(self.program)]
+        assert self.port
+        folder = place.folder(self.name)
+        return [sys.executable, "-m", "http.server", str(place.ports[self.port]), "--bind", "127.0.0.1", "--directory", str(folder)]
+
+    def variables(self, place: Place) -> Mapping[str, str]:
+        return {"OWN": "value"}
+
+    def ready(self, place: Place) -> bool:
+        if self.program or not self.answers:
+            return self.answers
+        try:
+            with urllib.request.urlopen(place.url(self.port or ""), timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
+    made = Place.create(tmp_path / "sandbox" / "world", "sandbox")
+    yield made
+    if made.root.exists():
+        supervisor.stop(made, [])
+
+
+def pid_of(place: Place, name: str) -> int:
+    found = processes.recorded(place, name)
+    assert found is not None
+    return found.pid
+
+
+def test_parts_wait_for_what_they_need_and_a_second_start_starts_nothing(place: Place) -> None:
+    order: list[str] = []
+    plan = [Planned(Fake("second", "etcd", order=order), ("first",)), Planned(Fake("first", "aws", order=order))]
+    assert sorted(supervisor.start(place, Told(), plan)) == ["first", "second"]
+    assert order == ["first", "second"]
+    assert supervisor.start(place, Told(), plan) == []
+    assert supervisor.running(place)
+    assert [(row.name, row.state, row.port) for row in supervisor.status(place, plan)] == [
+        ("second", "running", place.ports["etcd"]),
+        ("first", "running", place.ports["aws"]),
+    ]
+
+
+def test_a_stopped_sandbox_leaves_no_process_and_starts_again(place: Place) -> None:
+    plan = [Planned(Fake("web"))]
+    supervisor.start(place, Told(), plan)
+    pid = pid_of(place, "web")
+    assert supervisor.stop(place, plan) == ["web"]
+    assert not psutil.pid_exists(pid)
+    assert supervisor.stop(place, plan) == []
+    assert not supervisor.running(place)
+    assert supervisor.start(place, Told(), plan) == ["web"]
+
+
+def test_it_outlives_the_command_that_started_it(place: Place) -> None:
+    plan = [Planned(Fake("web"))]
+    supervisor.start(place, Told(), plan)
+    assert os.getsid(pid_of(place, "web")) == pid_of(place, "web")
+
+
+def test_the_environment_is_small_and_clean(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
+    seen = tmp_path / "seen.json"
+    program = f"import json, os, time; open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ))); time.sleep(60)"
+    part = Fake("show", None, program=program)
+    part.ready = lambda place: seen.exists() and bool(seen.read_text())  # type: ignore[method-assign]
+    supervisor.start(place, Told(), [Planned(part)])
+    environment = json.loads(seen.read_text())
+    assert environment["OWN"] == "value"
+    assert not {"AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"} & environment.keys()
+
+
+def test_a_part_that_ends_is_named_with_its_last_words(place: Place) -> None:
+    part = Fake("broken", None, program="print('first'); raise SystemExit('cannot open the store')", answers=False)
+    with pytest.raises(StepError, match="'broken' ended: cannot open the store") as caught:
+        supervisor.start(place, Told(), [Planned(part), Planned(Fake("later", "etcd"), ("broken",))])
+    assert "broken.log" in caught.value.remedy
+
+
+def test_a_part_that_does_not_answer_is_named_with_its_last_words(place: Place) -> None:
+    part = Fake("mute", None, program="import time; print('still loading', flush=True); time.sleep(60)", answers=False)
+    with pytest.raises(StepError, match="'mute' does not answer after 1 s; its last log line: still loading"):
+        supervisor.start(place, Told(), [Planned(part)], limit=1)
+
+
+def test_a_taken_port_is_named_with_its_holder(place: Place) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", place.ports["aws"]))
+        holder.listen()
+        with pytest.raises(MissingError, match=rf"port {place.ports['aws']}.*'web'.*process {os.getpid()}"):
+            supervisor.start(place, Told(), [Planned(Fake("web"))])
+
+
+def test_a_taken_port_is_found_before_anything_is_started(place: Place) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", place.ports["aws"]))
+        holder.listen()
+        with pytest.raises(MissingError, match="is taken by"):
+            supervisor.start(place, Told(), [Planned(Fake("first", "etcd")), Planned(Fake("web"), ("first",))])
+    assert not supervisor.running(place)
+
+
+def test_ctrl_c_ends_the_wait_and_the_next_start_goes_on(place: Place) -> None:
+    slow = Fake("slow", None, program="import time; time.sleep(60)", answers=False)
+    with pytest.raises(Interrupted):
+        supervisor.start(place, Told(interrupt=True), [Planned(slow)])
+    slow.answers = True
+    assert supervisor.start(place, Told(), [Planned(slow)]) == [], "it still ran"
+
+
+def test_a_process_number_that_belongs_to_another_is_left_alone(place: Place) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        supervisor.start(place, Told(), [Planned(Fake("web"))])
+        record = place.root / "run" / "web.json"
+        document = json.loads(record.read_text())
+        record.write_text(json.dumps(document | {"pid": other.pid, "began": document["began"] - 1000}))
+        assert supervisor.stop(place, [Planned(Fake("web"))]) == []
+        assert other.poll() is None
+        assert not psutil.pid_exists(document["pid"]), "found by its mark"
+    finally:
+        other.kill()
+        other.wait()
+
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_ignores_the_request_is_killed_with_its_children(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.3)
+    part = Fake("stubborn", None, program=STUBBORN)
+    part.ready = lambda place: processes.last_line(place, "stubborn").isdigit()  # type: ignore[method-assign]
+    plan = [Planned(part)]
+    supervisor.start(place, Told(), plan)
+    child = int(processes.last_line(place, "stubborn"))
+    supervisor.stop(place, plan)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_killed_part_is_started_again(place: Place) -> None:
+    plan = [Planned(Fake("web")), Planned(Fake("other", "etcd"))]
+    supervisor.start(place, Told(), plan)
+    os.kill(pid_of(place, "web"), signal.SIGKILL)
+    assert supervisor.start(place, Told(), plan) == ["web"]
+
+
+PARENT = """
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_part_left_behind_goes_before_it_is_started_again(place: Place) -> None:
+    part = Fake("parent", None, program=PARENT)
+    part.ready = lambda place: processes.last_line(place, "parent").isdigit()  # type: ignore[method-assign]
+    plan = [Planned(part), Planned(Fake("other", "etcd"))]
+    supervisor.start(place, Told(), plan)
+    orphan, other = int(processes.last_line(place, "parent")), pid_of(place, "other")
+    killed = psutil.Process(pid_of(place, "parent"))
+    killed.kill()
+    killed.wait(5)
+    assert supervisor.start(place, Told(), plan) == ["parent"]
+    assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
+    assert pid_of(place, "other") == other
+
+
+def test_a_saved_sandbox_comes_back_whole(place: Place, tmp_path: Path) -> None:
+    plan = [Planned(Fake("web"))]
+    target = place.root.parent
+    (target / "terraform.tfstate").write_text("{}")
+    supervisor.start(place, Told(), plan)
+    (place.folder("web") / "index.html").write_text("kept")
+    file = save.save(place, target, tmp_path / "kept.tar", Told(), plan)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert supervisor.running(place), "it runs again after the copy"
+
+    copy = tmp_path / "copy" / "sandbox"
+    with pytest.raises(ConfigError, match="cannot become 'sandbox-b'"):
+        save.restore(file, tmp_path / "sandbox-b" / "world", tmp_path / "sandbox-b", Told(), plan)
+    with pytest.raises(StepError, match="network"):
+        save.restore(file, copy / "world", copy, Told(), plan)
+    assert not copy.exists() or not (copy / "world").exists()
+    supervisor.stop(place, plan)
+    restored = save.restore(file, copy / "world", copy, Told(), plan)
+    try:
+        assert (restored.ports, restored.network) == (place.ports, place.network)
+        with urllib.request.urlopen(restored.url("aws") + "/index.html", timeout=2) as answer:
+            assert answer.read() == b"kept"
+        assert (copy / "terraform.tfstate").read_text() == "{}"
+        with pytest.raises(StepError, match="network"):
+            supervisor.start(place, Told(), plan)
+        with pytest.raises(ConfigError, match="already"):
+            save.restore(file, copy / "world", copy, Told(), plan)
+    finally:
+        supervisor.remove(restored, plan)
+    assert not restored.root.exists()
+    assert supervisor.start(place, Told(), plan) == ["web"], "the original may run again"
+
+
+def test_another_file_is_no_saved_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_text("no archive")
+    with pytest.raises(ConfigError, match="not a saved sandbox"):
+        save.restore(tmp_path / "x.tar", tmp_path / "w", tmp_path, Told())

@@ -1,0 +1,244 @@
+"""A world for the Azure steps: the stand-ins in a process of their own, LiteLLM, AWS and Kubernetes in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from pydantic import SecretStr
+
+from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.sandbox.azure.part import PART
+from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.place import Place
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.litellm_keys import KeyAdmin
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Place]:
+    """The stand-ins of one sandbox."""
+    place = Place.create(root, "sandbox")
+    PART.prepare(place)
+    hurried = {"directory": 0.1, "secret": 0.1, "roles": 0.3, "service": 0.2}
+    (place.folder("azure") / "delays.json").write_text(json.dumps(hurried))
+    process = subprocess.Popen(PART.argv(place))
+    try:
+        while not PART.ready(place):
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield place
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Quiet:
+    """Progress that remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def check(self) -> None:
+        return
+
+
+class SecretsManager:
+    """AWS Secrets Manager, as far as documents need it."""
+
+    class exceptions:
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self) -> None:
+        self.documents: dict[str, str] = {}
+        self.writes = 0
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:
+        if SecretId not in self.documents:
+            raise self.exceptions.ResourceNotFoundException
+        return {"SecretString": self.documents[SecretId]}
+
+    def put_secret_value(self, SecretId: str, SecretString: str) -> None:
+        self.get_secret_value(SecretId)
+        assert len(SecretString) <= 65536
+        self.documents[SecretId] = SecretString
+        self.writes += 1
+
+    def create_secret(self, Name: str, SecretString: str, **more: Any) -> None:
+        self.documents[Name] = SecretString
+        self.writes += 1
+
+    def delete_secret(self, SecretId: str, **more: Any) -> None:
+        del self.documents[SecretId]
+
+
+class FakeAws:
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.secrets = SecretsManager()
+
+    def client(self, name: str) -> SecretsManager:
+        assert name == "secretsmanager"
+        return self.secrets
+
+
+class FakeKube:
+    def __init__(self) -> None:
+        self.there = True
+
+    def exists(self) -> bool:
+        return self.there
+
+    def get(self, *ref: Any) -> dict[str, Any]:
+        return {"status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}}
+
+
+class FakeLitellm:
+    """LiteLLM's users and keys in memory, answering as its proxy does."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.values: list[str] = []
+        self.fail_after: int | None = None
+        """Answer 500 to every change after so many of them: a way to be killed in the middle."""
+        self._lock = threading.Lock()
+
+    def admin(self) -> KeyAdmin:
+        client = httpx.Client(base_url="https://litellm.test", transport=httpx.MockTransport(self._answer))
+        return KeyAdmin(client, SecretStr("sk-master"))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            body = json.loads(request.content) if request.content else {}
+            if request.method == "POST" and self.fail_after is not None:
+                self.fail_after -= 1
+                if self.fail_after < 0:
+                    return httpx.Response(500, json={"error": {"message": "gone"}})
+            return getattr(self, "_" + request.url.path.strip("/").replace("/", "_"))(body, request)
+
+    def _user_list(self, body: Any, request: httpx.Request) -> httpx.Response:
+        return self._page("users", list(self.users.values()), request, int(request.url.params["page_size"]))
+
+    def _key_list(self, body: Any, request: httpx.Request) -> httpx.Response:
+        return self._page("keys", list(self.keys.values()), request, int(request.url.params["size"]))
+
+    @staticmethod
+    def _page(name: str, entries: list[Any], request: httpx.Request, size: int) -> httpx.Response:
+        page = int(request.url.params["page"])
+        total = max(1, -(-len(entries) // size))
+        return httpx.Response(200, json={name: entries[(page - 1) * size : page * size], "total_pages": total})
+
+    def _user_new(self, body: Any, request: httpx.Request) -> httpx.Response:
+        if body["user_id"] in self.users:
+            return httpx.Response(409, json={"error": {"message": "User with id already exists"}})
+        self.users[body["user_id"]] = {**body, "spend": 0.0}
+        return httpx.Response(200, json={})
+
+    def _user_update(self, body: Any, request: httpx.Request) -> httpx.Response:
+        self.users[body["user_id"]] |= body
+        return httpx.Response(200, json={})
+
+    def _user_delete(self, body: Any, request: httpx.Request) -> httpx.Response:
+        for id in body["user_ids"]:
+            del self.users[id]
+        return httpx.Response(200, json={})
+
+    def _key_generate(self, body: Any, request: httpx.Request) -> httpx.Response:
+        if any(key["key_alias"] == body["key_alias"] for key in self.keys.values()):
+            return httpx.Response(400, json={"error": {"message": "Unique key aliases are required"}})
+        value = f"sk-{next(_numbers):030d}"
+        self.values.append(value)
+        hash = hashlib.sha256(value.encode()).hexdigest()
+        self.keys[hash] = {**body, "token": hash, "expires": _after(body.get("duration")), "blocked": None, "spend": 0.0}
+        return httpx.Response(200, json={"key": value, "token_id": hash})
+
+    def _key_update(self, body: Any, request: httpx.Request) -> httpx.Response:
+        entry = self.keys[body["key"]]
+        entry |= {name: value for name, value in body.items() if name != "key"}
+        if "duration" in body:
+            entry["expires"] = _after(body["duration"])
+        return httpx.Response(200, json={})
+
+    def _key_block(self, body: Any, request: httpx.Request) -> httpx.Response:
+        self.keys[body["key"]]["blocked"] = True
+        return httpx.Response(200, json={})
+
+    def _key_delete(self, body: Any, request: httpx.Request) -> httpx.Response:
+        for hash in body["keys"]:
+            if hash not in self.keys:
+                return httpx.Response(404, json={"error": {"message": "key not found"}})
+            del self.keys[hash]
+        return httpx.Response(200, json={})
+
+
+def _after(duration: str | None) -> str | None:
+    return (datetime.now(UTC) + timedelta(seconds=int(duration[:-1]))).isoformat() if duration else None
+
+
+class AzureWorld:
+    """One environment in the stand-ins, and everything else in memory."""
+
+    def __init__(self, place: Place, environment: str, **azure: Any) -> None:
+        self.place, self.environment = place, environment
+        self.litellm, self.kube = FakeLitellm(), FakeKube()
+        self._folder = place.root / environment
+        self._folder.mkdir(exist_ok=True)
+        self.aws: FakeAws | None = None
+        self.configure(**azure)
+
+    def configure(self, **azure: Any) -> Doors:
+        """Other settings for the same world; new doors for them."""
+        deployer = self.place.root / "azure" / "deployer.json"
+        endpoints = Endpoints(
+            aws=AwsEndpoints(url="http://127.0.0.1:1"),
+            azure=AzureEndpoints(
+                authority=f"https://localhost:{self.place.ports['entra']}",
+                arm=f"https://localhost:{self.place.ports['arm']}",
+                graph=f"https://localhost:{self.place.ports['graph']}",
+                vault_suffix=f"vault.localhost:{self.place.ports['vault']}",
+                gateway_suffix=f"azure-api.localhost:{self.place.ports['gateway']}",
+                client_id=json.loads(deployer.read_text())["client_id"],
+                client_secret_file=deployer,
+            ),
+            ca_bundle=self.place.ca_file,
+        )
+        common = {
+            "enabled": True,
+            "tenant_id": TENANT,
+            "subscription_id": SUBSCRIPTION,
+            "resource_group": f"group-{self.environment}",
+            "auth": "service_principal",
+            "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},
+        }
+        models = [{"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}]
+        settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": models}, "ingress": {"litellm_port": 8443}})
+        self.target = Target(self.environment, settings, endpoints, self._folder)
+        if self.aws is None:
+            self.aws = FakeAws(self.target)
+        self.aws.target = self.target
+        return self.doors()
+
+    def doors(self) -> Doors:
+        """Fresh doors: nothing is remembered between two runs."""
+        doors = Doors(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
+        doors.__dict__["litellm_admin"] = self.litellm.admin
+        return doors

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.prices import prices
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.graph.graph import Graph
+from genai_platform.steps.catalog import build, for_down, for_up, standing
+from genai_platform.steps.doors import Doors
+
+
+def graph_of(**tables: Any) -> tuple[Graph, Settings]:
+    settings = Settings.model_validate(tables)
+    return build(Doors(Target("default", settings, Endpoints(), Path("nowhere")))), settings
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {},
+        {"terraform": {"backend": "s3"}},
+        {"ingress": {"tls": "none"}},
+        {"ingress": {"domain": "genai.example.com"}},
+        {"langfuse": {"chart": {"version": "2.0.0"}}},
+        {"langfuse": {"post_install": "patch"}},
+        {"langfuse": {"post_install": "none"}},
+    ],
+)
+def test_every_configuration_gives_a_sound_graph(tables: dict[str, Any]) -> None:
+    graph, settings = graph_of(**tables)
+    assert "infra.network" in graph
+    assert all(step.limit > 0 and step.minutes >= 0 for step in graph)
+    assert for_up(graph, settings).ids
+
+
+def test_patches_are_part_of_up_only_when_chosen_or_named() -> None:
+    graph, settings = graph_of()
+    assert not any(id.startswith("patch.") for id in for_up(graph, settings).ids)
+    assert all(id.startswith("patch.") for id in for_up(graph, settings, ["patch"]).ids)
+    graph, settings = graph_of(langfuse={"post_install": "patch"})
+    assert any(id.startswith("patch.") for id in for_up(graph, settings).ids)
+    graph, settings = graph_of(langfuse={"post_install": "none"})
+    assert not any(id.startswith("patch.") for id in standing(graph, settings))
+
+
+def test_keep_data_keeps_storage_and_secrets() -> None:
+    graph, settings = graph_of(lifecycle={"down": "keep-data"})
+    ids, kept = for_down(graph, settings)
+    assert set(kept) == {"infra.storage", "infra.secrets"}
+    assert set(kept) < set(ids)
+    graph, settings = graph_of()
+    assert for_down(graph, settings)[1] == ()
+
+
+def test_ingresses_come_before_the_chart() -> None:
+    graph, _ = graph_of()
+    assert "langfuse.ingress" in graph.closure(["langfuse.chart"])
+
+
+def test_every_price_belongs_to_a_step() -> None:
+    graph, settings = graph_of()
+    assert all(price.step in graph for price in prices(settings))

@@ -1,0 +1,242 @@
+"""Secrets, certificate, state bucket, snapshots and Redis' token against an AWS in this process."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.errors import MissingError, StepError
+from genai_platform.graph.step import State
+from genai_platform.steps import infra, infra_certificate
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.infra_data import DataStep, data_inputs, keep, kept_snapshots
+from genai_platform.steps.infra_redis import RedisStep
+from genai_platform.steps.infra_secrets import SecretsStep
+from genai_platform.steps.infra_terraform import StateStep, StorageStep, no_inputs
+from genai_platform.tools import aws_certificate
+from tests.tools.aws_world import Quiet, world
+
+
+def container(doors: Doors) -> None:
+    doors.aws.client("secretsmanager").create_secret(Name=doors.aws.secret_name)
+
+
+# -- secrets --------------------------------------------------------------------------------------
+def test_secrets_are_made_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        step = SecretsStep(doors, {"AZURE_API_KEY": "key-1"})
+        container(doors)
+        assert step.probe().state is State.ABSENT
+        assert "written" in step.apply(Quiet())
+        first = doors.secrets()
+        assert step.probe().state is State.PRESENT
+        assert "as it was" in step.apply(Quiet())
+        assert doors.secrets() == first
+
+
+def test_a_new_key_in_the_environment_is_drift_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        container(doors)
+        SecretsStep(doors, {"AZURE_API_KEY": "key-1"}).apply(Quiet())
+        before = doors.secrets()
+        step = SecretsStep(doors, {"AZURE_API_KEY": "key-2"})
+        assert step.probe().state is State.DRIFTED
+        step.apply(Quiet())
+        assert doors.secrets().upstream_keys["AZURE_API_KEY"].get_secret_value() == "key-2"
+        assert doors.secrets().litellm_salt_key == before.litellm_salt_key
+        assert SecretsStep(doors, {}).probe().state is State.PRESENT
+
+
+def test_a_key_that_is_nowhere_is_named_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        container(doors)
+        with pytest.raises(MissingError, match="AZURE_API_KEY"):
+            SecretsStep(doors, {}).apply(Quiet())
+        assert doors.aws.secret_document() is None
+
+
+def test_without_its_container_the_step_names_the_one_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors, pytest.raises(StepError) as caught:
+        SecretsStep(doors, {"AZURE_API_KEY": "key"}).apply(Quiet())
+    assert "infra.storage" in caught.value.remedy
+
+
+def test_foreign_entries_survive_and_no_value_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        container(doors)
+        doors.aws.client("secretsmanager").put_secret_value(SecretId=doors.aws.secret_name, SecretString='{"of_tomorrow": 1}')
+        step = SecretsStep(doors, {"AZURE_API_KEY": "key-1"})
+        assert step.probe().state is State.DRIFTED
+        step.apply(Quiet())
+        document = doors.aws.secret_document()
+        assert document is not None
+        assert document["of_tomorrow"] == 1
+        assert document["redis_token"] not in repr(doors.secrets())
+
+
+# -- certificate ----------------------------------------------------------------------------------
+def test_the_tools_certificate_is_imported_trusted_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        container(doors)
+        SecretsStep(doors, {"AZURE_API_KEY": "key"}).apply(Quiet())
+        step = infra_certificate.step(doors)
+        assert step.probe().state is State.ABSENT
+        step.apply(Quiet())
+        assert step.probe().state is State.PRESENT
+        arn = infra_certificate.certificate_arn(doors)
+        ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        assert (tmp_path / "ca.pem").stat().st_mode & 0o777 == 0o600
+        (tmp_path / "ca.pem").unlink()
+        assert step.probe().state is State.DRIFTED
+        step.apply(Quiet())
+        assert infra_certificate.certificate_arn(doors) == arn
+        assert step.destroy(Quiet()) == "certificate deleted"
+        assert aws_certificate.find(doors.aws) is None
+        assert not (tmp_path / "ca.pem").exists()
+        assert step.destroy(Quiet()) == "no certificate in ACM"
+
+
+def test_another_environments_certificate_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        doors.aws.client("acm").request_certificate(DomainName="x.example.com", Tags=[{"Key": "genai:environment", "Value": "other"}])
+        assert aws_certificate.find(doors.aws) is None
+
+
+def test_without_tls_there_is_no_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, ingress={"tls": "none"}) as doors:
+        assert infra_certificate.certificate_arn(doors) is None
+        assert "infra.certificate" not in {step.id for step in infra.steps(doors)}
+
+
+# -- state bucket, storage ------------------------------------------------------------------------
+def test_the_state_bucket_is_made_private_and_versioned_and_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as doors:
+        step = StateStep(doors)
+        assert step.probe().state is State.ABSENT
+        step.apply(Quiet())
+        assert step.probe().state is State.PRESENT
+        doors.aws.client("s3").put_bucket_versioning(Bucket="genai-state-123456789012", VersioningConfiguration={"Status": "Suspended"})
+        assert step.probe().evidence == "genai-state-123456789012 lacks versioning"
+        s3, key = doors.aws.client("s3"), doors.terraform.state.key("network")
+        s3.delete_bucket_policy(Bucket="genai-state-123456789012")  # this AWS refuses everybody for it, TLS or not
+        standing = {"resources": [{"mode": "managed", "type": "aws_vpc", "name": "this", "instances": [{"attributes": {}}]}]}
+        s3.put_object(Bucket="genai-state-123456789012", Key=key, Body=json.dumps(standing))
+        with pytest.raises(StepError, match="state of network"):
+            step.destroy(Quiet())
+        s3.put_object(Bucket="genai-state-123456789012", Key=key, Body='{"resources": []}')
+        assert "deleted" in step.destroy(Quiet())
+        assert step.probe().state is State.ABSENT
+
+
+def test_a_state_bucket_that_the_configuration_names_loses_our_states_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3", "bucket": "everybodys-states"}) as doors:
+        step = StateStep(doors)
+        step.apply(Quiet())
+        s3 = doors.aws.client("s3")
+        s3.delete_bucket_policy(Bucket="everybodys-states")
+        for key in (doors.terraform.state.key("network"), "another/network.tfstate"):
+            s3.put_object(Bucket="everybodys-states", Key=key, Body='{"resources": []}')
+        assert "everybodys-states stays" in step.destroy(Quiet())
+        assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="everybodys-states")["Contents"]] == ["another/network.tfstate"]
+
+
+@pytest.mark.parametrize(("down", "left"), [("everything", set()), ("keep-data", {"events/1", "backup/1"})])
+def test_storage_is_emptied_with_all_versions_or_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: str, left: set[str]) -> None:
+    with world(tmp_path, monkeypatch, lifecycle={"down": down}) as doors:
+        roots: Any = doors.terraform
+        roots.given["storage"] = {"langfuse_bucket": "lang", "clickhouse_bucket": "click", "secret_arn": "arn"}
+        client = doors.aws.client("s3")
+        for bucket in ("lang", "click"):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        client.put_bucket_versioning(Bucket="lang", VersioningConfiguration={"Status": "Enabled"})
+        for _ in range(2):
+            client.put_object(Bucket="lang", Key="events/1", Body=b"x")
+        for key in ("disk/1", "backup/1"):
+            client.put_object(Bucket="click", Key=key, Body=b"x")
+        StorageStep(doors, "storage", (), 1, no_inputs).destroy(Quiet())
+        found = {entry["Key"] for bucket in ("lang", "click") for entry in client.list_object_versions(Bucket=bucket).get("Versions", [])}
+        assert found == left
+        assert roots.calls == ([("destroy", "storage")] if down == "everything" else [])
+
+
+# -- snapshots, Redis -----------------------------------------------------------------------------
+def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        rds = doors.aws.client("rds")
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="secret99"
+        )
+        rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="genai-kept-20260101000000", DBClusterIdentifier="genai")
+        name = keep(doors.aws, "genai", Quiet(), 60)
+        assert kept_snapshots(doors.aws) == [name]
+        step = DataStep(doors, "data", (), 1, data_inputs)
+        assert step.probe().state is State.DRIFTED
+        assert step.destroy(Quiet()) == "nothing ran; 1 snapshots deleted"
+        assert step.probe().state is State.ABSENT
+
+
+class Group:
+    """ElastiCache with one group that takes a token beside none first, as AWS does."""
+
+    class exceptions:
+        class ReplicationGroupNotFoundFault(Exception): ...
+
+    def __init__(self) -> None:
+        self.strategies: list[str] = []
+        self.looks_until_settled = 0
+
+    def describe_replication_groups(self, **_: Any) -> dict[str, Any]:
+        self.looks_until_settled -= 1
+        busy = self.looks_until_settled > 0
+        return {"ReplicationGroups": [{"Status": "modifying" if busy else "available", "AuthTokenEnabled": bool(self.strategies)}]}
+
+    def modify_replication_group(self, **asked: Any) -> None:
+        self.strategies.append(asked["AuthTokenUpdateStrategy"])
+        self.looks_until_settled = 2
+
+
+def test_redis_gets_its_token_and_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        container(doors)
+        SecretsStep(doors, {"AZURE_API_KEY": "key"}).apply(Quiet())
+        group, real = Group(), doors.aws.client
+        monkeypatch.setattr(doors.aws, "client", lambda name, region=None: group if name == "elasticache" else real(name, region))
+        step = RedisStep(doors, interval=0.01)
+        assert step.probe().state is State.ABSENT
+        assert step.apply(Quiet()) == "genai demands its token"
+        assert group.strategies == ["ROTATE", "SET"]
+        assert step.probe().state is State.PRESENT
+
+
+def test_what_cannot_be_seen_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def broken(name: str, region: str | None = None) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://aws")
+
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as doors:
+        monkeypatch.setattr(doors.aws, "_boto3", lambda: type("Session", (), {"client": staticmethod(broken)}))
+        monkeypatch.setattr(doors.aws, "client", lambda name, region=None: _Refusing())
+        assert {step.id: step.probe().state for step in infra.steps(doors)} == {step.id: State.UNKNOWN for step in infra.steps(doors)}
+
+
+class _Refusing:
+    """A client whose every call finds nobody there."""
+
+    class exceptions:
+        def __getattr__(self, name: str) -> Any:
+            return type(name, (Exception,), {})
+
+    exceptions = exceptions()  # type: ignore[assignment,misc]
+
+    def __getattr__(self, name: str) -> Any:
+        from botocore.exceptions import EndpointConnectionError
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="https://aws")
+
+        return refuse

@@ -1,0 +1,187 @@
+"""Steps made of Kubernetes objects, in a cluster that is a dictionary."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import State
+from genai_platform.render import manifests
+from genai_platform.render.manifests import INPUTS
+from genai_platform.steps.objects import Objects, Ref, database_step
+from genai_platform.tools.kube import ClusterAbsent, changed
+
+
+class Silent:
+    def say(self, text: str) -> None: ...
+
+    def check(self) -> None: ...
+
+
+class Cluster:
+    """Keeps what is applied; jobs end as ``ends`` says; counts writes that change something."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
+        self.ends = "Complete"
+        self.there = True
+        self.broken: Exception | None = None
+        self.runs: list[str] = []
+        self.log = ""
+
+    def exists(self) -> bool:
+        return self.there
+
+    def get(self, api_version, kind, name, namespace=None):
+        if self.broken:
+            raise self.broken
+        return copy.deepcopy(self.objects.get((kind, name)))
+
+    def list(self, api_version, kind, namespace=None, **selectors):
+        return []
+
+    def logs(self, *args, **kwargs):
+        return self.log
+
+    def apply(self, document, *, dry_run=False):
+        if not dry_run:
+            self.objects[document["kind"], document["metadata"]["name"]] = copy.deepcopy(document)
+        return document
+
+    def differs(self, document):
+        now = self.get("", document["kind"], document["metadata"]["name"])
+        return None if now is None else changed(now, document)
+
+    def create(self, document):
+        one = copy.deepcopy(document)
+        self.runs.append(one["metadata"]["annotations"][INPUTS])
+        one["status"] = {"conditions": [{"type": self.ends, "status": "True"}]}
+        one["spec"].setdefault("selector", {})
+        self.objects[one["kind"], one["metadata"]["name"]] = one
+
+    def delete(self, api_version, kind, name, namespace=None, propagation=""):
+        return self.objects.pop((kind, name), None) is not None
+
+
+def config(value: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "genai-platform"}, "data": {"a": value}}
+
+
+def config_step(cluster: Cluster, content: list[str], **more: Any) -> Objects:
+    return Objects(
+        id="x.config", needs=(), minutes=0, limit=5, kube=lambda: cluster, documents=lambda: [config(content[0])],
+        refs=(Ref("v1", "ConfigMap", "c"),), **more,
+    )  # fmt: skip
+
+
+def test_absent_then_present_then_drifted_then_mended():
+    cluster, content = Cluster(), ["one"]
+    step = config_step(cluster, content)
+    assert step.probe().state is State.ABSENT
+    step.apply(Silent())
+    assert step.probe().state is State.PRESENT
+    content[0] = "two"
+    found = step.probe()
+    assert found.state is State.DRIFTED
+    assert "data.a" in found.evidence
+    assert [change.action for change in step.plan()] == ["update"]
+    step.apply(Silent())
+    assert step.probe().state is State.PRESENT
+
+
+def test_without_a_cluster_everything_is_absent_and_nothing_is_left_to_remove():
+    cluster = Cluster()
+    cluster.there = False
+    step = config_step(cluster, ["one"])
+    assert step.probe().state is State.ABSENT
+    assert step.destroy(Silent()) == "there is no cluster"
+    assert [change.action for change in step.plan()] == ["create"]
+
+
+def test_what_cannot_be_seen_is_unknown_and_never_absent():
+    cluster = Cluster()
+    cluster.broken = StepError("the API does not answer")
+    assert config_step(cluster, ["one"]).probe().state is State.UNKNOWN
+    cluster.broken = ClusterAbsent("no cluster")
+    assert config_step(cluster, ["one"]).probe().state is State.ABSENT
+
+
+def test_objects_that_are_right_but_ill_are_drifted():
+    step = config_step(Cluster(), ["one"], health=lambda: "0/1 pods ready")
+    step.apply(Silent())
+    assert (step.probe().state, step.probe().evidence) == (State.DRIFTED, "0/1 pods ready")
+
+
+def test_removing_twice_is_fine():
+    cluster = Cluster()
+    step = config_step(cluster, ["one"])
+    step.apply(Silent())
+    assert "ConfigMap c" in step.destroy(Silent())
+    assert step.destroy(Silent()) == "nothing was there"
+
+
+def job_step(cluster: Cluster, password: list[str]) -> Objects:
+    def documents() -> list[dict[str, Any]]:
+        return manifests.database(
+            "x-database", image="i", host="h", port=1, admin="a", admin_password="administrator-password", role="r", database="d",
+            password=password[0],
+        )  # fmt: skip
+
+    return database_step("x.database", (), lambda: cluster, documents, "x-database")
+
+
+def test_a_job_runs_once_for_its_inputs_and_again_when_they_change():
+    cluster, password = Cluster(), ["first-password"]
+    step = job_step(cluster, password)
+    step.apply(Silent())
+    step.apply(Silent())
+    assert len(cluster.runs) == 1
+    assert step.probe().state is State.PRESENT
+    password[0] = "second-password"
+    assert step.probe().state is State.DRIFTED
+    step.apply(Silent())
+    assert len(set(cluster.runs)) == 2
+
+
+def test_the_administrators_password_does_not_stay_in_the_cluster():
+    cluster = Cluster()
+    job_step(cluster, ["first-password"]).apply(Silent())
+    assert ("Secret", "x-database") not in cluster.objects
+    cluster.ends = "Failed"
+    with pytest.raises(StepError):
+        job_step(cluster, ["second-password"]).apply(Silent())
+    assert ("Secret", "x-database") not in cluster.objects
+
+
+def test_a_failed_job_is_told_without_its_secrets_and_run_again():
+    cluster = Cluster()
+    cluster.ends, step = "Failed", job_step(cluster, ["first-password"])
+    with pytest.raises(StepError, match="job x-database failed") as caught:
+        step.apply(Silent())
+    assert "first-password" not in caught.value.message
+    assert step.probe().state is State.DRIFTED
+    cluster.ends = "Complete"
+    step.apply(Silent())
+    assert step.probe().state is State.PRESENT
+
+
+def test_a_job_whose_pods_keep_failing_is_given_up_early_and_tried_afresh_next_time():
+    cluster = Cluster()
+    step = job_step(cluster, ["first-password"])
+
+    def failing(document):
+        Cluster.create(cluster, document)
+        name = document["metadata"]["name"]
+        cluster.objects["Job", name]["status"] = {"failed": 3, "active": 1}
+
+    cluster.create = failing  # type: ignore[method-assign]
+    with pytest.raises(StepError, match="failed 3 times; its last line") as caught:
+        step.apply(Silent())
+    assert "first-password" not in caught.value.message
+    del cluster.create
+    step.apply(Silent())
+    assert len(cluster.runs) == 2
+    assert step.probe().state is State.PRESENT

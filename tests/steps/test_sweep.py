@@ -1,0 +1,112 @@
+"""The audit: what is ours, what is owned, what could not be seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.steps import sweep
+from genai_platform.tools import aws_audit, aws_finders
+from genai_platform.tools.aws_items import Scope
+from tests.tools.aws_world import Quiet, world
+
+OURS = {"genai:platform": "genai", "genai:environment": "default"}
+
+
+@pytest.fixture(autouse=True)
+def _without_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The AWS in this process cannot list ElastiCache's parameter groups."""
+    monkeypatch.setattr(aws_audit, "FINDERS", {name: finder for name, finder in aws_finders.FINDERS.items() if name != "caches"})
+
+
+def scope(**changes: Any) -> Scope:
+    return Scope(**{"prefix": "genai", "region": "ap-northeast-1", "tags": OURS, "networks": frozenset({"vpc-1"}), **changes})
+
+
+def tags(held: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in held.items()]
+
+
+@pytest.mark.parametrize(
+    ("held", "name", "network", "expected"),
+    [
+        (OURS, "", None, "tag"),
+        ({"eks:eks-cluster-name": "genai"}, "", None, "cluster"),
+        ({"eks:eks-cluster-name": "other"}, "", None, None),
+        ({}, "", "vpc-1", "network"),
+        ({}, "genai-cluster", None, "name"),
+        ({}, "genai-dev-cluster", None, None),
+        ({"genai:environment": "dev"}, "genai-cluster", "vpc-1", None),
+    ],
+)
+def test_how_a_thing_is_recognised(held: dict[str, str], name: str, network: str | None, expected: str | None) -> None:
+    assert scope().by(tags(held), name, network) == expected
+
+
+def test_an_empty_account_has_nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        assert sweep.audit(doors) == sweep.Audit((), (), ())
+
+
+def test_survivors_are_listed_with_cost_and_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        ec2 = doors.aws.client("ec2")
+        volume = ec2.create_volume(
+            AvailabilityZone="ap-northeast-1a", Size=20,
+            TagSpecifications=[{"ResourceType": "volume", "Tags": tags({"eks:eks-cluster-name": "genai"})}],
+        )["VolumeId"]  # fmt: skip
+        ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=20)
+        doors.aws.client("secretsmanager").create_secret(Name="genai/platform", Tags=tags(OURS))
+        doors.aws.client("logs").create_log_group(logGroupName="/aws/eks/genai/cluster")
+        found = {entry.kind: entry for entry in sweep.audit(doors).leftovers}
+        assert set(found) == {"ec2:volume", "secretsmanager:secret", "logs:log-group"}
+        assert found["ec2:volume"].remove == f"aws ec2 delete-volume --volume-id {volume} --region ap-northeast-1"
+        assert found["ec2:volume"].usd_per_hour > 0
+        assert sweep.usd_per_hour(doors) > 0
+
+
+def test_what_a_state_owns_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        ec2 = doors.aws.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags(OURS)}])["Vpc"]["VpcId"]
+        assert {entry.id for entry in sweep.audit(doors).leftovers} == {vpc}
+        place = tmp_path / "terraform" / "network"
+        place.mkdir(parents=True)
+        owned = {"mode": "managed", "type": "aws_vpc", "name": "this", "instances": [{"attributes": {"id": vpc}}]}
+        (place / "terraform.tfstate").write_text(json.dumps({"resources": [owned]}))
+        assert sweep.audit(doors).leftovers == ()
+
+
+def test_a_damaged_state_accuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        doors.aws.client("secretsmanager").create_secret(Name="genai/platform", Tags=tags(OURS))
+        place = tmp_path / "terraform" / "storage"
+        place.mkdir(parents=True)
+        (place / "terraform.tfstate").write_text("{")
+        found = sweep.audit(doors)
+        assert found.leftovers == ()
+        assert "damaged" in found.unseen[0]
+
+
+def test_a_service_that_does_not_answer_is_said_and_never_waited_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: Any) -> Any:
+        raise StepError("could not list the volumes: AWS did not answer")
+
+    with world(tmp_path, monkeypatch) as doors:
+        monkeypatch.setattr(aws_audit, "FINDERS", {**aws_audit.FINDERS, "volumes": silent})
+        assert sweep.audit(doors).unseen == ("could not list the volumes: AWS did not answer",)
+        with pytest.raises(StepError, match="did not answer"):
+            sweep.wait_for_volumes(doors, Quiet(), 0)
+        with pytest.raises(StepError):
+            sweep.usd_per_hour(doors)
+
+
+def test_the_retained_state_bucket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as doors:
+        place = {"LocationConstraint": "ap-northeast-1"}
+        doors.aws.client("s3").create_bucket(Bucket="genai-state-123456789012", CreateBucketConfiguration=place)
+        assert [line.split()[0] for line in sweep.audit(doors).retained] == ["genai-state-123456789012"]

@@ -1,0 +1,65 @@
+"""An AWS in this process, and a target in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moto import mock_aws
+
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.graph.step import Change, Finding
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.aws import Aws
+from genai_platform.tools.terraform import Terraform
+
+MODELS = [{"name": "gpt", "azure_deployment": "gpt", "api_base": "https://example.openai.azure.com"}]
+
+
+class Quiet:
+    """Nobody listens, nobody wants to stop."""
+
+    def say(self, text: str) -> None: ...
+
+    def check(self) -> None: ...
+
+
+class Roots(Terraform):
+    """Terraform whose roots stand as told, and whose states are read as ever."""
+
+    def __init__(self, target: Target, aws: Aws) -> None:
+        super().__init__(target, aws)
+        self.given: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+
+    def outputs(self, root: str) -> Any:
+        return {name: {"value": value} for name, value in self.given[root].items()} if root in self.given else super().outputs(root)  # type: ignore[arg-type]
+
+    def apply(self, root: str, variables: Any, progress: Any, timeout: float) -> str:
+        self.calls.append(("apply", root))
+        return "applied"
+
+    def destroy(self, root: str, variables: Any, progress: Any, timeout: float) -> str:
+        self.calls.append(("destroy", root))
+        return "destroyed"
+
+    def probe(self, root: str, variables: Any) -> Finding:
+        return super().probe(root, variables)  # type: ignore[arg-type]
+
+    def plan(self, root: str, variables: Any) -> list[Change]:
+        return []
+
+
+@contextmanager
+def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Doors]:
+    """Doors into an empty AWS."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        target = Target("default", Settings.model_validate({"litellm": {"models": MODELS}, **settings}), Endpoints(), folder)
+        aws = Aws(target)
+        yield Doors(target, aws=aws, terraform=Roots(target, aws))

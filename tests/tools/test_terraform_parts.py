@@ -1,0 +1,189 @@
+"""What the Terraform door reads and decides without running Terraform."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from genai_platform.config.endpoints import AwsEndpoints, Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Change, State
+from genai_platform.tools import terraform, terraform_mirror
+from genai_platform.tools.terraform import Terraform
+from genai_platform.tools.terraform_events import Events
+
+
+def target(folder: Path, **settings: object) -> Target:
+    endpoints = Endpoints(aws=AwsEndpoints(url="http://127.0.0.1:9", access_key_id="k", secret_access_key="s"))
+    return Target("sandbox", Settings.model_validate(settings), endpoints, folder)
+
+
+def state(folder: Path, root: str, text: str) -> None:
+    place = folder / "terraform" / root
+    place.mkdir(parents=True)
+    (place / "terraform.tfstate").write_text(text)
+
+
+def cluster(**attributes: object) -> str:
+    resource = {"mode": "managed", "type": "aws_rds_cluster", "name": "this", "instances": [{"attributes": attributes}]}
+    return json.dumps({"version": 4, "resources": [resource]})
+
+
+class Told:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def check(self) -> None: ...
+
+
+# -- events ---------------------------------------------------------------------------------------
+def test_progress_names_the_resource_and_what_is_done() -> None:
+    told = Told()
+    events = Events("network", told)
+    resource = {"resource": {"addr": "aws_vpc.this"}, "action": "create"}
+    events.hear("out", json.dumps({"type": "apply_start", "hook": resource}))
+    events.hear("out", json.dumps({"type": "apply_complete", "hook": resource}))
+    events.hear("out", json.dumps({"type": "change_summary", "changes": {"add": 1, "change": 0, "remove": 0}}))
+    events.hear("out", "no document")
+    assert told.said == ["aws_vpc.this: creating"]
+    assert events.summary() == "1 added, 0 changed, 0 removed"
+
+
+def test_planned_changes_become_lines_of_a_plan() -> None:
+    events = Events("network", None)
+    for action in ("create", "replace", "delete"):
+        events.hear("out", json.dumps({"type": "planned_change", "change": {"action": action, "resource": {"addr": f"a.{action}"}}}))
+    assert events.changes == [Change("create", "a.create"), Change("update", "a.replace", "replaced"), Change("delete", "a.delete")]
+
+
+def test_a_diagnostic_becomes_an_error_with_address_and_advice() -> None:
+    events = Events("cluster", None)
+    diagnostic = {"severity": "error", "summary": "creating EKS Cluster", "detail": "ExpiredToken: old", "address": "aws_eks_cluster.this"}
+    events.hear("out", json.dumps({"type": "diagnostic", "diagnostic": diagnostic}))
+    failure = events.failure("apply")
+    assert failure.message == "terraform root 'cluster': aws_eks_cluster.this: creating EKS Cluster: ExpiredToken: old"
+    assert "sign in" in failure.remedy
+
+
+# -- state ----------------------------------------------------------------------------------------
+def test_no_state_is_absent(tmp_path: Path) -> None:
+    assert Terraform(target(tmp_path)).probe("network", dict).state is State.ABSENT
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"resources": 1}'])
+def test_a_damaged_state_is_unknown_and_says_so(tmp_path: Path, text: str) -> None:
+    state(tmp_path, "network", text)
+    found = Terraform(target(tmp_path)).probe("network", dict)
+    assert found.state is State.UNKNOWN
+    assert "damaged" in found.evidence
+
+
+def test_outputs_of_a_root_not_applied_name_the_command(tmp_path: Path) -> None:
+    with pytest.raises(StepError) as caught:
+        Terraform(target(tmp_path)).outputs("network")
+    assert caught.value.remedy == "run: genai infra --only infra.network"
+
+
+def test_variables_that_cannot_be_known_leave_the_state_unknown(tmp_path: Path) -> None:
+    state(tmp_path, "data", cluster(deletion_protection=False, skip_final_snapshot=True))
+
+    def variables() -> dict[str, object]:
+        raise StepError("the network is not there")
+
+    found = Terraform(target(tmp_path)).probe("data", variables)
+    assert (found.state, found.evidence) == (State.UNKNOWN, "the network is not there")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"deletion_protection": False, "skip_final_snapshot": True}, ()),
+        ({"deletion_protection": True, "skip_final_snapshot": True}, ("aws_rds_cluster.this",)),
+        ({"deletion_protection": False, "skip_final_snapshot": False}, ("aws_rds_cluster.this",)),
+    ],
+)
+def test_what_keeps_a_resource_from_going_is_found_in_the_state(
+    tmp_path: Path, attributes: dict[str, object], expected: tuple[str, ...]
+) -> None:
+    state(tmp_path, "data", cluster(**attributes))
+    assert Terraform(target(tmp_path)).state.protected("data") == expected
+
+
+def test_the_remote_backend_locks_by_file(tmp_path: Path) -> None:
+    settings = {"terraform": {"backend": "s3"}, "aws": {"account_id": "123456789012"}}
+    backend = Terraform(target(tmp_path, **settings)).state.backend("network")
+    assert backend is not None
+    s3 = backend["terraform"]["backend"]["s3"]
+    assert s3["bucket"] == "genai-sandbox-state-123456789012"
+    assert s3["use_lockfile"] is True
+
+
+# -- files ----------------------------------------------------------------------------------------
+def test_many_threads_write_the_same_files(tmp_path: Path) -> None:
+    path = tmp_path / "variables.json"
+    texts = [str(number) * 20000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: terraform._write(path, texts[number % 8]), range(400)))
+    assert path.read_text() in texts
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_many_threads_ask_for_the_same_mirror(tmp_path: Path) -> None:
+    found = mirror(tmp_path / "opt" / "plugins")
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: terraform_mirror.prepare(tmp_path / "work", {"HOME": str(tmp_path)}, [found]), range(50)))
+    assert len({one["TF_CLI_CONFIG_FILE"] for one in given}) == 1
+
+
+def test_the_variables_of_the_last_run_are_remembered(tmp_path: Path) -> None:
+    door = Terraform(target(tmp_path))
+    assert door.variables("data") == {}
+    place = tmp_path / "terraform" / "data"
+    place.mkdir(parents=True)
+    (place / "terraform.tfvars.json").write_text('{"vpc_id": "vpc-1"}')
+    assert door.variables("data") == {"vpc_id": "vpc-1"}
+
+
+# -- mirror ---------------------------------------------------------------------------------------
+def mirror(folder: Path, version: str = "5.100.0") -> Path:
+    for machine in ("linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"):
+        (folder / "registry.terraform.io" / "hashicorp" / "aws" / version / machine).mkdir(parents=True)
+    return folder
+
+
+def test_a_mirror_is_used_through_a_generated_configuration(tmp_path: Path) -> None:
+    found = mirror(tmp_path / "opt" / "plugins")
+    given = terraform_mirror.prepare(tmp_path / "work", {"HOME": str(tmp_path)}, [found])
+    text = Path(given["TF_CLI_CONFIG_FILE"]).read_text()
+    assert f'path    = "{found}"' in text
+
+
+def test_the_users_own_configuration_is_kept(tmp_path: Path) -> None:
+    own = tmp_path / ".terraformrc"
+    own.write_text("disable_checkpoint = true\n")
+    found = mirror(tmp_path / "opt" / "plugins")
+    given = terraform_mirror.prepare(tmp_path / "work", {"HOME": str(tmp_path)}, [found])
+    assert "disable_checkpoint" in Path(given["TF_CLI_CONFIG_FILE"]).read_text()
+    own.write_text("provider_installation {\n  direct {}\n}\n")
+    assert terraform_mirror.prepare(tmp_path / "work", {"HOME": str(tmp_path)}, [found]) == {"TF_CLI_CONFIG_FILE": str(own)}
+
+
+def test_a_variable_naming_a_missing_file_and_an_unfit_mirror_change_nothing(tmp_path: Path) -> None:
+    found = mirror(tmp_path / "opt" / "plugins", "4.0.0")
+    variables = {"HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": str(tmp_path / "none")}
+    assert terraform_mirror.prepare(tmp_path / "work", variables, [found]) == {"TF_CLI_CONFIG_FILE": ""}
+
+
+def test_the_implied_folders_need_no_configuration(tmp_path: Path) -> None:
+    mirror(tmp_path / ".terraform.d" / "plugins")
+    other = mirror(tmp_path / "opt" / "plugins")
+    assert terraform_mirror.prepare(tmp_path / "work", {"HOME": str(tmp_path)}, [other]) == {"TF_CLI_CONFIG_FILE": ""}

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from defusedxml import ElementTree
+
+from genai_platform.checks.check import Result
+from genai_platform.graph.events import Event, RunFinished, RunStarted, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.graph.graph import Graph
+from genai_platform.graph.step import Finding, State
+from genai_platform.ui.html import Page, render
+from genai_platform.ui.junit import write
+from genai_platform.ui.lines import EventLines
+from genai_platform.ui.rich_view import LiveSteps, draw_table
+from genai_platform.ui.text import columns, dollars, duration, width
+from tests.worlds import World
+
+RESULTS = (
+    Result("litellm.chat", "pass", "gpt-4o-mini: 「こんにちは」", 1.25, ""),
+    Result("langfuse.trace", "fail", "no trace <of> this & that\x00", 60, "run: genai logs langfuse-worker"),
+    Result("azure.chat", "skip", "azure is not enabled", 0, ""),
+)
+
+
+def page(results: tuple[Result, ...] = RESULTS) -> str:
+    world = World()
+    graph = Graph([world.step("infra.network"), world.step("infra.cluster", "infra.network"), world.step("litellm.proxy", "infra.cluster")])
+    states = {"infra.network": Finding(State.PRESENT, "vpc-1"), "infra.cluster": Finding(State.DRIFTED, "<script>alert(1)</script>")}
+    return render(Page("default", "genai", graph, states, {"litellm": "https://x.example.com"}, results, 61.0))
+
+
+def test_the_page_is_self_contained_and_escaped() -> None:
+    text = page()
+    assert "<script" not in text
+    assert "src=" not in text
+    assert "@import" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "「こんにちは」" in text
+    assert "run: genai logs langfuse-worker" in text
+
+
+def test_the_page_draws_what_was_looked_at_and_nothing_else() -> None:
+    text = page()
+    assert text.count("<rect") == 2
+    assert text.count("<path") == 1
+    assert "litellm.proxy" not in text
+    assert "drifted" in text
+
+
+def test_the_page_says_whether_checks_passed() -> None:
+    assert "1 of 3 checks failed" in page()
+    assert "all checks passed" in page(RESULTS[:1])
+    assert "all checks passed" not in page(RESULTS[2:])  # skipped never counts as passed
+
+
+def test_junit_counts_and_survives_odd_characters(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "junit.xml"
+    write(path, "default", RESULTS, 61.0)
+    suite = ElementTree.parse(path).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
+    assert [case.get("name") for case in suite] == ["litellm.chat", "langfuse.trace", "azure.chat"]
+    failure = suite[1].find("failure")
+    assert failure is not None
+    assert failure.text == "run: genai logs langfuse-worker"
+
+
+EVENTS: tuple[Event, ...] = (
+    RunStarted("genai up", "default", ("a.one", "b.two")),
+    StepStarted("a.one", "probe"),
+    StepStarted("a.one", "apply"),
+    StepSaid("a.one", "2/3 ポッド\n\x1b[31mlast event: ImagePullBackOff"),
+    StopAsked(("a.one",)),
+    StepFinished("a.one", "failed", 65, "[bold]not markup[/bold]"),
+    StepFinished("b.two", "skipped", 0, "not attempted: 'a.one' failed"),
+    RunFinished(False, 65),
+)
+
+
+def test_plain_lines_are_one_per_event_without_control_characters() -> None:
+    stream = io.StringIO()
+    lines = EventLines(stream)
+    for event in EVENTS:
+        lines(event)
+    text = stream.getvalue()
+    assert len(text.splitlines()) == 6
+    assert "\x1b" not in text
+    assert "2/3 ポッド [31mlast event: ImagePullBackOff" in text
+    assert "a.one: failed after 1 min 05 s: [bold]not markup[/bold]" in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_live_table_leaves_the_last_state_as_words() -> None:
+    stream = Terminal()
+    with LiveSteps(stream, ["a.one", "b.two"]) as live:
+        for event in EVENTS:
+            live(event)
+    shown = stream.getvalue()
+    assert "a.one" in shown
+    assert "failed" in shown
+    assert "skipped" in shown
+    assert shown.endswith("\x1b[?25h")  # the cursor is given back
+
+
+def test_a_live_table_survives_an_ascii_terminal() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", errors="backslashreplace", write_through=True)
+    draw_table(stream, ["step", "state"], [["a.one", "present"], ["日本語", "absent"]], "")
+    assert b"\\u65e5" in raw.getvalue()
+
+
+def test_wide_characters_are_aligned() -> None:
+    lines = columns([["名前", "x"], ["ab", "y"]])
+    assert [width(line[: line.index(last)]) for line, last in zip(lines, "xy", strict=True)] == [6, 6]
+
+
+def test_durations_and_money() -> None:
+    assert [duration(seconds) for seconds in (0.04, 59.94, 65, 3720)] == ["0.0 s", "59.9 s", "1 min 05 s", "1 h 02 min"]
+    assert [dollars(amount) for amount in (0, 0.0005, 0.5)] == ["$0.00/h", "$0.0005/h", "$0.50/h"]

@@ -1,0 +1,64 @@
+"""A world of things that can be there or not, and steps that make and remove them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from genai_platform.graph.step import Change, Finding, Progress, State
+
+
+@dataclass
+class World:
+    """What is there, what happened in which order, and what goes wrong."""
+
+    there: set[str] = field(default_factory=set)
+    states: dict[str, State] = field(default_factory=dict)
+    broken: dict[str, Exception] = field(default_factory=dict)
+    happened: list[str] = field(default_factory=list)
+    working: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def step(self, id: str, *needs: str, minutes: float = 1.0, limit: float = 30.0) -> FakeStep:
+        return FakeStep(self, id, needs, minutes, limit)
+
+    def note(self, text: str) -> None:
+        with self.lock:
+            self.happened.append(text)
+
+
+@dataclass
+class FakeStep:
+    world: World
+    id: str
+    needs: tuple[str, ...]
+    minutes: float
+    limit: float
+
+    def probe(self) -> Finding:
+        state = self.world.states.get(self.id, State.PRESENT if self.id in self.world.there else State.ABSENT)
+        return Finding(state, f"{self.id} is {state.value}")
+
+    def plan(self) -> Sequence[Change]:
+        return [Change("create", self.id)]
+
+    def apply(self, progress: Progress) -> str:
+        self.world.note(f"apply {self.id}")
+        self._work(progress)
+        self.world.there.add(self.id)
+        self.world.states.pop(self.id, None)
+        return f"made {self.id}"
+
+    def destroy(self, progress: Progress) -> str:
+        self.world.note(f"destroy {self.id}")
+        self._work(progress)
+        self.world.there.discard(self.id)
+        self.world.states.pop(self.id, None)
+        return f"removed {self.id}"
+
+    def _work(self, progress: Progress) -> None:
+        if self.id in self.world.working:
+            self.world.working[self.id](progress)
+        if self.id in self.world.broken:
+            raise self.world.broken[self.id]
