@@ -43,6 +43,17 @@ def add_to(app: typer.Typer) -> None:
         """Print shell exports for aws, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
         environment(run)
 
+    @command(group, "tools")
+    def tools(run: Run) -> None:
+        """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
+        from genai_platform.cli.provision import provide
+        from genai_platform.cli.target import require_packages
+
+        require_packages()
+        provide(run.screen, sandbox=True)
+        run.screen.tell("every program a sandbox needs is here")
+        run.screen.document({"ok": True})
+
     @command(group, "save")
     def save(run: Run, file: File) -> None:
         """Save the whole sandbox into a file. It is stopped meanwhile."""
