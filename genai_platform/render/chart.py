@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -64,9 +68,25 @@ def chart_sources(target: Target) -> tuple[ChartSource, ...]:
 
 def small_chart(line: Literal[1, 2] = 1) -> ChartSource:
     """This project's own chart with the object names of a chart line. Not for real environments."""
-    folder = shipped("helm") / ("chart" if line == 1 else "chart2")
+    folder = shipped("helm") / "chart" if line == 1 else _assembled()
     version = yaml.safe_load((folder / "Chart.yaml").read_text("utf-8"))["version"]
     return ChartSource(str(folder), str(version), small=True)
+
+
+_SHARED = ("_env.tpl", "_names.tpl", "langfuse.yaml")
+"""Templates of line 1 that line 2 has, too."""
+
+
+@cache
+def _assembled() -> Path:
+    """The small chart of line 2: ``helm/chart2`` with the templates it shares, in a folder that ends with this process."""
+    folder = tempfile.TemporaryDirectory(prefix="genai-chart-")
+    atexit.register(folder.cleanup)
+    chart = Path(folder.name) / "langfuse"
+    shutil.copytree(shipped("helm") / "chart2", chart)
+    for name in _SHARED:
+        shutil.copy(shipped("helm") / "chart" / "templates" / name, chart / "templates" / name)
+    return chart
 
 
 def may_be_small(target: Target) -> bool:

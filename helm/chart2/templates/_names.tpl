@@ -1,1 +1,0 @@
-../../chart/templates/_names.tpl
