@@ -36,7 +36,7 @@ tools: env
 	$(GENAI) sandbox tools --plain
 
 check: env tools
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup
 
 # After a change in pyproject.toml: pin again. No index address is written.
 lock:

@@ -48,3 +48,25 @@ class Interrupted(GenaiError):
 
     def __init__(self, message: str = "interrupted") -> None:
         super().__init__(message, remedy="run the same command again to go on", id="interrupted")
+
+
+def unexpected(error: BaseException) -> GenaiError:
+    """A fault of this program or of a library, told without its insides.
+
+    The message ends with the place where it came up. It never shows local variables: they may hold secrets.
+    """
+    first = (str(error).splitlines() or [""])[0][:300]
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        # Nobody's fault: the machine refused a file.
+        return GenaiError(
+            f"{error.filename}: {error.strerror}", remedy="look at that file or folder, then run the same command again", id="system"
+        )
+    kind, place, trace = type(error).__name__, "", error.__traceback__
+    while trace:
+        place = f" ({trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return GenaiError(
+        f"unexpected {kind}{f': {first}' if first else ''}{place}",
+        remedy="report it with this line, and run the same command again",
+        id="unexpected",
+    )

@@ -1,10 +1,10 @@
 -- Makes one application's role and database, or brings them up to date. Running it again changes nothing.
--- Names and passwords come from the environment; psql quotes them.
+-- Names come from the environment, the password from a mounted secret; psql quotes them.
 \set ON_ERROR_STOP on
 \set VERBOSITY terse
 \set QUIET on
 \getenv role DATABASE_ROLE
-\getenv password DATABASE_PASSWORD
+\set password `cat /run/genai/password`
 \getenv database DATABASE_NAME
 SET client_min_messages = warning;
 -- With log_statement = ddl the password would land in the server's log.

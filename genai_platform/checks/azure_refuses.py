@@ -2,7 +2,8 @@
 
 Where a row needs a token that Entra ID never signs, the tokens come from the probe door; each is tried beside a control
 that differs in that one point only, so that a refusal for another reason does not count. Real clouds have no such
-door: there the row is skipped, and what the deployed policy demands is read back instead.
+door: there two applications made for checks get tokens that come as near as Entra ID allows, and where it allows none
+the row is skipped, and what the deployed policy demands is read back instead.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def foreign_headers(view: AzureView) -> Outcome:
     valid = litellm.create_key(alias, view.world.chat_models[:1], duration="5m", max_budget=0.01).get_secret_value()
     try:
         cases: dict[str, dict[str, str]] = {}
-        for name in (*FOREIGN_KEY_HEADERS, "x-litellm-unheard-of"):
+        for name in FOREIGN_KEY_HEADERS:
             cases[f"{name} alone"] = {name: valid}
             cases[f"{name} beside a valid token"] = token | {name: f"sk-{uuid.uuid4().hex}"}
             cases[f"{name} with a valid key beside a valid token"] = token | {name: valid}
@@ -118,8 +119,11 @@ def expired(view: AzureView) -> Outcome:
 
 
 def audience(view: AzureView) -> Outcome:
+    if view.probe() is None:
+        what = "a token of the same tenant for another application"
+        return _issued(view, "role", what, 401, lambda policy: policy.audience(view.expected()), own=True)
     changes = {"another audience": {"aud": str(uuid.uuid4())}, "the Graph's audience": {"aud": "https://graph.microsoft.com"}}
-    return _signed(view, changes, _NO_PROBE, lambda policy: policy.audience(view.expected()))
+    return _signed(view, changes, "", lambda policy: policy.audience(view.expected()))
 
 
 def tenant(view: AzureView) -> Outcome:
@@ -134,12 +138,14 @@ def tenant(view: AzureView) -> Outcome:
 
 
 def role(view: AzureView) -> Outcome:
+    if view.probe() is None:
+        return _issued(view, "role", "a token with another role of the API", 401, lambda policy: policy.role())
     changes: dict[str, dict[str, Any]] = {
         "no role": {"roles": None},
         "another role": {"roles": ["Genai.Other"]},
         "a person's token": {"roles": None, "scp": "Genai.Call", "idtyp": "user"},
     }
-    return _signed(view, changes, _NO_PROBE, lambda policy: policy.role())
+    return _signed(view, changes, "", lambda policy: policy.role())
 
 
 def no_key(view: AzureView) -> Outcome:
@@ -148,7 +154,7 @@ def no_key(view: AzureView) -> Outcome:
         return skipped("all callers share one key (azure.apim.keys is shared)")
     probe = view.probe()
     if probe is None:
-        return _read_back(view, _NO_PROBE, lambda policy: policy.verdict("denied", 403))
+        return _issued(view, "key", "a caller without a key", 403, lambda policy: policy.verdict("denied", 403))
     return _all(view, {"a caller without a key": _bearer(probe.sign(_claims(view)))}, 403)
 
 
@@ -179,9 +185,6 @@ def vault_down(view: AzureView) -> Outcome:
     return passed(f"{outcome.evidence}; the vault is asked again once it is back")
 
 
-_NO_PROBE = "it needs a probe application beside the callers"
-
-
 def _claims(view: AzureView, **changed: Any) -> dict[str, Any]:
     """Claims that the policy accepts, of a caller nobody knows."""
     expected, caller = view.expected(), str(uuid.uuid4())
@@ -205,6 +208,25 @@ def _signed(view: AzureView, changes: Mapping[str, Mapping[str, Any]], reason: s
     if control.status_code == 401:
         return failed("a token that differs in nothing is refused, too: 401", f"the policy refuses every token; {_APPLY}")
     return _all(view, {what: _bearer(probe.sign(_claims(view, **change))) for what, change in changes.items()}, 401)
+
+
+def _issued(view: AzureView, name: str, what: str, wanted: int, read: Callable[[Deployed], str | None], *, own: bool = False) -> Outcome:
+    """The same with a token that Entra ID does issue, to an application that is there for checks.
+
+    Args:
+        own: a token for that application itself instead of one for the API.
+    """
+    from genai_platform.tools.azure import token
+
+    client = view.estate().probe(name)
+    if client is None or client.secret is None:
+        return _read_back(view, "there is no application for checks (genai azure --only probes makes it)", read)
+    control = _send(view, "GET", _MODELS, _bearer(view.token()))
+    if control.status_code == 401:
+        return failed("a caller's own token is refused, too: 401", f"the policy refuses every token; {_APPLY}")
+    scope = f"api://{client.client_id}/.default" if own else client.scope
+    found = token.fetch(view.world.doors.target, client.tenant_id, client.client_id, client.secret, scope)
+    return _all(view, {what: _bearer(found)}, wanted)
 
 
 def _read_back(view: AzureView, reason: str, read: Callable[[Deployed], str | None]) -> Outcome:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from genai_platform.checks.azure_estate import Client, Estate
+from genai_platform.checks.once import Once
 from genai_platform.checks.run import Run
 from genai_platform.errors import StepError
 
@@ -18,46 +19,6 @@ if TYPE_CHECKING:
     from genai_platform.checks.world import World
     from genai_platform.tools.azure.probe import Probe
     from genai_platform.tools.litellm import Litellm
-
-T = TypeVar("T")
-
-
-class Client(Protocol):
-    """How a caller signs in; ``steps.azure.keys.Client`` is one."""
-
-    @property
-    def caller(self) -> str: ...
-
-    @property
-    def tenant_id(self) -> str: ...
-
-    @property
-    def client_id(self) -> str: ...
-
-    @property
-    def scope(self) -> str: ...
-
-    @property
-    def authority(self) -> str: ...
-
-    @property
-    def gateway_url(self) -> str: ...
-
-    @property
-    def secret(self) -> SecretStr | None: ...
-
-
-class Estate(Protocol):
-    """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
-
-    def caller(self) -> Client | None:
-        """A caller with a valid key whose client secret is known here; None when no caller has one."""
-
-    def policy(self) -> str:
-        """The API's policy as the service holds it."""
-
-    def stored_key(self, client_id: str) -> SecretStr | None:
-        """The virtual key that Key Vault holds for a caller (shared mode: for everybody)."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +38,7 @@ class AzureView:
         self.settings = world.settings.azure
         self._estate = estate or world.doors.estate
         self._probe = probe
-        self._lock = threading.RLock()
-        self._kept: dict[str, Any] = {}
+        self._once = Once()
 
     @property
     def per_caller(self) -> bool:
@@ -151,10 +111,3 @@ class AzureView:
     def run(self) -> Run:
         """This run's chats through API Management."""
         return self._once("run", lambda: Run(self.litellm, self.chat_models()))
-
-    def _once(self, name: str, make: Callable[[], T]) -> T:
-        with self._lock:
-            if name not in self._kept:
-                self._kept[name] = make()
-            found: T = self._kept[name]
-            return found

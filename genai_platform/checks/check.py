@@ -8,12 +8,14 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one look gave. ``fail`` is polled again until the check's deadline; ``skip`` and ``pass`` are final."""
+    """What one look gave. ``fail`` is looked at again until the check's deadline; ``skip`` and ``pass`` are final."""
 
     status: Literal["pass", "fail", "skip"]
     evidence: str
     hint: str = ""
     """On failure: what is likely wrong and the command that mends it."""
+    final: bool = False
+    """A failure that looking again cannot change: what is looked at was never made."""
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,16 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import StepError
-from genai_platform.render import langfuse, manifests
+from genai_platform.render import clickhouse_job
 
 if TYPE_CHECKING:
     from genai_platform.tools.kube import Kube
 
-IMAGE = "public.ecr.aws/docker/library/python:3.12-alpine"
 _LIMIT = 150.0
-_HOSTS = {1: "langfuse-clickhouse", 2: "langfuse-clickhouse-headless"}
 _PREFIX = "genai-verify-clickhouse"
 
 
@@ -30,25 +28,6 @@ class ClickHouse:
     policies: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
-def job(name: str, line: Literal[1, 2] = 1) -> dict[str, Any]:
-    """The job's document. Its password comes from the platform's secret and never shows in its command line."""
-    made = manifests.objects(
-        "clickhouse-question",
-        name=name,
-        namespace=NAMESPACE,
-        image=IMAGE,
-        script=_SCRIPT,
-        host=_HOSTS[line],
-        secret=langfuse.SECRET,
-        key="clickhouse-password",
-        purpose="genai-verify",
-        tries=1,
-        seconds=120,
-        variables={},
-    )
-    return made[0]
-
-
 def ask(kube: Kube, line: Literal[1, 2] = 1, *, limit: float = _LIMIT) -> ClickHouse:
     """Run the job and read what it printed. The job is removed afterwards.
 
@@ -58,7 +37,7 @@ def ask(kube: Kube, line: Literal[1, 2] = 1, *, limit: float = _LIMIT) -> ClickH
     from genai_platform.tools.kube_wait import job_state
 
     name = f"{_PREFIX}-{uuid.uuid4().hex[:8]}"
-    kube.create(job(name, line))
+    kube.create(clickhouse_job.job(name, purpose="genai-verify", script=_SCRIPT, line=line, tries=1, seconds=120, variables={}))
     try:
         deadline = time.monotonic() + limit
         while True:
@@ -101,14 +80,8 @@ def _log(kube: Kube, name: str) -> str:
 
 
 _SCRIPT = """\
-import json, os, urllib.request
-
 def rows(query):
-    request = urllib.request.Request("http://" + os.environ["CLICKHOUSE_HOST"] + ":8123/", data=(query + " FORMAT JSONCompact").encode())
-    request.add_header("X-ClickHouse-User", os.environ.get("CLICKHOUSE_USER", "default"))
-    request.add_header("X-ClickHouse-Key", os.environ["CLICKHOUSE_PASSWORD"])
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=30) as answer:
+    with opener.open(request(query + " FORMAT JSONCompact"), timeout=30) as answer:
         return json.load(answer)["data"]
 
 print(json.dumps({

@@ -5,6 +5,7 @@ from __future__ import annotations
 from genai_platform.checks import buckets
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.render.langfuse import PROJECT
 
 _LOGS = "see why: genai logs langfuse"
 _NO_CHAT = "no chat model is configured, so there is no chat to find"
@@ -33,16 +34,19 @@ def _login(world: World) -> Outcome:
 
 def _closed(world: World) -> Outcome:
     status, message = world.langfuse().sign_up()
-    if status in (403, 404, 422) and ("disabled" in message.lower() or status == 404):
-        return passed(f"sign-up answers {status}: {message or 'no such page'}")
-    return failed(f"sign-up answers {status}: {message or 'nothing'}", "anybody may open an account; run: genai langfuse")
+    # Langfuse's words for all of it (signupErrors.ts). Where only signing up by password is closed, others of its messages
+    # say "disabled", too; and what something in front refuses says nothing about who may sign up.
+    if status in (403, 422) and "sign up is disabled" in message.lower():
+        return passed(f"sign-up answers {status}: {message}")
+    return failed(f"sign-up answers {status}: {message or 'nothing'}", f"anybody may open an account; run: genai langfuse; {_LOGS}")
 
 
 def _keys(world: World) -> Outcome:
     names = world.langfuse().projects()
-    if len(names) != 1:
-        return failed(f"the key pair belongs to {len(names)} projects", "the headless start did not happen; run: genai langfuse")
-    return passed(f"the key pair belongs to project '{names[0]}'")
+    if names != [PROJECT]:
+        said = ", ".join(f"'{name}'" for name in names) or "no project"
+        return failed(f"the key pair belongs to {said}, not to '{PROJECT}'", "the headless start did not happen; run: genai langfuse")
+    return passed(f"the key pair belongs to project '{PROJECT}'")
 
 
 def _trace(world: World) -> Outcome:
@@ -53,13 +57,17 @@ def _trace(world: World) -> Outcome:
     if not found:
         return failed(
             f"no trace of session {world.run.session} yet",
-            "LiteLLM does not deliver, or the worker does not read; see: genai logs litellm, genai logs langfuse-worker",
+            "without its role Langfuse stores nothing: run: genai patch; otherwise LiteLLM does not deliver or the worker does not "
+            "read: genai logs litellm, genai logs langfuse-worker",
         )
     complete = [one for one in found if one.model and one.input_tokens > 0 and one.output_tokens > 0]
     if not complete:
-        return failed(f"trace {found[0].id} lacks model or token counts", "the traces arrive incomplete; check litellm.callback")
-    fitting = [one for one in complete if _same_model(one.model, chat.model, world)] or complete
-    one = fitting[0]
+        return failed(
+            f"trace {found[0].id} lacks model or token counts",
+            "the traces arrive incomplete: litellm.callback does not fit this Langfuse; run: genai litellm, then genai logs litellm",
+        )
+    # All chats of this run share the session: show the one the other checks look for, where its model's name tells it.
+    one = next((one for one in complete if _same_model(one.model, chat.model, world)), complete[0])
     return passed(f"trace {one.id}: {one.model}, {one.input_tokens} + {one.output_tokens} tokens")
 
 
@@ -71,7 +79,7 @@ def _storage(world: World) -> Outcome:
     seen = buckets.survey(world.doors.aws, bucket, chat.began)
     if seen.newer == 0:
         return failed(
-            f"{seen.objects} objects in {bucket}, none newer than this run's chat",
+            f"{seen.said} in {bucket}, none newer than this run's chat",
             "Langfuse cannot write to its bucket: its pods need their role; run: genai patch, then genai logs langfuse-web",
         )
     return passed(f"{seen.newer} objects newer than this run's chat in {bucket}")

@@ -7,12 +7,11 @@ import secrets
 from pydantic import SecretStr
 
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.run import SENTENCE
+from genai_platform.checks.run import SENTENCE, flaw, line
 from genai_platform.checks.world import Look, World, failed, passed, skipped
 
 _LOGS = "see why: genai logs litellm"
 _NO_CHAT = "no chat model is configured"
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 def checks(world: World) -> list[Check]:
@@ -69,17 +68,15 @@ def _chat(world: World) -> Outcome:
         return skipped(_NO_CHAT)
     answered, wrong = world.run.chats()
     for chat in answered:
-        if not chat.answer.text.strip():
-            wrong[chat.model] = "the answer is empty"
-        elif _REPLACED in chat.answer.text:
-            wrong[chat.model] = "characters were lost on the way"
+        if seen := flaw(chat.answer.text):
+            wrong[chat.model] = seen
     if wrong:
         said = "; ".join(f"{name}: {reason}" for name, reason in sorted(wrong.items())[:5])
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         return failed(said + more, "check api_base, azure_deployment and the key of that model; run: genai litellm")
     first = answered[0]
     rest = f" (and {len(answered) - 1} more models)" if len(answered) > 1 else ""
-    return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {_line(first.answer.text)}{rest}")
+    return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
 
 
 def _stream(world: World) -> Outcome:
@@ -88,11 +85,12 @@ def _stream(world: World) -> Outcome:
     pieces = list(world.litellm().stream(world.chat_models[0], SENTENCE, session=f"{world.run.session}-stream"))
     reads = len({piece.read for piece in pieces})
     text = "".join(piece.text for piece in pieces)
-    if not text.strip() or _REPLACED in text:
-        return failed(f"{len(pieces)} pieces, but no readable answer", f"the model gave nothing back; {_LOGS}")
+    if seen := flaw(text):
+        return failed(f"{len(pieces)} pieces, but {seen}", f"the model gave nothing readable back; {_LOGS}")
     if len(pieces) < 2 or reads < 2:
-        return failed(f"the whole answer came in one piece ({len(pieces)} events)", "something between here and the model collects answers")
-    return passed(f"{len(pieces)} pieces in {reads} reads: {_line(text)}")
+        hint = f"something between here and the model collects answers; {_LOGS}"
+        return failed(f"the whole answer came in one piece ({len(pieces)} events)", hint)
+    return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
 
 def _logged(world: World) -> Outcome:
@@ -120,8 +118,3 @@ def _refuses(world: World) -> Outcome:
 
 def _short(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else f"{text[:59]}…"

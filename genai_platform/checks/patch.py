@@ -25,17 +25,18 @@ def _identity(world: World) -> Outcome:
     outputs = world.cluster()
     seen: list[str] = []
     wrong: list[str] = []
-    expected = {
-        ("Deployment", langfuse.WEB): outputs.langfuse_role_arn,
-        ("Deployment", langfuse.WORKER): outputs.langfuse_role_arn,
+    running = {
+        langfuse.WEB: (_pods_of(world, "Deployment", langfuse.WEB), outputs.langfuse_role_arn),
+        langfuse.WORKER: (_pods_of(world, "Deployment", langfuse.WORKER), outputs.langfuse_role_arn),
+        "ClickHouse": (_clickhouse_pods(world), outputs.clickhouse_role_arn),
     }
-    for (kind, name), role in expected.items():
-        pods = _pods_of(world, kind, name)
-        wrong += [f"{name} has no running pod"] if not pods else []
+    for pods, role in running.values():
         _compare(pods, role, seen, wrong)
-    pods = _clickhouse_pods(world)
-    wrong += ["ClickHouse has no running pod"] if not pods else []
-    _compare(pods, outputs.clickhouse_role_arn, seen, wrong)
+    missing = [f"{name} has no running pod" for name, (pods, _) in running.items() if not pods]
+    if missing:
+        return failed(
+            "; ".join([*missing, *wrong][:5]), f"see what stands: genai status; run: genai langfuse, then {_MEND.removeprefix('run: ')}"
+        )
     if wrong:
         return failed("; ".join(wrong[:5]), f"the role annotations came after the pods started, or are missing; {_MEND}")
     return passed(f"{len(seen)} pods carry their role: {', '.join(sorted(seen))}")
@@ -58,7 +59,8 @@ def _disk(world: World) -> Outcome:
     if not pods:
         return failed("ClickHouse has no running pod", "run: genai langfuse")
     # With the operator of line 2 the same settings come through its own configuration file.
-    without = [str(pod["metadata"]["name"]) for pod in pods if not _mounts(pod)] if world.settings.langfuse.chart.line == 1 else []
+    by_file = world.settings.langfuse.chart.line == 1
+    without = [str(pod["metadata"]["name"]) for pod in pods if by_file and not _mounts(pod)]
     if without:
         return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _MEND)
     answer = clickhouse_question.ask(world.doors.kube, world.settings.langfuse.chart.line)
@@ -73,7 +75,10 @@ def _disk(world: World) -> Outcome:
     if volumes[0] != DISK or volumes[-1] != "default":
         return failed(f"the policy {POLICY} lists {', '.join(volumes)}", f"{DISK} must come first and default last; {_MEND}")
     kind = dict(answer.disks)[DISK]
-    return passed(f"mounted in {len(pods)} pods; ClickHouse has disk {DISK} ({kind}) and policy {POLICY}: {', '.join(volumes)}")
+    if kind.lower() == "local":
+        return failed(f"ClickHouse's disk {DISK} is a local one", f"its configuration was changed by hand; {_MEND}")
+    where = f"mounted in {len(pods)} pods" if by_file else f"configured by the operator in {len(pods)} pods"
+    return passed(f"{where}; ClickHouse has disk {DISK} ({kind}) and policy {POLICY}: {', '.join(volumes)}")
 
 
 def _mounts(pod: Mapping[str, Any]) -> bool:

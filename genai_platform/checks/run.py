@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from genai_platform.checks.once import Once
 from genai_platform.errors import GenaiError, StepError
 
 if TYPE_CHECKING:
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
 
 SENTENCE = "日本の首都はどこですか。一文で答えてください。"
 """The handbook's sentence: it arrives intact only where nothing on the way takes UTF-8 for something else."""
-_PATIENCE = 3.0
-"""Seconds in which a failure is not tried again: several checks ask for the same chat."""
+_AT_A_TIME = 8
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_KANA = ("\u3040", "\u30ff")
+_KANJI = ("\u4e00", "\u9fff")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,27 @@ class Chat:
     """When it was sent; what it caused elsewhere is newer."""
 
 
+def flaw(text: str) -> str:
+    """What is wrong with an answer to the sentence; empty when it arrived intact.
+
+    Bytes that are no UTF-8 become the replacement character. UTF-8 that was taken for Latin-1, in the question or in the
+    answer, is made of legal characters: it is known by having no Japanese left.
+    """
+    if not text.strip():
+        return "the answer is empty"
+    if _REPLACED in text:
+        return "characters were lost on the way"
+    if not any(first <= character <= last for character in text for first, last in (_KANA, _KANJI)):
+        return f"the answer has no Japanese character: {line(text)}"
+    return ""
+
+
+def line(text: str) -> str:
+    """The text on one line, shortened."""
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 class Run:
     """The chats of one ``genai verify``. Safe to use from any thread.
 
@@ -40,13 +62,11 @@ class Run:
         models: the configured chat models; the first one's chat is the one looked for in logs and buckets.
     """
 
-    def __init__(self, client: Callable[[], Litellm], models: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: Callable[[], Litellm], models: Sequence[str]) -> None:
         self.session = f"genai-verify-{uuid.uuid4()}"
-        self._client, self._clock = client, clock
         self.models = tuple(models)
-        self._locks = {model: threading.Lock() for model in self.models}
-        self._done: dict[str, Chat] = {}
-        self._failed: dict[str, tuple[float, GenaiError]] = {}
+        self._client = client
+        self._once = Once()
 
     def chat(self, model: str | None = None) -> Chat:
         """The chat with a model (default: the first), made now if it was not made yet.
@@ -55,33 +75,44 @@ class Run:
             GenaiError: it has no answer so far; a later call tries again.
         """
         name = model or self._first()
-        with self._locks[name]:
-            if name in self._done:
-                return self._done[name]
-            when, error = self._failed.get(name, (0.0, None))
-            if error is not None and self._clock() - when < _PATIENCE:
-                raise error
-            began = datetime.now(UTC)
-            try:
-                answer = self._client().chat(name, SENTENCE, session=self.session)
-            except GenaiError as failure:
-                self._failed[name] = (self._clock(), failure)
-                raise
-            self._done[name] = Chat(name, answer, began)
-            return self._done[name]
+        return self._once(name, lambda: self._ask(name))
 
     def chats(self) -> tuple[list[Chat], dict[str, str]]:
-        """The chats with every model, a few at a time: those answered, and why others were not."""
-        answered: list[Chat] = []
+        """The chats with every model, a few at a time: those answered, and why others were not.
+
+        Raises:
+            GenaiError: there is no way to any of them.
+        """
+        self._client()
+        answered: dict[str, Chat] = {}
         wrong: dict[str, str] = {}
-        with ThreadPoolExecutor(max_workers=4, thread_name_prefix="chat") as pool:
-            asked = {name: pool.submit(self.chat, name) for name in self.models}
-        for name, one in asked.items():
-            try:
-                answered.append(one.result())
-            except GenaiError as error:
-                wrong[name] = error.message
-        return answered, wrong
+        waiting = iter(self.models)
+        turn = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with turn:
+                    name = next(waiting, None)
+                if name is None:
+                    return
+                try:
+                    answered[name] = self.chat(name)
+                except GenaiError as error:
+                    wrong[name] = error.message
+                except Exception as error:
+                    wrong[name] = f"{type(error).__name__}: {error}"[:300]
+
+        # Daemons, unlike a pool's threads: Ctrl-C does not wait for a model that does not answer.
+        workers = [threading.Thread(target=work, name="chat", daemon=True) for _ in range(min(_AT_A_TIME, len(self.models)))]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return [answered[name] for name in self.models if name in answered], wrong
+
+    def _ask(self, name: str) -> Chat:
+        began = datetime.now(UTC)
+        return Chat(name, self._client().chat(name, SENTENCE, session=self.session), began)
 
     def _first(self) -> str:
         if not self.models:

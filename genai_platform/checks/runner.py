@@ -1,4 +1,4 @@
-"""Runs checks: all at the same time, each polling until it passes or its own deadline is over."""
+"""Runs checks: all at the same time, each looking until it passes, cannot pass any more, or its own deadline is over."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _poll(check: Check, deadline: float, said: queue.Queue[Result | tuple[str, s
         outcome = _look(check)
         seconds = time.monotonic() - began
         over = seconds + interval > deadline
-        if outcome.status != "fail" or over:
+        if outcome.status != "fail" or outcome.final or over:
             said.put(Result(check.id, outcome.status, outcome.evidence, seconds, outcome.hint))
             return
         said.put((check.id, outcome.evidence))

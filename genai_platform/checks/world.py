@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from genai_platform.checks.check import Outcome
+from genai_platform.checks.once import Once
 from genai_platform.checks.run import Run
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
@@ -16,13 +16,11 @@ from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
-    from genai_platform.checks.azure_view import Estate
+    from genai_platform.checks.azure_estate import Estate
     from genai_platform.tools.aws import Aws
     from genai_platform.tools.kube import Kube
     from genai_platform.tools.langfuse import Langfuse
     from genai_platform.tools.litellm import Litellm
-
-T = TypeVar("T")
 
 
 class Doors(Protocol):
@@ -52,8 +50,8 @@ class World:
     def __init__(self, doors: Doors) -> None:
         self.doors = doors
         self.settings = doors.target.settings
-        self._lock = threading.RLock()
         self._kept: dict[str, Any] = {}
+        self._once = Once(self._kept)
         self.run = Run(self.litellm, self.chat_models)
 
     @property
@@ -96,20 +94,14 @@ class World:
 
     def _address(self, name: str) -> str:
         ingress = self.doors.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
+        remedy = f"run: genai up --only {name}.ingress"
+        if ingress is None:
+            raise StepError(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
         build = addresses.litellm_url if name == "litellm" else addresses.langfuse_url
         url = build(self.settings, ingress)
         if url is None:
-            raise StepError(
-                f"the ingress '{name}' has no address", remedy=f"run: genai up --only {name}.ingress", id="ingress.no_address"
-            )  # fmt: skip
+            raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")
         return url
-
-    def _once(self, name: str, make: Callable[[], T]) -> T:
-        with self._lock:
-            if name not in self._kept:
-                self._kept[name] = make()
-            found: T = self._kept[name]
-            return found
 
 
 @dataclass(frozen=True)
@@ -121,16 +113,27 @@ class Look:
     function: Callable[[], Outcome]
 
     def look(self) -> Outcome:
-        """Look once."""
+        """Look once. What goes wrong on the way is a failure, too, with what was seen and advice."""
         try:
             return self.function()
         except GenaiError as error:
-            return failed(error.message, error.remedy or self._advice())
+            hint = error.remedy or (_UNREACHABLE if error.id.endswith(".unreachable") else self._advice())
+            return Outcome("fail", error.message, hint, final=error.id in _NEVER_MADE)
+        except Exception as error:
+            return failed(f"{type(error).__name__}: {error}"[:500], self._advice())
 
     def _advice(self) -> str:
-        name = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}.get(self.id.partition(".")[0])
-        look = "see what runs: genai status"
-        return f"{look}; why: genai logs {name}; make it again: genai {name}" if name else look
+        family = self.id.partition(".")[0]
+        look = "see what stands: genai status"
+        pods = _PODS.get(family)
+        return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
+
+
+_NEVER_MADE = frozenset({"kube.no_cluster", "terraform.absent", "secrets.absent", "ingress.absent"})
+"""Errors that say so: who verifies before anything stands hears it at once."""
+_UNREACHABLE = "your address may have changed since it was admitted, run: genai up; or nothing answers behind the door, see: genai status"
+_PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
+"""Whose pods tell why a family's checks fail; the command of that name makes them again."""
 
 
 def passed(evidence: str) -> Outcome:

@@ -1,10 +1,35 @@
-"""The command line: every command group is one thin file that is read when it is registered here."""
+"""The command line: every command group is one thin file, and help shows them in this order."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
+
+from genai_platform.cli import (
+    audit,
+    chat,
+    config,
+    cost,
+    doctor,
+    down,
+    families,
+    init,
+    keys,
+    kube_token,
+    look,
+    plan,
+    render,
+    sandbox,
+    status,
+    teardown,
+    token,
+    up,
+    usage,
+    verify,
+    version,
+)
 
 app = typer.Typer(
     name="genai",
@@ -16,24 +41,27 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
+for group in (
+    up, verify, down, families, teardown, init, doctor, plan, status, audit, render, keys, token, chat, look, cost, config,
+    sandbox, version, kube_token,
+):  # fmt: skip
+    group.add_to(app)
 
-def register() -> None:
-    """Add all commands, in the order that help shows them."""
-    from genai_platform.cli import commands
 
-    commands.add_to(app)
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=version.show)] = False,
+) -> None:
+    """What stands before any command."""
 
 
 def main() -> None:
     """Entry point of ``genai``."""
-    register()
     arguments = sys.argv[1:]
     try:
         code = app(arguments, standalone_mode=False, prog_name="genai")
     except Exception as error:
-        from genai_platform.cli.usage import told
-
-        code = told(error, arguments)
+        code = usage.told(error, arguments)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

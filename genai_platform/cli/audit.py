@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.ui.screen import Screen
 
@@ -20,10 +20,11 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "audit")
     def audit(run: Run) -> int:
         """Look for anything left in the account."""
+        run.enter()
         found = look(run)
         show(run.screen, found)
         if clean(found):
-            run.screen.tell("nothing left that `genai down` does not know of")
+            run.screen.tell(f"nothing left of {run.screen.target} that `genai down` does not know of")
         run.screen.document(document(found))
         return 0 if clean(found) else 1
 
@@ -32,7 +33,7 @@ def look(run: Run) -> Audit:
     """Search by tag, by cluster name, by network and by name."""
     from genai_platform.steps.sweep import audit
 
-    run.screen.say("looking for anything left")
+    run.screen.say(f"looking for anything left of {run.screen.target}")
     return audit(run.doors)
 
 
@@ -49,7 +50,7 @@ def show(screen: Screen, audit: Audit) -> None:
 
     if audit.leftovers:
         rows = [[item.kind, item.id, dollars(item.usd_per_hour), item.remove] for item in audit.leftovers]
-        screen.table(["kind", "id", "cost", "remove with"], rows, title=f"{len(rows)} left:")
+        screen.table(["kind", "id", "cost", "remove with"], rows, title=f"{len(rows)} left of {screen.target}:")
     for line in audit.retained:
         screen.tell(f"retained: {line}")
     for line in audit.unseen:

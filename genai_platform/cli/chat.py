@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.token import Caller
 
@@ -51,13 +50,14 @@ def ask(run: Run, text: str, through: Through, caller: str | None, model: str | 
     chosen = model or _model(run, name)
     content = {"through": through.value, "caller": name, "model": chosen}
     if stream:
+        from genai_platform.ui.text import clean
+
         pieces, id = [], ""
         for piece in litellm.stream(chosen, text):
             pieces.append(piece.text)
             id = piece.id
             if not run.screen.json:
-                sys.stdout.write(piece.text)
-                sys.stdout.flush()
+                print(clean(piece.text), end="", flush=True)
         if not run.screen.json:
             run.screen.tell()
         run.screen.document({**content, "id": id, "text": "".join(pieces), "pieces": len(pieces)})

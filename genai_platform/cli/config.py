@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 
@@ -18,13 +19,14 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "show")
     def show(run: Run) -> None:
         """Show every value and its source."""
+        from genai_platform.config.faults import dotted
         from genai_platform.config.layers import load
 
-        loaded = load(run.project, run.options.environment, sets=run.sets)
+        loaded = load(run.project, run.options.environment, sets=run.options.set)
         values = loaded.settings.model_dump(mode="json")
-        rows = [[_dotted(path), _shown(value), loaded.source(path)] for path, value in _leaves(values)]
+        rows = [[dotted(path), _shown(value), loaded.source(path)] for path, value in _leaves(values)]
         run.screen.table(["key", "value", "source"], rows)
-        run.screen.document({"settings": values, "sources": {_dotted(path): loaded.source(path) for path, _ in _leaves(values)}})
+        run.screen.document({"settings": values, "sources": {dotted(path): loaded.source(path) for path, _ in _leaves(values)}})
 
     @command(group, "path")
     def path(run: Run) -> None:
@@ -54,14 +56,7 @@ def _leaves(values: Mapping[str, Any], path: tuple[str | int, ...] = ()) -> Iter
             yield (*path, key), value
 
 
-def _dotted(path: tuple[str | int, ...]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
 def _shown(value: Any) -> str:
     if value is None:
         return "-"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

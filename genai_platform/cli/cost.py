@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 
@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
         from genai_platform.config.prices import HOURS_A_MONTH, SOURCE, prices, usd_per_hour
         from genai_platform.ui.text import dollars
 
-        settings = load(run.project, run.options.environment, sets=run.sets).settings
+        settings = load(run.project, run.options.environment, sets=run.options.set).settings
         parts = prices(settings)
         total = usd_per_hour(settings)
         run.screen.table(["part", "step", "cost"], [[price.part, price.step, dollars(price.usd_per_hour)] for price in parts])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.advice import complete
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 
@@ -16,8 +19,8 @@ def add_to(app: typer.Typer) -> None:
         """Check what a start needs. Programs, configuration, credentials, ports."""
         from genai_platform.cli.examination import examine
 
-        report = examine(run)
-        run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report])
+        report = [replace(line, remedy=complete(line.remedy, run.flags)) for line in examine(run)]
+        run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
         problems = [line for line in report if line.state == "fail"]
         for line in problems:
             run.screen.tell(f"{line.id}: {line.text}")

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from genai_platform.errors import GenaiError
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
+    from genai_platform.steps.doors import Doors
 
 
 def endpoints(run: Run) -> dict[str, str]:
-    """Addresses of LiteLLM and Langfuse as far as their load balancer has one."""
+    """Addresses of LiteLLM and Langfuse as far as their load balancer has one, and of API Management where it stands."""
     from genai_platform.steps.ingress import address
 
+    ask: dict[str, Callable[[], str | None]] = {
+        "litellm": lambda: address(run.doors, "litellm"),
+        "langfuse": lambda: address(run.doors, "langfuse"),
+    }
+    if run.target.settings.azure.enabled:
+        ask["apim"] = lambda: gateway(run.doors)
     found: dict[str, str] = {}
-    for name in ("litellm", "langfuse"):
+    for name, look in ask.items():
         try:
-            url = address(run.doors, name)
+            url = look()
         except GenaiError as error:
             run.screen.detail(f"{name}: {error.message}")
             continue
         if url:
             found[name] = url
     return found
+
+
+def gateway(doors: Doors) -> str | None:
+    """The base address of the API in API Management; model routes follow as ``/v1/…``. None until the API is there."""
+    from genai_platform.steps.azure.site import find_service, object_name
+
+    service = find_service(doors)
+    if service is None or not service.gateway or doors.azure.apim.api(service, object_name(doors.target, "api")) is None:
+        return None
+    return f"{service.gateway.rstrip('/')}/{doors.target.settings.azure.apim.path}"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from genai_platform.errors import GenaiError
+from genai_platform.errors import GenaiError, unexpected
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.config.target import Target
+    from genai_platform.steps.doors import Doors
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Line:
 
 def examine(run: Run) -> list[Line]:
     """Look at everything that a run needs before it starts."""
+    run.screen.target = f"'{run.options.environment}'" + (": sandbox on this machine" if run.options.sandbox else "")
     lines = [_python(), _folder(run), *_programs(run)]
     lines += _sandbox(run) if run.options.sandbox else _real(run)
     return lines
@@ -39,7 +41,8 @@ def _look(id: str, look: Callable[[], str]) -> Line:
     except GenaiError as error:
         return Line(id, "fail", error.message, error.remedy or "see the message")
     except Exception as error:
-        return Line(id, "fail", f"unexpected {type(error).__name__}: {error}", "run again with --verbose")
+        fault = unexpected(error)
+        return Line(id, "fail", fault.message, fault.remedy)
 
 
 def _python() -> Line:
@@ -73,13 +76,14 @@ def _short(path: Path) -> str:
 
 
 def _real(run: Run) -> Iterator[Line]:
-    from genai_platform.cli.target import resolve
+    from genai_platform.cli.target import resolve, words
     from genai_platform.steps.catalog import preflight
 
     target: list[Target] = []
 
     def configuration() -> str:
-        target.append(resolve(run, verify_account=False))
+        target.append(resolve(run.options, run.screen, verify_account=False))
+        run.screen.target = words(target[0])
         preflight(target[0])
         settings = target[0].settings
         if settings.aws.account_id is None:
@@ -92,78 +96,73 @@ def _real(run: Run) -> Iterator[Line]:
     if not target:
         yield Line("credentials", "skip", "not looked at: the configuration has faults")
         return
-    from genai_platform.cli.preflight import zones as preflight_zones
+    from genai_platform.cli import preflight as preflights
     from genai_platform.steps.doors import Doors
-    from genai_platform.tools.aws import Aws
 
-    aws = Aws(target[0])
-    settings = target[0].settings
-    account = _look("credentials", lambda: f"AWS account {aws.confirm_account()}")
+    doors, settings = Doors(target[0]), target[0].settings
+    account = _look("credentials", lambda: f"AWS account {doors.aws.confirm_account()}")
     yield account
     if account.state == "pass":
-        yield _look("region", lambda: f"{settings.platform.region} has {preflight_zones(Doors(target[0], aws=aws))} zones")
+        yield _look("region", lambda: f"{settings.platform.region} has {preflights.zones(doors)} zones")
         if not settings.ingress.allowed_cidrs:
-            yield _look("address", lambda: f"this machine is {aws.my_address()}; LiteLLM and Langfuse will admit it alone")
+            yield _look("address", lambda: f"this machine is {doors.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
     if settings.azure.enabled:
-        yield from _azure(target[0])
-    keys = sorted({model.api_key_env for model in settings.litellm.models})
-    for name in keys:
-        if os.environ.get(name):
-            yield Line(f"secret.{name}", "pass", "set")
-        else:
-            yield Line(f"secret.{name}", "skip", f"{name} is not set; needed at the first `genai up`, which keeps it in Secrets Manager")
+        yield from _azure(doors)
+    yield from _keys(doors, seen=account.state == "pass")
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
 
 
-def _azure(target: Target) -> Iterator[Line]:
-    from genai_platform.steps.azure import questions
-    from genai_platform.steps.doors import Doors
+def _keys(doors: Doors, *, seen: bool) -> Iterator[Line]:
+    """The models' keys: in the environment, or kept from an earlier day. ``seen``: the account can be asked."""
+    from genai_platform.cli.preflight import kept_keys
+    from genai_platform.steps.infra_secrets import missing_key, upstream_variables
 
-    for found in questions.looks(Doors(target)):
-        if found.error is None:
-            yield Line(found.id, "pass", found.text)
+    def kept(name: str) -> str:
+        if name not in kept_keys(doors):
+            raise missing_key(doors, name)
+        return "not set; kept in Secrets Manager from an earlier day"
+
+    for name in upstream_variables(doors):
+        if os.environ.get(name):
+            yield Line(f"secret.{name}", "pass", "set")
+        elif seen:
+            yield _look(f"secret.{name}", lambda name=name: kept(name))  # type: ignore[misc]
         else:
-            yield Line(found.id, "fail", found.text, found.error.remedy or "see the message")
+            yield Line(f"secret.{name}", "skip", f"{name} is not set; whether it was kept from an earlier day cannot be seen")
+
+
+def _azure(doors: Doors) -> Iterator[Line]:
+    from genai_platform.steps.azure import questions
+
+    try:
+        for found in questions.looks(doors):
+            if found.error is None:
+                yield Line(found.id, "pass", found.text)
+            else:
+                yield Line(found.id, "fail", found.text, found.error.remedy or "see the message")
+    except Exception as error:
+        fault = unexpected(error)
+        yield Line("azure", "fail", fault.message, fault.remedy)
 
 
 def _sandbox(run: Run) -> Iterator[Line]:
-    from genai_platform.cli.target import missing_packages
+    from genai_platform.cli import sandboxes
     from genai_platform.config.endpoints import Endpoints
     from genai_platform.config.layers import load
     from genai_platform.config.target import Target
     from genai_platform.steps.catalog import preflight
 
     def configuration() -> str:
-        settings = load(run.project, run.options.environment, sets=run.sets).settings
+        settings = load(run.project, run.options.environment, sets=run.options.set).settings
         preflight(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
-        return f"valid, {len(settings.litellm.models) or 'default'} models"
+        return f"valid, {len(settings.litellm.models)} models"
 
     yield _look("configuration", configuration)
     if sys.platform != "linux":
         yield Line("system", "fail", f"the sandbox needs Linux, this is {sys.platform}", "use a Linux machine or container")
-    if absent := missing_packages():
+    if absent := sandboxes.missing_packages():
         yield Line("sandbox.packages", "fail", f"missing: {', '.join(absent)}", "install the extra: pip install 'genai-platform[sandbox]'")
     else:
         yield Line("sandbox.packages", "pass", "all installed")
-        yield _look("sandbox.ports", lambda: _ports(run))
-
-
-def _ports(run: Run) -> str:
-    """A sandbox that exists keeps its ports: whoever else took one is named."""
-    from genai_platform.cli.target import sandboxes, world_folder
-    from genai_platform.errors import MissingError
-    from genai_platform.sandbox import processes, supervisor
-    from genai_platform.sandbox.place import Place
-
-    environment = run.options.environment
-    if environment not in sandboxes(run.project):
-        return "chosen at the start, from free ones"
-    place = Place.open(world_folder(run.project, environment))
-    if supervisor.running(place):
-        return "in use by this sandbox, which runs"
-    for name, number in place.ports.items():
-        holder = processes.port_holder(number)
-        if holder is not None:
-            raise MissingError(f"port {number} ({name}) is taken by {holder}", remedy="stop that program, or: genai sandbox remove")
-    return "free"
+        yield _look("sandbox.ports", lambda: sandboxes.ports(run.project, run.options.environment))

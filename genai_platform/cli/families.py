@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
-from genai_platform.cli.options import callback, command
+from genai_platform.cli import preflight
+from genai_platform.cli.command import callback, command
+from genai_platform.cli.plan import ExitCode as PlanExitCode
 from genai_platform.cli.run import Run
+from genai_platform.cli.status import ExitCode as StatusExitCode
 
 FAMILIES = {
     "infra": "What stands in AWS: network, cluster, databases, storage.",
@@ -36,20 +39,19 @@ def _add(app: typer.Typer, family: str, text: str) -> None:
         return build(run, family, _within(family, only) or [family], skip or ())
 
     @command(group, "plan")
-    def plan(run: Run, only: Only = None) -> int:
+    def plan(run: Run, only: Only = None, exit_code: PlanExitCode = False) -> int:
         """Show what would change."""
         from genai_platform.cli.plan import show
 
-        show(run, _within(family, only) or [family], ())
-        return 0
+        return 1 if show(run, _within(family, only) or [family], ()) and exit_code else 0
 
     @command(group, "show")
-    def show(run: Run) -> int:
+    def show(run: Run, exit_code: StatusExitCode = False) -> int:
         """Show what is there."""
         from genai_platform.cli.status import show
 
-        show(run, only=(family,))
-        return 0
+        preflight.names(run, (family,), ())
+        return 1 if not show(run, only=(family,)) and exit_code else 0
 
     @command(group, "remove")
     def remove(run: Run) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.config.wizard import Question
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a genai.toml that exists.")]
 Region = Annotated[str | None, typer.Option("--region", help="AWS region.", metavar="REGION")]
@@ -16,6 +20,19 @@ Account = Annotated[str | None, typer.Option("--account-id", help="The AWS accou
 Base = Annotated[str | None, typer.Option("--api-base", help="Azure OpenAI address, e.g. https://NAME.openai.azure.com.", metavar="URL")]
 Model = Annotated[list[str] | None, typer.Option("--model", help="An Azure OpenAI deployment. Repeatable.", metavar="NAME")]
 Name = Annotated[str | None, typer.Option("--name", help="The platform's name.", metavar="NAME")]
+Front = Annotated[
+    bool | None,
+    typer.Option(
+        "--azure/--no-azure", help="API Management in front, or not. Default: when tenant and subscription are known.", show_default=False
+    ),
+]
+Tenant = Annotated[str | None, typer.Option("--tenant-id", help="The Entra ID tenant that this environment may touch.", metavar="ID")]
+Subscription = Annotated[
+    str | None, typer.Option("--subscription-id", help="The Azure subscription that this environment may touch.", metavar="ID")
+]
+Location = Annotated[str | None, typer.Option("--location", help="Azure region.", metavar="REGION")]
+Group = Annotated[str | None, typer.Option("--resource-group", help="Azure resource group. Default: the platform's name.", metavar="NAME")]
+Caller = Annotated[str | None, typer.Option("--caller", help="The first caller.", metavar="NAME")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,6 +46,12 @@ def add_to(app: typer.Typer) -> None:
         account_id: Account = None,
         api_base: Base = None,
         model: Model = None,
+        azure: Front = None,
+        tenant_id: Tenant = None,
+        subscription_id: Subscription = None,
+        location: Location = None,
+        resource_group: Group = None,
+        caller: Caller = None,
         force: Force = False,
     ) -> None:
         """Write a commented genai.toml here, asking what is not given."""
@@ -38,40 +61,68 @@ def add_to(app: typer.Typer) -> None:
             "account_id": account_id,
             "api_base": api_base,
             "models": ", ".join(model) if model else None,
+            "tenant_id": tenant_id,
+            "subscription_id": subscription_id,
+            "location": location,
+            "resource_group": resource_group,
+            "caller": caller,
         }
-        write(run, {key: value for key, value in given.items() if value is not None}, force)
+        write(run, {key: value for key, value in given.items() if value is not None}, azure, force)
 
 
-def write(run: Run, given: dict[str, str], force: bool) -> None:
+def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -> None:
     """Ask, check, write."""
+    import tomllib
+
+    from genai_platform.config import wizard
     from genai_platform.config.layers import FILE, Layer, validate
-    from genai_platform.config.wizard import QUESTIONS, answer, document, missing, values
     from genai_platform.errors import ConfigError
 
     path = Path.cwd() / FILE
     if path.exists() and not force:
         raise ConfigError(f"{FILE} exists already", remedy="edit it, or give --force to replace it", id="init.exists")
-    defaults = {"account_id": _account() or ""} if "account_id" not in given else {}
-    if run.screen.interactive and not run.options.yes:
-        answers = {question.key: given.get(question.key) or answer(question, defaults.get(question.key), _ask) for question in QUESTIONS}
-    else:
-        answers = {question.key: given.get(question.key) or defaults.get(question.key) or question.default for question in QUESTIONS}
-        without = missing(answers)
-        if without:
-            raise ConfigError(
-                f"there is no terminal to ask for: {', '.join(question.text for question in without)}",
-                remedy=f"give {' '.join(f'{question.flag} …' for question in without)}",
-                id="init.no_terminal",
-            )
-    validate([Layer("init", values(answers))])
-    path.write_text(document(answers), encoding="utf-8")
+    answers = _answers(run, wizard.QUESTIONS, given, {} if "account_id" in given else {"account_id": _account() or ""})
+    if azure is not False:
+        known = {"resource_group": answers["name"]} | ({} if {"tenant_id", "subscription_id"} <= given.keys() else _signed_in())
+        if _front(run, azure, {**known, **given}):
+            answers |= _answers(run, wizard.AZURE, given, known)
+    text = wizard.document(answers)
+    validate([Layer("init", tomllib.loads(text))])
+    path.write_text(text, encoding="utf-8")
     run.screen.tell(f"wrote {path}")
+    if "tenant_id" not in answers:
+        run.screen.tell("without API Management in front; to have it, fill in [azure] there")
     run.screen.tell("next: genai doctor, then genai up (or, without any account: genai up --sandbox)")
     run.screen.document({"ok": True, "file": str(path)})
 
 
-def _ask(text: str) -> str:
-    return str(typer.prompt(text, default="", show_default=False))
+def _answers(run: Run, questions: Sequence[Question], given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """What is given, asked for or, where nobody can be asked, known otherwise."""
+    from genai_platform.config.wizard import answer, missing
+    from genai_platform.errors import ConfigError
+
+    if _asking(run):
+        return {one.key: given.get(one.key) or answer(one, known.get(one.key), run.screen.ask) for one in questions}
+    answers = {one.key: given.get(one.key) or known.get(one.key) or one.default for one in questions}
+    without = missing(answers, questions)
+    if without:
+        raise ConfigError(
+            f"there is no terminal to ask for: {', '.join(one.text for one in without)}",
+            remedy=f"give {' '.join(f'{one.flag} …' for one in without)}",
+            id="init.no_terminal",
+        )
+    return answers
+
+
+def _front(run: Run, azure: bool | None, known: Mapping[str, str]) -> bool:
+    """Whether API Management goes in front: as asked for, as answered, or when it is known where."""
+    if azure or {"tenant_id", "subscription_id"} & known.keys():
+        return True
+    return _asking(run) and run.screen.ask("API Management in front, for callers with Entra ID? [y/N]").strip().lower() in ("y", "yes")
+
+
+def _asking(run: Run) -> bool:
+    return run.screen.interactive and not run.options.yes
 
 
 def _account() -> str | None:
@@ -87,3 +138,22 @@ def _account() -> str | None:
         return Aws(Target("default", Settings(), Endpoints(), Path.cwd())).account_id()
     except GenaiError:
         return None
+
+
+def _signed_in() -> dict[str, str]:
+    """Tenant and subscription that the Azure CLI is signed in to, as suggestions; empty when it is not."""
+    import json
+    import os
+    import shutil
+
+    from genai_platform.errors import GenaiError
+    from genai_platform.tools import process
+
+    program = shutil.which("az")
+    if program is None:
+        return {}
+    try:
+        found = json.loads(process.run([program, "account", "show", "--output", "json"], env=os.environ, timeout=30).out)
+        return {"tenant_id": str(found["tenantId"]), "subscription_id": str(found["id"])}
+    except (GenaiError, ValueError, KeyError, TypeError):
+        return {}

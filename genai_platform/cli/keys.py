@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genai_platform.cli.options import callback, command
+from genai_platform.cli import preflight
+from genai_platform.cli.command import callback, command
 from genai_platform.cli.run import Run
+from genai_platform.cli.voice import Voice
 
 if TYPE_CHECKING:
-    from genai_platform.graph.step import Progress
-    from genai_platform.steps.azure.keys import Key
+    from genai_platform.steps.azure.caller import Key
 
-Names = Annotated[list[str] | None, typer.Argument(help="Callers; none: all that are configured.", metavar="[NAME]...", show_default=False)]
+Names = Annotated[list[str] | None, typer.Argument(help="Callers; none: all that are configured.", metavar="NAME", show_default=False)]
 Name = Annotated[str, typer.Argument(help="A caller's name, as in [azure.callers.NAME].", show_default=False)]
 Reinstate = Annotated[bool, typer.Option("--reinstate", help="Undo a revocation.")]
 Secret = Annotated[bool, typer.Option("--secret", help="Rotate the application's client secret instead of the key.")]
@@ -38,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
         """One caller."""
         from genai_platform.steps.azure import keys
 
-        enabled(run)
+        preflight.azure(run.target.settings)
         _present(run, [keys.show(run.doors, name)])
 
     @command(group, "issue")
@@ -59,59 +60,35 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="keys")
 
 
-def enabled(run: Run) -> None:
-    """Raise ``ConfigError`` unless this environment has an Azure half."""
-    from genai_platform.errors import ConfigError
-
-    if not run.target.settings.azure.enabled:
-        raise ConfigError("azure.enabled is false: this environment has no callers", remedy="set it in genai.toml", id="azure.disabled")
-
-
-def voice(run: Run) -> Progress:
-    """Progress outside any step: Ctrl-C raises where it stands."""
-    return _Voice(run)
-
-
-class _Voice:
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def say(self, text: str) -> None:
-        self._run.screen.say(text)
-
-    def check(self) -> None:
-        return
-
-
 def _list(run: Run) -> None:
     from genai_platform.steps.azure import keys
 
-    enabled(run)
+    preflight.azure(run.target.settings)
     _present(run, keys.listed(run.doors))
 
 
 def _issue(run: Run, names: tuple[str, ...], reinstate: bool) -> None:
     from genai_platform.steps.azure import keys
 
-    enabled(run)
+    preflight.azure(run.target.settings)
     run.lock(run.target.folder, "genai keys issue")
-    _present(run, keys.issue(run.doors, names, reinstate=reinstate, progress=voice(run)))
+    _present(run, keys.issue(run.doors, names, reinstate=reinstate, progress=Voice(run.screen)))
 
 
 def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
     from genai_platform.steps.azure import keys
 
-    enabled(run)
+    preflight.azure(run.target.settings)
     keys.known(run.doors, name)
     run.lock(run.target.folder, "genai keys rotate")
     if secret:
-        changed = keys.rotate_secret(run.doors, name, overlap_hours=overlap_hours, progress=voice(run))
+        changed = keys.rotate_secret(run.doors, name, overlap_hours=overlap_hours, progress=Voice(run.screen))
         old = f"old ones work until {changed.old_until}" if changed.old_until else "there was no other"
         run.screen.tell(f"{name}: new client secret, valid until {changed.expires}; {old}")
         run.screen.tell(f"read it with: genai azure env --caller {name}{run.flags}")
         _document(run, [keys.show(run.doors, name)], rotated={"secret_expires": changed.expires, "old_until": changed.old_until})
         return
-    rotation = keys.rotate(run.doors, name, progress=voice(run))
+    rotation = keys.rotate(run.doors, name, progress=Voice(run.screen))
     if rotation.old_alias:
         run.screen.tell(
             f"{name}: {rotation.key.alias} takes the place of {rotation.old_alias}, which works {rotation.overlap_seconds} s more"
@@ -122,16 +99,16 @@ def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
 def _revoke(run: Run, name: str) -> int:
     from genai_platform.steps.azure import closing, keys
 
-    enabled(run)
+    preflight.azure(run.target.settings)
     keys.known(run.doors, name)
     if not run.options.yes:
-        run.screen.confirm(f"Revoke '{name}' in '{run.target.environment}'? Its programs stop working.")
+        run.screen.confirm(f"Revoke '{name}' of {run.screen.target}? Its programs stop working.")
     run.lock(run.target.folder, "genai keys revoke")
     entrances = closing.open_entrances(run.doors, name)
-    revocation = keys.revoke(run.doors, name, progress=voice(run))
+    revocation = keys.revoke(run.doors, name, progress=Voice(run.screen))
     for line in revocation.closed:
         run.screen.say(f"{name}: {line}")
-    measured = closing.wait(entrances, voice(run))
+    measured = closing.wait(entrances, Voice(run.screen))
     for entrance, seconds in measured.items():
         run.screen.tell(f"{name}: {entrance} " + (f"closed after {seconds:.1f} s" if seconds is not None else "is STILL OPEN"))
     if not measured:
@@ -153,7 +130,7 @@ def _present(run: Run, found: list[Key]) -> None:
         for key in found
     ]
     if rows:
-        run.screen.table(("caller", "client id", "state", "expires", "spend USD", "budget USD"), rows)
+        run.screen.table(("caller", "client id", "state", "expires", "spend USD", "budget USD"), rows, title=run.screen.target)
     else:
         run.screen.tell("no caller is configured; add [azure.callers.NAME] to genai.toml")
     _document(run, found)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 
@@ -99,8 +99,6 @@ def show_environment(run: Run) -> None:
 
         environment(run)
         return
-    import shlex
-
     from genai_platform.cli.endpoints import endpoints
 
     secrets, addresses = run.doors.secrets(), endpoints(run)
@@ -116,7 +114,4 @@ def show_environment(run: Run) -> None:
     authority = run.target.folder / "ca.pem"
     if authority.exists():
         found["SSL_CERT_FILE"] = str(authority)
-    if run.screen.json:
-        run.screen.document({"variables": found})
-    else:
-        print("".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items()), end="", flush=True)
+    run.screen.exports(found)

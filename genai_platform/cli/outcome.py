@@ -11,24 +11,29 @@ from collections.abc import Callable
 
 import typer
 
+from genai_platform.cli.advice import complete
 from genai_platform.cli.options import Options
 from genai_platform.cli.run import Run
-from genai_platform.errors import GenaiError, Interrupted
+from genai_platform.errors import GenaiError, Interrupted, unexpected
+from genai_platform.ui.screen import Screen
 
 
 def finish(options: Options, work: Callable[[Run], int | None]) -> None:
     """Do a command's work and leave with its exit code."""
-    from genai_platform.ui.screen import Screen
-
     screen = Screen(json=options.json, plain=options.plain, quiet=options.quiet, verbose=options.verbose)
     code = 0
     try:
         with Run(options, screen) as run:
             code = work(run) or 0
     except GenaiError as error:
+        error.remedy = complete(error.remedy, options.flags)
         screen.error(error)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
+        from genai_platform.tools import process
+
+        # The first Ctrl-C lets programs finish cleanly; whoever comes here asked again, or nothing of the kind runs.
+        process.kill_all()
         interrupted = Interrupted()
         screen.error(interrupted)
         code = interrupted.exit_code
@@ -39,17 +44,10 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
         raise
     except Exception as error:
         screen.error(unexpected(error))
-        if options.verbose:
-            screen.detail("".join(traceback.format_exception(error)))
+        screen.detail("".join(traceback.format_exception(error)))
         code = 1
     if code:
         raise typer.Exit(code)
-
-
-def unexpected(error: Exception) -> GenaiError:
-    """A fault of this program, told without its insides."""
-    first = (str(error).splitlines() or [""])[0][:300]
-    return GenaiError(f"unexpected {type(error).__name__}: {first}", remedy="run again with --verbose for details", id="unexpected")
 
 
 def _discard_output() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
+    from genai_platform.config.settings import Settings
+    from genai_platform.graph.graph import Graph
     from genai_platform.graph.step import Change, Finding, Step
+    from genai_platform.steps.doors import Doors
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
@@ -27,49 +31,85 @@ def add_to(app: typer.Typer) -> None:
         return 1 if show(run, only or (), skip or ()) and exit_code else 0
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What was looked at, before anything is said about it."""
+
+    graph: Graph
+    settings: Settings
+    found: Mapping[str, Finding]
+    changes: Sequence[tuple[str, Change]]
+
+
 def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     """Show the plan; whether anything would change."""
     from genai_platform.cli import preflight
-    from genai_platform.cli.target import resolve
     from genai_platform.config.prices import usd_per_hour
-    from genai_platform.graph.scheduler import probe_all
     from genai_platform.graph.step import State
-    from genai_platform.steps.catalog import for_up
     from genai_platform.ui.text import dollars, duration
 
-    preflight.names(run, only, skip)
-    run.__dict__["target"] = resolve(run, building=True)
-    screen, target = run.screen, run.target
-    selection = for_up(run.graph, target.settings, only, skip)
-    preflight.world(run, selection)
-    with screen.looking(len(selection.ids)) as seen:
-        found = probe_all((run.graph[id] for id in selection.ids), seen)
-    pending = [id for id in selection.ids if found[id].state is not State.PRESENT]
-    changes = [(id, change) for id in selection.ids for change in _changes(run.graph[id], found[id])]
-    path, minutes = run.graph.critical_path(pending)
-    cost = usd_per_hour(target.settings, frozenset(selection.ids))
-    moving = [(id, change) for id, change in changes if change.action != "none"]
+    doors = preflight.names(run, only, skip)
+    seen = _nothing_yet(run, doors, only, skip) if _sandbox_to_be_made(run) else _look(run, only, skip)
+    screen, found = run.screen, seen.found
+    pending = [id for id in found if found[id].state is not State.PRESENT]
+    path, minutes = seen.graph.critical_path(pending)
+    cost = usd_per_hour(seen.settings, frozenset(found))
+    moving = [(id, change) for id, change in seen.changes if change.action != "none"]
     if moving:
-        screen.table(["step", "action", "object", "detail"], [[id, change.action, change.object, change.detail] for id, change in moving])
-    blind = [id for id in selection.ids if found[id].state is State.UNKNOWN]
-    for id in blind:
-        screen.warn(f"cannot see the state of {id}: {found[id].evidence}")
-    still = len(selection.ids) - len(pending)
-    screen.tell(f"{len(moving)} changes in {len(pending)} steps; {still} of {len(selection.ids)} steps are already in place")
+        rows = [[id, change.action, change.object, change.detail] for id, change in moving]
+        screen.table(["step", "action", "object", "detail"], rows, title=screen.target)
+    for id in pending:
+        if found[id].state is State.UNKNOWN:
+            screen.warn(f"cannot see the state of {id}: {found[id].evidence}")
+    still = len(found) - len(pending)
+    screen.tell(f"{len(moving)} changes in {len(pending)} steps; {still} of {len(found)} steps are already in place")
     if pending:
         screen.tell(f"about {duration(minutes * 60)} on the real clouds, decided by: {' -> '.join(path)}")
     screen.tell(
-        f"about {dollars(cost)} while it stands"
-        if target.endpoints.real
-        else f"costs nothing here (about {dollars(cost)} on the real clouds)"
+        f"costs nothing here (about {dollars(cost)} on the real clouds)"
+        if run.options.sandbox
+        else f"about {dollars(cost)} while it stands"
     )
     screen.document(
         {
-            "changes": [_document(id, change) for id, change in changes],
+            "changes": [_document(id, change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
         }
     )
     return bool(pending)
+
+
+def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Seen:
+    from genai_platform.cli import preflight
+    from genai_platform.graph.scheduler import probe_all
+    from genai_platform.steps.catalog import for_up
+
+    target = run.enter(building=True)
+    selection = for_up(run.graph, target.settings, only, skip)
+    preflight.world(run, selection)
+    with run.screen.looking(len(selection.ids)) as one_more:
+        found = probe_all((run.graph[id] for id in selection.ids), one_more)
+    changes = [(id, change) for id in selection.ids for change in _changes(run.graph[id], found[id])]
+    return Seen(run.graph, target.settings, found, changes)
+
+
+def _sandbox_to_be_made(run: Run) -> bool:
+    from genai_platform.cli.folders import sandbox_exists
+
+    return run.options.sandbox and not sandbox_exists(run.project, run.options.environment)
+
+
+def _nothing_yet(run: Run, doors: Doors, only: Sequence[str], skip: Sequence[str]) -> Seen:
+    """A sandbox that was not started yet can be planned, too: all of it would be made."""
+    from genai_platform.graph.step import Change, Finding, State
+    from genai_platform.steps.catalog import build, for_up, preflight
+
+    preflight(doors.target)
+    graph, settings = build(doors), doors.target.settings
+    selection = for_up(graph, settings, only, skip)
+    absent = Finding(State.ABSENT, "there is no sandbox yet")
+    run.screen.target = f"'{run.options.environment}': sandbox on this machine, not there yet"
+    return Seen(graph, settings, dict.fromkeys(selection.ids, absent), [(id, Change("create", id)) for id in selection.ids])
 
 
 def _document(id: str, change: Change) -> dict[str, Any]:
@@ -83,6 +123,9 @@ def _changes(step: Step, finding: Finding) -> list[Change]:
 
     if finding.state is State.PRESENT:
         return [Change("none", step.id, finding.evidence)]
+    if finding.state is State.UNKNOWN:
+        # Nobody knows what would change; `up` would stop here.
+        return [Change("none", step.id, f"cannot be seen: {finding.evidence}")]
     try:
         return list(step.plan())
     except GenaiError as error:

@@ -10,12 +10,16 @@ from genai_platform.errors import ConfigError, GenaiError, MissingError
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
+    from genai_platform.config.settings import Settings
     from genai_platform.graph.graph import Selection
     from genai_platform.steps.doors import Doors
 
 
-def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> None:
+def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Doors:
     """The steps that were named exist: known without looking at the world, and before a sandbox is started.
+
+    Returns:
+        Doors to the configured world, of which none must be opened: it was not verified.
 
     Raises:
         ConfigError: a fault in the configuration, or an unknown step.
@@ -26,22 +30,39 @@ def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> None:
     from genai_platform.steps.catalog import build
     from genai_platform.steps.doors import Doors
 
-    settings = load(run.project, run.options.environment, sets=run.sets).settings
-    build(Doors(Target(run.options.environment, settings, Endpoints(), run.project))).select(only, skip)
+    settings = load(run.project, run.options.environment, sets=run.options.set).settings
+    if run.options.sandbox and "enabled" not in settings.azure.model_fields_set:
+        # A sandbox has an Azure half unless that was switched off.
+        settings = settings.model_copy(update={"azure": settings.azure.model_copy(update={"enabled": True})})
+    elif any(name.partition(".")[0] == "azure" for name in (*only, *skip)):
+        azure(settings)
+    doors = Doors(Target(run.options.environment, settings, Endpoints(), run.project))
+    build(doors).select(only, skip)
+    return doors
+
+
+def azure(settings: Settings) -> None:
+    """Raise ``ConfigError`` unless this environment has an Azure half."""
+    if not settings.azure.enabled:
+        raise ConfigError("azure.enabled is false: this environment has no Azure half", remedy="set it in genai.toml", id="azure.disabled")
 
 
 def world(run: Run, selection: Selection) -> None:
-    """What only the world tells: the states, the region's zones, the models' keys.
+    """What only the world tells: the states, the region's zones, the models' keys, rights and names in Azure.
 
     Raises:
         ConfigError: the region has fewer zones than the configuration asks for.
-        MissingError: a state cannot be read, or a model has no key.
+        MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
     states(run.doors)
     if "infra.network" in selection.ids:
         zones(run.doors)
     if "infra.secrets" in selection.ids:
         keys(run.doors)
+    if any(id.startswith("azure.") for id in selection.ids):
+        from genai_platform.steps.azure import questions
+
+        questions.refuse(run.doors)
 
 
 def states(doors: Doors) -> None:
@@ -53,7 +74,8 @@ def states(doors: Doors) -> None:
             doors.terraform.state.read(root)
         except GenaiError as error:
             if error.id == "terraform.state":
-                raise MissingError(error.message, remedy=error.remedy, id=error.id) from None
+                remedy = error.remedy or f"look at {doors.terraform.state.place(root)}"
+                raise MissingError(error.message, remedy=remedy, id=error.id) from None
             raise
 
 
@@ -71,13 +93,19 @@ def zones(doors: Doors) -> int:
 
 
 def keys(doors: Doors) -> None:
-    """Every model's key is at hand, or was stored before. Raises ``MissingError``."""
+    """Every model's key is at hand, or was stored before. Raises ``MissingError`` that names all that are not."""
     from genai_platform.steps.infra_secrets import missing_key, upstream_variables
 
     absent: Sequence[str] = [name for name in upstream_variables(doors) if not os.environ.get(name)]
     if not absent:
         return
-    stored = (doors.aws.secret_document() or {}).get("upstream_keys") or {}
-    for name in absent:
-        if name not in stored:
-            raise missing_key(doors, name)
+    stored = kept_keys(doors)
+    faults = [missing_key(doors, name) for name in absent if name not in stored]
+    if faults:
+        remedies = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
+        raise MissingError("\n".join(fault.message for fault in faults), remedy=remedies, id=faults[0].id)
+
+
+def kept_keys(doors: Doors) -> frozenset[str]:
+    """The variables whose values lie in Secrets Manager from an earlier day."""
+    return frozenset((doors.aws.secret_document() or {}).get("upstream_keys") or ())

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from genai_platform.errors import GenaiError, Interrupted, MissingError
+from genai_platform.errors import GenaiError, Interrupted, MissingError, unexpected
+from genai_platform.graph.events import Bus, Sink, StepFinished, StepSaid, StepStarted
 
 if TYPE_CHECKING:
-    from genai_platform.graph.events import Sink
     from genai_platform.ui.screen import Screen
 
 REAL = ("terraform", "helm")
@@ -52,7 +52,8 @@ def fetch(screen: Screen, lanes: Sequence[Sequence[tuple[str, Get]]]) -> None:
     names = [name for lane in lanes for name, _ in lane]
     screen.say(f"getting what is missing, once: {', '.join(names)}")
     stop, failures = threading.Event(), list[BaseException]()
-    with screen.follow(names, what="programs") as sink:
+    with screen.follow(names, what="programs") as follow:
+        sink = Bus([follow])
         threads = [threading.Thread(target=_lane, args=(lane, sink, stop, failures, screen.live), daemon=True) for lane in lanes]
         for thread in threads:
             thread.start()
@@ -72,8 +73,6 @@ def fetch(screen: Screen, lanes: Sequence[Sequence[tuple[str, Get]]]) -> None:
 
 
 def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, failures: list[BaseException], live: bool) -> None:
-    from genai_platform.graph.events import StepFinished, StepStarted
-
     for name, get in lane:
         started = time.monotonic()
         sink(StepStarted(name, "apply"))
@@ -82,7 +81,7 @@ def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, fa
         except Exception as error:
             failures.append(error)
             stop.set()
-            text = error.message if isinstance(error, GenaiError) else f"{type(error).__name__}: {error}"
+            text = error.message if isinstance(error, GenaiError) else unexpected(error).message
             sink(StepFinished(name, "skipped" if isinstance(error, Interrupted) else "failed", time.monotonic() - started, text))
             return
         sink(StepFinished(name, "done", time.monotonic() - started, "ready"))
@@ -90,8 +89,6 @@ def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, fa
 
 def _voice(name: str, sink: Sink, stop: threading.Event, live: bool) -> Say:
     """What a fetch speaks through. Where every word is a line of its own, it is heard at most every twenty seconds."""
-    from genai_platform.graph.events import StepSaid
-
     last, heard = float("-inf"), ""
 
     def say(text: str) -> None:

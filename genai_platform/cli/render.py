@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
     from genai_platform.graph.step import Step
+    from genai_platform.steps.doors import Doors
 
-Names = Annotated[list[str] | None, typer.Argument(help="Steps or families; default: all.", metavar="[STEP]...", show_default=False)]
+Names = Annotated[list[str] | None, typer.Argument(help="Steps or families; default: all.", metavar="STEP", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the files into this folder.", file_okay=False)]
 Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values of secrets instead of leaving them out.")]
 
@@ -40,6 +42,8 @@ def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int
             found |= _files(run.graph[id], secrets)
         except GenaiError as error:
             later[id] = error.message
+    if not secrets:
+        found = without(_values(run.doors), found)
     for id, reason in later.items():
         run.screen.warn(f"{id} can be rendered once what it needs is there: {reason}")
     for name, text in found.items():
@@ -74,6 +78,30 @@ def masked(document: dict[str, Any]) -> dict[str, Any]:
     if document.get("kind") != "Secret":
         return document
     return {key: dict(_hidden(value)) if key in ("data", "stringData") else value for key, value in document.items()}
+
+
+def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]:
+    """The files without these values, wherever they stand: a load balancer's rule holds one, too."""
+    hidden = sorted(values, key=len, reverse=True)  # a value may be part of a longer one
+    pattern = re.compile("|".join(map(re.escape, hidden)))
+    return {name: pattern.sub("(secret)", text) if hidden else text for name, text in found.items()}
+
+
+def _values(doors: Doors) -> set[str]:
+    """The platform's secrets as far as they were made; what was not made cannot be shown."""
+    from pydantic import SecretStr
+
+    from genai_platform.errors import StepError
+
+    try:
+        stored = doors.secrets()
+    except StepError as error:
+        if error.id != "secrets.absent":
+            raise
+        return set()
+    fields = stored.model_dump(exclude={"ca_certificate"})
+    values = [*fields.pop("upstream_keys").values(), *fields.values()]
+    return {text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())}
 
 
 def _hidden(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

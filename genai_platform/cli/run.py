@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from genai_platform.cli.advice import complete
 from genai_platform.cli.options import Options
 from genai_platform.ui.screen import Screen
 
@@ -28,13 +29,14 @@ class Run:
 
     def __init__(self, options: Options, screen: Screen) -> None:
         self.options = options
+        self.flags = options.flags
+        """The options that choose the world, as one would type them again, with a leading blank."""
         self.screen = screen
-        self.sets: tuple[str, ...] = options.set
-        """``--set`` options and what a command's own options add to them."""
         self._stack = ExitStack()
+        self._target: Target | None = None
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(_terminate_like_interrupt())
+        self._stack.enter_context(_interruptible())
         self.screen.environment = self.options.environment
         return self
 
@@ -42,12 +44,22 @@ class Run:
         self._stack.close()
 
     # -- the world --------------------------------------------------------------------------------
-    @cached_property
-    def target(self) -> Target:
-        """The world this command works on, verified: the right account, or a sandbox that runs."""
-        from genai_platform.cli.target import resolve
+    def enter(self, *, start: bool = False, building: bool = False) -> Target:
+        """Decide which world this command works on, and verify it: the right account, or a sandbox that runs.
 
-        return resolve(self)
+        Args:
+            start, building: as ``cli.target.resolve`` takes them.
+        """
+        from genai_platform.cli import target
+
+        self._target = target.resolve(self.options, self.screen, start=start, building=building)
+        self.screen.target = target.words(self._target)
+        return self._target
+
+    @property
+    def target(self) -> Target:
+        """The world this command works on; it is entered when it was not before."""
+        return self._target or self.enter()
 
     @cached_property
     def doors(self) -> Doors:
@@ -93,28 +105,20 @@ class Run:
                 bus.add(sinks.enter_context(Journal(events)))
             follow: Sink = sinks.enter_context(self.screen.follow(ids))
             bus.add(follow)
-            return work(Scheduler(self.graph, bus, command, self.target.environment))
+            report = work(Scheduler(self.graph, bus, command, self.target.environment))
+        for error in bus.lost:
+            self.screen.warn(f"not all events could be written: {error.strerror or error}")
+        return replace(report, results=tuple(replace(result, remedy=complete(result.remedy, self.flags)) for result in report.results))
 
     @property
     def journal(self) -> Path:
         """The environment's journal."""
         return self.target.folder / "journal.jsonl"
 
-    @property
-    def flags(self) -> str:
-        """The options that choose the world, as one would type them again, with a leading blank."""
-        parts = []
-        if self.options.env:
-            parts.append(f"--env {self.options.env}")
-        if self.options.sandbox:
-            parts.append("--sandbox")
-        parts += [f"--set {shlex.quote(text)}" for text in self.options.set]
-        return "".join(f" {part}" for part in parts)
-
 
 @contextmanager
-def _terminate_like_interrupt() -> Iterator[None]:
-    """SIGTERM is a polite request: it is handled like Ctrl-C."""
+def _interruptible() -> Iterator[None]:
+    """SIGTERM is a polite request like Ctrl-C, and both are heard though a shell started us in the background."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -122,8 +126,9 @@ def _terminate_like_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: Any = signal.signal(signal.SIGTERM, interrupt)
+    before: dict[int, Any] = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

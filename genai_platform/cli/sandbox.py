@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.voice import Voice
 
 if TYPE_CHECKING:
     from genai_platform.sandbox.place import Place
@@ -47,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
     def tools(run: Run) -> None:
         """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
         from genai_platform.cli.provision import provide
-        from genai_platform.cli.target import require_packages
+        from genai_platform.cli.sandboxes import require_packages
 
         require_packages()
         provide(run.screen, sandbox=True)
@@ -61,15 +62,16 @@ def add_to(app: typer.Typer) -> None:
         from genai_platform.sandbox.save import save as write
 
         _lock(run, "save")
-        written = write(place, run.project / ".genai" / place.environment, file.absolute(), _Voice(run))
+        written = write(place, run.project / ".genai" / place.environment, file.absolute(), Voice(run.screen))
         run.screen.tell(f"saved '{place.environment}' in {written}")
         run.screen.document({"ok": True, "file": str(written)})
 
     @command(group, "restore")
     def restore(run: Run, file: File) -> None:
         """Make the sandbox again that was saved into a file, under the name it had, and start it."""
+        from genai_platform.cli.folders import state_folder, world_folder
         from genai_platform.cli.provision import provide
-        from genai_platform.cli.target import require_packages, state_folder, world_folder
+        from genai_platform.cli.sandboxes import require_packages
 
         require_packages()
         from genai_platform.sandbox.save import restore as read
@@ -78,7 +80,7 @@ def add_to(app: typer.Typer) -> None:
         folder = state_folder(run.project, environment)
         _lock(run, "restore")
         provide(run.screen, sandbox=True)
-        place = read(file.absolute(), world_folder(run.project, environment), folder, _Voice(run))
+        place = read(file.absolute(), world_folder(run.project, environment), folder, Voice(run.screen))
         run.screen.tell(f"restored '{place.environment}'; it runs")
         run.screen.document({"ok": True, "restored": place.environment})
 
@@ -96,16 +98,13 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "remove")
     def remove(run: Run) -> None:
         """Stop it and delete its folder, whatever state it is in."""
-        from genai_platform.cli.down import clear
+        from genai_platform.cli import sandboxes
 
         place = _place(run)
-        from genai_platform.sandbox import supervisor
-
         if not run.options.yes:
             run.screen.confirm(f"Delete the sandbox '{place.environment}' with all its data?")
         _lock(run, "remove")
-        supervisor.remove(place)
-        clear(place.root.parent)
+        sandboxes.remove(run.project, place.environment)
         run.screen.tell(f"removed '{place.environment}'")
         run.screen.document({"ok": True, "removed": place.environment})
 
@@ -114,12 +113,12 @@ def add_to(app: typer.Typer) -> None:
 
 def environment(run: Run) -> None:
     """The exports themselves go to standard output, so that ``eval`` can read them."""
-    from genai_platform.cli.target import place_target
+    from genai_platform.cli.sandboxes import place_target
 
     place = _place(run)
     from genai_platform.sandbox.shell import exports, variables
 
-    found = variables(place, place_target(run, place))
+    found = variables(place, place_target(run.options, place))
     if run.screen.json:
         run.screen.document({"variables": found})
     else:
@@ -135,29 +134,16 @@ def _environment(run: Run) -> str:
 
 
 def _place(run: Run) -> Place:
-    from genai_platform.cli.target import open_place
+    from genai_platform.cli.sandboxes import open_place
 
     return open_place(run.project, _environment(run))
 
 
 def _lock(run: Run, what: str) -> None:
-    from genai_platform.cli.target import state_folder
+    from genai_platform.cli.folders import state_folder
 
     run.lock(state_folder(run.project, _environment(run)), f"genai sandbox {what}")
 
 
 def _text(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-class _Voice:
-    """Progress outside any step: Ctrl-C raises where it stands."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def say(self, text: str) -> None:
-        self._run.screen.say(text)
-
-    def check(self) -> None:
-        return

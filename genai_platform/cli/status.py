@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     from genai_platform.steps.catalog import standing
     from genai_platform.ui.text import dollars
 
-    screen, target = run.screen, run.target
+    target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
     with screen.looking(len(ids)) as seen:
         found = probe_all((run.graph[id] for id in ids), seen)
@@ -42,9 +42,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     addresses = endpoints(run) if present else {}
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
-    screen.table(
-        ["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=f"'{target.environment}'"
-    )
+    screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
     for name, url in addresses.items():
         screen.tell(f"{name}: {url}")
     screen.tell(f"about {dollars(cost)}" if target.endpoints.real else f"costs nothing here (about {dollars(cost)} on the real clouds)")
@@ -64,10 +62,18 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
 
 
 def _next(run: Run, found: dict[str, Finding]) -> str:
-    states = {finding.state.value for finding in found.values()}
-    if "unknown" in states:
-        return f"genai doctor{run.flags}"
-    return f"genai verify{run.flags}" if states == {"present"} else f"genai up{run.flags}"
+    from genai_platform.graph.step import State
+
+    lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]
+    if any(found[id].state is State.UNKNOWN for id in lacking):
+        word = "doctor"
+    elif not lacking:
+        word = "verify"
+    elif all(id.startswith("patch.") for id in lacking):
+        word = "patch"  # `up` does it only where the configuration says so
+    else:
+        word = "up"
+    return f"genai {word}{run.flags}"
 
 
 def _last_run(run: Run) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
-Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP...", show_default=False)]
+Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,16 +24,18 @@ def add_to(app: typer.Typer) -> None:
 
 def teardown(run: Run, names: Sequence[str]) -> int:
     """Show, ask, remove."""
-    from genai_platform.cli import preflight
+    from genai_platform.cli import preflight, provision
+    from genai_platform.cli.folders import state_folder
     from genai_platform.cli.reports import failures, steps_document
-    from genai_platform.cli.target import resolve, state_folder
     from genai_platform.graph.scheduler import probe_all
     from genai_platform.graph.step import State
 
     shown = f"genai teardown {' '.join(names)}{run.flags}"
     run.lock(state_folder(run.project, run.options.environment), shown)
     preflight.names(run, names, ())
-    run.__dict__["target"] = resolve(run)
+    run.enter()
+    if not run.options.sandbox:
+        provision.provide(run.screen, sandbox=False)
     preflight.states(run.doors)
     ids = run.graph.closure(run.graph.expand(names), users=True)
     with run.screen.looking(len(ids)) as seen:
@@ -46,10 +48,10 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     run.screen.table(
         ["step", "state", "what is there"],
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
-        title=f"will be removed from '{run.target.environment}':",
+        title=f"will be removed from {run.screen.target}",
     )
     if not run.options.yes:
-        run.screen.confirm(f"Remove these {len(going)} steps of '{run.target.environment}'?")
+        run.screen.confirm(f"Remove these {len(going)} steps of {run.screen.target}?")
     report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids))
     failures(run.screen, report)
     gone = sum(1 for result in report.results if result.outcome == "done")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli import preflight
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.steps.azure.keys import Client
+    from genai_platform.steps.azure.caller import Client
 
 Caller = Annotated[str | None, typer.Option("--caller", help="A caller; may be left out when there is one only.", metavar="NAME")]
 
@@ -38,11 +38,10 @@ def add_env(group: typer.Typer) -> None:
 
 def client_of(run: Run, caller: str | None) -> Client:
     """How a caller signs in. Raises ``ConfigError`` when the name is missing or unknown, ``StepError`` when it cannot."""
-    from genai_platform.cli.keys import enabled
     from genai_platform.errors import ConfigError, StepError
     from genai_platform.steps.azure import keys
 
-    enabled(run)
+    preflight.azure(run.target.settings)
     configured = run.target.settings.azure.callers
     if caller is None:
         if len(configured) != 1:
@@ -78,11 +77,7 @@ def show_token(run: Run, caller: str | None) -> None:
 
 def show_env(run: Run, caller: str | None) -> None:
     """What curl and other people's clients need."""
-    found = variables(run, client_of(run, caller))
-    if run.screen.json:
-        run.screen.document({"variables": found})
-    else:
-        print("".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items()), end="", flush=True)
+    run.screen.exports(variables(run, client_of(run, caller)))
 
 
 def variables(run: Run, client: Client) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
@@ -32,23 +32,23 @@ def add_to(app: typer.Typer) -> None:
 def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
     """Make the chosen steps present; shared by ``up`` and the families."""
     from genai_platform.cli import preflight
-    from genai_platform.cli.target import resolve, state_folder
+    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.cli.folders import state_folder
+    from genai_platform.cli.reports import steps_document
     from genai_platform.steps.catalog import for_up
 
     shown = f"genai {name}{run.flags}"
     # The lock comes first: a sandbox must not be started twice either.
     run.lock(state_folder(run.project, run.options.environment), shown)
     preflight.names(run, only, skip)
-    run.__dict__["target"] = resolve(run, start=name == "up", building=True)
+    run.enter(start=name == "up", building=True)
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)
     _announce(run, selection)
     report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
-    endpoints = _endpoints(run) if report.ok else {}
-    _summary(run, report, endpoints, _again(name, run, only, skip))
-    from genai_platform.cli.reports import steps_document
-
-    run.screen.document(steps_document(report) | {"endpoints": endpoints})
+    addresses = endpoints(run) if report.ok else {}
+    _summary(run, report, addresses, _again(name, run, only, skip))
+    run.screen.document(steps_document(report) | {"endpoints": addresses})
     return 130 if report.interrupted else 0 if report.ok else 1
 
 
@@ -64,9 +64,8 @@ def _announce(run: Run, selection: Selection) -> None:
     from genai_platform.ui.plans import nested
     from genai_platform.ui.text import dollars
 
-    screen, target = run.screen, run.target
-    where = f"AWS account {target.settings.aws.account_id}" if target.endpoints.real else "this machine, no cloud account"
-    screen.say(f"environment '{target.environment}': {target.prefix} in {target.settings.platform.region} ({where})")
+    target, screen = run.target, run.screen
+    screen.say(f"building {target.prefix} in {screen.target}")
     for line in nested(run.graph, selection.ids):
         screen.say(f"  {line}")
     left = [id for id in run.graph.ids if id not in selection.ids]
@@ -79,12 +78,6 @@ def _announce(run: Run, selection: Selection) -> None:
         else f"costs nothing here (about {dollars(cost)} on the real clouds)"
     )
     screen.say(f"log: {run.journal}")
-
-
-def _endpoints(run: Run) -> dict[str, str]:
-    from genai_platform.cli.endpoints import endpoints
-
-    return endpoints(run)
 
 
 def _summary(run: Run, report: Report, endpoints: dict[str, str], again: str) -> None:

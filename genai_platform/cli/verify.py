@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.advice import complete
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
@@ -47,9 +49,10 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
 
     screen = run.screen
     checks = choose(build(run.doors), only)
+    screen.say(f"checking {screen.target}")
     started = time.monotonic()
     with FollowChecks(screen, [check.id for check in checks]) as follow:
-        results = _run(checks, follow, fail_fast, timeout)
+        results = [replace(one, hint=complete(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
     seconds = time.monotonic() - started
     passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)
     follow.summary(results, seconds)

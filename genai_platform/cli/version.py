@@ -1,4 +1,4 @@
-"""``genai version``."""
+"""``genai version`` and ``genai --version``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from genai_platform.cli.options import command
+from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 
@@ -18,8 +18,20 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "version")
     def version(run: Run) -> None:
         """Show the version."""
-        run.screen.tell(f"genai {number()} (Python {platform.python_version()})")
+        run.screen.tell(words())
         run.screen.document({"version": number(), "python": platform.python_version()})
+
+
+def show(asked: bool) -> None:
+    """What ``--version`` does."""
+    if asked:
+        print(words())
+        raise typer.Exit
+
+
+def words() -> str:
+    """For people."""
+    return f"genai {number()} (Python {platform.python_version()})"
 
 
 def number() -> str:

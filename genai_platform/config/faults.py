@@ -28,8 +28,16 @@ _MEANINGS = {
     "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",
     "litellm.models.api_key_env": "the name of an environment variable, e.g. AZURE_API_KEY",
     "langfuse.chart.version": "a version of line 1 or 2, e.g. \"1.5.41\"",
-    "azure.tenant_id": "a GUID",
-    "azure.subscription_id": "a GUID",
+    "litellm.models.mode": "chat, completion, embedding or responses",
+    "langfuse.user_email": "an e-mail address",
+    "azure.location": "an Azure region, e.g. japaneast",
+    "azure.resource_group": "a resource group's name: letters, digits, dots, hyphens, underscores, parentheses",
+    "azure.apim.existing": "an API Management service's name: letters, digits and hyphens",
+    "azure.apim.path": "a path, e.g. genai",
+    "azure.apim.publisher_email": "an e-mail address",
+    "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank",
+    "azure.callers": "a caller's name: lower-case letters, digits and hyphens, at most 40 characters",
+    "azure.callers.*.budget_duration": "a number and s, m, h or d, e.g. 30d",
 }  # fmt: skip
 
 
@@ -72,22 +80,18 @@ def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], 
 
 
 def _told(path: tuple[str | int, ...], found: Any) -> tuple[str, str]:
-    key = _dotted(path)
+    key = dotted(path)
     kind, context, value = found["type"], found.get("ctx", {}), found.get("input")
     if kind == "extra_forbidden":
         known = _known(path[:-1])
         return key, f"unknown key{_near(str(path[-1]), known)}; allowed here: {', '.join(known)}"
     if kind == "missing":
         return key, "is missing"
-    if kind == "value_error" and isinstance(value, Mapping | BaseModel):
-        text = str(context.get("error", found["msg"]))
-        named, colon, problem = text.partition(": ")
-        return (named, problem) if colon and " " not in named else (key, text)
     shown = _shown(value)
     if kind == "literal_error":
         options = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
         return key, f"{shown} is not allowed{_near(str(value), options)}; allowed: {', '.join(options)}"
-    meaning = _MEANINGS.get(".".join(str(part) for part in path if isinstance(part, str)))
+    meaning = _MEANINGS.get(_general(path))
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return key, f"{shown} is not a table; write it as [{key}]"
     return key, f"{shown} is not allowed; expected {meaning or _expected(kind, context, found['msg'])}"
@@ -115,10 +119,19 @@ def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
         "bool_type": "true or false",
         "tuple_type": 'a list, e.g. ["…"]',
         "float_parsing": "a number",
+        "float_type": "a number",
     }
     if kind == "value_error":
         return str(context.get("error", message))
     return names.get(kind, message[:1].lower() + message[1:])
+
+
+def _general(path: Sequence[str | int]) -> str:
+    """The place as ``_MEANINGS`` has it: without indices, and with ``*`` for a name that the person chose."""
+    names = [part for part in path if isinstance(part, str)]
+    if names[:2] == ["azure", "callers"]:
+        names[2:3] = ["*"] if len(names) > 3 else []
+    return ".".join(names)
 
 
 def _shown(value: Any) -> str:
@@ -131,7 +144,8 @@ def _near(name: str, known: Sequence[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def _dotted(path: Sequence[str | int]) -> str:
+def dotted(path: Sequence[str | int]) -> str:
+    """A place as a person writes it, e.g. ``litellm.models[0].name``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

@@ -15,7 +15,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genai_platform.config.faults import Fault, faults_of, gather
+from genai_platform.config import sandbox
+from genai_platform.config.consistency import contradictions
+from genai_platform.config.faults import Fault, dotted, faults_of, gather
 from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
 
@@ -113,6 +115,8 @@ def load(
     """
     layers = [*file_layers(project, environment), *environment_layers(os.environ if environ is None else environ)]
     layers += option_layers(sets)
+    if sandbox.is_sandbox(environment):
+        layers.insert(0, Layer("sandbox default", sandbox.defaults(_merged(layers))))
     if overlay:
         # Last: nothing a person configures may lead a sandbox to a real address.
         layers.append(Layer("sandbox", overlay))
@@ -120,26 +124,43 @@ def load(
 
 
 def validate(layers: Sequence[Layer]) -> Loaded:
-    """Merge the layers and validate the result."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged = merge(merged, layer.values)
-    try:
-        return Loaded(Settings.model_validate(merged), tuple(layers), merged)
-    except ValidationError as error:
-        first = error
+    """Merge the layers and validate the result: each value by itself, and what they say together.
+
+    Raises:
+        ConfigError: every fault at once.
+    """
+    merged = _merged(layers)
+    settings, error = _typed(merged)
     # A value from a variable or an option may have been read as a number where text is wanted: give it back as text.
     texts = {path: raw for layer in layers for path, raw in layer.raw.items()}
-    wanted = [fault["loc"] for fault in first.errors() if fault["type"] == "string_type" and fault["loc"] in texts]
+    wanted = [fault["loc"] for fault in error.errors() if fault["type"] == "string_type" and fault["loc"] in texts] if error else []
     if wanted:
         for path in wanted:
             _put(merged, path, texts[path])
-        try:
-            return Loaded(Settings.model_validate(merged), tuple(layers), merged)
-        except ValidationError as error:
-            first = error
-    faults: list[Fault] = faults_of(first, lambda path: _source(layers, path))
-    raise gather(faults)
+        settings, error = _typed(merged)
+
+    def source(path: KeyPath) -> str:
+        return _source(layers, path)
+
+    faults = faults_of(error, source) if error else []
+    faults += [Fault(dotted(path), problem, source(path)) for path, problem in contradictions(merged)]
+    if settings is None or faults:
+        raise gather(faults)
+    return Loaded(settings, tuple(layers), merged)
+
+
+def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = merge(merged, layer.values)
+    return merged
+
+
+def _typed(values: Mapping[str, Any]) -> tuple[Settings | None, ValidationError | None]:
+    try:
+        return Settings.model_validate(values), None
+    except ValidationError as error:
+        return None, error
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

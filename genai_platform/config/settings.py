@@ -1,14 +1,19 @@
-"""What a person can configure, as one frozen, typed value. Secrets are never settings."""
+"""What a person can configure, as one frozen, typed value. Secrets are never settings.
+
+Each value is checked here by itself; what they say together is checked in ``config/consistency.py``. Both are asked by
+``config/layers.py``, the one door that settings come through.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
@@ -20,8 +25,22 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# A validator's error is what the value should have been: faults are told as "… is not allowed; expected …".
 def _network(value: str) -> str:
-    ipaddress.ip_network(value)
+    """The network as AWS writes it; one address becomes a network of one."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError("a network, e.g. 203.0.113.0/24") from None
+
+
+def _private(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        network = None
+    if not isinstance(network, ipaddress.IPv4Network) or not 16 <= network.prefixlen <= 22 or not network.is_private:
+        raise ValueError("a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16")
     return value
 
 
@@ -32,29 +51,48 @@ def is_public(value: str) -> bool:
 
 
 def _public(value: str) -> str:
-    if not is_public(value):
-        raise ValueError("must be a public IPv4 network")
-    return value
+    if not is_public(_network(value)):
+        raise ValueError("a public IPv4 network, e.g. 203.0.113.0/24")
+    return _network(value)
 
 
 def _plain(value: str) -> str:
     if "{{" in value or "}}" in value or "@" in value:
-        raise ValueError("must not contain '@', '{{' or '}}'")
+        raise ValueError("text without '@', '{{' and '}}'")
     return value
 
 
 def _guid(value: str) -> str:
-    return str(UUID(value))
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise ValueError("a GUID, e.g. 11111111-2222-3333-4444-555555555555") from None
+
+
+def _moment(value: Any) -> Any:
+    """TOML's own dates and times, and text that is one."""
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        try:
+            datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise ValueError("a date or time, e.g. 2027-03-31 or 2027-03-31T18:00:00Z") from None
+    return value
 
 
 Cidr = Annotated[str, AfterValidator(_network)]
+PrivateCidr = Annotated[str, AfterValidator(_private)]
 PublicCidr = Annotated[str, AfterValidator(_public)]
 Guid = Annotated[str, AfterValidator(_guid)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+Moment = Annotated[str, BeforeValidator(_moment)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 
 
@@ -75,18 +113,9 @@ class TerraformState(_Table):
 
 
 class Network(_Table):
-    cidr: Cidr = "10.0.0.0/16"
-    zones: Annotated[int, Field(ge=2, le=6)] = 2
+    cidr: PrivateCidr = "10.0.0.0/16"
+    zones: Annotated[Whole, Field(ge=2, le=6)] = 2
     nat: Literal["single", "per-zone"] = "single"
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        network = ipaddress.ip_network(self.cidr)
-        if network.version != 4 or not 16 <= network.prefixlen <= 22:
-            raise ValueError(f"network.cidr: {self.cidr} must be an IPv4 network from /16 to /22")
-        if not network.is_private:
-            raise ValueError(f"network.cidr: {self.cidr} must be a private network")
-        return self
 
 
 class Cluster(_Table):
@@ -107,6 +136,8 @@ class Ingress(_Table):
     """Default 443 (with ``tls = "none"``: 80)."""
     langfuse_port: Port | None = None
     """Default 443 with a domain, 8443 without (with ``tls = "none"``: 3000)."""
+    gateway_port: Port = 8444
+    """Where API Management comes in, a port of its own: the model routes and nothing else."""
 
 
 class Model(_Table):
@@ -120,19 +151,10 @@ class Model(_Table):
 
 
 class Litellm(_Table):
-    replicas: Annotated[int, Field(ge=1, le=50)] = 1
+    replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
     image: str = "ghcr.io/berriai/litellm-database:v1.106.2"
     models: tuple[Model, ...] = ()
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
-
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        seen: set[str] = set()
-        for model in self.models:
-            if model.name in seen:
-                raise ValueError(f"litellm.models: the name '{model.name}' is used twice; every model needs its own name")
-            seen.add(model.name)
-        return self
 
 
 class Chart(_Table):
@@ -145,13 +167,6 @@ class Chart(_Table):
     def line(self) -> Literal[1, 2]:
         """1: Bitnami ClickHouse and ZooKeeper; 2: ClickHouse operator and Keeper."""
         return 2 if self.version.startswith("2.") else 1
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [name for name in ("repository", "oci", "path") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"langfuse.chart: give one of repository, oci and path, not {' and '.join(given)}")
-        return self
 
 
 class Langfuse(_Table):
@@ -169,24 +184,24 @@ class Apim(_Table):
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
     """Model routes besides the built-in five, e.g. ``POST /v1/rerank``."""
-    streaming: bool = True
+    streaming: Flag = True
     keys: Literal["per-caller", "shared"] = "per-caller"
 
 
 class Caller(_Table):
     models: tuple[ModelName, ...] = ()
-    max_budget: Annotated[float, Field(gt=0)] | None = None
+    max_budget: Annotated[float, Field(strict=True, gt=0)] | None = None
     budget_duration: Duration | None = None
-    rpm_limit: Annotated[int, Field(gt=0)] | None = None
-    tpm_limit: Annotated[int, Field(gt=0)] | None = None
-    expires: str | None = None
+    rpm_limit: Annotated[Whole, Field(gt=0)] | None = None
+    tpm_limit: Annotated[Whole, Field(gt=0)] | None = None
+    expires: Moment | None = None
     """ISO 8601 date or time after which the key no longer works."""
     client_id: Guid | None = None
     """An existing application; default: the tool makes one with a secret."""
 
 
 class Azure(_Table):
-    enabled: bool = False
+    enabled: Flag = False
     tenant_id: Guid | None = None
     subscription_id: Guid | None = None
     location: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")] = "japaneast"
@@ -201,7 +216,7 @@ class Lifecycle(_Table):
 
 
 class Settings(_Table):
-    """Everything a person can configure, validated as a whole."""
+    """Everything a person can configure."""
 
     platform: Platform = Platform()
     aws: Aws = Aws()
@@ -213,29 +228,6 @@ class Settings(_Table):
     langfuse: Langfuse = Langfuse()
     azure: Azure = Azure()
     lifecycle: Lifecycle = Lifecycle()
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        known = {model.name for model in self.litellm.models}
-        for caller, wanted in self.azure.callers.items():
-            for name in wanted.models:
-                if name not in known:
-                    raise ValueError(
-                        f"azure.callers.{caller}.models: unknown model '{name}'; configured are {', '.join(sorted(known)) or 'none'}"
-                    )
-        if self.ingress.tls == "none" and self.azure.enabled:
-            raise ValueError("ingress.tls: 'none' is refused when API Management is in front; leave it 'auto'")
-        if self.azure.enabled and self.azure.apim.sku == "Consumption" and self.azure.apim.existing is None:
-            wants = (
-                "streaming"
-                if self.azure.apim.streaming
-                else "the cache of per-caller keys"
-                if self.azure.apim.keys == "per-caller"
-                else None
-            )
-            if wants:
-                raise ValueError(f"azure.apim.sku: Consumption cannot be used with {wants}; choose BasicV2 or another tier")
-        return self
 
 
 def slug(text: str) -> str:

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+_GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,6 @@ class Question:
     default: str
     pattern: str
     advice: str
-    required: bool = True
 
 
 QUESTIONS = (
@@ -44,11 +44,26 @@ QUESTIONS = (
         "models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", r"[^\s,@{}]+(\s*,\s*[^\s,@{}]+)*", "names, separated by commas"
     ),
 )
+AZURE = (
+    Question("tenant_id", "Entra ID tenant", "--tenant-id", "", _GUID, "a GUID; any other tenant will be refused"),
+    Question("subscription_id", "Azure subscription", "--subscription-id", "", _GUID, "a GUID; any other subscription will be refused"),
+    Question("location", "Azure region", "--location", "japaneast", r"[a-z0-9]+", "e.g. japaneast"),
+    Question(
+        "resource_group",
+        "resource group",
+        "--resource-group",
+        "genai",
+        r"[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]",
+        "made, and removed again, when it does not exist",
+    ),
+    Question("caller", "the first caller", "--caller", "team-a", r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits, hyphens"),
+)
+"""Asked when API Management goes in front."""
 
 
-def answer(question: Question, default: str | None, ask: Callable[[str], str]) -> str:
+def answer(question: Question, suggestion: str | None, ask: Callable[[str], str]) -> str:
     """Ask until the answer fits."""
-    suggestion = default or question.default
+    suggestion = suggestion or question.default
     prompt = f"{question.text} ({question.advice}){f' [{suggestion}]' if suggestion else ''}"
     while True:
         text = ask(prompt).strip() or suggestion
@@ -57,28 +72,20 @@ def answer(question: Question, default: str | None, ask: Callable[[str], str]) -
         prompt = f"'{text}' does not fit: {question.advice}"
 
 
-def missing(answers: Mapping[str, str]) -> list[Question]:
-    """Required questions without an answer."""
-    return [question for question in QUESTIONS if question.required and not answers.get(question.key)]
+def missing(answers: Mapping[str, str], questions: Sequence[Question] = QUESTIONS) -> list[Question]:
+    """Questions without an answer."""
+    return [question for question in questions if not answers.get(question.key)]
 
 
-def models(answers: Mapping[str, str]) -> Sequence[str]:
+def models(answers: Mapping[str, str]) -> list[str]:
     """The names of the deployments."""
     return [name.strip() for name in answers["models"].split(",") if name.strip()]
 
 
-def values(answers: Mapping[str, str]) -> dict[str, Any]:
-    """The answers as settings, to be validated before they are written."""
-    return {
-        "platform": {"name": answers["name"], "region": answers["region"]},
-        "aws": {"account_id": answers["account_id"]},
-        "litellm": {"models": [{"name": name, "azure_deployment": name, "api_base": answers["api_base"]} for name in models(answers)]},
-    }
-
-
 def document(answers: Mapping[str, str]) -> str:
-    """genai.toml."""
+    """genai.toml. Without a tenant among the answers, the Azure half is off and its keys stand there to be filled in."""
     text = {key: json.dumps(value, ensure_ascii=False) for key, value in answers.items()}
+    names = models(answers)
     tables = "".join(
         f"""
 [[litellm.models]]
@@ -87,7 +94,7 @@ azure_deployment = {json.dumps(name, ensure_ascii=False)}
 api_base = {text["api_base"]}
 api_version = "2024-10-21"
 """
-        for name in models(answers)
+        for name in names
     )
     return f"""# What `genai` builds. Secrets do not belong here: the key of Azure OpenAI is read from AZURE_API_KEY.
 # genai.NAME.toml beside this file changes values for `--env NAME`; `genai config show` lists all values and sources.
@@ -101,7 +108,7 @@ account_id = {text["account_id"]}   # any other account is refused
 
 [network]
 cidr = "10.0.0.0/16"
-zones = 2                  # two or more
+zones = 2                  # 2 to the number the region has
 nat = "single"             # or "per-zone": survives the loss of a zone, costs more
 
 [cluster]
@@ -118,11 +125,42 @@ replicas = 1
 [langfuse]
 post_install = "values"    # values | patch | none
 [langfuse.chart]
-version = "1.5.41"
+version = "1.5.41"         # or: repository, oci, path
 
-[azure]
-enabled = false            # true: API Management in front; then tenant_id, subscription_id and resource_group, too
-
+{_azure(text, names) if answers.get("tenant_id") else _NO_AZURE}
 [lifecycle]
 down = "everything"        # or "keep-data"
+"""
+
+
+def _azure(text: Mapping[str, str], names: Sequence[str]) -> str:
+    return f"""[azure]
+enabled = true             # API Management in front
+tenant_id = {text["tenant_id"]}         # any other tenant is refused
+subscription_id = {text["subscription_id"]}   # any other subscription is refused
+location = {text["location"]}
+resource_group = {text["resource_group"]}   # made by this tool: removed by it; existing: never
+auth = "cli"               # cli | service_principal | workload_identity | managed_identity
+[azure.apim]
+sku = "BasicV2"            # or: existing = "name"
+[azure.callers.{json.loads(text["caller"])}]
+models = {json.dumps(list(names), ensure_ascii=False)}
+max_budget = 50            # US dollars in the time below
+budget_duration = "30d"
+"""
+
+
+_NO_AZURE = """[azure]
+enabled = false            # true: API Management in front; then fill in the rest
+# tenant_id = "…"
+# subscription_id = "…"
+# location = "japaneast"
+# resource_group = "…"     # made by this tool: removed by it; existing: never
+# auth = "cli"             # cli | service_principal | workload_identity | managed_identity
+# [azure.apim]
+# sku = "BasicV2"          # or: existing = "name"
+# [azure.callers.team-a]
+# models = ["gpt-4o-mini"]
+# max_budget = 50          # US dollars in the time below
+# budget_duration = "30d"
 """

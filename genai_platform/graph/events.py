@@ -96,11 +96,16 @@ def document(event: Event) -> dict[str, Any]:
 
 
 class Bus:
-    """Hands each event to every sink, one at a time, whichever thread it comes from."""
+    """Hands each event to every sink, one at a time, whichever thread it comes from.
+
+    A sink that cannot write any more (its disk is full, its reader has gone) hears nothing further: who listens must not
+    stop the work. What it lacked stands in ``lost``.
+    """
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:
         self._sinks = list(sinks)
         self._lock = threading.RLock()
+        self.lost: list[OSError] = []
 
     def add(self, sink: Sink) -> None:
         """One more that wants to know."""
@@ -109,5 +114,9 @@ class Bus:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            for sink in self._sinks:
-                sink(event)
+            for sink in tuple(self._sinks):
+                try:
+                    sink(event)
+                except OSError as error:
+                    self._sinks.remove(sink)
+                    self.lost.append(error)

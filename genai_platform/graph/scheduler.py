@@ -1,20 +1,23 @@
 """Runs steps: each as soon as what it needs is there, all at the same time.
 
 The thread that calls ``apply`` or ``destroy`` here only decides; each step works in a thread of its own and reports
-through one queue. That keeps every decision in one place, and Ctrl-C (which Python gives to the main thread) is heard
-at once. Nothing is remembered: a step is probed right before it would be applied.
+through one queue. That keeps every decision in one place. Ctrl-C goes into the same queue, so it never comes between two
+halves of a decision. Nothing is remembered: a step is probed right before it would be applied.
 """
 
 from __future__ import annotations
 
 import queue
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Literal
 
-from genai_platform.errors import GenaiError, Interrupted, StepError
+from genai_platform.errors import GenaiError, Interrupted, StepError, unexpected
 from genai_platform.graph.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepSaid, StepStarted, StopAsked
 from genai_platform.graph.graph import Graph, Selection
 from genai_platform.graph.step import Finding, State, Step
@@ -46,7 +49,6 @@ class Report:
 class _Running:
     step: Step
     started: float
-    thread: threading.Thread
 
 
 class _Voice:
@@ -107,7 +109,8 @@ class _Run:
         self._waiting: dict[str, Step] = {id: self._graph[id] for id in order}
         self._running: dict[str, _Running] = {}
         self._results: dict[str, StepResult] = {}
-        self._ended: queue.Queue[StepResult] = queue.Queue()
+        # None: Ctrl-C. A SimpleQueue may be written to by a signal handler while the same thread reads it.
+        self._ended: queue.SimpleQueue[StepResult | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._outside: dict[str, Finding] = {}
         self._outside_lock = threading.Lock()
@@ -116,25 +119,43 @@ class _Run:
     def go(self) -> Report:
         started = self._clock()
         self._bus(RunStarted(self._scheduler.command, self._scheduler.environment, tuple(self._waiting)))
-        interrupted = False
-        while self._waiting or self._running:
-            try:
+        with self._listening():
+            while self._waiting or self._running:
                 self._start_ready()
                 if self._running:
                     self._collect()
-            except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
-                self._stop.set()
-                self._bus(StopAsked(tuple(self._running)))
-                unborn = [id for id, running in self._running.items() if running.thread.ident is None]
-                for id in (*unborn, *self._waiting):
-                    self._end(StepResult(id, "skipped", 0.0, "not started: interrupted"))
         ordered = tuple(self._results[id] for id in (self._selection.ids if self._action == "apply" else reversed(self._selection.ids)))
-        report = Report(ordered, self._clock() - started, interrupted)
+        report = Report(ordered, self._clock() - started, self._stop.is_set())
         self._bus(RunFinished(report.ok, report.seconds))
         return report
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Ctrl-C (or SIGTERM) once asks to stop, twice raises ``KeyboardInterrupt``."""
+        asked = False
+
+        def hear(number: int, frame: FrameType | None) -> None:
+            nonlocal asked
+            if asked:
+                raise KeyboardInterrupt
+            asked = True
+            self._ended.put(None)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are the main thread's
+            return
+        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self) -> None:
+        self._stop.set()
+        self._bus(StopAsked(tuple(self._running)))
+        for id in tuple(self._waiting):
+            self._end(StepResult(id, "skipped", 0.0, "not started: interrupted"))
 
     def _before(self, id: str) -> tuple[str, ...]:
         """What must have ended well before this step."""
@@ -142,8 +163,6 @@ class _Run:
 
     def _start_ready(self) -> None:
         for id, step in tuple(self._waiting.items()):
-            if self._stop.is_set():
-                return
             before = [self._results.get(other) for other in self._before(id) if other in self._selection.ids]
             bad = next((result for result in before if result and result.outcome in ("failed", "skipped")), None)
             if bad:
@@ -153,7 +172,7 @@ class _Run:
                     self._end(StepResult(id, "retained", 0.0, "kept"))
             elif all(before):
                 thread = threading.Thread(target=self._work, args=(step,), name=id, daemon=True)
-                self._running[id] = _Running(step, self._clock(), thread)
+                self._running[id] = _Running(step, self._clock())
                 del self._waiting[id]
                 thread.start()
 
@@ -174,7 +193,9 @@ class _Run:
                     text = f"gave no answer for {now - running.started:.0f} s (its limit is {running.step.limit:.0f} s); given up"
                     self._end(StepResult(id, "failed", now - running.started, text, "run the same command again"))
             return
-        if result.id in self._running:  # else it was given up before
+        if result is None:
+            self._interrupt()
+        elif result.id in self._running:  # else it was given up before
             self._end(result)
 
     def _end(self, result: StepResult) -> None:
@@ -194,8 +215,8 @@ class _Run:
             evidence, remedy = error.message, error.remedy
         except Exception as error:
             # A fault of this program or a library: the step failed, the others go on.
-            evidence, remedy = f"unexpected {type(error).__name__}: {_first_line(error)}", "run again with --verbose for details"
-            self._bus(StepSaid(step.id, _where(error)))
+            fault = unexpected(error)
+            evidence, remedy = fault.message, fault.remedy
         self._ended.put(StepResult(step.id, outcome, self._clock() - started, evidence, remedy))
 
     def _applied(self, step: Step) -> tuple[Outcome, str]:
@@ -250,25 +271,21 @@ def _unknown(id: str, finding: Finding) -> StepError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:500]
+PROBE_LIMIT = 300.0
+"""Seconds after which a look that gave no answer counts as unknown. Each call in it has a limit of its own."""
 
 
-def _where(error: Exception) -> str:
-    """File and line where an unexpected error came up. Never local variables: they may hold secrets."""
-    trace = error.__traceback__
-    place = ""
-    while trace:
-        place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(error).__name__} at {place}"
+def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, limit: float = PROBE_LIMIT) -> dict[str, Finding]:
+    """Probe steps at the same time.
 
-
-def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None) -> dict[str, Finding]:
-    """Probe steps at the same time. ``seen`` is called after each."""
-    found: dict[str, Finding] = {}
-    lock = threading.Lock()
+    Args:
+        seen: called after each.
+        limit: seconds to wait for all of them; what has given no answer by then is ``UNKNOWN``.
+    """
     chosen = list(steps)
+    found: queue.SimpleQueue[tuple[str, Finding]] = queue.SimpleQueue()
+    silent = Finding(State.UNKNOWN, f"no answer within {limit:.0f} s")
+    findings = {step.id: silent for step in chosen}
 
     def look(step: Step) -> None:
         try:
@@ -276,14 +293,17 @@ def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None) ->
         except GenaiError as error:
             finding = Finding(State.UNKNOWN, error.message)
         except Exception as error:
-            finding = Finding(State.UNKNOWN, f"unexpected {type(error).__name__}: {_first_line(error)}")
-        with lock:
-            found[step.id] = finding
-        seen()
+            finding = Finding(State.UNKNOWN, unexpected(error).message)
+        found.put((step.id, finding))
 
-    threads = [threading.Thread(target=look, args=(step,), daemon=True) for step in chosen]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {step.id: found[step.id] for step in chosen}
+    for step in chosen:
+        threading.Thread(target=look, args=(step,), name=f"probe {step.id}", daemon=True).start()
+    deadline = time.monotonic() + limit
+    for _ in chosen:
+        try:
+            id, finding = found.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        findings[id] = finding
+        seen()
+    return findings

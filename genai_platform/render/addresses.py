@@ -41,6 +41,11 @@ def litellm_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | 
     return _url(settings, litellm_host(settings), litellm_port(settings), ingress)
 
 
+def gateway_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
+    """LiteLLM's address for API Management; ``None`` while the load balancer has no name."""
+    return _url(settings, litellm_host(settings), settings.ingress.gateway_port, ingress)
+
+
 def langfuse_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
     """Langfuse's public address; ``None`` while the load balancer has no name."""
     return _url(settings, langfuse_host(settings), langfuse_port(settings), ingress)

@@ -95,9 +95,10 @@ def may_be_small(target: Target) -> bool:
     return not target.endpoints.real and chart.path is None and chart.oci is None and chart.repository is None
 
 
-def pinned(name: str) -> tuple[ChartSource, str]:
-    """Another chart of ``pins.toml`` (``cert_manager``, ``clickhouse_operator``) and its namespace."""
+def pinned(name: str) -> tuple[tuple[ChartSource, ...], str]:
+    """Another chart of ``pins.toml`` (``cert_manager``, ``clickhouse_operator``): the places to try, in order, and its namespace."""
     entry = pins()[name]
+    sources = [ChartSource(entry["oci"], entry["version"])]
     if repository := entry.get("repository"):
-        return ChartSource(entry["name"], entry["version"], repository), entry["namespace"]
-    return ChartSource(entry["oci"], entry["version"]), entry["namespace"]
+        sources.insert(0, ChartSource(entry["name"], entry["version"], repository))
+    return tuple(sources), entry["namespace"]

@@ -206,6 +206,7 @@ def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> 
     return manifests.database(
         DATABASE_JOB,
         image=POSTGRES_IMAGE,
+        server=outputs.postgres_cluster_id,
         host=outputs.postgres_host,
         port=outputs.postgres_port,
         admin=outputs.postgres_admin,

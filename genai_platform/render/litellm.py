@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -20,6 +21,19 @@ POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 REQUEST_TIMEOUT = 600
 _SCRATCH = "/run/litellm"
+_OWN_NAMES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
+"""Variables that configure the proxy itself."""
+
+
+def check_key_names(settings: Settings) -> None:
+    """Refuse a model whose key would take the place of one of the proxy's own variables. Raises ``ConfigError``."""
+    for model in settings.litellm.models:
+        if _OWN_NAMES.fullmatch(model.api_key_env):
+            raise ConfigError(
+                f"litellm.models: {model.name}: api_key_env = {model.api_key_env} is not allowed; LiteLLM reads that variable itself",
+                remedy=f"choose another name, e.g. AZURE_{model.api_key_env}, and set that variable",
+                id="litellm.key_name",
+            )
 
 
 def proxy_config(settings: Settings) -> str:
@@ -114,6 +128,7 @@ def database(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) ->
     return manifests.database(
         "litellm-database",
         image=POSTGRES_IMAGE,
+        server=data.postgres_cluster_id,
         host=data.postgres_host,
         port=data.postgres_port,
         admin=data.postgres_admin,
@@ -134,9 +149,7 @@ def migration(settings: Settings, data: DataOutputs) -> list[Document]:
     }
     made = manifests.objects("litellm-migration", namespace=NAMESPACE, image=settings.litellm.image, variables=inputs)
     # Another database server, though of the same name, must be migrated again.
-    mark = manifests.checksum(made, data.postgres_host, data.postgres_cluster_id)
-    made[0]["metadata"]["annotations"] = {manifests.INPUTS: mark}
-    return made
+    return manifests.stamped(made, data.postgres_host, data.postgres_cluster_id)
 
 
 def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document]:

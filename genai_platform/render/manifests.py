@@ -16,6 +16,7 @@ from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE
 
 Document = dict[str, Any]
+_CONDITIONS = "alb.ingress.kubernetes.io/conditions."
 INPUTS = "genai/inputs"
 """Annotation of a Job: the checksum of everything it was made from."""
 
@@ -92,9 +93,25 @@ def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int
 
 
 def ingress(
-    name: str, *, service: str, service_port: int, port: int, tls: bool, host: str | None, health_path: str, inbound_cidrs: Sequence[str]
-) -> list[Document]:  # fmt: skip
-    """One application's ingress on one port of the shared load balancer."""
+    name: str,
+    *,
+    service: str,
+    service_port: int,
+    port: int,
+    tls: bool,
+    host: str | None,
+    health_path: str,
+    inbound_cidrs: Sequence[str],
+    exact_paths: Sequence[str] = (),
+    header: tuple[str, str] | None = None,
+) -> list[Document]:
+    """One application's ingress on one port of the shared load balancer.
+
+    Args:
+        exact_paths: the only paths that are served; default: all.
+        header: name and value of a request header without which nothing is served. The value is a secret.
+    """
+    condition = {"field": "http-header", "httpHeaderConfig": {"httpHeaderName": header[0], "values": [header[1]]}} if header else None
     return objects(
         "ingress",
         name=name,
@@ -105,13 +122,19 @@ def ingress(
         host=host,
         health_path=health_path,
         inbound_cidrs=",".join(sorted(inbound_cidrs)),
+        exact_paths=list(exact_paths),
+        conditions=json.dumps([condition]) if condition else None,
     )
 
 
 def database(
-    name: str, *, image: str, host: str, port: int, admin: str, admin_password: str, role: str, database: str, password: str
+    name: str, *, image: str, server: str, host: str, port: int, admin: str, admin_password: str, role: str, database: str, password: str
 ) -> list[Document]:  # fmt: skip
-    """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum."""
+    """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum.
+
+    Args:
+        server: tells one database server from another of the same name: a new one is empty.
+    """
     sql = (shipped("manifests") / "database.sql").read_text(encoding="utf-8")
     made = objects(
         "database",
@@ -127,17 +150,21 @@ def database(
         password=password,
         sql=sql,
     )
-    return stamped(made)
+    return stamped(made, server)
 
 
-def stamped(made: Sequence[Document]) -> list[Document]:
-    """The same documents; each Job carries a checksum of all of them, so that a change of any makes a new run."""
-    mark = checksum(list(made))
+def stamped(made: Sequence[Document], *more: Any) -> list[Document]:
+    """The same documents; each Job carries a checksum of all of them and of ``more``, so that a change of any makes a new run."""
+    mark = checksum(list(made), *more)
     return [_annotated(document, mark) if document["kind"] == "Job" else document for document in made]
 
 
 def without_secrets(document: Mapping[str, Any]) -> Document:
-    """A copy fit for showing: the values of a Secret are ``<secret>``."""
+    """A copy fit for showing: the values of a Secret, and of a header that an Ingress demands, are ``<secret>``."""
+    if document["kind"] == "Ingress":
+        metadata = document["metadata"]
+        notes = {name: "<secret>" if name.startswith(_CONDITIONS) else value for name, value in (metadata.get("annotations") or {}).items()}
+        return {**document, "metadata": {**metadata, "annotations": notes}}
     if document["kind"] != "Secret":
         return dict(document)
     return {**document, **{field: dict.fromkeys(document[field], "<secret>") for field in ("data", "stringData") if field in document}}

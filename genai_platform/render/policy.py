@@ -17,17 +17,14 @@ import defusedxml.ElementTree
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from genai_platform.config.files import shipped
+from genai_platform.render import gateway
 from genai_platform.render import policy_forms as forms
 
 FOREIGN_KEY_HEADERS = ("x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-key", "X-Litellm-Key")
 """LiteLLM reads a key from each of these before or besides Authorization; a caller must not choose the key."""
 
-DROPPED_HEADERS = (
-    "x-litellm-timeout", "x-litellm-stream-timeout", "x-litellm-num-retries", "x-litellm-tags", "x-litellm-end-user-id",
-    "x-litellm-customer-id", "x-litellm-agent-id", "x-litellm-session-id", "x-litellm-trace-id",
-    "x-litellm-spend-logs-metadata", "x-litellm-enable-message-redaction",
-)  # fmt: skip
-"""Known LiteLLM request headers, removed. Any other that begins with ``x-litellm-`` is refused: a policy cannot delete by prefix."""
+OTHER_HEADERS = 16
+"""So many other headers that begin with ``x-litellm-`` are deleted; a request with more is refused, since a policy has no loops."""
 
 CACHE_SECONDS = 300
 APP_ROLE = "Genai.Call"
@@ -54,6 +51,9 @@ class PolicyValues:
     backend_id: str
     mode: Literal["per-caller", "shared"] = "per-caller"
     named_value: str = "genai-shared-key"
+    """In shared mode: the named value that holds the key."""
+    gateway_value: str = "genai-gateway"
+    """The named value that holds what the load balancer demands."""
     vault_resource: str = "https://vault.azure.net"
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class PolicyValues:
         for field in ("authority", "vault_url", "vault_resource"):
             if not _HTTPS.fullmatch(getattr(self, field)):
                 raise ValueError(f"{field}: '{getattr(self, field)}' is not an https address")
-        for field in ("environment", "vault_name", "backend_id", "named_value"):
+        for field in ("environment", "vault_name", "backend_id", "named_value", "gateway_value"):
             if not _IDENTIFIER.fullmatch(getattr(self, field)):
                 raise ValueError(f"{field}: '{getattr(self, field)}' is not an identifier")
 
@@ -73,7 +73,8 @@ def render_policy(values: PolicyValues) -> str:
     secret_url = forms.JOIN.fill(before=f"{values.vault_url}/secrets/litellm-", variable="caller", after="?api-version=7.4")
     expressions = {
         "foreign_headers": forms.ANY_HEADER.fill(names=", ".join(f'"{name}"' for name in FOREIGN_KEY_HEADERS)),
-        "litellm_headers": forms.HEADER_PREFIX.fill(prefix="x-litellm-"),
+        "litellm_header": forms.HEADER_PREFIX.fill(prefix="x-litellm-"),
+        "next_litellm_header": forms.FIRST_HEADER.fill(prefix="x-litellm-", prefix2="x-litellm-"),
         "caller": forms.CLAIM_GUID.fill(variable="token", claim="azp"),
         "no_caller": forms.VARIABLE_IS.fill(variable="caller", text=""),
         "cache_key": cache_key,
@@ -92,7 +93,7 @@ def render_policy(values: PolicyValues) -> str:
     issuer = f"{values.authority}/{UUID(values.tenant_id)}/v2.0"
     plain: dict[str, Any] = {
         "mode": values.mode,
-        "dropped_headers": DROPPED_HEADERS,
+        "others": OTHER_HEADERS,
         "openid_config": f"{issuer}/.well-known/openid-configuration",
         "audience": str(UUID(values.audience)),
         "issuer": issuer,
@@ -100,6 +101,8 @@ def render_policy(values: PolicyValues) -> str:
         "vault_resource": values.vault_resource,
         "backend": values.backend_id,
         "named_value": values.named_value,
+        "gateway_header": gateway.HEADER,
+        "gateway_value": values.gateway_value,
     }
     environment = Environment(
         loader=FileSystemLoader(shipped("policies")),

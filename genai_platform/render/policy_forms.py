@@ -62,6 +62,11 @@ HEADER_PREFIX = Form(
     "header_prefix",
     '@(context.Request.Headers.Keys.Any(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase)))',
 )
+FIRST_HEADER = Form(
+    "first_header",
+    """@(context.Request.Headers.Keys.FirstOrDefault(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase))
+    ?? "<prefix2:name>")""",
+)
 CLAIM_GUID = Form(
     "claim_guid",
     """@{ Guid id; return Guid.TryParse(((Jwt)context.Variables["<variable:name>"]).Claims.GetValueOrDefault("<claim:name>", ""), out id)
@@ -103,7 +108,7 @@ SECRET_LIFETIME = Form(
 RESPONSE_STATUS = Form("response_status", "@(context.Response.StatusCode == <status:number>)")
 
 FORMS = (
-    ANY_HEADER, HEADER_PREFIX, CLAIM_GUID, VARIABLE_IS, VARIABLE_MISSING, VARIABLE_EMPTY, VARIABLE, JOIN, BEARER,
+    ANY_HEADER, HEADER_PREFIX, FIRST_HEADER, CLAIM_GUID, VARIABLE_IS, VARIABLE_MISSING, VARIABLE_EMPTY, VARIABLE, JOIN, BEARER,
     SECRET_VERDICT, SECRET_VALUE, SECRET_LIFETIME, RESPONSE_STATUS,
 )  # fmt: skip
 

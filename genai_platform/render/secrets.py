@@ -37,6 +37,8 @@ class PlatformSecrets(BaseModel):
     langfuse_public_key: SecretStr = Field(default_factory=lambda: _prefixed("pk-lf-", 32))
     langfuse_secret_key: SecretStr = Field(default_factory=lambda: _prefixed("sk-lf-", 32))
     langfuse_user_password: SecretStr = Field(default_factory=random_text)
+    gateway_header: SecretStr = Field(default_factory=random_text)
+    """What API Management proves itself with at the load balancer."""
     ca_certificate: SecretStr | None = None
     """PEM of the authority the tool made for a platform without a domain (the key lies beside it)."""
     ca_key: SecretStr | None = None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from genai_platform.config.endpoints import AwsEndpoints, Endpoints
+from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Model, Settings
 from genai_platform.sandbox.place import Place
 
@@ -32,13 +32,14 @@ class World(NamedTuple):
     """Secrets as a person would export them: the models' keys."""
 
 
-def world(place: Place, settings: Settings | None = None) -> World:
+def world(place: Place, settings: Settings) -> World:
     """The product's view of a sandbox.
 
     Args:
-        settings: the person's; their models are kept and sent to the stand-in for Azure OpenAI.
+        settings: the person's, with a sandbox's defaults; the models are sent to the stand-in for Azure OpenAI.
     """
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+    from genai_platform.sandbox.azure import world as azure
 
     admin = administrator(place)
     endpoints = Endpoints(
@@ -48,29 +49,51 @@ def world(place: Place, settings: Settings | None = None) -> World:
             secret_access_key=admin.secret_access_key,
             checkip=place.url("aws") + "/_sandbox/checkip",
         ),
+        azure=_azure_endpoints(place),
         kubeconfig=place.kubeconfig,
         ca_bundle=place.ca_file,
         load_balancer_names=("localhost",),
         environment_variables=closed_variables(),
     )
-    wanted = (settings.litellm.models if settings else ()) or default_models(place)
+    wanted = settings.litellm.models
     _offer(place, wanted)
     models = [model.model_dump() | {"api_base": place.url("openai")} for model in wanted]
     overlay = {
         "platform": {"region": place.region},
         "aws": {"account_id": ACCOUNT},
-        "ingress": {"litellm_port": place.ports["litellm"], "langfuse_port": place.ports["langfuse"]},
+        "ingress": {
+            "litellm_port": place.ports["litellm"],
+            "langfuse_port": place.ports["langfuse"],
+            "gateway_port": place.ports["models"],
+        },
         "litellm": {"models": models},
+        "azure": {"tenant_id": azure.TENANT, "subscription_id": azure.SUBSCRIPTION, "auth": "service_principal"},
     }
     key = openai_key(place)
     return World(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
 
 
-def default_models(place: Place) -> tuple[Model, ...]:
-    """What a sandbox serves when nothing is configured."""
-    chat = [Model(name=name, azure_deployment=name, api_base=place.url("openai")) for name in ("gpt-4o-mini", "gpt-4o")]
-    embedding = "text-embedding-3-small"
-    return (*chat, Model(name=embedding, azure_deployment=embedding, api_base=place.url("openai"), mode="embedding"))
+def _azure_endpoints(place: Place) -> AzureEndpoints:
+    """Where the Azure stand-ins answer, and the deployer's identity in their directory."""
+    from genai_platform.sandbox.azure import probe, world
+
+    world.prepare(place)
+    deployer = place.folder("azure") / "deployer.json"
+
+    def local(port: str) -> str:
+        return f"https://localhost:{place.ports[port]}"
+
+    return AzureEndpoints(
+        authority=local("entra"),
+        arm=local("arm"),
+        graph=local("graph"),
+        vault_suffix=f"vault.localhost:{place.ports['vault']}",
+        gateway_suffix=f"azure-api.localhost:{place.ports['gateway']}",
+        client_id=json.loads(deployer.read_text())["client_id"],
+        client_secret_file=deployer,
+        probe=local("entra") + probe.PATH,
+        probe_secret_file=probe.secret_file(place),
+    )
 
 
 def openai_key(place: Place) -> str:

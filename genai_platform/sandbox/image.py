@@ -35,3 +35,5 @@ class Image:
     version: str
     argv: Callable[[Place, Container], list[str]]
     variables: Callable[[Place, Container], Mapping[str, str]] = field(default=lambda place, container: {})
+    ahead: Callable[[], None] | None = None
+    """What the node does once when it starts, so that the first container starts the faster. Nothing depends on it."""

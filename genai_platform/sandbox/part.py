@@ -20,7 +20,8 @@ class Row:
     version: str
     pid: int | None
     port: int | None
-    state: Literal["running", "stopped"]
+    state: Literal["running", "stopped", "ended", "installed", "missing"]
+    """``ended``: nobody stopped it. The last two are for a program that runs only when it is called."""
 
 
 class Part(Protocol):
@@ -37,7 +38,7 @@ class Part(Protocol):
 
     @property
     def port(self) -> str | None:
-        """The name of its port in ``Place.ports``."""
+        """The name of its port in ``Place.ports``. One that listens on more names them in ``further_ports``."""
 
     def prepare(self, place: Place) -> None:
         """Make what must lie on disk before the start (certificates, folders). Idempotent."""
@@ -50,3 +51,9 @@ class Part(Protocol):
 
     def ready(self, place: Place) -> bool:
         """Whether it answers. Called every 100 ms until true or its time limit passed."""
+
+
+def ports_of(part: Part) -> tuple[str, ...]:
+    """The names of all ports a part listens on, the one it shows first."""
+    further: tuple[str, ...] = getattr(part, "further_ports", ())
+    return further if part.port is None else (part.port, *further)

@@ -28,6 +28,7 @@ _PARTS = (
     ("genai_platform.sandbox.cluster.agent.part", "PART", ("kube-apiserver", "kube-controller-manager", "webhook", "aws")),
     ("genai_platform.sandbox.door.part", "PART", ("kube-apiserver", "webhook")),
     ("genai_platform.sandbox.azure.openai_part", "PART", ()),
+    ("genai_platform.sandbox.azure.part", "PART", ()),
 )
 
 

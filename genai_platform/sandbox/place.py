@@ -16,14 +16,15 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, MissingError
 
 _PORTS = (
     "aws", "etcd", "etcd_peer", "kubernetes", "controllers", "kubelet", "webhook", "openai",
-    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse",
+    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models",
 )  # fmt: skip
 # Below the range Linux takes the ports of outgoing connections from: a stopped sandbox must find its ports free again.
 _FIRST_PORT, _LAST_PORT = 18000, 31000
@@ -93,6 +94,11 @@ class Place:
         """A loopback address for something AWS would give a host name: 127.N.32.number."""
         return f"127.{self.network}.32.{number}"
 
+    @property
+    def spare_address(self) -> str:
+        """A loopback address of this sandbox that nothing ever listens on: 127.N.0.1."""
+        return f"127.{self.network}.0.1"
+
     @staticmethod
     def loopback(address: str) -> str:
         """10.N.x.y, as the Kubernetes API shows it, to 127.N.x.y, where it listens."""
@@ -131,12 +137,7 @@ class Place:
             owners = self.folder("hosts.d")
             (owners / owner).write_text("".join(f"{address}\t{name}\n" for name, address in sorted(names.items())))
             text = "127.0.0.1\tlocalhost\n::1\tlocalhost\n" + "".join(f.read_text() for f in sorted(owners.iterdir()))
-            with open(self.hosts_file, "a+") as file:
-                file.seek(0)
-                if file.read() != text:
-                    file.seek(0)
-                    file.truncate()
-                    file.write(text)
+            _write_in_place(self.hosts_file, text.encode())
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -153,32 +154,64 @@ def claim_network(root: Path, number: int | None = None, in_use: Callable[[Path]
         in_use: whether the sandbox in that folder needs its claim just now.
 
     Raises:
-        StepError: the given one belongs to another sandbox that is in use.
+        MissingError: the given one belongs to another sandbox that is in use, or none is left.
     """
-    claims = Path(os.environ.get("GENAI_CACHE_DIR") or platformdirs.user_cache_path("genai")) / "networks"
-    claims.mkdir(parents=True, mode=0o700, exist_ok=True)
+    claims = _claims()
     first = zlib.crc32(str(root).encode()) % 180
     with _locked(claims / ".lock"):
         for candidate in [20 + (first + i) % 180 for i in range(180)] if number is None else [number]:
             claim = claims / str(candidate)
             holder = Path(claim.read_text()) if claim.exists() else None
-            if holder is None or holder == root or not _holds(holder, candidate) or (number is not None and not in_use(holder)):
+            if (
+                holder is None
+                or holder == root
+                or _document(holder).get("network") != candidate
+                or (number is not None and not in_use(holder))
+            ):
                 claim.write_text(str(root))
                 return candidate
     if number is None:
-        raise StepError("no loopback network is left for another sandbox", remedy="remove one: genai sandbox remove", id="sandbox.networks")
-    raise StepError(
+        raise MissingError(
+            "no loopback network is left for another sandbox", remedy="remove one: genai sandbox remove", id="sandbox.networks"
+        )
+    raise MissingError(
         f"the network 127.{number}.0.0 belongs to the sandbox in {holder}",
         remedy="stop that one first: genai sandbox stop",
         id="sandbox.network_taken",
     )
 
 
-def _holds(root: Path, network: int) -> bool:
+def _claims() -> Path:
+    """A file for each octet that was claimed, holding the folder of its sandbox; shared by all sandboxes of this user."""
+    folder = Path(os.environ.get("GENAI_CACHE_DIR") or platformdirs.user_cache_path("genai")) / "networks"
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return folder
+
+
+def _document(root: Path) -> Mapping[str, Any]:
+    """What a sandbox wrote down; nothing when it is not there any more."""
     try:
-        return bool(json.loads((root / "place.json").read_text())["network"] == network)
-    except (OSError, ValueError, KeyError):
-        return False
+        found: Mapping[str, Any] = json.loads((root / "place.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _claimed_ports() -> set[int]:
+    """The ports of every sandbox of this user: one that is stopped must find its own free when it starts again."""
+    holders = [Path(claim.read_text()) for claim in _claims().iterdir() if claim.name.isdigit()]
+    return {port for holder in holders for port in _document(holder).get("ports", {}).values()}
+
+
+def _write_in_place(path: Path, content: bytes) -> None:
+    """The same file with new content, in one call: who reads it meanwhile never finds it empty."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        if os.pread(descriptor, len(content) + 1, 0) != content:
+            os.pwrite(descriptor, content, 0)
+            os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
 
 
 def _keep(root: Path, document: Mapping[str, object]) -> None:
@@ -189,9 +222,10 @@ def _keep(root: Path, document: Mapping[str, object]) -> None:
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:
     chosen: dict[str, int] = {}
+    claimed = _claimed_ports()
     candidates = iter(random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), _LAST_PORT - _FIRST_PORT))
     for name in names:
-        chosen[name] = next(port for port in candidates if _free("127.0.0.1", port))
+        chosen[name] = next(port for port in candidates if port not in claimed and _free("127.0.0.1", port))
     return chosen
 
 

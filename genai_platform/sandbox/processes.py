@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -130,20 +131,21 @@ def sweep(place: Place, seconds: float, name: str | None = None) -> int:
     return len(found)
 
 
-def port_holder(number: int) -> str | None:
-    """Who listens on this loopback port, in words; None when it is free."""
+def port_holder(number: int, address: str = "127.0.0.1") -> str | None:
+    """Who listens on this port of a loopback address, in words; None when it is free."""
     with contextlib.closing(socket.socket()) as probe:
         # As servers do: connections that are only lingering do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", number))
+            probe.bind((address, number))
         except OSError:
             pass
         else:
             return None
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.laddr and connection.laddr.port == number and connection.pid:
+            there = connection.laddr
+            if there and there.port == number and connection.pid and (there.ip == address or ip_address(there.ip).is_unspecified):
                 return f"'{psutil.Process(connection.pid).name()}' (process {connection.pid})"
     return "a process of another user"
 

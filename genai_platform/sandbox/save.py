@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, MissingError
 from genai_platform.graph.step import Progress
 from genai_platform.sandbox import processes, supervisor
 from genai_platform.sandbox.parts import Planned
@@ -63,7 +63,7 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
 
     Raises:
         ConfigError: the file is no saved sandbox, or there is a sandbox already.
-        StepError: its addresses or ports are in use, e.g. by the sandbox it was saved from.
+        MissingError: its addresses or ports are in use, e.g. by the sandbox it was saved from. Nothing was made then.
     """
     place_root = place_root.absolute()
     if place_root.exists():
@@ -82,7 +82,7 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
     for name, number in head["ports"].items():
         holder = processes.port_holder(number)
         if holder is not None:
-            raise StepError(
+            raise MissingError(
                 f"port {number} ('{name}') of the saved sandbox is taken by {holder}",
                 remedy="stop the sandbox it was saved from: genai sandbox stop",
                 id="sandbox.port_taken",

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError
 from genai_platform.sandbox.aws.identity import administrator
+from genai_platform.sandbox.azure.world import deployer
 from genai_platform.sandbox.endpoints import closed_variables, trusted
 from genai_platform.sandbox.place import Place
 
+_IDENTITIES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+_SERVICES = (
+    "ACM", "CLOUDWATCH_LOGS", "EC2", "EKS", "ELASTICACHE", "ELASTIC_LOAD_BALANCING_V2", "IAM", "RDS", "RESOURCE_GROUPS_TAGGING_API",
+    "ROUTE_53", "S3", "S3_CONTROL", "SECRETS_MANAGER", "SERVICE_QUOTAS", "STS",
+)  # fmt: skip
+"""As AWS's clients spell them in the names of variables."""
+
 
 def variables(place: Place, target: Target) -> dict[str, str]:
-    """Variables for aws, terraform, kubectl, helm and any OpenAI or Langfuse client.
+    """Variables for aws, terraform, kubectl, helm, the Azure SDKs and any OpenAI or Langfuse client.
 
     What is not there yet (LiteLLM's address before ``up``) is left out. The document holds keys: printing it is what
     the command is for.
@@ -34,14 +42,22 @@ def variables(place: Place, target: Target) -> dict[str, str]:
         "CURL_CA_BUNDLE": bundle,
         "NODE_EXTRA_CA_CERTS": bundle,
         "PATH": _path(),
+        **_past_proxies(),
     }
-    return found | _terraform(target) | _applications(target)
+    return found | _terraform(target) | _azure(place, target) | _applications(target)
 
 
 def exports(found: Mapping[str, str]) -> str:
-    """Lines for ``eval`` in a POSIX shell. An identity that would win over ours is unset."""
-    lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE"]
+    """Lines for ``eval`` in a POSIX shell. An identity or an endpoint that would win over ours is unset."""
+    lines = [f"unset {' '.join((*_IDENTITIES, *(f'AWS_ENDPOINT_URL_{service}' for service in _SERVICES)))}"]
     return "\n".join([*lines, *(f"export {name}={shlex.quote(value)}" for name, value in found.items())]) + "\n"
+
+
+def _past_proxies() -> dict[str, str]:
+    """Clients of a person behind a proxy still find what is on this machine."""
+    own = [name for name in (os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "").split(",") if name]
+    listed = ",".join(dict.fromkeys([*own, "localhost", ".localhost", "127.0.0.1"]))
+    return {"NO_PROXY": listed, "no_proxy": listed}
 
 
 def _path() -> str:
@@ -54,6 +70,20 @@ def _path() -> str:
     except GenaiError:
         return os.pathsep.join(before)
     return os.pathsep.join([helm, *(folder for folder in before if folder != helm)])
+
+
+def _azure(place: Place, target: Target) -> dict[str, str]:
+    """The deployer's identity under the names that azure-identity reads, and where ARM answers."""
+    if not target.settings.azure.enabled:
+        return {}
+    endpoints, azure = target.endpoints.azure, target.settings.azure
+    return {
+        "AZURE_AUTHORITY_HOST": endpoints.authority,
+        "AZURE_TENANT_ID": str(azure.tenant_id),
+        "AZURE_SUBSCRIPTION_ID": str(azure.subscription_id),
+        **deployer(place),
+        "AZURE_RESOURCE_MANAGER_URL": endpoints.arm,
+    }
 
 
 def _terraform(target: Target) -> dict[str, str]:

@@ -20,15 +20,19 @@ import psutil
 
 from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.graph.step import Progress
-from genai_platform.sandbox import processes
+from genai_platform.sandbox import processes, programs
+from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.cluster.agent import part as agent
-from genai_platform.sandbox.part import Part, Row
+from genai_platform.sandbox.data import engines
+from genai_platform.sandbox.part import Part, Row, ports_of
 from genai_platform.sandbox.parts import Planned, parts
 from genai_platform.sandbox.place import Place, claim_network
 
 START_SECONDS = 120.0
 """Until a part must answer. A cold start on a busy machine takes long; a part that ended is noticed at once."""
 STOP_SECONDS = 8.0
+_INSIDE = {5432: "PostgreSQL", 6379: "Redis", 8123: "ClickHouse", 9000: "ClickHouse", 4000: "LiteLLM", 3000: "Langfuse", 3030: "Langfuse"}
+"""Ports that databases and pods listen on, as their images and outputs say."""
 
 
 def start(place: Place, progress: Progress, plan: Sequence[Planned] | None = None, limit: float = START_SECONDS) -> list[str]:
@@ -129,8 +133,7 @@ class _Start:
         # A part that was killed may have left children behind, which hold its addresses.
         processes.sweep(self.place, STOP_SECONDS, part.name)
         part.prepare(self.place)
-        if part.port is not None:
-            _refuse_taken(self.place, part)
+        _refuse_taken(self.place, part)
         process = processes.launch(self.place, part.name, part.argv(self.place), part.variables(self.place))
         self.started.append(part.name)
         return process
@@ -158,17 +161,21 @@ def stop(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
 
 
 def status(place: Place, plan: Sequence[Planned] | None = None) -> list[Row]:
-    """Every part, and every process of the pods."""
-    rows = []
-    for planned in parts() if plan is None else plan:
-        part = planned.part
-        process = processes.recorded(place, part.name)
-        port = None if part.port is None else place.ports[part.port]
-        rows.append(
-            Row(part.name, part.kind, part.version, None if process is None else process.pid, port, "running" if process else "stopped")
-        )
+    """Every part, every data engine, every container of the pods, and the programs that run when they are called."""
+    rows = [_row(place, planned.part) for planned in (parts() if plan is None else plan)]
+    rows += engines.rows(place, running=processes.recorded(place, Aws.name) is not None)
     # The node agent writes down what it runs; when it does not run, neither does any of it.
-    return rows + (list(agent.rows(place)) if processes.recorded(place, agent.PART.name) else [])
+    rows += list(agent.rows(place)) if processes.recorded(place, agent.PART.name) else []
+    return rows + (list(programs.rows()) if plan is None else [])
+
+
+def _row(place: Place, part: Part) -> Row:
+    process = processes.recorded(place, part.name)
+    port = None if part.port is None else place.ports[part.port]
+    if process is not None:
+        return Row(part.name, part.kind, part.version, process.pid, port, "running")
+    # Who stops a part forgets it.
+    return Row(part.name, part.kind, part.version, None, port, "ended" if part.name in processes.names(place) else "stopped")
 
 
 def running(place: Place) -> bool:
@@ -193,25 +200,42 @@ def _claim(place: Place) -> None:
 
 def _refuse_taken_ports(place: Place, plan: Sequence[Planned]) -> None:
     """Look at every port before anything is started."""
+    if any(planned.part.name == agent.PART.name for planned in plan) and not running(place):
+        refuse_covered_ports(place)
     for part in (planned.part for planned in plan):
-        if part.port is None or processes.recorded(place, part.name) is not None:
+        if processes.recorded(place, part.name) is not None:
             continue
-        if processes.port_holder(place.ports[part.port]) is not None:
+        if any(processes.port_holder(place.ports[port]) is not None for port in ports_of(part)):
             # It may be what a part that was killed left behind.
             processes.sweep(place, STOP_SECONDS, part.name)
             _refuse_taken(place, part)
 
 
+def refuse_covered_ports(place: Place) -> None:
+    """Databases and pods listen on addresses of this sandbox alone, unless somebody has their port on every address.
+
+    Raises:
+        MissingError: somebody has; the message says who.
+    """
+    for number, who in _INSIDE.items():
+        holder = processes.port_holder(number, place.spare_address)
+        if holder is not None:
+            raise MissingError(
+                f"port {number}, which the sandbox's {who} needs on an address of its own, is taken on every address by {holder}",
+                remedy="stop that program, or have it listen on 127.0.0.1 alone",
+                id="sandbox.port_taken",
+            )
+
+
 def _refuse_taken(place: Place, part: Part) -> None:
-    assert part.port is not None
-    number = place.ports[part.port]
-    holder = processes.port_holder(number)
-    if holder is not None:
-        raise MissingError(
-            f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
-            remedy="stop that program, or make the sandbox anew: genai sandbox remove",
-            id="sandbox.port_taken",
-        )
+    for number in (place.ports[port] for port in ports_of(part)):
+        holder = processes.port_holder(number)
+        if holder is not None:
+            raise MissingError(
+                f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
+                remedy="stop that program, or make the sandbox anew: genai sandbox remove",
+                id="sandbox.port_taken",
+            )
 
 
 @contextlib.contextmanager

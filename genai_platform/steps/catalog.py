@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genai_platform.config.target import Target
     from genai_platform.steps.doors import Doors
 
-FAMILIES = ("infra", "kubernetes", "litellm", "langfuse", "keep", "patch")
+FAMILIES = ("infra", "kubernetes", "litellm", "langfuse", "keep", "patch", "azure")
 """Modules of ``genai_platform.steps`` that have ``steps(doors)``."""
 
 
@@ -51,8 +51,10 @@ def standing(graph: Graph, settings: Settings) -> tuple[str, ...]:
 
 def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What ``down`` removes, and what it keeps. Post-install work goes with the chart."""
-    from genai_platform.steps.infra import KEPT_WITH_DATA
+    from genai_platform.steps import azure, infra
 
     ids = tuple(id for id in graph.ids if not id.startswith("patch."))
-    kept = tuple(id for id in KEPT_WITH_DATA if id in graph) if settings.lifecycle.down == "keep-data" else ()
+    kept = (
+        tuple(id for id in (*infra.KEPT_WITH_DATA, *azure.KEPT_WITH_DATA) if id in graph) if settings.lifecycle.down == "keep-data" else ()
+    )
     return ids, kept

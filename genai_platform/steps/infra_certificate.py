@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def certificate_arn(doors: Doors) -> str | None:
     """The certificate for the load balancer; None with ``ingress.tls = "none"``. Raises ``StepError`` when it is missing."""
     if doors.target.settings.ingress.tls == "none":
         return None
-    found = aws_certificate.find(doors.aws)
+    found = aws_certificate.find(doors.aws, names(doors))
     if found is None:
         raise StepError("there is no certificate in ACM yet", remedy="run: genai infra --only infra.certificate", id="certificate.absent")
     return found.arn
@@ -58,10 +59,11 @@ class CertificateStep(ABC):
 
     def probe(self) -> Finding:
         try:
-            found = aws_certificate.find(self.doors.aws)
-            if found is None:
+            ours = aws_certificate.ours(self.doors.aws, names(self.doors))
+            if not ours:
                 return Finding(State.ABSENT, "no certificate in ACM")
-            fault = self._fault(found)
+            found, *earlier = ours
+            fault = self._fault(found) or (f"an earlier one for {', '.join(earlier[0].names)} is still there" if earlier else "")
         except GenaiError as error:
             return Finding(State.UNKNOWN, error.message)
         if fault:
@@ -89,28 +91,47 @@ class CertificateStep(ABC):
     def apply(self, progress: Progress) -> str: ...
 
     def destroy(self, progress: Progress) -> str:
-        found = aws_certificate.find(self.doors.aws)
-        if found is None:
-            return "no certificate in ACM"
-        self._before_delete(found)
-        wait_for(
-            lambda: True if aws_certificate.delete(self.doors.aws, found.arn) else None,
-            progress, lambda: "the certificate is still in use by a load balancer", self.limit, self.interval,
-        )  # fmt: skip
-        return "certificate deleted"
+        ours = aws_certificate.ours(self.doors.aws, names(self.doors))
+        for found in ours:
+            self._remove_proofs(_validation(found))
+            wait_for(
+                partial(self._deleted, found.arn),
+                progress,
+                lambda: "the certificate is still in use by a load balancer",
+                self.limit,
+                self.interval,
+            )
+        with contextlib.suppress(FileNotFoundError):
+            self._file.unlink()
+        return "certificate deleted" if ours else "no certificate in ACM"
 
-    @abstractmethod
-    def _before_delete(self, found: Certificate) -> None:
-        """Remove what belongs to it."""
+    def _deleted(self, arn: str) -> bool | None:
+        return aws_certificate.delete(self.doors.aws, arn) or None
+
+    def _drop_earlier(self) -> None:
+        """Delete what the newest replaces. What a load balancer still uses goes at the next run."""
+        newest, *others = aws_certificate.ours(self.doors.aws, names(self.doors))
+        for earlier in others:
+            if aws_certificate.delete(self.doors.aws, earlier.arn):
+                # For the same domain ACM asks for the same proof again, and looks for it at every renewal.
+                self._remove_proofs([record for record in _validation(earlier) if record not in _validation(newest)])
+
+    def _remove_proofs(self, records: list[Mapping[str, Any]]) -> None:
+        for record in records:
+            # Where the zone went before, its records went with it.
+            with contextlib.suppress(ConfigError):
+                zone = aws_dns.zone_of(self.doors.aws, str(record["Name"]).rstrip("."))
+                aws_dns.change(self.doors.aws, zone, "DELETE", [record])
+
+    @property
+    def _file(self) -> Path:
+        """The certificate of our own authority, which our commands trust."""
+        return self.doors.target.folder / "ca.pem"
 
 
 @dataclass(frozen=True)
 class OwnCertificateStep(CertificateStep):
     """A certificate of an authority of ours, which our own commands trust: encrypted, not authenticated by name."""
-
-    @property
-    def _file(self) -> Path:
-        return self.doors.target.folder / "ca.pem"
 
     def _fault(self, found: Certificate) -> str:
         fault = super()._fault(found)
@@ -130,15 +151,14 @@ class OwnCertificateStep(CertificateStep):
         if secrets.ca_certificate is None or secrets.ca_key is None:
             raise StepError("the authority was not stored", id="certificate.authority")
         pair = authority.Pair(secrets.ca_certificate.get_secret_value(), secrets.ca_key)
-        found = aws_certificate.find(self.doors.aws)
+        found = aws_certificate.find(self.doors.aws, names(self.doors))
         if found is not None and not found.imported:
-            # One of ACM's own cannot be replaced by an import; it goes when no listener uses it any more.
-            aws_certificate.delete(self.doors.aws, found.arn)
-            found = None
+            found = None  # one of ACM's own cannot be replaced by an import
         if found is None or super()._fault(found):
             aws_certificate.bring_in(
                 self.doors.aws, authority.issue(pair, names(self.doors)), pair.certificate, found.arn if found else None
             )
+        self._drop_earlier()
         self._file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         draft = self._file.with_name(f".ca.pem.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
@@ -158,10 +178,6 @@ class OwnCertificateStep(CertificateStep):
         made = authority.make_authority(f"{self.doors.target.prefix} authority")
         return stored.model_copy(update={"ca_certificate": SecretStr(made.certificate), "ca_key": made.key})
 
-    def _before_delete(self, found: Certificate) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._file.unlink()
-
 
 @dataclass(frozen=True)
 class DomainCertificateStep(CertificateStep):
@@ -173,20 +189,15 @@ class DomainCertificateStep(CertificateStep):
         aws = self.doors.aws
         domain = self.doors.target.settings.ingress.domain or ""
         zone = aws_dns.zone_of(aws, domain)
-        found = aws_certificate.find(aws)
-        if found is not None and (
-            found.imported or found.names != names(self.doors) or found.status not in {"ISSUED", "PENDING_VALIDATION"}
-        ):
-            aws_certificate.delete(aws, found.arn)
-            found = None
-        if found is None:
+        found = aws_certificate.find(aws, names(self.doors))
+        if found is None or found.imported or found.names != names(self.doors) or found.status not in aws_certificate.ALIVE:
             aws_certificate.request(aws, names(self.doors))
         status, written = "requested", False
 
         def look() -> bool | None:
             nonlocal status, written
-            now = aws_certificate.find(aws)
-            if now is None:
+            now = aws_certificate.find(aws, names(self.doors))
+            if now is None or now.names != names(self.doors):
                 return None
             status = now.status
             if status in {"FAILED", "VALIDATION_TIMED_OUT", "REVOKED"}:
@@ -198,12 +209,8 @@ class DomainCertificateStep(CertificateStep):
             return True if status == "ISSUED" else None
 
         wait_for(look, progress, lambda: f"certificate for {domain}: {status}", self.limit, self.interval)
+        self._drop_earlier()
         return f"issued by ACM for {', '.join(names(self.doors))}"
-
-    def _before_delete(self, found: Certificate) -> None:
-        # Where the zone went before, its records went with it.
-        with contextlib.suppress(ConfigError):
-            aws_dns.change(self.doors.aws, aws_dns.zone_of(self.doors.aws, found.names[0]), "DELETE", _validation(found))
 
 
 def _validation(found: Certificate) -> list[Mapping[str, Any]]:

@@ -41,6 +41,17 @@ def kept_snapshots(aws: Aws) -> list[str]:
     )
 
 
+def stands(aws: Aws, cluster: str) -> bool:
+    """Whether the database is there and not on its way out, so that a snapshot can be taken."""
+    client = aws.client("rds")
+    with explained(f"look at the database {cluster}"):
+        try:
+            found = client.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+        except client.exceptions.DBClusterNotFoundFault:
+            return False
+    return any(entry["Status"] != "deleting" for entry in found)
+
+
 def keep(aws: Aws, cluster: str, progress: Progress, timeout: float) -> str:
     """Take a snapshot of the database, wait for it, and drop the older ones."""
     client = aws.client("rds")
@@ -102,12 +113,10 @@ class DataStep(RootStep):
         if self._keeping:
             if not standing:
                 return "nothing runs; its data is kept"
-            try:
-                cluster = self.doors.data().postgres_cluster_id
-            except GenaiError:
-                # It never came to stand: there is nothing to keep.
+            # The root names the database after the environment. One that never came to stand, or went before, leaves nothing to keep.
+            if not stands(aws, self.doors.target.prefix):
                 return super().destroy(progress)
-            name = keep(aws, cluster, progress, self.limit)
+            name = keep(aws, self.doors.target.prefix, progress, self.limit)
             return f"kept: snapshot {name}; {super().destroy(progress)}"
         told = super().destroy(progress) if standing else "nothing ran"
         kept = kept_snapshots(aws)

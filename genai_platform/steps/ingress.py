@@ -1,20 +1,37 @@
-"""The door of one application: its ingress on the shared load balancer, and the wait for an address."""
+"""A door at the shared load balancer: an ingress, the wait for its address, and its name in the domain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
-from genai_platform.render import addresses
+from genai_platform.render import addresses, gateway
 from genai_platform.render.manifests import Document
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.objects import Objects, Ref
-from genai_platform.tools import dns, load_balancers
+from genai_platform.tools import dns, kube_wait, load_balancers
 from genai_platform.tools.wait import wait_for
 
 _API = "networking.k8s.io/v1"
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where an ingress leads from, by the settings and the ingress itself."""
+
+    url: Callable[[Settings, Document | None], str | None]
+    host: Callable[[Settings], str | None] = lambda settings: None
+    """The name in the domain that this ingress owns; ``None`` where another owns it, or there is no domain."""
+
+
+_DOORS = {
+    "litellm": Door(addresses.litellm_url, addresses.litellm_host),
+    "langfuse": Door(addresses.langfuse_url, addresses.langfuse_host),
+    gateway.INGRESS: Door(addresses.gateway_url),
+}
 
 
 def admitted(doors: Doors) -> tuple[str, ...]:
@@ -23,21 +40,22 @@ def admitted(doors: Doors) -> tuple[str, ...]:
 
 
 def address(doors: Doors, name: str) -> str | None:
-    """The public address of ``litellm`` or ``langfuse``; ``None`` while its load balancer has no name."""
-    found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
-    settings = doors.target.settings
-    return addresses.litellm_url(settings, found) if name == "litellm" else addresses.langfuse_url(settings, found)
+    """The public address of one of the doors; ``None`` while its load balancer has no name."""
+    return _DOORS[name].url(doors.target.settings, doors.kube.get(_API, "Ingress", name, NAMESPACE))
 
 
 def ingress_step(
     doors: Doors, id: str, needs: tuple[str, ...], name: str, documents: Callable[[], list[Document]], service: bool = False
 ) -> Objects:  # fmt: skip
     """The step for one ingress (and, with ``service``, the Service of the same name)."""
-    settings = doors.target.settings
-    host = addresses.litellm_host(settings) if name == "litellm" else addresses.langfuse_host(settings)
+    host = _DOORS[name].host(doors.target.settings)
+
+    def waiting() -> str:
+        reason = kube_wait.last_warning(doors.kube, NAMESPACE, "Ingress", name)
+        return f"ingress {name}: waiting for the load balancer's address" + (f"; {reason}" if reason else "")
 
     def settle(progress: Progress) -> str:
-        url = wait_for(lambda: address(doors, name), progress, lambda: f"ingress {name}: waiting for the load balancer's address", 600)
+        url = wait_for(lambda: address(doors, name), progress, waiting, 600)
         if host:
             found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
             dns.point(doors.aws, host, addresses.load_balancer(found) or "", doors.target.prefix)
@@ -76,5 +94,6 @@ def ingress_step(
         health=health,
         evidence=lambda: address(doors, name) or "",
         after_destroy=after_destroy,
+        outside=lambda: f"{host} still has a record" if host and dns.exists(doors.aws, host) else "",
     )
     return replace(step, refs=(*step.refs, Ref("v1", "Service", name))) if service else step

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State, Step
-from genai_platform.render import langfuse, manifests
+from genai_platform.render import clickhouse_job, langfuse
 from genai_platform.render.langfuse import BACKUP_PREFIX
 from genai_platform.render.manifests import Document
 from genai_platform.steps.doors import Doors
@@ -23,13 +23,11 @@ from genai_platform.tools import aws_buckets, kube_wait
 from genai_platform.tools.aws import explained
 from genai_platform.tools.kube import ClusterAbsent
 
-IMAGE = "public.ecr.aws/docker/library/python:3.12-alpine"
 MARK = "langfuse-kept-data"
 """The config map that says which backup ClickHouse holds."""
 _TABLES = "default"
 _COMPLETE = "/.backup"
 """ClickHouse writes this file last: without it a backup is none."""
-_HOSTS = {1: "langfuse-clickhouse", 2: "langfuse-clickhouse-headless"}
 
 
 def steps(doors: Doors) -> list[Step]:
@@ -164,39 +162,21 @@ class TracesStep:
             kube.delete("batch/v1", "Job", name, NAMESPACE)
 
     @property
-    def _line(self) -> Any:
+    def _line(self) -> Literal[1, 2]:
         return self.doors.target.settings.langfuse.chart.line
 
 
-def _job(name: str, query: str, line: int, seconds: int) -> Document:
-    made = manifests.objects(
-        "clickhouse-question",
-        name=name,
-        namespace=NAMESPACE,
-        image=IMAGE,
-        script=_SCRIPT,
-        host=_HOSTS[line],
-        secret=langfuse.SECRET,
-        key="clickhouse-password",
-        purpose="genai-keep-data",
-        # A second try would find the half of the first.
-        tries=0,
-        seconds=seconds,
-        variables={"QUERY": query},
-    )
-    return made[0]
+def _job(name: str, query: str, line: Literal[1, 2], seconds: int) -> Document:
+    # A second try would find the half of the first.
+    return clickhouse_job.job(
+        name, purpose="genai-keep-data", script=_SCRIPT, line=line, tries=0, seconds=seconds, variables={"QUERY": query}
+    )  # fmt: skip
 
 
 _SCRIPT = """\
-import os, sys, time, urllib.error, urllib.request
-
-request = urllib.request.Request("http://" + os.environ["CLICKHOUSE_HOST"] + ":8123/", data=os.environ["QUERY"].encode())
-request.add_header("X-ClickHouse-User", os.environ.get("CLICKHOUSE_USER", "default"))
-request.add_header("X-ClickHouse-Key", os.environ["CLICKHOUSE_PASSWORD"])
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 for turn in range(60):
     try:
-        with opener.open(request, timeout=3600) as answer:
+        with opener.open(request(os.environ["QUERY"]), timeout=3600) as answer:
             print(answer.read().decode())
         sys.exit(0)
     except urllib.error.HTTPError as error:

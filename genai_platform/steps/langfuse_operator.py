@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genai_platform.errors import GenaiError
+from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
-from genai_platform.render.chart import pinned, pins
+from genai_platform.render.chart import ChartSource, pinned, pins
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.helm import ResolvedChart
 from genai_platform.tools.kube import ClusterAbsent
@@ -41,12 +41,12 @@ class Operator:
         served = self._doors.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
         seen = []
         for key in _CHARTS:
-            source, namespace = pinned(key)
-            release = self._doors.helm.release(pins()[key]["name"], namespace)
+            pin = pins()[key]
+            release = self._doors.helm.release(pin["name"], pin["namespace"])
             if release is None:
-                seen.append(f"{pins()[key]['name']} is not installed")
-            elif release.status != "deployed" or release.version.lstrip("v") != source.version.lstrip("v"):
-                return Finding(State.DRIFTED, f"{release.name} {release.version} is {release.status}; wanted is {source.version}")
+                seen.append(f"{pin['name']} is not installed")
+            elif release.status != "deployed" or release.version.lstrip("v") != pin["version"].lstrip("v"):
+                return Finding(State.DRIFTED, f"{release.name} {release.version} is {release.status}; wanted is {pin['version']}")
         if not seen:
             return Finding(State.PRESENT, "cert-manager and the ClickHouse operator are installed")
         if served and len(seen) == len(_CHARTS):
@@ -63,13 +63,28 @@ class Operator:
         done = []
         for key in _CHARTS:
             progress.check()
-            source, namespace = pinned(key)
+            sources, namespace = pinned(key)
             name = pins()[key]["name"]
-            chart: ResolvedChart = self._doors.helm.resolve(source)
+            chart = self._resolve(name, sources)
             self._doors.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
             release = self._doors.helm.install_or_upgrade(name, namespace, chart, _VALUES[key], progress, wait=True)
             done.append(f"{release.name} {release.version}")
         return " and ".join(done)
+
+    def _resolve(self, name: str, sources: Sequence[ChartSource]) -> ResolvedChart:
+        """The chart from the first place that gives it. Raises ``StepError`` when none does."""
+        faults = []
+        for source in sources:
+            try:
+                return self._doors.helm.resolve(source)
+            except StepError as error:
+                faults.append(error.message)
+        places = " or ".join(source.place for source in sources)
+        raise StepError(
+            "; ".join(faults),
+            remedy=f"let this machine reach {places}; or install {name} yourself: an operator that is there is used",
+            id="chart.unreachable",
+        )
 
     def destroy(self, progress: Progress) -> str:
         if not self._doors.kube.exists():
@@ -77,7 +92,7 @@ class Operator:
         removed = []
         for key in reversed(_CHARTS):
             progress.check()
-            name, namespace = pins()[key]["name"], pinned(key)[1]
+            name, namespace = pins()[key]["name"], pins()[key]["namespace"]
             if self._doors.helm.uninstall(name, namespace):
                 removed.append(name)
                 self._doors.kube.delete("v1", "Namespace", namespace)

@@ -64,6 +64,8 @@ class Objects:
     evidence: Callable[[], str] = lambda: ""
     before_destroy: Hook = _nothing
     after_destroy: Hook = _nothing
+    outside: Callable[[], str] = lambda: ""
+    """What still stands outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing."""
     transient: frozenset[str] = field(default=frozenset())
     """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``probe``."""
 
@@ -71,15 +73,19 @@ class Objects:
     def probe(self) -> Finding:
         try:
             if not self.kube().exists():
-                return Finding(State.ABSENT, "there is no cluster")
+                return self._absent("there is no cluster")
             there = [one for one in self._lasting() if self._exists(one)]
             if not there:
-                return Finding(State.ABSENT, f"{self._names(self._lasting())}: not there")
+                return self._absent(f"{self._names(self._lasting())}: not there")
             return self._compare()
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
             return Finding(State.UNKNOWN, error.message)
+
+    def _absent(self, evidence: str) -> Finding:
+        left = self.outside()
+        return Finding(State.DRIFTED, f"{evidence}, but {left}") if left else Finding(State.ABSENT, evidence)
 
     def _compare(self) -> Finding:
         faults: list[str] = []

@@ -103,10 +103,13 @@ def _azure(doors: Doors, owned: _Owned, leftovers: list[Leftover], retained: lis
     seen = azure.look(doors)
     unseen += seen.unseen
     retained += seen.retained
-    if not owned.roots:
-        leftovers += [Leftover(*entry) for entry in seen.standing]
-    elif owned.roots == {"storage"}:
-        retained += [f"{id} ({kind}, {usd * 730:.2f} USD a month)" for kind, id, usd, _ in seen.standing]
+    # With the storage alone, a day was ended and its data kept: some kinds stay on purpose, others should have gone.
+    kept = azure.KEPT_KINDS if owned.roots == {"storage"} else frozenset()
+    for kind, id, usd, remove in seen.standing:
+        if kind in kept:
+            retained.append(f"{id} ({kind}, {usd * 730:.2f} USD a month)")
+        elif not owned.roots or kept:
+            leftovers.append(Leftover(kind, id, usd, remove))
 
 
 def usd_per_hour(doors: Doors) -> float:
@@ -181,16 +184,6 @@ def _kept(doors: Doors, unseen: list[str]) -> Iterator[str]:
 
 
 # -- waits ----------------------------------------------------------------------------------------
-def wait_for_load_balancers(doors: Doors, progress: Progress, timeout: float = 900) -> None:
-    """Until the load balancers the cluster made are gone. Their controller must still run."""
-    aws_audit.wait_gone(doors.aws, ("load balancers",), progress, timeout)
-
-
-def wait_for_volumes(doors: Doors, progress: Progress, timeout: float = 600) -> None:
-    """Until the volumes of claims are gone."""
-    aws_audit.wait_gone(doors.aws, ("volumes",), progress, timeout)
-
-
 def wait_for_interfaces(doors: Doors, progress: Progress, timeout: float = 1200) -> None:
     """Until no instance and no interface of the cluster stands in the network, so that the network can go."""
     aws_audit.wait_gone(doors.aws, ("instances", "load balancers"), progress, timeout, by=("cluster", "network"))

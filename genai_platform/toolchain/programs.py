@@ -132,21 +132,21 @@ def version_of(path: Path, ask: Sequence[str]) -> tuple[int, ...]:
 
 
 def find(name: str) -> Path:
-    """The path of a program, on PATH or in the cache. Never fetches.
+    """The path of a program: the one on PATH when it fits, else the one in the cache. Never fetches.
 
     Raises:
         MissingError: it is on neither, or the one on PATH does not fit (the message names its version).
     """
     program = PROGRAMS[name]
-    cached = _folder(program) / name
-    if cached.is_file():
-        return cached
     unfit = ""
     if on_path := shutil.which(name):
         version = version_of(Path(on_path), program.ask)
         if program.fits(version):
             return Path(on_path)
         unfit = f" ({on_path} is version {'.'.join(map(str, version)) or 'unknown'})"
+    cached = _folder(program) / name
+    if cached.is_file():
+        return cached
     wanted = f"{'.'.join(map(str, program.at_least))} or newer" if program.at_least else program.version
     raise MissingError(f"{name} {wanted} was not found{unfit}", remedy=program.remedy, id=f"tools.{name}")
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What child programs get of our environment where the clouds are not the real ones."""
 
+_WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
+"""Zones where EKS puts no control plane; ``terraform/network`` leaves them out, too."""
+
 _ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404"})
 
 
@@ -161,6 +164,11 @@ class Aws:
             }
         return base | {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region, "AWS_PAGER": ""} | world.environment_variables
 
+    @property
+    def partition(self) -> str:
+        """Which of AWS's worlds the region belongs to, as ARNs say it."""
+        return "aws-cn" if self.region.startswith("cn-") else "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
     # -- who and where ----------------------------------------------------------------------------
     def identity(self) -> dict[str, str]:
         """``Account`` and ``Arn`` of the credentials in use."""
@@ -191,10 +199,10 @@ class Aws:
         return found
 
     def zones(self) -> list[str]:
-        """The region's availability zones that need no opting in."""
+        """The region's availability zones that need no opting in and that EKS can use."""
         with explained("list the region's zones"):
             answer = self.client("ec2").describe_availability_zones(Filters=[{"Name": "opt-in-status", "Values": ["opt-in-not-required"]}])
-        return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+        return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"] if zone.get("ZoneId") not in _WITHOUT_EKS)
 
     def my_address(self) -> str:
         """The address this command comes from, as a network of one, e.g. ``203.0.113.7/32``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genai_platform.errors import GenaiError
 from genai_platform.graph.step import Progress
@@ -31,10 +31,25 @@ def scope(aws: Aws) -> Scope:
     return Scope(aws.target.prefix, aws.region, aws.target.tags, found)
 
 
+def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
+    """The scope with what the tagging service knows; or as it was, and why that could not be had."""
+    try:
+        with explained("list what carries our tags"):
+            return replace(ours, tagged=aws_items.tagged(aws, ours.tags)), ""
+    except GenaiError as error:
+        return ours, error.message
+
+
 def look(aws: Aws, kinds: Collection[str] | None = None) -> Seen:
-    """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``)."""
+    """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``).
+
+    Some kinds are found by the tags that stand on the things themselves: what has its tags elsewhere needs the whole look.
+    """
+    blind = ""
     try:
         ours = scope(aws)
+        if kinds is None:
+            ours, blind = _with_tagged(aws, ours)
     except GenaiError as error:
         return Seen((), (error.message,))
 
@@ -48,7 +63,7 @@ def look(aws: Aws, kinds: Collection[str] | None = None) -> Seen:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(one, FINDERS if kinds is None else kinds))
     items = [item for found, _ in answers for item in found]
-    return Seen(tuple(items), tuple(fault for _, fault in answers if fault))
+    return Seen(tuple(items), tuple(filter(None, (blind, *(fault for _, fault in answers)))))
 
 
 def wait_gone(

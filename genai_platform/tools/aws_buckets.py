@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from genai_platform.errors import StepError
@@ -11,6 +11,8 @@ from genai_platform.graph.step import Progress
 from genai_platform.tools.aws import Aws, absent, code, explained
 
 _BATCH = 1000
+_VERSIONING, _CLOSED, _ENCRYPTION, _POLICY, _TAGS = "versioning", "public access block", "encryption", "policy", "tags"
+_DOORS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 def exists(aws: Aws, bucket: str) -> bool:
@@ -49,8 +51,9 @@ def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None,
                 raise StepError(f"could not delete {error.get('Key')} from {bucket}: {error.get('Code')}", id="aws.bucket")
             gone += len(batch)
             progress.say(f"{bucket}: {gone} objects deleted")
-        for upload in client.list_multipart_uploads(Bucket=bucket, Prefix=only).get("Uploads", []):
-            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=only):
+            for upload in page.get("Uploads", []):
+                client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     return gone
 
 
@@ -88,15 +91,19 @@ def _batches(client: Any, bucket: str, keep: str | None, only: str) -> Iterator[
 
 
 def state_bucket_faults(aws: Aws, bucket: str) -> list[str]:
-    """What a state bucket still lacks: versioning, its closed door, its tags. Empty: nothing."""
+    """What a state bucket still lacks, e.g. ``versioning``. Empty: nothing."""
     client = aws.client("s3")
     faults = []
+    # A bucket that the configuration names may be everybody's: our tags would have the audit call it ours.
+    ours = aws.target.settings.terraform.bucket is None
     with explained(f"look at the bucket {bucket}"):
         if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-            faults.append("versioning")
+            faults.append(_VERSIONING)
         for what, look, missing in (
-            ("public access block", client.get_public_access_block, "NoSuchPublicAccessBlockConfiguration"),
-            ("policy", client.get_bucket_policy, "NoSuchBucketPolicy"),
+            (_CLOSED, client.get_public_access_block, "NoSuchPublicAccessBlockConfiguration"),
+            (_ENCRYPTION, client.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError"),
+            *([(_TAGS, client.get_bucket_tagging, "NoSuchTagSet")] if ours else []),
+            (_POLICY, client.get_bucket_policy, "NoSuchBucketPolicy"),
         ):
             try:
                 look(Bucket=bucket)
@@ -108,11 +115,44 @@ def state_bucket_faults(aws: Aws, bucket: str) -> list[str]:
 
 
 def make_state_bucket(aws: Aws, bucket: str) -> None:
-    """Make it, or bring it up to what it should be: versioned, encrypted, private, TLS only, tagged."""
+    """Make it: versioned, encrypted, private, TLS only, tagged. One that exists gets what it lacks, and keeps its own policy and tags."""
+    if not exists(aws, bucket):
+        _create(aws, bucket)
     client = aws.client("s3")
-    partition = "aws-cn" if aws.region.startswith("cn-") else "aws-us-gov" if aws.region.startswith("us-gov-") else "aws"
-    arn = f"arn:{partition}:s3:::{bucket}"
-    policy = {
+    mend: dict[str, Callable[[], Any]] = {
+        _VERSIONING: lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
+        _CLOSED: lambda: client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(_DOORS, True)),
+        _ENCRYPTION: lambda: client.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
+        ),
+        _POLICY: lambda: client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_tls_only(f"arn:{aws.partition}:s3:::{bucket}"))),
+        _TAGS: lambda: client.put_bucket_tagging(
+            Bucket=bucket, Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in aws.target.tags.items()]}
+        ),
+    }
+    for fault in state_bucket_faults(aws, bucket):
+        with explained(f"set up the bucket {bucket}"):
+            mend[fault]()
+
+
+def _create(aws: Aws, bucket: str) -> None:
+    client = aws.client("s3")
+    # us-east-1 is the one region that must not be named.
+    place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+    with explained(f"make the bucket {bucket}"):
+        try:
+            client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+        except client.exceptions.BucketAlreadyExists:
+            raise StepError(
+                f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
+            ) from None
+        except client.exceptions.BucketAlreadyOwnedByYou:
+            pass
+
+
+def _tls_only(arn: str) -> dict[str, Any]:
+    return {
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -125,30 +165,3 @@ def make_state_bucket(aws: Aws, bucket: str) -> None:
             }
         ],
     }
-    if not exists(aws, bucket):
-        # us-east-1 is the one region that must not be named.
-        place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-        with explained(f"make the bucket {bucket}"):
-            try:
-                client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
-            except client.exceptions.BucketAlreadyExists:
-                raise StepError(
-                    f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
-                ) from None
-            except client.exceptions.BucketAlreadyOwnedByYou:
-                pass
-    with explained(f"set up the bucket {bucket}"):
-        client.put_public_access_block(
-            Bucket=bucket,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True,
-            },
-        )  # fmt: skip
-        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        client.put_bucket_encryption(
-            Bucket=bucket,
-            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
-        )
-        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-        tags = [{"Key": key, "Value": value} for key, value in aws.target.tags.items()]
-        client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})

@@ -11,6 +11,8 @@ from genai_platform.tools.authority import Pair
 from genai_platform.tools.aws import Aws, explained
 
 _MARK = "genai:certificate"
+ALIVE = frozenset({"ISSUED", "PENDING_VALIDATION"})
+"""States of a certificate that is of use, or will be."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,20 @@ class Certificate:
         return (self.ends - datetime.datetime.now(datetime.UTC)).total_seconds() / 86400 if self.ends else 0.0
 
 
-def find(aws: Aws) -> Certificate | None:
-    """This environment's certificate; None when ACM has none with our tags. Raises ``StepError`` when that cannot be seen."""
+def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
+    """This environment's certificates, the one to use first. Raises ``StepError`` when that cannot be seen.
+
+    There may be two: while a load balancer uses an earlier one, that cannot be deleted.
+
+    Args:
+        aws: the door.
+        names: the names it should be for, sorted; empty: any.
+    """
     client = aws.client("acm")
     wanted = {**aws.target.tags, _MARK: "load-balancer"}
     # By default ACM lists RSA certificates alone; ours has an elliptic curve key.
     kinds = {"keyTypes": ["RSA_2048", "EC_prime256v1"]}
+    found = []
     with explained("look for the certificate"):
         for page in client.get_paginator("list_certificates").paginate(Includes=kinds):
             for entry in page["CertificateSummaryList"]:
@@ -42,10 +52,17 @@ def find(aws: Aws) -> Certificate | None:
                 try:
                     tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
                     if {tag["Key"]: tag.get("Value", "") for tag in tags}.items() >= wanted.items():
-                        return _read(client, arn)
+                        found.append(_read(client, arn))
                 except client.exceptions.ResourceNotFoundException:
                     continue
-    return None
+    return sorted(
+        found, key=lambda one: (one.names != tuple(names), one.status not in ALIVE, one.status != "ISSUED", -one.days_left(), one.arn)
+    )
+
+
+def find(aws: Aws, names: Sequence[str] = ()) -> Certificate | None:
+    """The first of ``ours``; None when ACM has none with our tags."""
+    return next(iter(ours(aws, names)), None)
 
 
 def _read(client: Any, arn: str) -> Certificate:

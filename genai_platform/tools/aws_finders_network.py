@@ -17,6 +17,14 @@ def instances(aws: Aws, scope: Scope) -> Iterator[Item]:
                 yield Item("ec2:instance", name, USD["instance"], scope.command(f"ec2 terminate-instances --instance-ids {name}"), by)
 
 
+def launch_templates(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_launch_templates", "LaunchTemplates"):
+        by = scope.by(entry.get("Tags"))
+        if by:
+            name = entry["LaunchTemplateId"]
+            yield Item("ec2:launch-template", name, 0, scope.command(f"ec2 delete-launch-template --launch-template-id {name}"), by)
+
+
 def volumes(aws: Aws, scope: Scope) -> Iterator[Item]:
     for entry in pages(aws, "ec2", "describe_volumes", "Volumes"):
         by = scope.by(entry.get("Tags"))
@@ -85,6 +93,8 @@ def inside_networks(aws: Aws, scope: Scope) -> Iterator[Item]:
             born = entry.get("GroupName") == "default" or any(link.get("Main") for link in entry.get("Associations", []))
             attached = next((link.get("VpcId") for link in entry.get("Attachments", [])), None)
             by = scope.by(entry.get("Tags") or entry.get("TagSet"), network=entry.get("VpcId") or attached)
+            if by == "network" and str(entry.get("Description", "")).startswith("ELB "):
+                by = "cluster"  # of a load balancer, and a load balancer here is one that Auto Mode made
             if by and not born and str(entry.get("State", "")).lower() not in {"deleted", "deleting"}:
                 yield listing.item(scope, entry, by, USD["endpoint"] if entry.get("VpcEndpointType") == "Interface" else 0.0)
 

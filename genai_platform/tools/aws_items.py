@@ -21,8 +21,9 @@ USD = {
     "load-balancer": 0.0243,
     "endpoint": 0.014,
     "instance": 0.10,
+    "key": 1 / 730,
 }
-GIGABYTE = {"volume": 0.096 / 730, "snapshot": 0.05 / 730, "aurora-snapshot": 0.023 / 730}
+GIGABYTE = {"volume": 0.096 / 730, "snapshot": 0.05 / 730, "aurora-snapshot": 0.023 / 730, "database-snapshot": 0.095 / 730}
 SECRET = 0.40 / 730
 
 
@@ -55,11 +56,13 @@ class Scope:
     region: str
     tags: Mapping[str, str]
     networks: frozenset[str]
+    tagged: frozenset[str] = frozenset()
+    """ARNs that carry our tags, or did until lately, as far as the tagging service knows."""
 
-    def by(self, tags: Iterable[Mapping[str, str]] | None, name: str = "", network: str | None = None) -> By | None:
-        """How a thing belongs to us; None: it does not."""
+    def by(self, tags: Iterable[Mapping[str, str]] | None, name: str = "", network: str | None = None, arn: str = "") -> By | None:
+        """How a thing that exists belongs to us; None: it does not."""
         held = {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
-        if held.items() >= self.tags.items():
+        if held.items() >= self.tags.items() or arn in self.tagged:
             return "tag"
         if held.get("eks:eks-cluster-name") == self.prefix or f"kubernetes.io/cluster/{self.prefix}" in held:
             return "cluster"
@@ -84,6 +87,13 @@ def networks(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:
     """The networks that carry our tags."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     return frozenset(vpc["VpcId"] for vpc in pages(aws, "ec2", "describe_vpcs", "Vpcs", Filters=filters))
+
+
+def tagged(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:
+    """ARNs of everything in the region that the tagging service knows with our tags. It remembers for a while what is gone."""
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    found = pages(aws, "resourcegroupstaggingapi", "get_resources", "ResourceTagMappingList", TagFilters=filters)
+    return frozenset(str(entry["ResourceARN"]) for entry in found)
 
 
 def pages(aws: Aws, service: str, operation: str, entries: str, **arguments: Any) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,9 @@ from genai_platform.errors import StepError
 from genai_platform.tools.aws import Aws, explained
 
 _FULL = 45_000
-"""Bytes at which a document takes no further caller; Secrets Manager's limit is 65,536."""
+"""Bytes at which a document takes no further caller: those in it may get a second client secret."""
+_LIMIT = 60_000
+"""Bytes at which a caller moves to another document; Secrets Manager takes 65,536."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,17 @@ class CallerStore:
         if names:
             self._flush(names[-1])
 
-    def delete(self) -> int:
-        """Remove all documents at once, without a recovery window; how many there were."""
+    def delete_when_empty(self) -> None:
+        """Remove the documents at once, without a recovery window, unless something is kept in one of them."""
         client = self._aws.client("secretsmanager")
         with self._writing:
-            count = len(self._load())
-            for number in range(count, 0, -1):
+            documents = self._load()
+            if any(document["callers"] for document in documents):
+                return
+            for number in range(len(documents), 0, -1):
                 with explained(f"delete the secret {self._name(number)}"):
                     client.delete_secret(SecretId=self._name(number), ForceDeleteWithoutRecovery=True)
-            self._documents = []
-        return count
+            self._documents = None
 
     # -- inside -----------------------------------------------------------------------------------
     def _name(self, number: int) -> str:
@@ -123,31 +126,23 @@ class CallerStore:
                 if name not in self._pending:
                     return  # another thread took it along
                 changes, self._pending = self._pending, {}
-            documents = self._load() if self._documents is None else self._documents
-            self._documents = documents
-            touched: set[int] = set()
-            for caller, entry in changes.items():
-                touched.add(self._place(documents, caller, entry))
-            for number in sorted(touched - {-1}):
-                self._write(number + 1, documents[number])
+            try:
+                self._apply(changes)
+            except BaseException:
+                with self._gate:  # whoever waits for one of these must not take it for done
+                    self._pending = changes | self._pending
+                self._documents = None
+                raise
 
-    @staticmethod
-    def _place(documents: list[dict[str, Any]], caller: str, entry: dict[str, Any] | None) -> int:
-        for number, document in enumerate(documents):
-            if caller in document["callers"]:
-                if entry is None:
-                    del document["callers"][caller]
-                else:
-                    document["callers"][caller] = entry
-                return number
-        if entry is None:
-            return -1
-        for number, document in enumerate(documents):
-            if len(json.dumps(document)) < _FULL:
-                document["callers"][caller] = entry
-                return number
-        documents.append({"callers": {caller: entry}})
-        return len(documents) - 1
+    def _apply(self, changes: dict[str, dict[str, Any] | None]) -> None:
+        documents = self._load() if self._documents is None else self._documents
+        self._documents = documents
+        touched: set[int] = set()
+        for caller, entry in changes.items():
+            touched |= _place(documents, caller, entry)
+        # The last ones first: where a caller stands in two documents, the later one is read.
+        for number in sorted(touched, reverse=True):
+            self._write(number + 1, documents[number])
 
     def _write(self, number: int, document: dict[str, Any]) -> None:
         client, name, text = self._aws.client("secretsmanager"), self._name(number), json.dumps(document)
@@ -157,6 +152,31 @@ class CallerStore:
             except client.exceptions.ResourceNotFoundException:
                 tags = [{"Key": key, "Value": value} for key, value in self._aws.target.tags.items()]
                 client.create_secret(Name=name, SecretString=text, Tags=tags, Description="Client secrets of the platform's callers")
+
+
+def _place(documents: list[dict[str, Any]], caller: str, entry: dict[str, Any] | None) -> set[int]:
+    """Put a caller's entry where it belongs; which documents changed."""
+    changed = {number for number, document in enumerate(documents) if caller in document["callers"]}
+    home = max(changed, default=None)
+    for number in changed:
+        del documents[number]["callers"][caller]
+    if entry is None:
+        return changed
+    if home is not None:
+        documents[home]["callers"][caller] = entry
+        if _size(documents[home]) < _LIMIT:
+            return changed
+        del documents[home]["callers"][caller]
+    after = range(0 if home is None else home + 1, len(documents))
+    room = next((number for number in after if _size(documents[number]) < _FULL), len(documents))
+    if room == len(documents):
+        documents.append({"callers": {}})
+    documents[room]["callers"][caller] = entry
+    return changed | {room}
+
+
+def _size(document: dict[str, Any]) -> int:
+    return len(json.dumps(document))
 
 
 def documents(prefix: str) -> frozenset[str]:

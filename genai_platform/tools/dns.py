@@ -26,16 +26,26 @@ def points(aws: Aws, host: str, balancer: str) -> bool:
     return str(name).rstrip(".").lower().removeprefix("dualstack.") == balancer.lower()
 
 
+def exists(aws: Aws, host: str) -> bool:
+    """Whether ``host`` is an alias, as we make them. Where there is no zone there is none."""
+    return _alias(aws, host) is not None
+
+
 def remove(aws: Aws, host: str) -> str:
-    """Remove the record, when it is there."""
-    try:
-        record = _record(aws, host)
-    except ConfigError:
-        return ""  # the zone went before, and its records with it
+    """Remove the alias, when it is there. A record of another kind is not ours."""
+    record = _alias(aws, host)
     if record is None:
         return ""
     aws_dns.change(aws, aws_dns.zone_of(aws, host), "DELETE", [record])
     return f"removed {host}"
+
+
+def _alias(aws: Aws, host: str) -> dict[str, Any] | None:
+    try:
+        record = _record(aws, host)
+    except ConfigError:
+        return None  # the zone went before, and its records with it
+    return record if record and "AliasTarget" in record else None
 
 
 def _record(aws: Aws, host: str) -> dict[str, Any] | None:

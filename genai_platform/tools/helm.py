@@ -22,6 +22,9 @@ T = TypeVar("T")
 FETCH_LIMIT = 90.0
 APPLY_LIMIT = 1200
 _HISTORY = 10
+_ELSEWHERE = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER", "HELM_DEBUG", "KUBECONFIG")
+"""Variables that would lead Helm to another cluster, or elsewhere in this one, whatever the arguments say."""
+_CREDENTIALS = ("AWS_", "AZURE_", "ARM_")
 _PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
 
 
@@ -171,7 +174,8 @@ class Helm:
                 force_conflicts=newer,
             )
 
-        self._run(f"install the release {name}", apply, limit + 60)
+        # Without waiting it takes a moment, and is let finish; a wait is ended when the person asks for it.
+        self._run(f"install the release {name}", apply, limit + 60, progress=progress if wait else None)
         found = self.release(name, namespace)
         if found is None:
             raise StepError(f"the release {name} is not there after it was installed", id="helm.vanished")
@@ -196,22 +200,35 @@ class Helm:
             return None
 
         async def back(command: Any) -> None:
-            history = [
-                entry for entry in await command.history(now.name, namespace=namespace) if entry["status"] in ("deployed", "superseded")
-            ]
-            await command.rollback(now.name, max(int(entry["revision"]) for entry in history), namespace=namespace)
+            history = await command.history(now.name, namespace=namespace)
+            whole = [int(entry["revision"]) for entry in history if entry["status"] in ("deployed", "superseded")]
+            # Where none ever came to stand, the last that ended: what matters is that the release is unlocked.
+            ended = whole or [int(entry["revision"]) for entry in history if entry["status"] not in _PENDING]
+            await command.rollback(now.name, max(ended), namespace=namespace)
 
         self._run(f"roll back the release {now.name}", back, APPLY_LIMIT)
         return self.release(now.name, namespace)
 
     # -- the program --------------------------------------------------------------------------------
-    def _run(self, doing: str, act: Callable[[Any], Coroutine[Any, Any, T]], limit: float, *, cluster: bool = True) -> T:
+    def _run(
+        self, doing: str, act: Callable[[Any], Coroutine[Any, Any, T]], limit: float, *, cluster: bool = True,
+        progress: Progress | None = None,
+    ) -> T:  # fmt: skip
         from pyhelm3 import errors
 
         command = self._command(cluster)
 
         async def limited() -> T:
-            return await asyncio.wait_for(act(command), limit)
+            work = asyncio.ensure_future(act(command))
+            try:
+                async with asyncio.timeout(limit):
+                    while not (await asyncio.wait({work}, timeout=0.5))[0]:
+                        if progress is not None:
+                            progress.check()
+                return work.result()
+            finally:
+                if work.cancel():
+                    await asyncio.wait({work})
 
         try:
             return asyncio.run(limited())
@@ -227,7 +244,9 @@ class Helm:
     def _command(self, cluster: bool) -> Any:
         from genai_platform.tools.helm_command import HelmCommand
 
-        variables = {**os.environ, **self._target.endpoints.environment_variables}
+        dropped = _ELSEWHERE if self._target.endpoints.real else (*_ELSEWHERE, *_CREDENTIALS)
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        variables |= self._target.endpoints.environment_variables
         with self._lock:
             program = self._executable()
         kubeconfig = self._kube.kubeconfig() if cluster else None

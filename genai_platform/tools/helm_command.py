@@ -12,6 +12,9 @@ import semver
 from pyhelm3 import errors
 from pyhelm3.command import Command
 
+_GRACE = 30
+"""Seconds between the request to end and the kill: Helm writes down that the release failed."""
+
 
 class HelmCommand(Command):  # type: ignore[misc]
     """Builds the same command lines as its parent; only how they run differs.
@@ -40,7 +43,10 @@ class HelmCommand(Command):  # type: ignore[misc]
             out, err = await process.communicate(input)
         except asyncio.CancelledError:
             process.terminate()
-            await process.wait()
+            try:
+                await asyncio.wait_for(process.wait(), _GRACE)
+            except TimeoutError:
+                process.kill()
             raise
         if process.returncode == 0:
             return out

@@ -76,7 +76,8 @@ class Kube:
         if self._aws is None:
             raise StepError("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
         found = self._aws.describe_cluster(self.target.prefix)
-        if found is None or not found.get("endpoint"):
+        # One that is being deleted answers no more, and nothing that lived in it can come back.
+        if found is None or not found.get("endpoint") or found.get("status") == "DELETING":
             raise ClusterAbsent(
                 f"the cluster '{self.target.prefix}' does not exist", remedy="run: genai infra --only infra.cluster", id="kube.no_cluster"
             )
@@ -112,12 +113,10 @@ class Kube:
             # Logs explain a failure; failing to get them must not take its place.
             return ""
 
-    def events(self, namespace: str, name: str) -> Documents:
+    def events(self, namespace: str, kind: str, name: str) -> Documents:
         """The events about one object, oldest first."""
-        found = self.list("v1", "Event", namespace, field_selector=f"involvedObject.name={name}")
-        return sorted(
-            found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])
-        )
+        found = self.list("v1", "Event", namespace, field_selector=f"involvedObject.kind={kind},involvedObject.name={name}")
+        return sorted(found, key=_when)
 
     def version(self) -> str:
         """The API server's version, e.g. ``v1.35.4``."""
@@ -253,10 +252,16 @@ class Kube:
                 from kubernetes import config
                 from kubernetes.client import Configuration
                 from kubernetes.dynamic import DynamicClient
+                from urllib3 import Retry
 
                 configuration = Configuration()
                 configuration.connection_pool_maxsize = 16
                 configuration.proxy = None
+                # A young control plane is resized now and then, and drops a request. What may be sent twice is.
+                configuration.retries = Retry(
+                    4, connect=2, read=2, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504), raise_on_status=False,
+                    allowed_methods=("GET", "PATCH", "DELETE"),
+                )  # fmt: skip
                 try:
                     config.load_kube_config(config_file=str(path), client_configuration=configuration)
                 except (config.ConfigException, OSError) as error:

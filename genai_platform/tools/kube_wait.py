@@ -197,15 +197,20 @@ def _reason(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
             waiting = status.get("state", {}).get("waiting", {})
             if waiting.get("reason") and waiting["reason"] not in ("ContainerCreating", "PodInitializing"):
                 return f"last event: {waiting['reason']}" + (f", {status['restartCount']} restarts" if status.get("restartCount") else "")
-        warnings = [event for event in kube.events(namespace, pod["metadata"]["name"]) if event.get("type") == "Warning"]
-        if warnings:
-            return f"last event: {warnings[-1].get('reason')}: {str(warnings[-1].get('message', ''))[:160]}"
+        if warning := last_warning(kube, namespace, "Pod", pod["metadata"]["name"]):
+            return warning
         scheduled = conditions.get("PodScheduled", {})
         if scheduled.get("status") == "False":
             return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")[:160]
         if pod.get("status", {}).get("phase") == "Running":
             return "running, not ready yet"
     return ""
+
+
+def last_warning(kube: Kube, namespace: str, kind: str, name: str) -> str:
+    """``last event: FailedScheduling: 0/3 nodes fit``, of one object; empty when nobody complained."""
+    warnings = [event for event in kube.events(namespace, kind, name) if event.get("type") == "Warning"]
+    return f"last event: {warnings[-1].get('reason')}: {str(warnings[-1].get('message', ''))[:160]}" if warnings else ""
 
 
 def _fail_early(kube: Kube, name: str, pods: Sequence[Document], namespace: str, redact: Redact) -> None:

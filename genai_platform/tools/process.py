@@ -24,6 +24,8 @@ Stream = Literal["out", "err"]
 _LOOK = 0.05
 _LAST = 12
 _CHUNK = 1 << 16
+_running: set[subprocess.Popen[bytes]] = set()
+"""What ``kill_all`` ends. Programs have sessions of their own, so nothing else would."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def run(
             source.write(stdin.encode())
             source.seek(0)
         process = _start(argv, env, cwd, source, out_file, err_file)
+        _running.add(process)
         deadline = time.monotonic() + timeout
         try:
             while process.poll() is None:
@@ -136,6 +139,7 @@ def run(
                     process.wait(_LOOK)
         finally:
             end(process, grace)
+            _running.discard(process)
         finished = Finished(tuple(argv), process.returncode, readers[0].text(), readers[1].text())
     if good is not None and finished.code not in good:
         raise CommandError(f"{_name(argv)} ended with exit code {finished.code}", argv, finished.code, _tail(finished.out, finished.err))
@@ -155,6 +159,14 @@ def end(process: subprocess.Popen[bytes], grace: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def kill_all() -> None:
+    """Kill every program that still runs, with its children: the person asked a second time."""
+    for process in tuple(_running):
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _start(

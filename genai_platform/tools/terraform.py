@@ -33,7 +33,8 @@ from genai_platform.tools.terraform_events import Events
 Root = Literal["network", "cluster", "data", "storage"]
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
 _INIT = threading.Lock()
-_DROPPED = ("TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_REATTACH_PROVIDERS")
+# What would change our commands; and TF_LOG, whose lines quote requests with what is secret in them.
+_DROPPED = ("TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_LOG", "TF_REATTACH_PROVIDERS")
 
 
 class Terraform:
@@ -241,7 +242,7 @@ class Terraform:
             )
         except CommandError as error:
             if events is not None and events.errors:
-                raise events.failure(command) from None
+                raise events.failure(command, folder) from None
             raise StepError(
                 f"terraform root '{folder.name}': {error.message}",
                 remedy="run the same command again: it goes on where it stopped",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 from genai_platform.errors import StepError
@@ -15,10 +17,10 @@ _ACTIONS: dict[str, Literal["create", "update", "delete", "none"]] = {
 }  # fmt: skip
 
 _REMEDIES = (
-    ("Error acquiring the state lock", "wait for the other run to end; if there is none: terraform force-unlock in the root's folder"),
+    ("Error acquiring the state lock", "wait for the other run to end, then run the same command again"),
     ("DependencyViolation", "something outside Terraform still uses it; run: genai audit"),
-    ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
     ("AddressLimitExceeded", "release an Elastic IP address, or raise the quota"),
+    ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
     ("Failed to query available provider packages", "allow registry.terraform.io, or unpack a provider mirror below /opt"),
     ("No valid credential sources", "sign in, e.g. with: aws sso login"),
     ("ExpiredToken", "sign in again, e.g. with: aws sso login"),
@@ -26,6 +28,8 @@ _REMEDIES = (
     ("UnauthorizedOperation", "the identity lacks a permission; the message names it"),
 )
 """Advice by what the message says, specific first."""
+_LOCK = re.compile(r"Lock Info:\s+ID:\s+([0-9a-f-]{36})")
+"""How Terraform names the lock it did not get."""
 
 
 class Events:
@@ -63,12 +67,16 @@ class Events:
         counts = self._counts
         return f"{counts.get('add', 0)} added, {counts.get('change', 0)} changed, {counts.get('remove', 0)} removed"
 
-    def failure(self, command: str) -> StepError:
-        """The first errors with their addresses, and what helps."""
+    def failure(self, command: str, folder: Path) -> StepError:
+        """The first errors with their addresses, and what helps. ``folder`` is where the root lies, for commands."""
         texts = [_told(error) for error in self.errors]
         more = f" (and {len(texts) - 3} more)" if len(texts) > 3 else ""
         text = "; ".join(texts[:3]) + more
         remedy = next((advice for words, advice in _REMEDIES if words in text), "run the same command again: it goes on where it stopped")
+        if lock := next((found[1] for error in self.errors if (found := _LOCK.search(str(error.get("detail"))))), None):
+            remedy = (
+                f"wait for the other run to end; if there is none, e.g. after a power cut: terraform -chdir={folder} force-unlock {lock}"
+            )
         return StepError(f"terraform root '{self.root}': {text}", remedy=remedy, id=f"terraform.{command}")
 
     # -- documents by type ------------------------------------------------------------------------
@@ -85,6 +93,10 @@ class Events:
         diagnostic = event["diagnostic"]
         if diagnostic.get("severity") == "error" and diagnostic not in self.errors:
             self.errors.append(diagnostic)
+
+    def _on_state_lock_acquire(self, event: dict[str, Any]) -> None:
+        if self._progress is not None:
+            self._progress.say(f"waiting until another terraform lets go of the state of root '{self.root}'")
 
     def _on_apply_start(self, event: dict[str, Any]) -> None:
         hook = event["hook"]

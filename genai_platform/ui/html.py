@@ -56,7 +56,7 @@ def render(page: Page) -> str:
     """The page's text."""
     failed = sum(1 for result in page.results if result.status == "fail")
     passed = sum(1 for result in page.results if result.status == "pass")
-    verdict = "all checks passed" if not failed and passed else f"{failed} of {len(page.results)} checks failed"
+    verdict = f"{failed} of {len(page.results)} checks failed" if failed else "all checks passed" if passed else "no check passed"
     there = sum(1 for finding in page.states.values() if finding.state is State.PRESENT)
     return f"""<!doctype html>
 <html lang="en">

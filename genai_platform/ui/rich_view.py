@@ -22,6 +22,8 @@ _STYLES = {
     "failed": "bold red", "fail": "bold red", "skipped": "yellow", "skip": "yellow", "unknown": "yellow", "drifted": "yellow",
     "checking": "cyan", "running": "bold cyan", "removing": "bold cyan", "waiting": "dim",
 }  # fmt: skip
+_FRAME = 6
+"""Lines of a table that are no row: head, rules, caption, and one to spare."""
 _RUNNING = {"probe": "checking", "apply": "running", "destroy": "removing"}
 
 
@@ -51,8 +53,10 @@ class LiveSteps:
         self._text: dict[str, str] = {}
         self._started = time.monotonic()
         self._note = ""
+        self._over = False
+        self._console = console(stream)
         self._live = Live(
-            console=console(stream), get_renderable=self._table, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False
+            console=self._console, get_renderable=self._table, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False
         )
 
     def __enter__(self) -> Self:
@@ -60,6 +64,7 @@ class LiveSteps:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over = True
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
@@ -88,7 +93,8 @@ class LiveSteps:
         table.add_column("state", no_wrap=True, min_width=8)
         table.add_column("time", no_wrap=True, justify="right", min_width=8)
         table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
-        for id, state in self._state.items():
+        for id in self._shown():
+            state = self._state[id]
             took = self._took.get(id, now - self._began[id] if id in self._began else None)
             table.add_row(
                 Text(id),
@@ -97,3 +103,13 @@ class LiveSteps:
                 Text(one_line(self._text.get(id, ""))),
             )
         return table
+
+    def _shown(self) -> list[str]:
+        """What there is room for: all at the end; until then what runs or failed comes before what waits, and that before what is done."""
+        ids, room = list(self._state), max(self._console.height - _FRAME, 1)
+        if self._over or len(ids) <= room:
+            return ids
+        urgent = [id for id in ids if self._state[id] in (*_RUNNING.values(), "failed", "fail")]
+        waiting = [id for id in ids if self._state[id] == "waiting"]
+        chosen = set(list(dict.fromkeys([*urgent, *waiting, *reversed(ids)]))[:room])
+        return [id for id in ids if id in chosen]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ class Screen:
         prepare_streams()
         self.json, self.quiet, self.verbose = json, quiet, verbose
         self.environment = "default"
+        self.target = ""
+        """Which world that is, in words; known once the command has entered it."""
         self.live = not plain and not quiet and is_terminal(self.stream) and os.environ.get("TERM") != "dumb"
         self._answered = False
 
@@ -88,7 +91,8 @@ class Screen:
         if not self.json:
             return
         self._answered = True
-        text = json.dumps({"schema": SCHEMA, "environment": self.environment, **content}, ensure_ascii=False, indent=2) + "\n"
+        head = {"schema": SCHEMA, "environment": self.environment} | ({"target": self.target} if self.target else {})
+        text = json.dumps({**head, **content}, ensure_ascii=False, indent=2) + "\n"
         buffer = getattr(sys.stdout, "buffer", None)
         if buffer is None:
             sys.stdout.write(text)
@@ -97,11 +101,28 @@ class Screen:
             buffer.write(text.encode("utf-8", "replace"))
         sys.stdout.flush()
 
+    def exports(self, variables: Mapping[str, str]) -> None:
+        """Lines for ``eval`` in a POSIX shell; with ``--json`` a document. Only for commands whose purpose it is: they hold keys."""
+        if self.json:
+            self.document({"variables": dict(variables)})
+            return
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}")
+        sys.stdout.flush()
+
     # -- questions --------------------------------------------------------------------------------
     @property
     def interactive(self) -> bool:
         """Whether somebody can be asked."""
         return is_terminal(sys.stdin) and is_terminal(self.stream)
+
+    def ask(self, question: str) -> str:
+        """One line from the person. Raises ``Declined`` when their input has ended."""
+        print(f"{clean(question)}: ", end="", file=self.stream, flush=True)
+        answer = sys.stdin.readline()
+        if not answer:
+            raise Declined("nothing was answered", id="declined")
+        return answer.rstrip("\n")
 
     def confirm(self, question: str, *, flag: str = "--yes") -> None:
         """Ask; the default is No.

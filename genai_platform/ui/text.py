@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import TextIO
+
+# Colours and cursor movements as terminals take them (ECMA-48), and titles (OSC).
+_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 
 
 def prepare_streams() -> None:
@@ -25,18 +29,21 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def width(text: str) -> int:
-    """Columns a text takes; East Asian wide characters take two, combining ones none."""
-    return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    """Columns a text takes; East Asian wide characters take two, combining and joining ones none."""
+    return sum(
+        0 if unicodedata.category(char) in ("Mn", "Me", "Cf") else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
 
 
 def clean(text: str) -> str:
-    """Without control characters; line ends stay."""
-    return "".join(char for char in text if char == "\n" or char.isprintable())
+    """Without control characters; line ends stay, tabs become blanks. Every other character stays as it is."""
+    plain = _SEQUENCES.sub("", text).replace("\t", "    ")
+    return "".join(char for char in plain if char == "\n" or unicodedata.category(char) != "Cc")
 
 
 def one_line(text: str) -> str:
     """The text in one line, without control characters."""
-    return " ".join(clean(text.replace("\t", " ")).split())
+    return " ".join(clean(text).split())
 
 
 def duration(seconds: float) -> str:

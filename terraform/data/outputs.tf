@@ -1,6 +1,6 @@
 output "postgres_cluster_id" {
-  description = "The Aurora cluster."
-  value       = aws_rds_cluster.this.cluster_identifier
+  description = "The Aurora cluster's own identifier, another one whenever it is made anew."
+  value       = aws_rds_cluster.this.cluster_resource_id
 }
 
 output "postgres_host" {

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ from genai_platform.sandbox.azure.probe import PATH, secret_file
 from genai_platform.sandbox.azure.roles import SECRETS_USER
 from genai_platform.sandbox.azure.world import TENANT, Delays, open_world
 from genai_platform.sandbox.place import Place
-from genai_platform.steps.azure.keys import Client
+from genai_platform.steps.azure.caller import Client
 from genai_platform.tools.litellm import Litellm
 
 API, CALLER = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+PROBES = {"role": "cccccccc-0000-4000-8000-000000000003", "key": "dddddddd-0000-4000-8000-000000000004"}
 OWN, MASTER = "sk-the-callers-own-virtual-key", "sk-master-of-everything-here"
 SERVICE, VAULT = "genai-test", "genai-test-vault"
 ROUTES = (
@@ -159,15 +161,25 @@ class AzurePlatform:
     def reset(self) -> None:
         """Everything as it should be."""
         store = self.state.store
+        self.probes = True
         self.model.__init__()  # type: ignore[misc]
         self.model.keys[OWN] = {"alias": f"{CALLER}.1", "models": ["chat-a"], "spend": 0.0}
-        role = {"id": "role-1", "value": "Genai.Call", "isEnabled": True}
-        store.put("applications", "o-api", {"appId": API, "identifierUris": [f"api://{API}"], "appRoles": [role], "secrets": []})
+        roles = [{"id": "role-1", "value": "Genai.Call", "isEnabled": True}, {"id": "role-2", "value": "Genai.Probe", "isEnabled": True}]
+        store.put("applications", "o-api", {"appId": API, "identifierUris": [f"api://{API}"], "appRoles": roles, "secrets": []})
         secret = {"value": "client-secret-1", "from": 0, "until": time.time() + 3600}
         store.put("applications", "o-caller", {"appId": CALLER, "identifierUris": [], "appRoles": [], "secrets": [secret]})
         store.put("servicePrincipals", "p-api", {"id": "p-api", "appId": API, "appRoleAssignmentRequired": True})
         store.put("servicePrincipals", "p-caller", {"id": "p-caller", "appId": CALLER})
         store.put("appRoleAssignments", "p-api/1", {"appRoleId": "role-1", "principalId": "p-caller"})
+        for name, app in PROBES.items():
+            own = {"id": f"own-{name}", "value": "Genai.Call", "isEnabled": True}
+            uris = {"identifierUris": [f"api://{app}"], "appRoles": [own]}
+            store.put("appRoleAssignments", f"p-{name}/1", {"appRoleId": own["id"], "principalId": f"p-{name}"})
+            store.put("applications", f"o-{name}", {"appId": app, **uris, "secrets": [{**secret, "value": f"{name}-secret"}]})
+            store.put("servicePrincipals", f"p-{name}", {"id": f"p-{name}", "appId": app})
+            store.put(
+                "appRoleAssignments", f"p-api/{name}", {"appRoleId": f"role-{2 if name == 'role' else 1}", "principalId": f"p-{name}"}
+            )
         store.put("vaults", VAULT, {"id": f"/vaults/{VAULT}", "name": VAULT})
         store.put("roleAssignments", "1", {"scope": f"/vaults/{VAULT}", "principalId": "gateway", "roleId": SECRETS_USER, "effectiveAt": 0})
         self.store_key(OWN)
@@ -236,6 +248,9 @@ class AzurePlatform:
     def caller(self) -> Client | None:
         return self.client
 
+    def probe(self, name: str) -> Client | None:
+        return replace(self.client, client_id=PROBES[name], secret=SecretStr(f"{name}-secret")) if self.probes else None
+
     def stored_key(self, client_id: str) -> SecretStr | None:
         secret = self.state.store.get("secrets", f"{VAULT}/litellm-{client_id}")
         return SecretStr(secret["versions"][-1]["value"]) if secret else None
@@ -251,7 +266,7 @@ class AzurePlatform:
 
 class _Estate:
     def __init__(self, platform: AzurePlatform) -> None:
-        self.caller, self.stored_key = platform.caller, platform.stored_key
+        self.caller, self.stored_key, self.probe = platform.caller, platform.stored_key, platform.probe
         self._platform = platform
 
     def policy(self) -> str:

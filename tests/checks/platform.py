@@ -6,17 +6,18 @@ import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
-from genai_platform.checks import clickhouse_question
 from genai_platform.checks.world import World
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.settings import Settings
+from genai_platform.config.settings import Chart, Settings
+from genai_platform.config.settings import Langfuse as LangfuseSettings
 from genai_platform.config.target import Target
+from genai_platform.render import clickhouse_job
 from genai_platform.render import langfuse as names
 from genai_platform.render.clickhouse_disk import DISK, POLICY
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
@@ -36,6 +37,8 @@ SETTINGS = Settings.model_validate(
         }
     }
 )
+SECOND_LINE = SETTINGS.model_copy(update={"langfuse": LangfuseSettings(chart=Chart(version="2.0.0"))})
+"""The same with Langfuse 4."""
 CLUSTER = ClusterOutputs(
     cluster_name="c", cluster_endpoint="e", cluster_ca="x", cluster_security_group_id="sg", oidc_provider_arn="o",
     litellm_role_arn="arn:litellm", langfuse_role_arn="arn:langfuse", clickhouse_role_arn="arn:clickhouse",
@@ -61,6 +64,9 @@ class Platform:
     sign_up: httpx.Response = field(default_factory=lambda: httpx.Response(422, json={"message": "Sign up is disabled."}))
     projects: list[str] = field(default_factory=lambda: ["genai"])
     delivers: bool = True
+    wrong_key: int = 401
+    clock_ahead: float = 0.0
+    """Seconds this machine's clock is ahead of S3's, which stamps its answers and objects."""
     generation: dict[str, Any] = field(default_factory=lambda: {"model": "dep-a", "usageDetails": {"input": 7, "output": 5}})
     langfuse_objects: list[tuple[str, float]] = field(default_factory=lambda: [("events/a", 1.0)])
     clickhouse_objects: list[tuple[str, float]] = field(
@@ -88,7 +94,8 @@ class Platform:
         client = httpx.Client(base_url="https://litellm", transport=httpx.MockTransport(self._litellm))
         other = httpx.Client(base_url="https://langfuse", transport=httpx.MockTransport(self._langfuse))
         world._kept["litellm"] = Litellm(client, self._secrets.litellm_master_key)
-        world._kept["langfuse"] = Langfuse(other, self._secrets.langfuse_public_key, self._secrets.langfuse_secret_key)
+        keys = (self._secrets.langfuse_public_key, self._secrets.langfuse_secret_key)
+        world._kept["langfuse"] = Langfuse(other, *keys, self.settings.langfuse.chart.line)
         return world
 
     # -- the doors --------------------------------------------------------------------------------
@@ -118,7 +125,7 @@ class Platform:
             return self.ui
         given = request.headers.get("authorization", "")
         if self.checks_keys and given != f"Bearer {self._secrets.litellm_master_key.get_secret_value()}":
-            return httpx.Response(401, json={"error": {"message": "no"}})
+            return httpx.Response(self.wrong_key if given else 401, json={"error": {"message": "no"}})
         if path == "/v1/models":
             return httpx.Response(200, json={"data": [{"id": name} for name in self.models]})
         if path == "/spend/logs":
@@ -150,8 +157,15 @@ class Platform:
             return httpx.Response(401, json={"message": "Invalid credentials"})
         if path == "/api/public/projects":
             return httpx.Response(200, json={"data": [{"name": name} for name in self.projects]})
+        session = request.url.params.get("sessionId", "")
+        known = self.delivers and session in self.sessions
+        if self.settings.langfuse.chart.line == 2:
+            if path != "/api/public/v2/observations":
+                return httpx.Response(404, json={"message": "not in this version"})
+            # It does not know the filter: what other sessions left comes, too.
+            others = [{**self.generation, "traceId": "t0", "sessionId": "yesterday"}]
+            return httpx.Response(200, json={"data": others + [{**self.generation, "traceId": "t1", "sessionId": session}] * known})
         if path == "/api/public/traces":
-            known = self.delivers and request.url.params["sessionId"] in self.sessions
             return httpx.Response(200, json={"data": [{"id": "t1"}] if known else []})
         assert path == "/api/public/observations"
         return httpx.Response(200, json={"data": [self.generation]})
@@ -165,8 +179,14 @@ class Platform:
 
     def paginate(self, Bucket: str) -> list[dict[str, Any]]:
         content = self.langfuse_objects if Bucket == "bucket-l" else self.clickhouse_objects
-        now = datetime.now(UTC)
-        return [{"Contents": [{"Key": key, "LastModified": now + timedelta(seconds=max(age, -86400))} for key, age in content]}]
+        now = datetime.now(UTC) - timedelta(seconds=self.clock_ahead)
+        told = {"HTTPHeaders": {"date": format_datetime(now, usegmt=True)}}
+        return [
+            {
+                "ResponseMetadata": told,
+                "Contents": [{"Key": key, "LastModified": now + timedelta(seconds=max(age, -86400))} for key, age in content],
+            }
+        ]
 
     # -- Kubernetes -------------------------------------------------------------------------------
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
@@ -178,18 +198,22 @@ class Platform:
         label, _, name = label_selector.partition("=")
         if label == "job-name":
             return [{"metadata": {"name": "question"}}]
+        if not label_selector:
+            # The operator's pods carry its own labels.
+            name = names.CLICKHOUSE_STATEFUL_SET
         if name not in self.roles:
             return []
         mount = [{"name": "v", "mountPath": names.DISK_PATH, "subPath": names.DISK_FILE}] if self.mounted else []
         env = [{"name": "AWS_ROLE_ARN", "value": self.roles[name]}] if self.roles[name] else []
         spec = {
+            "serviceAccountName": names.CLICKHOUSE_ACCOUNT if name == names.CLICKHOUSE_STATEFUL_SET else names.ACCOUNT,
             "containers": [{"name": "c", "env": env, "volumeMounts": mount}],
             "volumes": [{"name": "v", "configMap": {"name": names.DISK_CONFIG_MAP}}],
         }
         return [{"metadata": {"name": f"{name}-0"}, "spec": spec, "status": {"phase": "Running"}}]
 
     def create(self, document: dict[str, Any]) -> dict[str, Any]:
-        assert document["spec"]["template"]["spec"]["containers"][0]["image"] == clickhouse_question.IMAGE
+        assert document["spec"]["template"]["spec"]["containers"][0]["image"] == clickhouse_job.IMAGE
         return document
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
@@ -202,6 +226,3 @@ class Platform:
 
 def event(text: str) -> bytes:
     return b"data: " + json.dumps({"id": "s", "choices": [{"delta": {"content": text}}]}, ensure_ascii=False).encode() + b"\n\n"
-
-
-WRONG_KEY = SecretStr("sk-wrong")

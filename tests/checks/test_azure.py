@@ -148,9 +148,29 @@ def test_another_callers_key_in_the_vault_is_noticed(platform: AzurePlatform) ->
 
 @pytest.mark.parametrize("row", ONLY_PROBED)
 def test_without_a_probe_door_the_policy_is_read_back(platform: AzurePlatform, row: str) -> None:
+    platform.probes = False
     outcome = look(platform, f"azure.refuses.{row}", real=True)
     assert outcome.status == "skip"
     assert "read back" in outcome.evidence
+
+
+ISSUED = [
+    ("audience", without("<audiences>", "</audiences>"), "another application"),
+    ("role", change("Genai.Call</value>", "Genai.Call</value><value>Genai.Probe</value>"), "another role"),
+    ("no_key", change('code="403"', 'code="200"'), "gets 200"),
+]
+
+
+@pytest.mark.parametrize(("row", "broken", "words"), ISSUED, ids=[row[0] for row in ISSUED])
+def test_without_a_probe_door_applications_for_checks_get_tokens(
+    platform: AzurePlatform, row: str, broken: Callable[[AzurePlatform], object], words: str
+) -> None:
+    outcome = look(platform, f"azure.refuses.{row}", real=True)
+    assert outcome.status == "pass", outcome
+    broken(platform)
+    outcome = look(platform, f"azure.refuses.{row}", real=True)
+    assert outcome.status == "fail"
+    assert words in outcome.evidence
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,7 @@ def test_without_a_probe_door_the_policy_is_read_back(platform: AzurePlatform, r
 def test_a_weak_policy_is_noticed_without_a_probe_door(
     platform: AzurePlatform, row: str, broken: Callable[[AzurePlatform], object], words: str
 ) -> None:
+    platform.probes = False
     broken(platform)
     outcome = look(platform, f"azure.refuses.{row}", real=True)
     assert outcome.status == "fail"

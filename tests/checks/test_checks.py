@@ -13,12 +13,13 @@ from genai_platform.checks.catalog import build
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.run import SENTENCE
 from genai_platform.checks.runner import run
+from genai_platform.checks.world import Look, World
 from genai_platform.config.settings import Settings
-from genai_platform.errors import GenaiError
+from genai_platform.errors import StepError
 from genai_platform.render import langfuse as names
 from genai_platform.render.clickhouse_disk import POLICY
 
-from .platform import ANSWER, SETTINGS, Platform, event
+from .platform import ANSWER, SECOND_LINE, SETTINGS, Platform, event
 
 IDS = [
     "litellm.ready", "litellm.openapi", "litellm.ui", "litellm.models", "litellm.chat", "litellm.stream", "litellm.logged",
@@ -31,15 +32,17 @@ IDS = [
 def look(platform: Platform, id: str) -> Outcome:
     world = platform.world()
     found = [check for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(world)]
-    try:
-        return next(check for check in found if check.id == id).look()
-    except GenaiError as error:
-        return Outcome("fail", error.message, error.remedy)
+    return next(check for check in found if check.id == id).look()
 
 
+MOJIBAKE = ANSWER.encode().decode("latin-1")
+GUARDED_BY_PATCH = ("patch.identity", "patch.disk", "langfuse.trace", "langfuse.storage", "clickhouse.storage")
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SECOND_LINE], ids=["Langfuse 3", "Langfuse 4"])
 @pytest.mark.parametrize("id", IDS)
-def test_it_passes_on_a_platform_that_works(id):
-    outcome = look(Platform(), id)
+def test_it_passes_on_a_platform_that_works(id, settings):
+    outcome = look(Platform(settings=settings, mounted=settings is SETTINGS), id)
     assert outcome.status == "pass", outcome
     assert outcome.evidence
     assert outcome.hint == ""
@@ -55,6 +58,10 @@ def role(name: str, value: str) -> Callable[[Platform], object]:
 
 def asked(**change: object) -> Callable[[Platform], object]:
     return lambda platform: setattr(platform, "clickhouse", json.dumps(json.loads(platform.clickhouse) | change))
+
+
+def refused(message: str) -> httpx.Response:
+    return httpx.Response(422, json={"message": message})
 
 
 def put(**change: object) -> Callable[[Platform], object]:
@@ -74,24 +81,41 @@ def put(**change: object) -> Callable[[Platform], object]:
         broken("litellm.chat", "no JSON in UTF-8", put(answer=ANSWER.encode("euc-jp"))),
         broken("litellm.chat", "characters were lost", put(answer="\N{REPLACEMENT CHARACTER}".encode())),
         broken("litellm.chat", "empty", put(answer=b"  ")),
+        broken("litellm.chat", "no Japanese character", put(answer=MOJIBAKE.encode())),
+        broken("litellm.stream", "no Japanese character", put(stream=[event(MOJIBAKE[:9]), event(MOJIBAKE[9:])])),
+        broken("litellm.stream", "JSONDecodeError", put(stream=[b"data: {half\n\n"])),
         broken("litellm.stream", "one piece", put(stream=[event("東") + event("京")])),
-        broken("litellm.stream", "no readable answer", put(stream=[b"data: [DONE]\n\n"])),
+        broken("litellm.stream", "the answer is empty", put(stream=[b"data: [DONE]\n\n"])),
         broken("litellm.logged", "does not have chatcmpl-chat-a", put(logged=False)),
         broken("litellm.refuses", "no key gets 200", put(checks_keys=False)),
+        broken("litellm.refuses", "a wrong key gets 400", put(wrong_key=400)),
         broken("langfuse.login", "not with Langfuse's page", put(sign_in=httpx.Response(200, html="<html>welcome</html>"))),
         broken("langfuse.login", "503", put(sign_in=httpx.Response(503, text="no target"))),
         broken("langfuse.closed", "422: Invalid", put(sign_up=httpx.Response(422, json={"message": "Invalid email"}))),
-        broken("langfuse.keys", "0 projects", put(projects=[])),
+        broken(
+            "langfuse.closed",
+            "use SSO",
+            put(sign_up=refused("Sign up with email and password is disabled for this instance. Please use SSO.")),
+        ),
+        broken(
+            "langfuse.closed", "verification", put(sign_up=refused("Direct signup is disabled. Please use the email verification flow."))
+        ),
+        broken("langfuse.closed", "404", put(sign_up=httpx.Response(404, text="no rule for this path"))),
+        broken("langfuse.closed", "200", put(sign_up=httpx.Response(200, json={"message": "User created"}))),
+        broken("langfuse.keys", "no project", put(projects=[])),
+        broken("langfuse.keys", "'other', not to 'genai'", put(projects=["other"])),
         broken("langfuse.trace", "no trace of session", put(delivers=False)),
         broken("langfuse.trace", "lacks model or token counts", put(generation={"model": "dep-a"})),
         broken("langfuse.storage", "none newer", put(langfuse_objects=[("events/a", -3600.0)])),
         broken("clickhouse.storage", "9 prefixes", put(clickhouse_objects=[(f"disk/{n}/x", 1.0) for n in range(9)])),
         broken("clickhouse.storage", "0 newer", put(clickhouse_objects=[(f"disk/{n}/x", -3600.0) for n in range(20)])),
+        broken("clickhouse.storage", "0 prefixes", put(clickhouse_objects=[(f"backup/{n}/x", 1.0) for n in range(20)])),
         broken("patch.identity", "langfuse-web-0 has AWS_ROLE_ARN not set", role(names.WEB, "")),
         broken("patch.identity", "arn:langfuse, not arn:clickhouse", role(names.CLICKHOUSE_STATEFUL_SET, "arn:langfuse")),
         broken("patch.identity", "has no running pod", lambda platform: platform.roles.pop(names.WORKER)),
         broken("patch.disk", "does not mount", put(mounted=False)),
         broken("patch.disk", "not s3disk", asked(disks=[["default", "Local"]])),
+        broken("patch.disk", "is a local one", asked(disks=[["default", "Local"], ["s3disk", "Local"]])),
         broken("patch.disk", "does not know the policy", asked(policies=[["default", "default", ["default"]]])),
         broken("patch.disk", "lists s3disk", asked(policies=[[POLICY, "s3", ["s3disk"]]])),
         broken("patch.disk", "could not be asked", put(job_ends="Failed", clickhouse="password is incorrect")),
@@ -103,6 +127,8 @@ def test_it_fails_when_what_it_guards_is_broken(id, words, change):
     outcome = look(platform, id)
     assert outcome.status == "fail"
     assert words in outcome.evidence
+    assert "genai " in outcome.hint  # a command that mends it, or shows why
+    assert ("genai patch" in outcome.hint) == (id in GUARDED_BY_PATCH and words != "lacks model or token counts")
 
 
 def test_the_catalog_has_every_check_once_and_in_order():
@@ -152,3 +178,67 @@ def build_quick(platform: Platform) -> list:
 
     world = platform.world()
     return [replace(check, deadline=0.0) for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(world)]
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SECOND_LINE], ids=["Langfuse 3", "Langfuse 4"])
+def test_a_check_alone_makes_the_chat_it_looks_for(settings):
+    platform = Platform(settings=settings)
+    assert look(platform, "langfuse.trace").status == "pass"
+    assert len(platform.sent) == 1
+
+
+def test_a_trace_of_another_run_does_not_count():
+    platform = Platform(settings=SECOND_LINE, delivers=False)
+    assert "no trace of session" in look(platform, "langfuse.trace").evidence
+
+
+@pytest.mark.parametrize("id", ["langfuse.storage", "clickhouse.storage"])
+def test_a_clock_that_is_ahead_does_not_make_new_objects_old(id):
+    assert look(Platform(clock_ahead=600.0), id).status == "pass"
+    assert look(Platform(clock_ahead=-600.0), id).status == "pass"
+
+
+@pytest.mark.parametrize("id", ["langfuse.storage", "clickhouse.storage"])
+def test_a_clock_that_is_behind_does_not_make_old_objects_new(id):
+    old = [(f"disk/{n}/x", -60.0) for n in range(20)]
+    assert look(Platform(clock_ahead=-600.0, langfuse_objects=old, clickhouse_objects=old), id).status == "fail"
+
+
+def test_hundreds_of_models_are_asked_and_the_ones_that_fail_are_named():
+    models = [{"name": f"m{n:03}", "azure_deployment": "d", "api_base": "https://a.example"} for n in range(300)]
+    platform = Platform(settings=Settings.model_validate({"litellm": {"models": models}}), broken_models={"m007": "x", "m299": "x"})
+    outcome = look(platform, "litellm.chat")
+    assert outcome.status == "fail"
+    assert [name for name in ("m007", "m008", "m299") if name in outcome.evidence] == ["m007", "m299"]
+    assert len(platform.sent) == 300
+
+
+@pytest.mark.parametrize("id", ["kube.no_cluster", "terraform.absent", "secrets.absent"])
+def test_before_anything_stands_a_check_says_so_and_does_not_wait(id):
+    def absent():
+        raise StepError("it was never made", remedy="run: genai up", id=id)
+
+    outcome = Look("litellm.ready", 90, absent).look()
+    assert (outcome.status, outcome.hint, outcome.final) == ("fail", "run: genai up", True)
+
+
+@pytest.mark.parametrize("id", ["litellm.ready", "litellm.chat"])
+@pytest.mark.parametrize(("ingress", "final"), [(None, True), ({"status": {}}, False)])
+def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingress, final, monkeypatch):
+    platform = Platform()
+    world = World(platform)
+    monkeypatch.setattr(platform, "get", lambda *names: ingress)
+    outcome = next(check for check in litellm.checks(world) if check.id == id).look()
+    assert "the ingress 'litellm' has no address" in outcome.evidence
+    assert outcome.hint == "run: genai up --only litellm.ingress"
+    assert outcome.final is final
+
+
+def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
+    def closed():
+        raise StepError("https://litellm could not be reached: ConnectTimeout", id="litellm.unreachable")
+
+    outcome = Look("litellm.ready", 90, closed).look()
+    assert "your address may have changed" in outcome.hint
+    assert "genai up" in outcome.hint
+    assert not outcome.final

@@ -63,6 +63,12 @@ def test_a_skip_is_final():
     assert check.looks == 1
 
 
+def test_a_failure_that_cannot_pass_any_more_ends_at_once():
+    check = Fake("a", [Outcome("fail", "there is no cluster", "run: genai up", final=True)])
+    result = run([check])[0]
+    assert (result.status, result.hint, check.looks) == ("fail", "run: genai up", 1)
+
+
 def test_fail_fast_ends_the_others_as_skipped():
     checks = [Fake("a", [BAD], deadline=0), Fake("b", [BAD])]
     first, second = run(checks, fail_fast=True, interval=0.01)

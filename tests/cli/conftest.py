@@ -13,10 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from genai_platform.cli import app as cli
+from genai_platform.cli.options import Options
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import load
 from genai_platform.config.target import Target
 from genai_platform.graph.graph import Graph
+from genai_platform.ui.screen import Screen
 from tests.worlds import World
 
 
@@ -61,7 +63,6 @@ class Shell:
     audit: Audit = field(default_factory=Audit)
 
     def __call__(self, *arguments: str, input: str | None = None) -> Answer:
-        cli.register()
         result = CliRunner().invoke(cli.app, list(arguments), input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -90,16 +91,16 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
         ]
     )
 
-    def resolve(run: Any, *, start: bool = False, verify_account: bool = True, building: bool = False) -> Target:
-        from genai_platform.cli.target import state_folder
+    def resolve(options: Options, screen: Screen, *, start: bool = False, verify_account: bool = True, building: bool = False) -> Target:
+        from genai_platform.cli.folders import state_folder
 
-        environment = run.options.environment
-        loaded = load(run.project, environment, sets=run.sets)
-        return Target(environment, loaded.settings, Endpoints(), state_folder(run.project, environment))
+        loaded = load(tmp_path, options.environment, sets=options.set)
+        return Target(options.environment, loaded.settings, Endpoints(), state_folder(tmp_path, options.environment))
 
     _replace(monkeypatch, "genai_platform.cli.target.resolve", resolve)
     _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda doors: graph)
     _replace(monkeypatch, "genai_platform.steps.ingress.address", lambda doors, name: f"https://{name}.example.com")
+    _replace(monkeypatch, "genai_platform.cli.provision.provide", lambda screen, *, sandbox: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda doors: None)
     _replace(monkeypatch, "genai_platform.cli.audit.look", lambda run: shell.audit)

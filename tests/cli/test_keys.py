@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError
 from genai_platform.steps.azure import closing, keys
-from genai_platform.steps.azure.keys import Client, Key, Revocation, Rotation, SecretRotation
+from genai_platform.steps.azure.caller import Client, Key, Revocation, Rotation, SecretRotation
 from tests.cli.conftest import Shell
 
 TENANT, APP = "11111111-1111-4111-8111-111111111111", "33333333-3333-4333-8333-333333333333"
@@ -49,6 +49,7 @@ class Callers:
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(keys, "listed", lambda doors: [self.key])
+        patch.setattr(keys, "show", self._show)
         patch.setattr(keys, "issue", self._issue)
         patch.setattr(keys, "rotate", lambda doors, name, progress: Rotation(replace(self.key, alias=f"{APP}.2"), f"{APP}.1", 360))
         patch.setattr(keys, "rotate_secret", self._rotate_secret)
@@ -65,6 +66,10 @@ class Callers:
 
     def stored_key(self, client_id: str) -> SecretStr | None:
         return SecretStr(self.stored) if self.stored else None
+
+    def _show(self, doors: Any, name: str) -> Key:
+        keys.known(doors, name)
+        return self.key
 
     def _client(self, name: str) -> Client:
         secret = SecretStr(self.secret) if self.secret else None

@@ -10,6 +10,7 @@ import pytest
 from genai_platform.cli.target import is_loopback, refuse_loopback
 from genai_platform.errors import ConfigError, StepError
 from genai_platform.graph.step import State
+from genai_platform.steps import catalog
 from tests.cli.conftest import Shell
 from tests.worlds import World
 
@@ -42,6 +43,15 @@ def test_status_says_unknown_for_what_it_cannot_see(shell: Shell, world: World) 
     assert document["next"] == "genai doctor"
 
 
+def test_status_names_the_command_that_does_the_post_install_work(shell: Shell, world: World) -> None:
+    shell("up")
+    assert (
+        shell("status", "--json", "--set", "langfuse.post_install=values").document["next"]
+        == "genai patch --set langfuse.post_install=values"
+    )
+    assert shell("status", "--json", "--set", "langfuse.post_install=none").document["next"].startswith("genai verify")
+
+
 def test_status_tells_of_a_run_that_failed(shell: Shell, world: World) -> None:
     world.broken["infra.cluster"] = StepError("no")
     shell("up")
@@ -60,6 +70,68 @@ def test_plan_gives_changes_and_an_estimate(shell: Shell, world: World) -> None:
     assert document["estimate"]["usd_per_hour"] > 0
     assert shell("plan", "--exit-code").code == 1
     assert world.happened == []
+
+
+def test_what_cannot_be_seen_is_not_planned_as_new(shell: Shell, world: World) -> None:
+    world.states["infra.network"] = State.UNKNOWN
+    answer = shell("plan", "--json", "--exit-code")
+    assert answer.code == 1
+    change = next(change for change in answer.document["changes"] if change["step"] == "infra.network")
+    assert change["action"] == "none"
+    assert "cannot be seen" in change["detail"]
+    assert "cannot see the state of infra.network" in answer.err
+
+
+def test_a_sandbox_that_is_not_there_yet_can_be_planned(shell: Shell) -> None:
+    answer = shell("plan", "--sandbox", "--json")
+    assert answer.code == 0
+    assert answer.document["environment"] == "sandbox"
+    assert {change["action"] for change in answer.document["changes"]} == {"create"}
+    assert answer.document["estimate"]["minutes"] > 0
+    assert not (shell.folder / ".genai").exists()
+
+
+def test_a_sandbox_has_an_azure_half_unless_it_was_switched_off(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    build = catalog.build
+    monkeypatch.setattr(catalog, "build", lambda doors: seen.append(doors.target.settings.azure.enabled) or build(doors))
+    assert shell("plan", "--sandbox").code == 0
+    assert shell("plan", "--sandbox", "--set", "azure.enabled=false").code == 0
+    assert set(seen[: len(seen) // 2]) == {True}
+    assert set(seen[len(seen) // 2 :]) == {False}
+    assert shell("azure", "plan", "--sandbox", "--set", "azure.enabled=false").code == 2
+
+
+def test_plan_and_show_of_a_family_have_an_exit_code_too(shell: Shell) -> None:
+    for word in ("plan", "show"):
+        assert shell("infra", word).code == 0
+        assert shell("infra", word, "--exit-code").code == 1
+
+
+def test_the_azure_family_says_when_there_is_none(shell: Shell) -> None:
+    for words in (("azure",), ("azure", "plan"), ("azure", "show"), ("azure", "remove"), ("up", "--only", "azure.vault")):
+        answer = shell(*words)
+        assert answer.code == 2
+        assert "azure.enabled is false" in answer.err
+
+
+def test_api_management_has_an_address_once_its_api_is_there(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.cli.endpoints.gateway", lambda doors: "https://x.azure-api.net/genai")
+    world.there = {"infra.network"}
+    assert shell("status", "--json").document["endpoints"]["apim"] is None
+    azure = ("--set", "azure.enabled=true")
+    assert shell("status", "--json", *azure).document["endpoints"]["apim"] == "https://x.azure-api.net/genai"
+    assert "apim: https://x.azure-api.net/genai" in shell("up", *azure).out
+
+
+def test_every_document_and_table_names_its_world(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
+    named = "'default': AWS account 123456789012, ap-northeast-1"
+    for words in (("status",), ("plan",), ("audit",), ("up",), ("down", "--yes"), ("teardown", "infra", "--yes")):
+        world.there = {"infra.network"}
+        assert named in shell(*words).out, words
+        world.there = {"infra.network"}
+        assert shell(*words, "--json").document["target"] == named
 
 
 def test_wrong_configuration_is_exit_code_2(shell: Shell) -> None:
@@ -109,22 +181,8 @@ def test_cost_is_told_part_by_part(shell: Shell) -> None:
 
 def test_quiet_and_version(shell: Shell) -> None:
     assert shell("version", "--json").document["version"]
+    assert shell("--version").out == shell("version").out
     assert shell("up", "--quiet").out.startswith("ready after")
-
-
-def test_init_writes_a_file_that_is_valid(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genai_platform.cli.init._account", lambda: None)
-    (shell.folder / "genai.toml").unlink()
-    answer = shell("init")
-    assert answer.code == 2
-    assert "--account-id" in answer.err
-    assert "--api-base" in answer.err
-    given = ("--account-id", "123456789012", "--api-base", "https://x.openai.azure.com", "--model", "a", "--model", "b")
-    assert shell("init", *given).code == 0
-    assert [model["name"] for model in shell("config", "show", "--json").document["settings"]["litellm"]["models"]] == ["a", "b"]
-    assert shell("init", *given).code == 2  # exists already
-    assert shell("init", "--force", *given).code == 0
-    assert shell("init", "--force", "--account-id", "12", "--api-base", "https://x.example.com").code == 2
 
 
 @pytest.mark.parametrize(

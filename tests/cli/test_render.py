@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from genai_platform.cli.run import Run
 from genai_platform.graph.graph import Graph
+from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.tools.aws import Aws
 from tests.cli.conftest import Shell
 from tests.worlds import World
 
@@ -25,7 +28,9 @@ class Rendering:
         return getattr(self._step, name)
 
 
+SECRETS = PlatformSecrets(gateway_header=SecretStr("header-value"), upstream_keys={"AZURE_API_KEY": SecretStr("upstream-value")})
 DOCUMENTS = [
+    {"kind": "Ingress", "metadata": {"name": "i", "annotations": {"conditions": '[{"values": ["header-value"]}]'}}},
     {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"KEY": "confidential"}},
     {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"s3disk.xml": "<clickhouse/>"}},
 ]
@@ -37,6 +42,7 @@ def rendering(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     objects = Rendering(world.step("langfuse.config"), DOCUMENTS, {})
     chart = Rendering(world.step("langfuse.chart", "langfuse.config"), [], {"values.yaml": "replicas: 1\n"})
     monkeypatch.setattr(Run, "graph", Graph([objects, chart, world.step("infra.network")]))
+    monkeypatch.setattr(Aws, "platform_secrets", lambda self: SECRETS)
     return shell
 
 
@@ -52,3 +58,14 @@ def test_secrets_are_shown_on_request_only(rendering: Shell) -> None:
     assert "confidential" not in rendering("render").out
     assert "confidential" in rendering("render", "--show-secrets").out
     assert "confidential" not in rendering("render", "--json").document["rendered"]["langfuse.config.yaml"]
+
+
+def test_a_secret_is_hidden_wherever_it_stands(rendering: Shell) -> None:
+    assert "header-value" not in rendering("render").out
+    assert '"values": ["(secret)"]' in rendering("render").out
+    assert "header-value" in rendering("render", "--show-secrets").out
+
+
+def test_before_there_are_secrets_there_is_nothing_to_hide(rendering: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Aws, "platform_secrets", lambda self: None)
+    assert rendering("render").code == 0

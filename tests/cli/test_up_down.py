@@ -128,7 +128,7 @@ def test_down_shows_the_list_and_removes_everything(shell: Shell, world: World) 
     answer = shell("down", "--yes")
     assert answer.code == 0
     assert world.happened[-1] == "destroy infra.network"
-    assert "will be removed (AWS account 123456789012" in answer.out
+    assert "will be removed from 'default': AWS account 123456789012" in answer.out
     assert "nothing left, 4 steps removed" in answer.out
 
 
@@ -191,9 +191,97 @@ def test_keep_data_keeps_storage(shell: Shell, world: World, monkeypatch: pytest
     assert answer.code == 0
     assert {step["id"]: step["outcome"] for step in answer.document["steps"]}["infra.network"] == "retained"
     assert world.there == {"infra.network"}
-    answer = shell("down", "--keep-data")  # nothing but what is kept: nothing to ask
+    answer = shell("down", "--keep-data", "--json")  # nothing but what is kept: nothing to ask
     assert answer.code == 0
-    assert "nothing to remove; kept: infra.network" in answer.out
+    assert "nothing to remove; kept: infra.network" in answer.err
+    outcomes = {step["id"]: step["outcome"] for step in answer.document["steps"]}
+    assert (outcomes["infra.network"], outcomes["infra.cluster"]) == ("retained", "absent")
+
+
+def test_what_is_not_there_is_not_said_to_be_kept(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.steps.infra.KEPT_WITH_DATA", ("infra.network", "litellm.proxy"))
+    world.there = {"infra.network", "infra.cluster"}
+    steps = shell("down", "--yes", "--keep-data", "--json").document["steps"]
+    assert {step["id"]: step["outcome"] for step in steps} == {
+        "infra.network": "retained", "infra.cluster": "done", "litellm.proxy": "absent", "langfuse.chart": "absent",
+    }  # fmt: skip
+
+
+def test_a_down_that_keeps_data_is_gone_on_with_keeping_data(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command that is suggested must not delete what was to be kept."""
+    monkeypatch.setattr("genai_platform.steps.infra.KEPT_WITH_DATA", ("infra.network",))
+    world.there = {"infra.network", "infra.cluster"}
+    world.broken["infra.cluster"] = StepError("still in use")
+    answer = shell("down", "--keep-data", "--yes", "--env", "work")
+    assert "go on with: genai down --keep-data --env work" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "rest"),
+    [(("--keep-data",), ""), (("--set", "lifecycle.down=keep-data"), " --set lifecycle.down=keep-data --set lifecycle.down=everything")],
+)
+def test_what_was_kept_says_how_it_goes(shell: Shell, world: World, words: tuple[str, ...], rest: str) -> None:
+    world.there = {"infra.network"}
+    shell.audit.retained.append("bucket-1 (bucket)")
+    answer = shell("down", "--yes", "--env", "work", *words)
+    assert answer.code == 0
+    (shown,) = [line for line in answer.out.splitlines() if line.startswith("to remove that too: genai down --env work")]
+    assert shown.endswith(f"--env work{rest}")  # what is given last wins
+
+
+def test_down_without_a_sandbox_to_remove_leaves_nothing_behind(shell: Shell) -> None:
+    answer = shell("down", "--sandbox", "--yes", "--json")
+    assert answer.code == 0
+    assert answer.document["steps"] == answer.document["leftovers"] == []
+    assert "there is no sandbox 'sandbox'" in answer.err
+    assert not (shell.folder / ".genai").exists()
+
+
+class Resting:
+    """A sandbox that does not run, as the supervisor would find it."""
+
+    def __init__(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        from genai_platform.sandbox import supervisor
+        from genai_platform.sandbox.place import Place
+
+        self.world = shell.folder / ".genai" / "sandbox" / "world"
+        Place.create(self.world, "sandbox", "ap-northeast-1")
+        monkeypatch.setattr(supervisor, "running", lambda place: False)
+        monkeypatch.setattr(supervisor, "stop", lambda place, plan=None: [])
+
+
+def test_a_sandbox_that_does_not_run_goes_with_its_folder(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    resting = Resting(shell, monkeypatch)
+    assert shell("down", "--sandbox").code == 1  # nobody said yes
+    assert resting.world.exists()
+    answer = shell("down", "--sandbox", "--yes", "--json")
+    assert (answer.code, answer.document["ok"]) == (0, True)
+    assert not resting.world.exists()
+
+
+def test_a_sandbox_that_does_not_run_is_not_deleted_by_keeping_data(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    resting = Resting(shell, monkeypatch)
+    answer = shell("down", "--sandbox", "--keep-data", "--yes")
+    assert answer.code == 2
+    assert resting.world.exists()
+
+
+def test_a_sandbox_that_somebody_works_on_is_not_removed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    resting = Resting(shell, monkeypatch)
+    with hold(shell.folder / ".genai" / "sandbox" / "lock", "genai up --sandbox"):
+        answer = shell("down", "--sandbox", "--yes", "--json")
+    assert (answer.code, answer.document["error"]["id"]) == (1, "locked")
+    assert resting.world.exists()
+
+
+def test_without_the_flag_a_sandbox_is_named_and_not_touched(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    resting = Resting(shell, monkeypatch)
+    assert "not touched: sandbox (to remove: genai down --sandbox)" in shell("down").out
+    (shell.folder / "genai.toml").write_text("")
+    answer = shell("down", "--yes", "--json")
+    assert answer.code == 2
+    assert answer.document["error"]["remedy"] == "to remove it: genai down --sandbox"
+    assert resting.world.exists()
 
 
 def test_teardown_takes_what_depends_on_it_along(shell: Shell, world: World) -> None:

@@ -214,3 +214,108 @@ def test_the_project_is_found_upward(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
     assert project_folder(deep) == tmp_path
+
+
+MODEL = '[[litellm.models]]\nname = "gpt"\nazure_deployment = "a"\napi_base = "https://a.example.com"\n'
+
+
+def test_contradictions_are_told_together_with_faults_of_single_values(project: Project) -> None:
+    """One run tells all: neither a wrong value nor another contradiction hides one."""
+    project.write(
+        MODEL * 2
+        + """
+[network]
+zones = 1
+[ingress]
+tls = "none"
+langfuse_port = 80
+[langfuse.chart]
+path = "a"
+oci = "b"
+[azure]
+enabled = true
+[azure.apim]
+sku = "Consumption"
+[azure.callers.a]
+models = ["gtp"]
+[azure.callers.b]
+models = ["gpt", "other"]
+"""
+    )
+    message = project.refused()
+    for expected in (
+        "8 faults in the configuration",
+        "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
+        "litellm.models: the name 'gpt' is used twice; every model needs its own name (genai.toml)",
+        "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are gpt (genai.toml)",
+        "azure.callers.b.models: unknown model 'other'; configured are gpt (genai.toml)",
+        "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
+        "ingress.tls: 'none' is refused when API Management is in front",
+        "azure.apim.sku: Consumption cannot be used with streaming",
+        "langfuse.chart: give one of repository, oci and path, not oci and path",
+    ):
+        assert expected in message, expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[litellm]\nreplicas = "2"', "litellm.replicas: '2' is not allowed; expected a whole number"),
+        ("[network]\nzones = true", "network.zones: true is not allowed; expected a whole number"),
+        ('[azure]\nenabled = "true"', "azure.enabled: 'true' is not allowed; expected true or false"),
+        ('[azure.callers.a]\nmax_budget = "50"', "azure.callers.a.max_budget: '50' is not allowed; expected a number"),
+        ('[azure.callers.a]\nclient_id = "x"', "azure.callers.a.client_id: 'x' is not allowed; expected a GUID"),
+        ('[azure.callers.a]\nexpires = "soon"', "azure.callers.a.expires: 'soon' is not allowed; expected a date or time, e.g. 2027-03-31"),
+        ('[azure.callers.a]\nbudget_duration = "1 month"', "expected a number and s, m, h or d, e.g. 30d"),
+        ('[azure.callers."Team A"]\nmodels = []', "azure.callers.Team A: 'Team A' is not allowed; expected a caller's name"),
+        ('[azure.callers.a]\nmodels = ["{{x}}"]', "azure.callers.a.models[0]: '{{x}}' is not allowed; expected text without '@', '{{'"),
+        ('[azure.callers.a]\nmodels = ["@(1)"]', "azure.callers.a.models[0]: '@(1)' is not allowed; expected text without '@'"),
+        (
+            '[cluster]\npublic_access_cidrs = ["10.0.0.0/8"]',
+            "cluster.public_access_cidrs[0]: '10.0.0.0/8' is not allowed; expected a public",
+        ),
+        ('[cluster]\npublic_access_cidrs = ["x"]', "cluster.public_access_cidrs[0]: 'x' is not allowed; expected a network"),
+        ('[network]\ncidr = "10.0.0.5/16"', "network.cidr: '10.0.0.5/16' is not allowed; expected a private IPv4 network"),
+        ('[network]\ncidr = "fd00::/20"', "network.cidr: 'fd00::/20' is not allowed; expected a private IPv4 network"),
+    ],
+)
+def test_what_a_value_should_have_been(project: Project, text: str, expected: str) -> None:
+    assert project.write(text).refused().count(expected) == 1
+
+
+def test_one_address_is_a_network_of_one(project: Project) -> None:
+    """Load balancers take networks only."""
+    assert project.write('[ingress]\nallowed_cidrs = ["203.0.113.7"]').load().settings.ingress.allowed_cidrs == ("203.0.113.7/32",)
+
+
+def test_an_expiry_may_be_a_date_of_toml(project: Project) -> None:
+    project.write("[azure.callers.a]\nexpires = 2099-03-31\n[azure.callers.b]\nexpires = 2099-03-31T18:00:00Z\n")
+    callers = project.load().settings.azure.callers
+    assert (callers["a"].expires, callers["b"].expires) == ("2099-03-31", "2099-03-31T18:00:00+00:00")
+
+
+def test_two_applications_share_a_port_only_when_they_have_names(project: Project) -> None:
+    assert project.load("default", "ingress.langfuse_port=443", "ingress.domain=genai.example.com").settings
+    assert "ingress.langfuse_port: 443" in project.refused("ingress.langfuse_port=443")
+    assert "ingress.gateway_port: 443" in project.refused("ingress.gateway_port=443", "azure.enabled=true")
+
+
+def test_a_sandbox_has_models_and_a_caller_of_its_own_where_none_are_configured(tmp_path: Path) -> None:
+    sets = ['azure.callers.mine.models=["gpt-4o-mini"]']
+    settings = load(tmp_path, "sandbox", sets=sets, environ={}).settings
+    assert [model.name for model in settings.litellm.models] == ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"]
+    assert set(settings.azure.callers) == {"mine"}
+    assert load(tmp_path, environ={}).settings.litellm.models == ()
+
+
+def test_a_caller_of_a_sandbox_may_use_a_model_of_each_kind_that_the_person_configured(tmp_path: Path) -> None:
+    model = '{name="%s",azure_deployment="d",api_base="https://a.openai.azure.com"%s}'
+    models = ",".join([model % ("mine", ""), model % ("other", ""), model % ("vectors", ',mode="embedding"')])
+    settings = load(tmp_path, "sandbox-two", sets=[f"litellm.models=[{models}]"], environ={}).settings
+    assert settings.azure.callers["team-a"].models == ("mine", "vectors")
+
+
+@pytest.mark.parametrize("text", ["litellm=1", "azure=1", "litellm.models=1", "litellm.models=[1]", "azure.callers=1"])
+def test_a_fault_in_a_sandbox_is_told_as_elsewhere(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=text.split("=")[0].split(".")[0]):
+        load(tmp_path, "sandbox", sets=[text], environ={})

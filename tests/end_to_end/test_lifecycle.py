@@ -52,10 +52,10 @@ def test_a_family_alone(platform: Platform, family: str) -> None:
 
 def test_render_writes_what_would_be_applied(platform: Platform, tmp_path: Path) -> None:
     platform.run("render", "--out", str(tmp_path / "rendered"))
-    files = {path.name for path in (tmp_path / "rendered").iterdir()}
-    assert {"litellm.config.yaml", "litellm.proxy.yaml", "langfuse.ingress.yaml"} <= files
+    files = [path for path in (tmp_path / "rendered").rglob("*") if path.is_file()]
+    assert {"litellm.config.yaml", "litellm.proxy.yaml", "langfuse.ingress.yaml", "values.yaml"} <= {path.name for path in files}
     key = platform.variables["OPENAI_API_KEY"]
-    assert not any(key in path.read_text("utf-8") for path in (tmp_path / "rendered").iterdir())
+    assert not any(key in path.read_text("utf-8") for path in files)
     platform.kubectl("apply", "--dry-run=server", "--filename", str(tmp_path / "rendered" / "litellm.proxy.yaml"))
 
 
@@ -190,6 +190,8 @@ def started(platform: Platform, *words: str) -> Iterator[tuple[subprocess.Popen[
     process = subprocess.Popen(
         [str(GENAI), *words, "--sandbox", "--yes", "--plain", "--events", str(events)],
         cwd=platform.folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+        # As a terminal starts it. What runs in the background of a script is told to ignore Ctrl-C, and would pass that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
     def until(step: str, said: str) -> None:

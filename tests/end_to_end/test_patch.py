@@ -100,22 +100,6 @@ def test_without_the_work_exactly_its_checks_fail_and_name_the_command(unpatched
         assert "genai patch" in result.checks[id]["hint"], f"{id}\n{result}"
 
 
-def test_a_policy_without_the_s3_disk_is_refused(unpatched: Platform) -> None:
-    """With such a file ClickHouse would not write to the bucket: ``patch`` says so before it touches anything."""
-    before = unpatched.objects("configmap", "clickhouse-s3-config")["data"]["s3disk.xml"]
-    wrong = before.replace("<disk>s3disk</disk>", "<disk>default</disk>")
-    assert wrong != before
-    _write_disk(unpatched, wrong)
-    pods = unpatched.pods()
-    try:
-        result = unpatched.run("patch", "--only", "disk", code=None)
-        assert result.code == 1, str(result)
-        assert "s3disk.xml is refused" in json.dumps(result.document), str(result)
-        assert unpatched.pods() == pods
-    finally:
-        _write_disk(unpatched, before)
-
-
 def _write_disk(platform: Platform, text: str) -> None:
     body = json.dumps({"data": {"s3disk.xml": text}})
     platform.kubectl("patch", "configmap", "clickhouse-s3-config", "--type=merge", "--patch-file=/dev/stdin", text=body)
@@ -146,6 +130,21 @@ def test_patch_again_finds_all_in_place_and_restarts_nothing(unpatched: Platform
     assert {step["outcome"] for step in result.steps.values()} == {"present"}, str(result)
     assert "in place" in result.steps["patch.disk"]["evidence"]
     assert unpatched.pods() == pods
+
+
+def test_a_policy_without_the_s3_disk_is_refused(unpatched: Platform) -> None:
+    """With such a file ClickHouse would not write to the bucket: ``patch`` says so and touches nothing."""
+    before = unpatched.objects("configmap", "clickhouse-s3-config")["data"]["s3disk.xml"]
+    wrong = before.replace("<disk>s3disk</disk>", "<disk>default</disk>")
+    assert wrong != before
+    _write_disk(unpatched, wrong)
+    pods = unpatched.pods()
+    try:
+        result = unpatched.run("patch", code=1)
+        assert "s3disk.xml is refused" in json.dumps(result.document), str(result)
+        assert unpatched.pods() == pods
+    finally:
+        _write_disk(unpatched, before)
 
 
 def test_a_disk_file_without_the_s3_disk_is_seen(unpatched: Platform) -> None:

@@ -11,7 +11,7 @@ from genai_platform.errors import StepError
 from genai_platform.graph.events import Bus, Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
 from genai_platform.graph.graph import Graph, Selection
 from genai_platform.graph.scheduler import Report, Scheduler, probe_all
-from genai_platform.graph.step import Progress, State
+from genai_platform.graph.step import Finding, Progress, State
 from tests.worlds import World
 
 
@@ -266,3 +266,56 @@ def test_probing_all_turns_errors_into_unknown(world: World) -> None:
     assert found["a.one"].state is State.PRESENT
     assert found["x.blind"].state is State.UNKNOWN
     assert "no route" in found["x.blind"].evidence
+
+
+def test_a_listener_that_cannot_write_does_not_stop_the_work(world: World) -> None:
+    heard: list[Event] = []
+
+    def full(event: Event) -> None:
+        raise OSError(28, "No space left on device")
+
+    bus = Bus([full, heard.append])
+    assert apply(world, ("a.one",), bus=bus).ok
+    assert isinstance(heard[-1], RunFinished)
+    assert [error.strerror for error in bus.lost] == ["No space left on device"]
+
+
+def test_a_look_that_gives_no_answer_is_unknown(world: World) -> None:
+    release = threading.Event()
+
+    class Deaf:
+        id = "x.deaf"
+        needs: tuple[str, ...] = ()
+
+        def probe(self) -> Finding:
+            release.wait(30)
+            return Finding(State.ABSENT, "too late")
+
+    found = probe_all([Deaf()], limit=0)  # type: ignore[list-item]
+    release.set()
+    assert found == {"x.deaf": Finding(State.UNKNOWN, "no answer within 0 s")}
+
+
+def test_an_unexpected_exception_names_its_place(world: World) -> None:
+    def work(progress: Progress) -> None:
+        secret = "hunter2"
+        raise KeyError(len(secret))
+
+    world.working["a.one"] = work
+    report = apply(world, ("a.one",))
+    assert "unexpected KeyError: 7 (tests.graph.test_scheduler:" in evidence(report, "a.one")
+    assert "hunter2" not in evidence(report, "a.one")
+
+
+def test_sigterm_is_heard_like_ctrl_c_and_the_handlers_are_put_back(world: World) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def work(progress: Progress) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        until_stopped(progress)
+
+    world.working["a.one"] = work
+    report = apply(world, ("a.one",), ("b.two", "a.one"))
+    assert report.interrupted
+    assert outcomes(report) == {"a.one": "failed", "b.two": "skipped"}
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

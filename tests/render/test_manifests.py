@@ -40,13 +40,15 @@ def test_a_template_cannot_print_an_unquoted_value_or_a_missing_one():
 def test_a_certificate_is_named_only_with_tls():
     with_tls, without = manifests.ingress_class("g", ["arn:x"])[0], manifests.ingress_class("g", [])[0]
     assert with_tls["spec"]["certificateARNs"] == ["arn:x"]
-    assert "certificateARNs" not in without["spec"]
+    assert with_tls["spec"]["sslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2")
+    assert not {"certificateARNs", "sslPolicy"} & set(without["spec"])
     assert with_tls["spec"]["loadBalancerAttributes"] == [{"key": "idle_timeout.timeout_seconds", "value": "600"}]
 
 
 def database(**change):
     given = {
-        "image": "postgres", "host": "h", "port": 5432, "admin": "boss", "admin_password": "top-secret-1", "role": "r", "database": "d",
+        "image": "postgres", "server": "cluster-A",
+        "host": "h", "port": 5432, "admin": "boss", "admin_password": "top-secret-1", "role": "r", "database": "d",
         "password": "top-secret-2",
     }  # fmt: skip
     return manifests.database("x-database", **(given | change))
@@ -61,10 +63,27 @@ def test_passwords_are_in_the_secret_only():
     assert sorted(manifests.secret_values([secret, *rest])) == ["top-secret-1", "top-secret-2"]
 
 
+def test_a_database_job_reads_its_passwords_from_a_mounted_secret():
+    job = database()[-1]
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert not any("valueFrom" in variable for variable in container["env"])
+    places = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    (mounted,) = [volume["name"] for volume in pod["volumes"] if volume.get("secret") == {"secretName": "x-database"}]
+    assert f"{places[mounted]}/admin-password" in container["command"][-1]
+    assert container["image"] == "postgres"
+
+
 def test_a_jobs_mark_follows_its_inputs_and_nothing_else():
     mark = lambda made: made[-1]["metadata"]["annotations"][manifests.INPUTS]  # noqa: E731
     assert mark(database()) == mark(database())
-    for change in ({"password": "other-secret"}, {"host": "i"}, {"admin_password": "other-secret"}, {"image": "postgres:18"}):
+    for change in (
+        {"server": "cluster-B"},
+        {"password": "other-secret"},
+        {"host": "i"},
+        {"admin_password": "other-secret"},
+        {"image": "postgres:18"},
+    ):
         assert mark(database(**change)) != mark(database())
 
 

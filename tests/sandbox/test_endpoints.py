@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from genai_platform.config.layers import Layer, validate
+from genai_platform.config.sandbox import defaults
 from genai_platform.config.settings import Litellm, Model, Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell
@@ -26,9 +27,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place.create(tmp_path / "sandbox" / "world", "sandbox", "eu-west-1")
 
 
-def target(place: Place, settings: Settings | None = None) -> Target:
-    endpoints, overlay, _ = world(place, settings)
-    return Target("sandbox", validate([Layer("sandbox", overlay)]).settings, endpoints, place.root.parent)
+def target(place: Place, *layers: Layer) -> Target:
+    """What a command works on when these are the person's settings."""
+    below = Layer("sandbox default", defaults(layers[0].values if layers else {}))
+    endpoints, overlay, _ = world(place, validate([below, *layers]).settings)
+    return Target("sandbox", validate([below, *layers, Layer("sandbox", overlay)]).settings, endpoints, place.root.parent)
 
 
 def test_every_address_is_loopback(place: Place) -> None:
@@ -45,10 +48,19 @@ def test_without_models_there_are_some_to_try(place: Place) -> None:
     ]  # fmt: skip
 
 
+def test_the_azure_half_is_there_with_one_caller_unless_the_person_says_otherwise(place: Place) -> None:
+    azure = target(place).settings.azure
+    assert azure.enabled
+    assert {name: caller.models for name, caller in azure.callers.items()} == {"team-a": ("gpt-4o-mini", "text-embedding-3-small")}
+    own = Layer("genai.toml", {"azure": {"enabled": False, "callers": {"mine": {"models": ["gpt-4o"]}}}})
+    azure = target(place, own).settings.azure
+    assert (azure.enabled, set(azure.callers)) == (False, {"mine"})
+
+
 def test_the_persons_models_are_kept_and_their_keys_given(place: Place) -> None:
     own = Model(name="mine", azure_deployment="d", api_base="https://x.openai.azure.com", api_version="preview", api_key_env="MY_KEY")
     settings = Settings(litellm=Litellm(models=(own,)))
-    (model,) = target(place, settings).settings.litellm.models
+    (model,) = target(place, Layer("genai.toml", {"litellm": {"models": [own.model_dump()]}})).settings.litellm.models
     assert model == own.model_copy(update={"api_base": place.url("openai")})
     variables = world(place, settings).variables
     assert json.loads((place.root / "openai" / "deployments.json").read_text()) == ["d"]
@@ -57,13 +69,15 @@ def test_the_persons_models_are_kept_and_their_keys_given(place: Place) -> None:
 
 
 def test_asked_twice_it_says_the_same(place: Place) -> None:
-    assert world(place) == world(Place.open(place.root))
+    settings = target(place).settings
+    assert world(place, settings) == world(Place.open(place.root), settings)
 
 
 def test_ports_and_account_are_the_sandboxs_own(place: Place) -> None:
     settings = target(place).settings
     assert settings.ingress.litellm_port == place.ports["litellm"]
     assert settings.ingress.langfuse_port == place.ports["langfuse"]
+    assert settings.ingress.gateway_port == place.ports["models"]
     assert settings.aws.account_id == "123456789012"
     assert settings.platform.region == "eu-west-1"
 
@@ -96,3 +110,15 @@ def test_a_shell_takes_the_exports(place: Place) -> None:
     done = subprocess.run(["sh", "-eu", "-c", script.replace('"$AWS_PROFILE"', '"${AWS_PROFILE-none}"')], capture_output=True, text=True,
                           check=True, env={"AWS_PROFILE": "prod", "PATH": os.environ["PATH"]})  # fmt: skip
     assert done.stdout == f"{place.url('aws')}|{place.kubeconfig}|it's $HOME|none"
+
+
+def test_neither_a_proxy_nor_another_endpoint_of_the_persons_comes_between(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "intranet.example.com")
+    script = (
+        shell.exports(shell.variables(place, target(place))) + 'printf "%s|%s|%s" "${AWS_ENDPOINT_URL_S3-none}" "$NO_PROXY" "$no_proxy"'
+    )
+    given = {"AWS_ENDPOINT_URL_S3": "https://s3.example.com", "PATH": os.environ["PATH"]}
+    done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True, env=given)
+    other, *lists = done.stdout.split("|")
+    assert other == "none"
+    assert set(lists) == {"intranet.example.com,localhost,.localhost,127.0.0.1"}

@@ -6,11 +6,12 @@ import ipaddress
 import shutil
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, MissingError
 from genai_platform.sandbox.place import Place, claim_network
 
 
@@ -39,7 +40,7 @@ def test_two_places_share_neither_network_nor_ports(tmp_path: Path) -> None:
 
 def test_a_removed_place_gives_its_network_back(tmp_path: Path) -> None:
     first = Place.create(tmp_path / "w1", "sandbox")
-    with pytest.raises(StepError, match=f"127.{first.network}.0.0"):
+    with pytest.raises(MissingError, match=f"127.{first.network}.0.0"):
         claim_network(tmp_path / "w2", first.network)
     assert claim_network(tmp_path / "w2", first.network, in_use=lambda holder: False) == first.network
     shutil.rmtree(first.root)
@@ -85,6 +86,35 @@ def test_host_names_of_one_owner_do_not_disturb_anothers(tmp_path: Path) -> None
     assert "127.1.2.4\tweb" in text
     assert "db.example\n" not in text
     assert place.hosts_file.stat().st_ino == before, "pods have this very file mounted"
+
+
+def test_the_hosts_file_is_never_seen_empty_while_it_changes(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "w", "sandbox")
+    place.publish_hosts("a", {"db.example": "127.1.2.3"})
+    stop, seen = threading.Event(), set()
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.add("localhost" in place.hosts_file.read_text())
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(300):
+        place.publish_hosts("b", {f"web-{number}": "127.1.2.4"})
+    stop.set()
+    reader.join()
+    assert seen == {True}
+    place.publish_hosts("b", {})
+    assert place.hosts_file.read_text().endswith("db.example\n"), "nothing is left of a longer text"
+
+
+def test_ports_of_a_place_that_is_stopped_are_not_given_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Place.create(tmp_path / "w1", "sandbox")
+    numbers = sorted(first.ports.values())
+    monkeypatch.setattr("genai_platform.sandbox.place._FIRST_PORT", numbers[0])
+    monkeypatch.setattr("genai_platform.sandbox.place._LAST_PORT", numbers[-1] + 1)
+    second = Place.create(tmp_path / "w2", "sandbox")
+    assert not set(first.ports.values()) & set(second.ports.values())
 
 
 def test_folders_are_private(tmp_path: Path) -> None:

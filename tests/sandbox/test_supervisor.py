@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +18,8 @@ import pytest
 
 from genai_platform.errors import ConfigError, Interrupted, MissingError, StepError
 from genai_platform.sandbox import processes, save, supervisor
-from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.parts import Planned
+from genai_platform.sandbox.part import Kind, ports_of
+from genai_platform.sandbox.parts import Planned, parts
 from genai_platform.sandbox.place import Place
 
 
@@ -163,6 +162,61 @@ def test_a_taken_port_is_found_before_anything_is_started(place: Place) -> None:
     assert not supervisor.running(place)
 
 
+def test_every_port_of_a_part_is_looked_at(place: Place) -> None:
+    part = Fake("web")
+    part.further_ports = ("langfuse",)  # type: ignore[attr-defined]
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", place.ports["langfuse"]))
+        holder.listen()
+        with pytest.raises(MissingError, match=f"port {place.ports['langfuse']}"):
+            supervisor.start(place, Told(), [Planned(part)])
+    assert not supervisor.running(place)
+
+
+def test_a_port_that_somebody_has_on_every_address_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("", 0))
+        holder.listen()
+        number = holder.getsockname()[1]
+        monkeypatch.setattr(supervisor, "_INSIDE", {number: "PostgreSQL"})
+        with pytest.raises(MissingError, match=f"port {number}.*PostgreSQL.*on every address by.*process {os.getpid()}"):
+            supervisor.start(place, Told(), [Planned(Fake("node-agent"))])
+    assert not supervisor.running(place)
+
+
+def test_the_real_parts_name_every_port_of_the_place(place: Place) -> None:
+    named = [port for planned in parts() for port in ports_of(planned.part)]
+    assert sorted(named) == sorted(place.ports)
+
+
+def test_data_engines_are_listed_with_what_they_are(place: Place) -> None:
+    records = {"postgres/genai": {"host": "h", "port": 5432, "tls": True, "version": "16.9", "address": "127.1.1.1", "pid": os.getpid()}}
+    (place.folder("data") / "engines.json").write_text(json.dumps(records))
+    plan = [Planned(Fake("aws"))]
+    (row,) = [row for row in supervisor.status(place, plan) if row.name == "PostgreSQL genai"]
+    assert (row.kind, row.version, row.pid, row.port, row.state) == ("real", "16.9", None, 5432, "stopped")
+    supervisor.start(place, Told(), plan)
+    (row,) = [row for row in supervisor.status(place, plan) if row.name == "PostgreSQL genai"]
+    assert (row.pid, row.state) == (os.getpid(), "running")
+
+
+def test_programs_that_run_when_they_are_called_are_listed_too(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "terraform"
+    program.write_text("#!/bin/sh\necho 'Terraform v1.14.3 on linux'\n")
+    program.chmod(0o755)
+
+    def find(name: str) -> Path:
+        if name == "terraform":
+            return program
+        raise MissingError(f"{name} was not found")
+
+    monkeypatch.setattr("genai_platform.toolchain.find", find)
+    rows = {row.name: row for row in supervisor.status(place)}
+    assert (rows["terraform"].kind, rows["terraform"].version, rows["terraform"].state) == ("real", "1.14.3", "installed")
+    assert rows["helm"].state == "missing"
+    assert rows["etcd"].state == "stopped"
+
+
 def test_ctrl_c_ends_the_wait_and_the_next_start_goes_on(place: Place) -> None:
     slow = Fake("slow", None, program="import time; time.sleep(60)", answers=False)
     with pytest.raises(Interrupted):
@@ -209,8 +263,13 @@ def test_what_ignores_the_request_is_killed_with_its_children(place: Place, monk
 def test_a_killed_part_is_started_again(place: Place) -> None:
     plan = [Planned(Fake("web")), Planned(Fake("other", "etcd"))]
     supervisor.start(place, Told(), plan)
-    os.kill(pid_of(place, "web"), signal.SIGKILL)
+    killed = psutil.Process(pid_of(place, "web"))
+    killed.kill()
+    killed.wait(5)
+    assert {row.name: row.state for row in supervisor.status(place, plan)} == {"web": "ended", "other": "running"}
     assert supervisor.start(place, Told(), plan) == ["web"]
+    supervisor.stop(place, plan)
+    assert {row.state for row in supervisor.status(place, plan)} == {"stopped"}
 
 
 PARENT = """
@@ -247,7 +306,7 @@ def test_a_saved_sandbox_comes_back_whole(place: Place, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "sandbox"
     with pytest.raises(ConfigError, match="cannot become 'sandbox-b'"):
         save.restore(file, tmp_path / "sandbox-b" / "world", tmp_path / "sandbox-b", Told(), plan)
-    with pytest.raises(StepError, match="network"):
+    with pytest.raises(MissingError, match="network"):
         save.restore(file, copy / "world", copy, Told(), plan)
     assert not copy.exists() or not (copy / "world").exists()
     supervisor.stop(place, plan)
@@ -257,7 +316,7 @@ def test_a_saved_sandbox_comes_back_whole(place: Place, tmp_path: Path) -> None:
         with urllib.request.urlopen(restored.url("aws") + "/index.html", timeout=2) as answer:
             assert answer.read() == b"kept"
         assert (copy / "terraform.tfstate").read_text() == "{}"
-        with pytest.raises(StepError, match="network"):
+        with pytest.raises(MissingError, match="network"):
             supervisor.start(place, Told(), plan)
         with pytest.raises(ConfigError, match="already"):
             save.restore(file, copy / "world", copy, Told(), plan)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genai_platform.config.settings import Ingress
 from genai_platform.errors import MissingError, StepError
 from genai_platform.graph.step import State
 from genai_platform.steps import infra, infra_certificate
@@ -100,6 +102,35 @@ def test_the_tools_certificate_is_imported_trusted_and_removed(tmp_path: Path, m
         assert step.destroy(Quiet()) == "no certificate in ACM"
 
 
+def test_a_certificate_for_other_names_gives_way_when_nothing_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a load balancer uses cannot be deleted: the new one counts at once, and the earlier goes at a later run."""
+    used: set[str] = set()
+    delete = aws_certificate.delete
+    monkeypatch.setattr(aws_certificate, "delete", lambda aws, arn: arn not in used and delete(aws, arn))
+    with world(tmp_path, monkeypatch, ingress={"domain": "one.example.com"}) as doors:
+        doors.aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+        first = infra_certificate.step(doors)
+        first.apply(Quiet())
+        one = infra_certificate.certificate_arn(doors)
+        used.add(str(one))
+        moved = replace(doors.target, settings=doors.target.settings.model_copy(update={"ingress": Ingress(domain="two.example.com")}))
+        later = Doors(moved, aws=doors.aws, terraform=doors.terraform)
+        second = infra_certificate.step(later)
+        assert second.probe().state is State.DRIFTED
+        second.apply(Quiet())
+        two = infra_certificate.certificate_arn(later)
+        assert two != one
+        assert "an earlier one" in second.probe().evidence
+        used.clear()
+        second.apply(Quiet())
+        assert second.probe().state is State.PRESENT
+        assert infra_certificate.certificate_arn(later) == two
+        assert second.destroy(Quiet()) == "certificate deleted"
+        zone = doors.aws.client("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+        records = doors.aws.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        assert [record["Name"] for record in records if record["Type"] == "CNAME"] == []
+
+
 def test_another_environments_certificate_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
         doors.aws.client("acm").request_certificate(DomainName="x.example.com", Tags=[{"Key": "genai:environment", "Value": "other"}])
@@ -144,6 +175,23 @@ def test_a_state_bucket_that_the_configuration_names_loses_our_states_alone(tmp_
         assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="everybodys-states")["Contents"]] == ["another/network.tfstate"]
 
 
+def test_a_bucket_that_was_there_gets_what_it_lacks_and_keeps_its_own_policy_and_tags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3", "bucket": "everybodys-states"}) as doors:
+        step, s3 = StateStep(doors), doors.aws.client("s3")
+        s3.create_bucket(Bucket="everybodys-states", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        allowed = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::everybodys-states"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        s3.put_bucket_policy(Bucket="everybodys-states", Policy=policy)
+        assert step.probe().evidence == "everybodys-states lacks versioning, public access block, encryption"
+        step.apply(Quiet())
+        assert step.probe().state is State.PRESENT
+        assert json.loads(s3.get_bucket_policy(Bucket="everybodys-states")["Policy"]) == json.loads(policy)
+        with pytest.raises(s3.exceptions.ClientError, match="NoSuchTagSet"):
+            s3.get_bucket_tagging(Bucket="everybodys-states")
+
+
 @pytest.mark.parametrize(("down", "left"), [("everything", set()), ("keep-data", {"events/1", "backup/1"})])
 def test_storage_is_emptied_with_all_versions_or_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: str, left: set[str]) -> None:
     with world(tmp_path, monkeypatch, lifecycle={"down": down}) as doors:
@@ -177,6 +225,18 @@ def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatc
         assert step.probe().state is State.DRIFTED
         assert step.destroy(Quiet()) == "nothing ran; 1 snapshots deleted"
         assert step.probe().state is State.ABSENT
+
+
+def test_keeping_goes_on_where_an_earlier_run_had_deleted_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, lifecycle={"down": "keep-data"}) as doors:
+        rds, roots = doors.aws.client("rds"), doors.terraform
+        monkeypatch.setattr(roots.state, "resources", lambda root: 3)
+        step = DataStep(doors, "data", (), 1, data_inputs)
+        assert step.destroy(Quiet()) == "destroyed"
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="secret99"
+        )
+        assert step.destroy(Quiet()).startswith("kept: snapshot genai-kept-")
 
 
 class Group:

@@ -247,6 +247,16 @@ def test_line_2_removes_custom_resources_before_the_chart() -> None:
     assert packages.installed is None
 
 
+def test_the_operators_charts_are_sought_in_every_place_and_the_remedy_is_their_own() -> None:
+    doors, _, packages = world(chart={"version": "2.0.0"})
+    operator = next(step for step in steps(doors) if step.id == "langfuse.operator")
+    with pytest.raises(StepError) as caught:
+        operator.apply(Quiet())
+    assert packages.asked == ["https://charts.jetstack.io", "oci://quay.io/jetstack/charts/cert-manager"]
+    assert "install cert-manager yourself" in caught.value.remedy
+    assert "langfuse.chart" not in caught.value.remedy
+
+
 def test_own_claims() -> None:
     assert is_own_claim("clickhouse-storage-volume-x-0")
     assert not is_own_claim("data-litellm-0")

@@ -77,6 +77,18 @@ def config_step(cluster: Cluster, content: list[str], **more: Any) -> Objects:
     )  # fmt: skip
 
 
+def test_what_is_left_outside_the_cluster_is_not_absent():
+    cluster, left = Cluster(), ["a record is still there"]
+    step = config_step(
+        cluster, ["1"], outside=lambda: left[0], after_destroy=lambda progress: left.__setitem__(0, "") or "removed the record"
+    )
+    for there in (True, False):
+        cluster.there, left[0] = there, "a record is still there"
+        assert step.probe().state is State.DRIFTED
+        assert "removed the record" in step.destroy(Silent())
+        assert step.probe().state is State.ABSENT
+
+
 def test_absent_then_present_then_drifted_then_mended():
     cluster, content = Cluster(), ["one"]
     step = config_step(cluster, content)
@@ -126,8 +138,8 @@ def test_removing_twice_is_fine():
 def job_step(cluster: Cluster, password: list[str]) -> Objects:
     def documents() -> list[dict[str, Any]]:
         return manifests.database(
-            "x-database", image="i", host="h", port=1, admin="a", admin_password="administrator-password", role="r", database="d",
-            password=password[0],
+            "x-database", image="i", server="s", host="h", port=1, admin="a", admin_password="administrator-password",
+            role="r", database="d", password=password[0],
         )  # fmt: skip
 
     return database_step("x.database", (), lambda: cluster, documents, "x-database")

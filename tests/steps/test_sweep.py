@@ -69,6 +69,62 @@ def test_survivors_are_listed_with_cost_and_command(tmp_path: Path, monkeypatch:
         assert sweep.usd_per_hour(doors) > 0
 
 
+def test_things_in_every_service_are_found_by_tag_and_by_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        client = doors.aws.client
+        document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
+        by_cluster = tags({"eks:eks-cluster-name": "genai"})
+        client("s3").create_bucket(Bucket="left-behind", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        client("s3").put_bucket_tagging(Bucket="left-behind", Tagging={"TagSet": tags(OURS)})
+        client("logs").create_log_group(logGroupName="left/behind", tags=OURS)
+        client("logs").create_log_group(logGroupName="left/behind/not")
+        key = client("kms").create_key(Tags=[{"TagKey": key, "TagValue": value} for key, value in OURS.items()])["KeyMetadata"]["KeyId"]
+        client("iam").create_instance_profile(InstanceProfileName="eks-compute-1", Tags=by_cluster)
+        client("iam").create_instance_profile(InstanceProfileName="eks-compute-2", Tags=tags({"eks:eks-cluster-name": "other"}))
+        policy = client("iam").create_policy(PolicyName="genai-extra", PolicyDocument=document, Tags=tags(OURS))["Policy"]["Arn"]
+        template = client("ec2").create_launch_template(
+            LaunchTemplateName="left", LaunchTemplateData={"InstanceType": "t3.micro"},
+            TagSpecifications=[{"ResourceType": "launch-template", "Tags": by_cluster}],
+        )["LaunchTemplate"]["LaunchTemplateId"]  # fmt: skip
+        found = {entry.kind: entry for entry in sweep.audit(doors).leftovers}
+        assert {kind: entry.id for kind, entry in found.items()} == {
+            "s3:bucket": "left-behind",
+            "logs:log-group": "left/behind",
+            "kms:key": key,
+            "iam:instance-profile": "eks-compute-1",
+            "iam:policy": policy,
+            "ec2:launch-template": template,
+        }
+        client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+        client("logs").delete_log_group(logGroupName="left/behind")
+        assert {entry.kind for entry in sweep.audit(doors).leftovers} == set(found) - {"kms:key", "logs:log-group"}
+
+
+def test_a_bucket_with_versions_is_removed_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        s3 = doors.aws.client("s3")
+        s3.create_bucket(Bucket="genai-langfuse-0a0a0a", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        (plain,) = sweep.audit(doors).leftovers
+        s3.put_bucket_versioning(Bucket="genai-langfuse-0a0a0a", VersioningConfiguration={"Status": "Enabled"})
+        (versioned,) = sweep.audit(doors).leftovers
+        assert plain.remove == "aws s3 rb --force s3://genai-langfuse-0a0a0a --region ap-northeast-1"
+        assert versioned.remove.startswith("aws s3api list-object-versions --bucket genai-langfuse-0a0a0a ")
+        assert "delete-object" in versioned.remove
+        assert versioned.remove.endswith("; aws s3 rb s3://genai-langfuse-0a0a0a --region ap-northeast-1")
+
+
+def test_without_the_tagging_service_the_rest_is_still_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: Any) -> Any:
+        raise StepError("the tagging service did not answer")
+
+    with world(tmp_path, monkeypatch) as doors:
+        doors.aws.client("logs").create_log_group(logGroupName="/aws/eks/genai/cluster")
+        monkeypatch.setattr(aws_audit.aws_items, "tagged", silent)
+        found = sweep.audit(doors)
+        assert [entry.id for entry in found.leftovers] == ["/aws/eks/genai/cluster"]
+        assert found.unseen == ("the tagging service did not answer",)
+
+
 def test_what_a_state_owns_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
         ec2 = doors.aws.client("ec2")
@@ -97,12 +153,24 @@ def test_a_service_that_does_not_answer_is_said_and_never_waited_past(tmp_path: 
         raise StepError("could not list the volumes: AWS did not answer")
 
     with world(tmp_path, monkeypatch) as doors:
-        monkeypatch.setattr(aws_audit, "FINDERS", {**aws_audit.FINDERS, "volumes": silent})
-        assert sweep.audit(doors).unseen == ("could not list the volumes: AWS did not answer",)
+        monkeypatch.setattr(aws_audit, "FINDERS", {**aws_audit.FINDERS, "volumes": silent, "instances": silent})
+        assert sweep.audit(doors).unseen == ("could not list the volumes: AWS did not answer",) * 2
         with pytest.raises(StepError, match="did not answer"):
-            sweep.wait_for_volumes(doors, Quiet(), 0)
+            sweep.wait_for_interfaces(doors, Quiet(), 0)
         with pytest.raises(StepError):
             sweep.usd_per_hour(doors)
+
+
+def test_the_network_waits_for_the_interfaces_of_load_balancers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        ec2 = doors.aws.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags(OURS)}])["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        ec2.create_network_interface(SubnetId=subnet, Description="Interface for NAT Gateway nat-1")
+        sweep.wait_for_interfaces(doors, Quiet(), 0)
+        left = ec2.create_network_interface(SubnetId=subnet, Description="ELB app/k8s-genai/1")["NetworkInterface"]["NetworkInterfaceId"]
+        with pytest.raises(StepError, match=left):
+            sweep.wait_for_interfaces(doors, Quiet(), 0)
 
 
 def test_the_retained_state_bucket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

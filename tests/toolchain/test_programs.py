@@ -124,3 +124,21 @@ def test_every_source_is_tried_and_what_failed_is_said(world: Path, monkeypatch:
 def test_versions_come_from_the_locked_modules() -> None:
     assert programs.PROGRAMS["kube-apiserver"].version == locked_version("kubernetes", "k8s.io/kubernetes")
     assert programs.numbers(programs.PROGRAMS["helm"].version)[0] == 4
+
+
+def test_what_stands_on_the_path_and_fits_comes_before_what_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def program(folder: Path, version: str) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "helm"
+        path.write_text(f"#!/bin/sh\necho v{version}\n")
+        path.chmod(0o700)
+        return path
+
+    monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    fetched = program(tmp_path / "cache" / "programs" / f"helm-{programs.PROGRAMS['helm'].version}", programs.PROGRAMS["helm"].version)
+    assert programs.find("helm") == fetched
+    program(tmp_path / "bin", "3.2.1")
+    assert programs.find("helm") == fetched, "one that is too old does not count"
+    program(tmp_path / "bin", "4.9.0")
+    assert programs.find("helm") == tmp_path / "bin" / "helm"

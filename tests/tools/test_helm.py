@@ -14,7 +14,7 @@ from genai_platform import toolchain
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, Interrupted, StepError
 from genai_platform.render.chart import ChartSource, chart_sources, small_chart
 from genai_platform.tools.helm import Helm, Release, ResolvedChart
 from genai_platform.tools.kube import Kube
@@ -154,7 +154,7 @@ def test_a_helm_that_does_not_answer_is_not_waited_for_forever(tmp_path: Path) -
 class Scripted:
     """A program in Helm's place that writes down how it was called."""
 
-    def __init__(self, folder: Path, status: str) -> None:
+    def __init__(self, folder: Path, status: str, before: str = '{"revision":2,"status":"superseded"}') -> None:
         self.log = folder / "calls"
         self.program = folder / "helm"
         self.program.write_text(
@@ -163,7 +163,7 @@ class Scripted:
             "get) case \"$2\" in all) printf 'name: langfuse\\nversion: 1.5.41\\n';; values) echo '{\"a\":1}';; esac;;\n"
             "version) echo v4.3.1;;\n"
             'upgrade) cat > "$0.values"; echo \'{"name":"langfuse"}\';;\n'
-            'history) echo \'[{"revision":2,"status":"superseded"}]\';;\nesac\n'
+            f"history) echo '[{before}]';;\nesac\n"
         )
         self.program.chmod(0o755)
 
@@ -177,8 +177,8 @@ class Quiet:
     def check(self) -> None: ...
 
 
-def installed(tmp_path: Path, status: str, values: dict[str, Any], version: str = "1.5.41") -> tuple[Scripted, Release]:
-    program = Scripted(tmp_path, status)
+def installed(tmp_path: Path, status: str, values: dict[str, Any], version: str = "1.5.41", **more: str) -> tuple[Scripted, Release]:
+    program = Scripted(tmp_path, status, **more)
     target = Target("default", Settings(), Endpoints(kubeconfig=tmp_path / "kubeconfig"), tmp_path)
     door = Helm(target, Kube(target), lambda: program.program)
     chart = ResolvedChart(ChartSource("langfuse", version, "https://charts.example.com"), "langfuse", version, {})
@@ -211,6 +211,46 @@ def test_a_release_left_by_a_killed_run_is_cleaned_up_first(tmp_path: Path) -> N
     assert program.calls("rollback langfuse 2")
     program, _ = installed(tmp_path, "pending-install", {"a": 2})
     assert program.calls("uninstall langfuse")
+
+
+def test_a_release_of_which_no_revision_ever_stood_is_unlocked_too(tmp_path: Path) -> None:
+    program, _ = installed(
+        tmp_path, "pending-upgrade", {"a": 2}, before='{"revision":1,"status":"failed"},{"revision":3,"status":"pending-upgrade"}'
+    )
+    assert program.calls("rollback langfuse 1")
+
+
+class Stopping(Quiet):
+    """A person who has asked to stop."""
+
+    def check(self) -> None:
+        raise Interrupted
+
+
+def test_a_wait_of_helms_is_ended_cleanly_when_asked(tmp_path: Path) -> None:
+    program = Scripted(tmp_path, "failed")
+    waiting = f'upgrade) sleep 60 >/dev/null 2>&1 & trap "kill $!; echo ended >> {program.log}; exit 1" TERM; wait $!; '
+    text = program.program.read_text().replace("upgrade) ", waiting)
+    program.program.write_text(text)
+    target = Target("default", Settings(), Endpoints(kubeconfig=tmp_path / "kubeconfig"), tmp_path)
+    chart = ResolvedChart(ChartSource("cert-manager", "1", "https://charts.example.com"), "cert-manager", "1", {})
+    with pytest.raises(Interrupted):
+        Helm(target, Kube(target), lambda: program.program).install_or_upgrade("c", "ns", chart, {}, Stopping(), wait=True)
+    assert program.calls("ended")
+
+
+def test_the_surroundings_lead_helm_to_no_other_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELM_KUBEAPISERVER", "https://elsewhere")
+    monkeypatch.setenv("HELM_NAMESPACE", "elsewhere")
+    monkeypatch.setenv("HELM_CACHE_HOME", "/kept")
+    program = tmp_path / "helm"
+    program.write_text(f'#!/bin/sh\nenv > {tmp_path}/env\nprintf "name: langfuse\nversion: 1.5.41\n"\n')
+    program.chmod(0o755)
+    target = Target("default", Settings(), Endpoints(), tmp_path)
+    Helm(target, Kube(target), lambda: program).resolve(small_chart())
+    seen = (tmp_path / "env").read_text()
+    assert "elsewhere" not in seen
+    assert "HELM_CACHE_HOME=/kept" in seen
 
 
 def test_the_surroundings_reach_helm(tmp_path: Path) -> None:

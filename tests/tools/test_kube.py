@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import stat
-from typing import Any
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -109,7 +112,8 @@ class Api:
     def list(self, *args: Any, **kwargs: Any) -> Any:
         return self.pods
 
-    def events(self, namespace: str, name: str) -> Any:
+    def events(self, namespace: str, kind: str, name: str) -> Any:
+        assert kind == "Pod"
         return self.notes
 
     def logs(self, pod: str, namespace: str, **kwargs: Any) -> str:
@@ -169,6 +173,46 @@ def test_the_kubeconfig_holds_no_credential_and_is_private(tmp_path):
     user = yaml.safe_load(path.read_text())["users"][0]["user"]
     assert list(user) == ["exec"]
     assert user["exec"]["args"][-5:] == ["kube-token", "--cluster", "genai", "--region", "ap-northeast-1"]
+
+
+class Resized(BaseHTTPRequestHandler):
+    """An API server that answers 503 to every first request for an address."""
+
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        first = self.path not in self.seen
+        self.seen.append(self.path)
+        kinds = {"resources": [{"kind": "ConfigMap", "name": "configmaps", "namespaced": True}]}
+        body = json.dumps(kinds if self.path == "/api/v1" else {"kind": "ConfigMap", "data": {"a": "b"}}).encode()
+        self.send_response(503 if first else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None: ...
+
+
+def test_a_control_plane_that_is_resized_is_asked_again(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Resized)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    made = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [cluster], "contexts": [context],
+            "users": [{"name": "u", "user": {"token": "t"}}]}  # fmt: skip
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(made))
+    try:
+        door = Kube(Target("default", Settings(), Endpoints(kubeconfig=tmp_path / "kubeconfig"), tmp_path))
+        assert door.get("v1", "ConfigMap", "c", "ns") == {"kind": "ConfigMap", "data": {"a": "b"}}
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert Resized.seen == ["/api/v1", "/api/v1", "/api/v1/namespaces/ns/configmaps/c", "/api/v1/namespaces/ns/configmaps/c"]
+
+
+def test_a_cluster_that_is_being_deleted_is_none(tmp_path):
+    found = {"name": "genai", "endpoint": "https://k", "certificateAuthority": {"data": "Zm9v"}, "status": "DELETING"}
+    assert not Kube(target(tmp_path), Eks(found)).exists()
 
 
 def test_no_cluster_is_told_apart_from_one_that_cannot_be_seen(tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
+import psutil
 import pytest
 
 from genai_platform.errors import Interrupted, MissingError
-from genai_platform.tools.process import CommandError, run
+from genai_platform.tools.process import CommandError, kill_all, run
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -111,6 +113,23 @@ def test_a_program_that_does_not_listen_is_killed() -> None:
             python("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"),
             env=ENV, timeout=30, progress=stops, on_line=on_line, grace=0.3,
         )  # fmt: skip
+
+
+def test_what_runs_is_killed_with_its_children_when_the_person_asks_again() -> None:
+    children: list[int] = []
+
+    def on_line(stream: str, line: str) -> None:
+        children.append(int(line))
+        kill_all()
+
+    code = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    assert run(python(code), env=ENV, timeout=50, on_line=on_line, good=None).code == -signal.SIGKILL
+    psutil.wait_procs([psutil.Process(pid) for pid in children if psutil.pid_exists(pid)], timeout=10)
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in children)
 
 
 def test_a_missing_program_is_named() -> None:

@@ -68,9 +68,24 @@ def test_a_diagnostic_becomes_an_error_with_address_and_advice() -> None:
     events = Events("cluster", None)
     diagnostic = {"severity": "error", "summary": "creating EKS Cluster", "detail": "ExpiredToken: old", "address": "aws_eks_cluster.this"}
     events.hear("out", json.dumps({"type": "diagnostic", "diagnostic": diagnostic}))
-    failure = events.failure("apply")
+    failure = events.failure("apply", Path("root"))
     assert failure.message == "terraform root 'cluster': aws_eks_cluster.this: creating EKS Cluster: ExpiredToken: old"
     assert "sign in" in failure.remedy
+
+
+def test_a_lock_that_nobody_holds_any_more_is_told_how_to_open() -> None:
+    events = Events("data", None)
+    lock = "7e0a4f0c-5a5e-9b1d-1f43-2a3a3f5b7c11"
+    detail = f"Error message: held\nLock Info:\n  ID:        {lock}\n  Path:      b/data.tfstate\n"
+    diagnostic = {"severity": "error", "summary": "Error acquiring the state lock", "detail": detail}
+    events.hear("out", json.dumps({"type": "diagnostic", "diagnostic": diagnostic}))
+    assert events.failure("apply", Path("/p/data")).remedy.endswith(f"terraform -chdir=/p/data force-unlock {lock}")
+
+
+def test_waiting_for_a_lock_is_said() -> None:
+    told = Told()
+    Events("data", told).hear("out", json.dumps({"type": "state_lock_acquire", "@message": "Acquiring state lock."}))
+    assert told.said == ["waiting until another terraform lets go of the state of root 'data'"]
 
 
 # -- state ----------------------------------------------------------------------------------------

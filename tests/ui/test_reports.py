@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from defusedxml import ElementTree
 
 from genai_platform.checks.check import Result
@@ -13,7 +14,6 @@ from genai_platform.ui.html import Page, render
 from genai_platform.ui.junit import write
 from genai_platform.ui.lines import EventLines
 from genai_platform.ui.rich_view import LiveSteps, draw_table
-from genai_platform.ui.text import columns, dollars, duration, width
 from tests.worlds import World
 
 RESULTS = (
@@ -85,7 +85,7 @@ def test_plain_lines_are_one_per_event_without_control_characters() -> None:
     text = stream.getvalue()
     assert len(text.splitlines()) == 6
     assert "\x1b" not in text
-    assert "2/3 ポッド [31mlast event: ImagePullBackOff" in text
+    assert "2/3 ポッド last event: ImagePullBackOff" in text
     assert "a.one: failed after 1 min 05 s: [bold]not markup[/bold]" in text
 
 
@@ -113,11 +113,17 @@ def test_a_live_table_survives_an_ascii_terminal() -> None:
     assert b"\\u65e5" in raw.getvalue()
 
 
-def test_wide_characters_are_aligned() -> None:
-    lines = columns([["名前", "x"], ["ab", "y"]])
-    assert [width(line[: line.index(last)]) for line, last in zip(lines, "xy", strict=True)] == [6, 6]
-
-
-def test_durations_and_money() -> None:
-    assert [duration(seconds) for seconds in (0.04, 59.94, 65, 3720)] == ["0.0 s", "59.9 s", "1 min 05 s", "1 h 02 min"]
-    assert [dollars(amount) for amount in (0, 0.0005, 0.5)] == ["$0.00/h", "$0.0005/h", "$0.50/h"]
+def test_a_table_longer_than_the_terminal_shows_what_happens_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "16")
+    stream, ids = Terminal(), [f"step.{number:02d}" for number in range(40)]
+    with LiveSteps(stream, ids) as live:
+        for id in ids[:30]:
+            live(StepFinished(id, "done", 1.0, "made"))
+        live(StepStarted("step.30", "apply"))
+        stream.truncate(0)
+        live._live.refresh()
+        now = stream.getvalue()
+    assert "step.30" in now
+    assert "step.31" in now
+    assert "step.00" not in now
+    assert all(id in stream.getvalue() for id in ids)  # at the end all of it

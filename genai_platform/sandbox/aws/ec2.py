@@ -8,6 +8,7 @@ from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
+from genai_platform.sandbox.aws import occupied
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.world import World
 
@@ -31,13 +32,13 @@ def mend(world: World) -> None:
         return delete_vpc(self, vpc_id)
 
     def _delete_subnet(self: Any, subnet_id: str) -> Any:
-        if _interfaces(self, subnet_id=subnet_id):
+        if _interfaces(self, subnet_id=subnet_id) or subnet_id in occupied.subnets(self.region_name):
             raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
         return delete_subnet(self, subnet_id)
 
     def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> None:
         used = any(group_id in _group_ids(eni) for eni in self.enis.values())
-        if used or _referenced(self, group_id):
+        if used or _referenced(self, group_id) or group_id in occupied.security_groups(self.region_name):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         delete_group(self, vpc_id, group_id)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import ec2_backends
-from moto.eks.exceptions import InvalidParameterException, ResourceInUseException, ResourceNotFoundException
+from moto.eks.exceptions import InvalidParameterException, InvalidRequestException, ResourceInUseException, ResourceNotFoundException
 from moto.eks.models import eks_backends
 from moto.eks.responses import EKSResponse
 
@@ -37,12 +39,18 @@ def mend(world: World) -> None:
         return result
 
     def delete_cluster(self: Any) -> Any:
+        known = self.eks_backend.clusters.get(self._get_param("name"))
+        if known is not None and known.deletion_protection:
+            raise InvalidRequestException(
+                message=f"Cluster {known.name} cannot be deleted because deletion protection is enabled. Disable it first."
+            )
         result = delete(self)
         cluster = result.result["cluster"]
         cluster.status = "DELETING"
         group = cluster.resources_vpc_config.get("clusterSecurityGroupId")
         if group:
-            ec2_backends[ACCOUNT][self.region].delete_security_group(group_id=group)
+            with contextlib.suppress(DependencyViolationError):  # somebody else uses it: EKS leaves it behind
+                ec2_backends[ACCOUNT][self.region].delete_security_group(group_id=group)
         return result
 
     EKSResponse.create_cluster = create_cluster
@@ -183,6 +191,9 @@ def updates(region: str, method: str, path: tuple[str, ...], body: dict[str, Any
         if body.get(key) is not None:
             setattr(cluster, attribute, (getattr(cluster, attribute) or {}) | body[key])
             kind = "ConfigUpdate"
+    if body.get("deletionProtection") is not None:
+        cluster.deletion_protection = bool(body["deletionProtection"])
+        kind = "DeletionProtectionUpdate"
     if body.get("kubernetesNetworkConfig"):
         cluster.kubernetes_network_config = cluster.kubernetes_network_config | body["kubernetesNetworkConfig"]
     if body.get("resourcesVpcConfig"):

@@ -1,4 +1,4 @@
-"""ElastiCache: parameter groups, member clusters, the token set later, deletion that ends; a real server behind the endpoint."""
+"""ElastiCache: member clusters, the token set later, deletion that ends; a real server behind the endpoint."""
 
 from __future__ import annotations
 
@@ -11,49 +11,16 @@ from moto.elasticache.exceptions import CacheClusterNotFound, ElastiCacheExcepti
 from moto.elasticache.models import CacheCluster, ElastiCacheBackend, elasticache_backends
 from moto.elasticache.responses import ElastiCacheResponse
 
+from genai_platform.sandbox.aws import elasticache_parameters
+from genai_platform.sandbox.aws.elasticache_parameters import groups
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.world import World
 
 _VERSIONS = {"7": "7.1", "7.x": "7.1", "7.0": "7.0.7", "8": "8.0", "8.x": "8.0", "6.x": "6.2.6"}
-_EVICTION = "volatile-lru,allkeys-lru,volatile-lfu,allkeys-lfu,volatile-random,allkeys-random,volatile-ttl,noeviction"
-_DEFAULTS = {
-    "maxmemory-policy": ("volatile-lru", "string", _EVICTION),
-    "timeout": ("0", "integer", "0,20-"),
-    "tcp-keepalive": ("300", "integer", "0-"),
-    "notify-keyspace-events": (None, "string", None),
-    "cluster-enabled": ("no", "string", "yes,no"),
-    "reserved-memory-percent": ("25", "integer", "0-100"),
-}  # fmt: skip
-
-
 _COMPASS = {
     "north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
     "northeast": "ne", "southeast": "se", "northwest": "nw", "southwest": "sw",
 }  # fmt: skip
-
-
-class ParameterGroup:
-    """A cache parameter group."""
-
-    def __init__(self, name: str, family: str, description: str, region: str) -> None:
-        self.cache_parameter_group_name = name
-        self.cache_parameter_group_family = family
-        self.description = description
-        self.is_global = False
-        self.arn = f"arn:aws:elasticache:{region}:{ACCOUNT}:parametergroup:{name}"
-        self.values: dict[str, str] = {}
-
-
-def groups(backend: Any) -> dict[str, ParameterGroup]:
-    """The parameter groups of a region, those that AWS ships included."""
-    held: dict[str, ParameterGroup] | None = backend.__dict__.get("parameter_groups")
-    if held is None:
-        families = ("redis6.x", "redis7", "valkey7", "valkey8")
-        held = backend.parameter_groups = {
-            f"default.{family}": ParameterGroup(f"default.{family}", family, f"Default parameter group for {family}", backend.region_name)
-            for family in families
-        }
-    return held
 
 
 def mend(world: World) -> None:
@@ -88,6 +55,8 @@ def mend(world: World) -> None:
             _up(world, self, made)
         except Exception:
             del self.replication_groups[made.replication_group_id]
+            for member_id in made.member_clusters:
+                self.cache_clusters.pop(member_id, None)
             raise
         return made
 
@@ -159,11 +128,7 @@ def mend(world: World) -> None:
     ElastiCacheResponse.modify_replication_group = modify_replication_group
     ElastiCacheResponse.create_cache_subnet_group = create_cache_subnet_group
     ElastiCacheResponse.delete_cache_subnet_group = delete_cache_subnet_group
-    for operation in (
-        create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,
-        reset_cache_parameter_group, delete_cache_parameter_group, describe_cache_parameters,
-    ):  # fmt: skip
-        setattr(ElastiCacheResponse, operation.__name__, operation)
+    elasticache_parameters.mend()
 
 
 def resume(world: World) -> None:
@@ -175,12 +140,11 @@ def resume(world: World) -> None:
 
 # -- replication groups -----------------------------------------------------------------------------
 def _up(world: World, backend: Any, group: Any) -> None:
-    parameters = {name: default for name, (default, _, _) in _DEFAULTS.items() if default is not None}
     held = groups(backend).get(group.cache_parameter_group_name)
     host = group.node_groups[0]["primary_endpoint_address"]
     world.engines.redis_up(
         group.replication_group_id, host, group.port, group.token, bool(group.transit_encryption_enabled), group.engine_version,
-        parameters | (held.values if held else {}),
+        elasticache_parameters.defaults() | (held.values if held else {}),
     )  # fmt: skip
 
 
@@ -283,82 +247,3 @@ def _nodes(cluster: Any, host: str, region: str) -> None:
             "customer_availability_zone": cluster.preferred_availability_zone or f"{region}a",
         }
     ]  # fmt: skip
-
-
-# -- parameter groups: methods of moto's ElastiCacheResponse -----------------------------------------
-def _group(response: Any) -> ParameterGroup:
-    name = response._get_param("CacheParameterGroupName")
-    group = groups(response.elasticache_backend).get(name)
-    if group is None:
-        raise ElastiCacheException("CacheParameterGroupNotFoundFault", f"CacheParameterGroup {name} not found.")
-    return group
-
-
-def create_cache_parameter_group(self: Any) -> Any:
-    name, backend = self._get_param("CacheParameterGroupName").lower(), self.elasticache_backend
-    if name in groups(backend):
-        raise ElastiCacheException("CacheParameterGroupAlreadyExistsFault", f"Parameter group {name} already exists")
-    family = self._get_param("CacheParameterGroupFamily")
-    if f"default.{family}" not in groups(backend):
-        raise ElastiCacheException(
-            "InvalidParameterValueException", f"CacheParameterGroupFamily {family} is not a valid parameter group family."
-        )
-    made = groups(backend)[name] = ParameterGroup(name, family, self._get_param("Description") or "", self.region)
-    backend.tagging_service.tag_resource(made.arn, [dict(tag) for tag in self._get_param("Tags", [])])
-    return ActionResult({"CacheParameterGroup": made})
-
-
-def describe_cache_parameter_groups(self: Any) -> Any:
-    named = self._get_param("CacheParameterGroupName")
-    found = [_group(self)] if named else list(groups(self.elasticache_backend).values())
-    return ActionResult({"CacheParameterGroups": found})
-
-
-def modify_cache_parameter_group(self: Any) -> Any:
-    group = _group(self)
-    for pair in self._get_param("ParameterNameValues", []):
-        name, value = pair["ParameterName"], pair["ParameterValue"]
-        allowed = _DEFAULTS.get(name)
-        if allowed is None:
-            raise ElastiCacheException(
-                "InvalidParameterValueException", f"The parameter {name} is not supported in {group.cache_parameter_group_family}."
-            )
-        if name == "maxmemory-policy" and value not in (allowed[2] or "").split(","):
-            raise ElastiCacheException(
-                "InvalidParameterValueException", f"The parameter value {value} is not allowed for parameter {name}."
-            )
-        group.values[name] = value
-    return ActionResult({"CacheParameterGroupName": group.cache_parameter_group_name})
-
-
-def reset_cache_parameter_group(self: Any) -> Any:
-    group = _group(self)
-    if self._get_bool_param("ResetAllParameters"):
-        group.values.clear()
-    for pair in self._get_param("ParameterNameValues", []):
-        group.values.pop(pair["ParameterName"], None)
-    return ActionResult({"CacheParameterGroupName": group.cache_parameter_group_name})
-
-
-def delete_cache_parameter_group(self: Any) -> Any:
-    group, backend = _group(self), self.elasticache_backend
-    name = group.cache_parameter_group_name
-    if any(used.cache_parameter_group_name == name for used in backend.replication_groups.values()) or name.startswith("default."):
-        raise ElastiCacheException(
-            "InvalidCacheParameterGroupStateFault", f"The parameter group {name} cannot be deleted: it is in use or a default."
-        )
-    del groups(backend)[name]
-    return EmptyResult()
-
-
-def describe_cache_parameters(self: Any) -> Any:
-    group, source = _group(self), self._get_param("Source")
-    parameters = [
-        {
-            "ParameterName": name, "ParameterValue": group.values.get(name, default), "DataType": kind, "AllowedValues": allowed,
-            "Source": "user" if name in group.values else "system", "IsModifiable": True, "ChangeType": "immediate",
-            "MinimumEngineVersion": "2.6.13",
-        }
-        for name, (default, kind, allowed) in _DEFAULTS.items()
-    ]  # fmt: skip
-    return ActionResult({"Parameters": [one for one in parameters if source in (None, "", one["Source"])]})

@@ -59,6 +59,8 @@ class Guard:
         if signed is None:
             return self._unsigned(environ)
         service = signed.service
+        if signature.overdue(signed, environ):
+            return errors.refusal(service, "AccessDenied", "Request has expired")
         body = _body(environ) if service != "s3" or environ["REQUEST_METHOD"] == "POST" else None
         if signed.access_key_id == self._admin.access_key_id:
             if not signature.valid(signed, self._admin.secret_access_key, environ, body):

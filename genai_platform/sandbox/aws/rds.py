@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.rds.exceptions import InvalidParameterCombination, RDSClientError
 from moto.rds.models import DBCluster, RDSBackend, rds_backends
+from moto.rds.responses import RDSResponse
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.world import World
@@ -18,6 +20,7 @@ def mend(world: World) -> None:
     create, modify, delete = RDSBackend.create_db_cluster, RDSBackend.modify_db_cluster, RDSBackend.delete_db_cluster
     snapshot, forget = RDSBackend.create_db_cluster_snapshot, RDSBackend.delete_db_cluster_snapshot
     restore, info = RDSBackend.restore_db_cluster_from_snapshot, DBCluster.scaling_configuration_info.fget
+    delete_asked, delete_subnets = RDSResponse.delete_db_cluster, RDSBackend.delete_subnet_group
 
     def create_db_cluster(self: Any, kwargs: dict[str, Any]) -> Any:
         if kwargs.get("engine") == "aurora-postgresql":
@@ -57,6 +60,21 @@ def mend(world: World) -> None:
             world.engines.postgres_down(cluster.db_cluster_identifier)
         return cluster
 
+    def delete_db_cluster_asked(self: Any) -> Any:
+        if not self.params.get("SkipFinalSnapshot") and not self.params.get("FinalDBSnapshotIdentifier"):
+            raise InvalidParameterCombination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
+        return delete_asked(self)
+
+    def delete_subnet_group(self: Any, subnet_name: str) -> Any:
+        user = next((one for one in self.clusters.values() if one.db_subnet_group_name == subnet_name), None)
+        if user is not None:
+            raise RDSClientError(
+                "InvalidDBSubnetGroupStateFault",
+                f"Cannot delete the subnet group '{subnet_name}' because at least one database cluster: "
+                f"{user.db_cluster_identifier} is still using it.",
+            )
+        return delete_subnets(self, subnet_name)
+
     def create_db_cluster_snapshot(
         self: Any, db_cluster_identifier: str, db_cluster_snapshot_identifier: str, *more: Any, **options: Any
     ) -> Any:
@@ -90,6 +108,8 @@ def mend(world: World) -> None:
     RDSBackend.create_db_cluster = create_db_cluster
     RDSBackend.modify_db_cluster = modify_db_cluster
     RDSBackend.delete_db_cluster = delete_db_cluster
+    RDSResponse.delete_db_cluster = delete_db_cluster_asked
+    RDSBackend.delete_subnet_group = delete_subnet_group
     RDSBackend.create_db_cluster_snapshot = create_db_cluster_snapshot
     RDSBackend.delete_db_cluster_snapshot = delete_db_cluster_snapshot
     RDSBackend.restore_db_cluster_from_snapshot = restore_db_cluster_from_snapshot

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
@@ -24,13 +23,13 @@ import moto.backends as services
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, rds, s3, state, sts, tagging
+from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, rds, s3, secretsmanager, state, sts, tagging
 from genai_platform.sandbox.aws.guard import Guard
-from genai_platform.sandbox.aws.world import Engines, World
+from genai_platform.sandbox.aws.world import Engines, NoEngines, World
 from genai_platform.sandbox.place import Place
 
 log = logging.getLogger("genai.sandbox.aws")
-_MENDS = (acm, ec2, eks, elasticache, iam, rds, s3, sts, tagging)
+_MENDS = (acm, ec2, eks, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",
@@ -77,7 +76,10 @@ class Server:
         while not self._stopped.wait(pause):
             if self._guard.changes != seen:
                 seen, began = self._guard.changes, time.monotonic()
-                self.save()
+                try:
+                    self.save()
+                except Exception:
+                    log.exception("the state could not be saved; it is tried again when something changes")
                 pause = max(_PAUSE, 20 * (time.monotonic() - began))
 
     def save(self) -> None:
@@ -126,17 +128,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _engines(place: Place, without: bool) -> tuple[Engines, Callable[[], None]]:
-    from genai_platform.sandbox.aws.world import NoEngines
-
     if without:
         return NoEngines(), lambda: None
-    with contextlib.suppress(ModuleNotFoundError):
-        from genai_platform.sandbox.data.engines import Engines as Real
+    from genai_platform.sandbox.data.engines import Engines as Real
 
-        real: Any = Real(place)
-        return real, getattr(real, "close", lambda: None)
-    log.warning("no data engines here: databases are answered for, but none runs")
-    return NoEngines(), lambda: None
+    real = Real(place)
+    return real, real.stop
 
 
 if __name__ == "__main__":

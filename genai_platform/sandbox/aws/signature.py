@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
@@ -69,6 +70,18 @@ def valid(signed: Signed, secret: str, environ: Mapping[str, Any], body: bytes |
     for part in (signed.day, signed.region, signed.service, "aws4_request", text):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return hmac.compare_digest(key.hex(), signed.signature)
+
+
+def overdue(signed: Signed, environ: Mapping[str, Any]) -> bool:
+    """Whether a presigned address is past the time it was given for."""
+    if not signed.presigned:
+        return False
+    query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    try:
+        made = datetime.strptime(_when(signed, environ), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.now(UTC) > made + timedelta(seconds=int(query.get("X-Amz-Expires", "")))
+    except ValueError:
+        return True
 
 
 def _when(signed: Signed, environ: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -44,6 +45,8 @@ def mend(world: World) -> None:
             subject = verify(world, self._get_param("WebIdentityToken") or "", self._get_param("RoleArn") or "")
         except Refused as refused:
             return refused.answer()
+        except policy.Unsupported as error:
+            return Refused(400, "NotSupportedBySandbox", str(error)).answer()
         result = assume(self)
         role = result.result["Credentials"]
         result.result["AssumedRoleUser"]["AssumedRoleId"] = role.user_id
@@ -109,17 +112,14 @@ def _claims(world: World, token: str) -> dict[str, Any]:
 
 
 def _trusted(document: Any, provider: str, context: policy.Context) -> bool:
-    answer = False
-    for statement in policy.statements(document):
-        federated = (statement.get("Principal") or {}).get("Federated", []) if isinstance(statement.get("Principal"), dict) else []
-        actions = statement.get("Action", [])
-        named = provider in (federated if isinstance(federated, list) else [federated])
-        acting = any(action in (_ACTION, "sts:*", "*") for action in (actions if isinstance(actions, list) else [actions]))
-        if named and acting and policy.conditions_hold(statement, context):
-            if statement["Effect"] == "Deny":
-                return False
-            answer = True
-    return answer
+    relevant = [statement for statement in policy.statements(document) if _names(statement, provider)]
+    return policy.verdict([{"Statement": relevant}], _ACTION, "", context) == "allow"
+
+
+def _names(statement: Mapping[str, Any], provider: str) -> bool:
+    principal = statement.get("Principal")
+    federated = principal.get("Federated", []) if isinstance(principal, dict) else []
+    return provider in (federated if isinstance(federated, list) else [federated])
 
 
 def session(access_key_id: str) -> Any | None:

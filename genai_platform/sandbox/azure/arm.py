@@ -163,12 +163,19 @@ def subscriptions(arm: Arm, call: Call) -> Response:
 
 
 def resources(arm: Arm, call: Call) -> Response:
-    """What lies in a resource group."""
+    """What lies in a resource group or, with a filter by one tag, in the subscription."""
     group = call.id.rsplit("/", 1)[0]
-    if not arm.exists(group):
+    in_group = group.count("/") > 2
+    if in_group and not arm.exists(group):
         raise not_found(call)
-    found = [entry for entry in arm.world.store.all("arm", group + "/providers/") if entry["id"].count("/") == 8]
-    return JSONResponse({"value": [{name: entry[name] for name in ("id", "name", "type")} for entry in found]})
+    found = [entry for entry in arm.world.store.all("arm", group + "/") if entry["id"].count("/") == 8]
+    if wanted := call.query.get("$filter"):
+        tag = re.fullmatch(r"tagName eq '([^']+)' and tagValue eq '([^']+)'", wanted)
+        if tag is None:
+            raise Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{wanted}' specified in the query string.")
+        found = [entry for entry in found if (entry.get("tags") or {}).get(tag[1]) == tag[2]]
+    shown = ("id", "name", "type", "location", "tags")
+    return JSONResponse({"value": [{name: entry[name] for name in shown if name in entry} for entry in found]})
 
 
 def resource_groups(arm: Arm, call: Call) -> Response:

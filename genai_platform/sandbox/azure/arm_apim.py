@@ -1,4 +1,4 @@
-"""Microsoft.ApiManagement: services with soft delete, APIs, operations, backends, named values and policies.
+"""Microsoft.ApiManagement: services with soft delete, APIs, operations, backends and policies.
 
 A policy is compiled by the gateway when it is put: what the gateway would not execute is refused here, as the real
 service refuses a policy it cannot compile. Policies come back reformatted, as the real service returns them.
@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from starlette.responses import JSONResponse, Response
 
+from genai_platform.sandbox.azure import arm_named_values
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
 from genai_platform.sandbox.azure.gateway.program import compile_policy
 from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
@@ -132,7 +133,7 @@ def _stamp(at: float) -> str:
 
 
 def entities(arm: Arm, call: Call) -> Response:
-    """What lies inside a service: apis, operations, backends, named values, policies."""
+    """What lies inside a service besides named values: apis, operations, backends, policies."""
     service = re.match(r"(?i).*/providers/microsoft\.apimanagement/service/[^/]+", call.id)
     if service is None or not arm.exists(service[0]):
         raise not_found(call)
@@ -164,13 +165,16 @@ def _stored(arm: Arm, call: Call, kind: str) -> Response:
             compile_policy(str(properties.get("value")))
         except ValueError as error:
             raise Refusal(400, "ValidationError", f"One or more fields contain incorrect values: {error}") from None
+        service = re.split(r"(?i)/(apis|policies)/", call.id)[0]
+        if strange := arm_named_values.unknown(arm, service, str(properties.get("value"))):
+            raise Refusal(400, "ValidationError", f"Cannot find a property '{strange[0]}'.")
     if kind == "apis":
         _free_path(arm, call, str(properties.get("path", "")))
     if call.method == "PATCH":
         properties = {**(arm.world.store.get("arm", call.id) or {}).get("properties", {}), **properties}
     shown = arm.put(call, {"properties": properties}, f"{_KIND}/{kind}")
     headers = {"ETag": f'"{(arm.world.store.get("arm", call.id) or {})["_etag"]}"'}
-    return JSONResponse(_reformatted(shown) if kind == "policies" else _without_value(shown, kind), 200 if known else 201, headers)
+    return JSONResponse(_reformatted(shown) if kind == "policies" else shown, 200 if known else 201, headers)
 
 
 def _free_path(arm: Arm, call: Call, path: str) -> None:
@@ -183,14 +187,8 @@ def _shown(arm: Arm, call: Call, kind: str) -> Response:
     found = arm.world.store.get("arm", call.id)
     if found is None:
         raise not_found(call)
-    shown = _reformatted(visible(found)) if kind == "policies" else _without_value(visible(found), kind)
+    shown = _reformatted(visible(found)) if kind == "policies" else visible(found)
     return JSONResponse(shown, headers={"ETag": f'"{found["_etag"]}"'})
-
-
-def _without_value(entry: dict[str, Any], kind: str) -> dict[str, Any]:
-    if kind != "namedvalues" or not entry["properties"].get("secret"):
-        return entry
-    return {**entry, "properties": {name: value for name, value in entry["properties"].items() if name != "value"}}
 
 
 def _reformatted(entry: dict[str, Any]) -> dict[str, Any]:

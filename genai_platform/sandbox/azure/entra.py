@@ -70,7 +70,7 @@ class Entra:
             basic = request.headers.get("authorization", "").partition(" ")[2]
             if basic:
                 client_id, _, secret = base64.b64decode(basic).decode().partition(":")
-        application = next((entry for entry in self._world.store.all("applications") if entry["appId"] == client_id), None)
+        application = self._world.store.find("applications", "appId", client_id)
         if application is None:
             return _error("unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found in the directory.")
         if fault := self._secret_fault(application, str(secret or "")):
@@ -147,7 +147,7 @@ class Entra:
         return claims
 
     def _principal(self, app_id: str) -> dict[str, Any] | None:
-        return next((entry for entry in self._world.store.all("servicePrincipals") if entry["appId"] == app_id), None)
+        return self._world.store.find("servicePrincipals", "appId", app_id)
 
     def _roles(self, api: dict[str, Any], api_principal_id: str, principal_id: str) -> list[str]:
         assigned = {

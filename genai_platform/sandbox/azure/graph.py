@@ -87,9 +87,9 @@ class Graph:
         if "id" in wanted:
             found = self._store.get(kind, wanted["id"])
         elif "app_id" in wanted:
-            found = next((entry for entry in self._store.all(kind) if entry["appId"] == wanted["app_id"]), None)
+            found = self._store.find(kind, "appId", wanted["app_id"])
         else:
-            found = next((entry for entry in self._store.all(kind) if entry.get("uniqueName") == wanted["name"]), None)
+            found = self._store.find(kind, "uniqueName", wanted["name"])
         return found if found and time.time() >= found["createdAt"] + self._world.delays.directory else None
 
     def _list_applications(self, request: Request) -> Response:
@@ -101,14 +101,14 @@ class Graph:
 
     def _upsert_application(self, request: Request) -> Response:
         name = request.path_params["name"]
-        existing = next((entry for entry in self._store.all("applications") if entry.get("uniqueName") == name), None)
+        existing = self._store.find("applications", "uniqueName", name)
         body = _body(request)
         if existing:
             self._store.put("applications", existing["id"], {**existing, **body})
             return Response(status_code=204)
         if request.headers.get("prefer") != "create-if-missing":
             return _not_found(request)
-        if any(entry.get("uniqueName") == name for entry in self._store.all("deletedApplications")):
+        if self._store.find("deletedApplications", "uniqueName", name):
             return fault(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
         made = {"id": str(uuid4()), "appId": str(uuid4()), "uniqueName": name, "identifierUris": [], "appRoles": [], **body}
         made |= {"passwordCredentials": [], "secrets": [], "createdAt": time.time()}
@@ -132,9 +132,8 @@ class Graph:
             return _not_found(request)
         self._store.delete("applications", found["id"])
         self._store.put("deletedApplications", found["id"], {**found, "deletedDateTime": _stamp()})
-        for principal in self._store.all("servicePrincipals"):
-            if principal["appId"] == found["appId"]:
-                self._forget_principal(principal)
+        if principal := self._store.find("servicePrincipals", "appId", found["appId"]):
+            self._forget_principal(principal)
         return Response(status_code=204)
 
     def _add_password(self, request: Request) -> Response:
@@ -170,11 +169,11 @@ class Graph:
 
     def _upsert_principal(self, request: Request) -> Response:
         app_id = request.path_params["app_id"]
-        existing = next((entry for entry in self._store.all("servicePrincipals") if entry["appId"] == app_id), None)
+        existing = self._store.find("servicePrincipals", "appId", app_id)
         if existing:
             self._store.put("servicePrincipals", existing["id"], {**existing, **_body(request)})
             return Response(status_code=204)
-        application = next((entry for entry in self._store.all("applications") if entry["appId"] == app_id), None)
+        application = self._store.find("applications", "appId", app_id)
         if application is None or request.headers.get("prefer") != "create-if-missing":
             return fault(400, "Request_BadRequest", f"The appId '{app_id}' does not reference a valid application object.")
         made = {
@@ -204,8 +203,8 @@ class Graph:
     def _forget_principal(self, principal: Body) -> None:
         self._store.delete("servicePrincipals", principal["id"])
         self._store.put("deletedServicePrincipals", principal["id"], {**principal, "deletedDateTime": _stamp()})
-        for assignment in self._store.all("appRoleAssignments"):
-            if principal["id"] in (assignment["principalId"], assignment["resourceId"]):
+        for field in ("principalId", "resourceId"):
+            for assignment in self._store.matching("appRoleAssignments", field, principal["id"]):
                 self._store.delete("appRoleAssignments", f"{assignment['resourceId']}/{assignment['id']}")
 
     # -- app role assignments -------------------------------------------------------------------------
@@ -217,11 +216,11 @@ class Graph:
         principal = self._store.get("servicePrincipals", str(body.get("principalId")))
         if resource is None or principal is None:
             return fault(404, "Request_ResourceNotFound", f"Resource '{body.get('principalId')}' does not exist.")
-        api = next((entry for entry in self._store.all("applications") if entry["appId"] == resource["appId"]), {})
+        api = self._store.find("applications", "appId", resource["appId"]) or {}
         if body.get("appRoleId") not in [role["id"] for role in api.get("appRoles", [])]:
             return fault(400, "Request_BadRequest", "Permission being assigned was not found on application.")
-        for known in self._store.all("appRoleAssignments", resource["id"] + "/"):
-            if (known["principalId"], known["appRoleId"]) == (principal["id"], body["appRoleId"]):
+        for known in self._store.matching("appRoleAssignments", "principalId", principal["id"]):
+            if (known["resourceId"], known["appRoleId"]) == (resource["id"], body["appRoleId"]):
                 return fault(400, "Request_BadRequest", "Permission being assigned already exists on the object.")
         made = {"id": uuid4().hex, "principalId": principal["id"], "resourceId": resource["id"], "appRoleId": body["appRoleId"]}
         made |= {"principalDisplayName": principal.get("displayName"), "principalType": "ServicePrincipal", "createdDateTime": _stamp()}

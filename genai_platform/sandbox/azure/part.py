@@ -20,6 +20,7 @@ class AzurePart:
     kind: Kind = "stand-in"
     version: str = "Entra ID, Graph, ARM, Key Vault, API Management 2024-05-01"
     port: str | None = "entra"
+    further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway")
 
     def prepare(self, place: Place) -> None:
         ca.authority(place)

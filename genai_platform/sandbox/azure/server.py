@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_roles, arm_vaults
+from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_roles, arm_vaults
 from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
@@ -37,7 +37,7 @@ TYPES = {
     rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
-    rf"{_GROUP}/resources": resources,
+    rf"({_GROUP}|{_SUBSCRIPTION})/resources": resources,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
@@ -46,7 +46,8 @@ TYPES = {
     rf"{_SUBSCRIPTION}{_APIM}/service": arm_apim.every_service,
     rf"{_SUBSCRIPTION}{_APIM}/checknameavailability": arm_apim.service_names,
     rf"{_SUBSCRIPTION}{_APIM}(/locations/[^/]+)?/deletedservices(/[^/]+)?": arm_apim.deleted_services,
-    rf"{_GROUP}{_APIM}/service/[^/]+/(apis|backends|namedvalues|policies)(/.*)?": arm_apim.entities,
+    rf"{_GROUP}{_APIM}/service/[^/]+/namedvalues(/[^/]+){{0,2}}": arm_named_values.named_values,
+    rf"{_GROUP}{_APIM}/service/[^/]+/(apis|backends|policies)(/.*)?": arm_apim.entities,
 }
 """Resource types the sandbox knows; every other path is refused."""
 

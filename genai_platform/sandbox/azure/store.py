@@ -53,6 +53,18 @@ class Store:
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def find(self, kind: str, field: str, value: str) -> Object | None:
+        """The first object of a kind whose ``field`` has this value."""
+        return next(iter(self.matching(kind, field, value)), None)
+
+    def matching(self, kind: str, field: str, value: str) -> list[Object]:
+        """The objects of a kind whose ``field`` has this value: found by the engine, since directories grow to thousands."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT body FROM objects WHERE kind = ? AND json_extract(body, '$.' || ?) = ? ORDER BY id", (kind, field, value)
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()

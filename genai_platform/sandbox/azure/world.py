@@ -75,6 +75,12 @@ def prepare(place: Place) -> None:
             json.dump(document, opened)
 
 
+def deployer(place: Place) -> dict[str, str]:
+    """Whom the directory knows as the deployer, under the names that azure-identity reads. Holds a secret."""
+    known = json.loads((place.folder("azure") / "deployer.json").read_text())
+    return {"AZURE_CLIENT_ID": known["client_id"], "AZURE_CLIENT_SECRET": known["client_secret"]}
+
+
 def open_world(place: Place, delays: Delays | None = None) -> World:
     """The world as it was left, or a new one with a deployer and nothing else."""
     prepare(place)

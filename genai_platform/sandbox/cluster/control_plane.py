@@ -14,25 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from genai_platform.sandbox import ca
+from genai_platform import toolchain
+from genai_platform.sandbox import ca, programs
 from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
 from genai_platform.sandbox.part import Kind
 from genai_platform.sandbox.place import Place
-
-ETCD_VERSION = "3.6.5"
-KUBERNETES_VERSION = "1.35.4"
 
 ADMIN = ("genai-admin", "system:masters")
 CONTROLLERS = ("system:kube-controller-manager", "genai:sandbox")
 WEBHOOK = ("genai:pod-identity-webhook", "genai:sandbox")
 API_SERVER = ("kube-apiserver", "genai:sandbox")
-
-
-def binary(name: str) -> str:
-    """A tool of the toolchain; it was fetched or built before the sandbox starts."""
-    from genai_platform import toolchain
-
-    return str(toolchain.find(name))
 
 
 @dataclass(frozen=True)
@@ -41,8 +32,11 @@ class _Real:
 
     name: str
     port: str | None
-    version: str
     kind: Kind = "real"
+
+    @property
+    def version(self) -> str:
+        return programs.say_version(self.name)
 
     def variables(self, place: Place) -> Mapping[str, str]:
         return {}
@@ -50,6 +44,8 @@ class _Real:
 
 class Etcd(_Real):
     """The store. Nothing is flushed to disk at once: a power cut may cost a sandbox, a stop does not."""
+
+    further_ports = ("etcd_peer",)
 
     def prepare(self, place: Place) -> None:
         place.folder("etcd").chmod(0o700)
@@ -60,7 +56,7 @@ class Etcd(_Real):
         cert, key = self._certificate(place)
         client, peer = place.url("etcd", "https"), place.url("etcd_peer", "https")
         return [
-            binary("etcd"),
+            str(toolchain.find("etcd")),
             "--name=sandbox",
             f"--data-dir={place.folder('etcd')}",
             f"--listen-client-urls={client}",
@@ -101,7 +97,7 @@ class ApiServer(_Real):
         cert, key = self._certificate(place)
         client = ca.issue_user(place, *API_SERVER)
         return [
-            binary("kube-apiserver"),
+            str(toolchain.find("kube-apiserver")),
             f"--etcd-servers={place.url('etcd', 'https')}",
             f"--etcd-cafile={place.ca_file}",
             f"--etcd-certfile={client.cert}",
@@ -149,7 +145,7 @@ class ControllerManager(_Real):
         cert, key = self._certificate(place)
         config = kubeconfig_of(place, CONTROLLERS)
         return [
-            binary("kube-controller-manager"),
+            str(toolchain.find("kube-controller-manager")),
             f"--kubeconfig={config}",
             f"--authentication-kubeconfig={config}",
             f"--authorization-kubeconfig={config}",
@@ -183,9 +179,9 @@ class ControllerManager(_Real):
         return ca.issue(place, ["kube-controller-manager.sandbox", "localhost", "127.0.0.1"])
 
 
-ETCD = Etcd("etcd", "etcd", ETCD_VERSION)
-API = ApiServer("kube-apiserver", "kubernetes", KUBERNETES_VERSION)
-MANAGER = ControllerManager("kube-controller-manager", "controllers", KUBERNETES_VERSION)
+ETCD = Etcd("etcd", "etcd")
+API = ApiServer("kube-apiserver", "kubernetes")
+MANAGER = ControllerManager("kube-controller-manager", "controllers")
 
 
 def kubeconfig_of(place: Place, user: tuple[str, str]) -> Path:

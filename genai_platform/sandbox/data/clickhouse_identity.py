@@ -7,32 +7,34 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 _NAMES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 _EVERY = 30 * 60.0
+_AGAIN = 15.0
+"""After a refusal: the role may be on its way."""
 
 
 def follow(say: Callable[[str], None]) -> None:
-    """Exchange now, and again every half hour. Without a role: no credentials, as for any pod that has none."""
+    """Exchange now, and again every half hour; after a refusal sooner. Without a role: no credentials, as for any pod that has none."""
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     role, token_file = (os.environ.get(name, "") for name in _NAMES)
     if not role or not token_file:
         return
     session = os.environ.get("AWS_ROLE_SESSION_NAME") or "clickhouse"
-    exchange(role, Path(token_file), session, say)
+    given = exchange(role, Path(token_file), session, say)
     # The engine knows these names too and would go to the public STS.
     for name in _NAMES:
         os.environ.pop(name, None)
 
-    def again() -> None:
+    def again(given: bool) -> None:
         while True:
-            pause.wait(_EVERY)
-            exchange(role, Path(token_file), session, say)
+            time.sleep(_EVERY if given else _AGAIN)
+            given = exchange(role, Path(token_file), session, say)
 
-    pause = threading.Event()
-    threading.Thread(target=again, name="web-identity", daemon=True).start()
+    threading.Thread(target=again, args=(given,), name="web-identity", daemon=True).start()
 
 
 def exchange(role: str, token_file: Path, session: str, say: Callable[[str], None]) -> bool:

@@ -1,29 +1,36 @@
 """The engines behind the AWS names: real servers at the host names, ports and passwords that AWS's answers state.
 
 The AWS stand-in calls this when a cluster or replication group comes, changes or goes. Engines end with the process
-that made ``Engines``; what they hold lies in the sandbox's ``data`` folder, and the next ``*_up`` (or ``resume``)
-finds it again.
+that made ``Engines``; what they hold lies in the sandbox's ``data`` folder, and the next ``*_up`` finds it again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import psutil
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.data import postgres_tls
 from genai_platform.sandbox.data.front import Fronts, server_context
 from genai_platform.sandbox.data.postgres import Postgres
 from genai_platform.sandbox.data.redis import Redis
+from genai_platform.sandbox.part import Row
 from genai_platform.sandbox.place import Place
 
+log = logging.getLogger("genai.sandbox.data")
 _FIRST_ADDRESS = 10
+_LOOK = 1.0
+_LIST = "engines.json"
+_TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Engines:
         self._fronts = Fronts()
         self._open: dict[str, _Open] = {}
         self._lock = threading.RLock()
+        threading.Thread(target=self._keep_up, name="engines", daemon=True).start()
 
     # -- PostgreSQL -------------------------------------------------------------------------------
     def postgres_up(
@@ -64,7 +72,8 @@ class Engines:
     def postgres_snapshot(self, cluster_id: str, snapshot: str) -> None:
         """Copy a cluster's data. The server stops meanwhile, so that the copy is whole."""
         with self._lock:
-            engine = self._entry("postgres", cluster_id).engine
+            entry = self._entry("postgres", cluster_id)
+            engine = entry.engine
             assert isinstance(engine, Postgres)
             engine.stop()
             try:
@@ -72,6 +81,7 @@ class Engines:
                 engine.copy_to(self._folder("snapshots", snapshot))
             finally:
                 engine.start()
+                self._publish("postgres", cluster_id, entry.record)
 
     def postgres_restore(self, cluster_id: str, snapshot: str) -> None:
         """Lay a copied cluster's data where a new cluster will look for it; ``postgres_up`` starts it."""
@@ -119,18 +129,6 @@ class Engines:
         self._down("redis", group_id)
 
     # -- all --------------------------------------------------------------------------------------
-    def resume(self) -> None:
-        """Start whatever was up when the sandbox stopped, with the data, users and passwords it had."""
-        with self._lock:
-            for key, record in self._records().items():
-                kind, name = key.split("/", 1)
-                engine = self._entry(kind, name).engine
-                if isinstance(engine, Postgres):
-                    engine.start()
-                else:
-                    engine.start(record.get("parameters", {}))
-                self._publish(kind, name, record)
-
     def stop(self) -> None:
         """Stop every engine and keep its data."""
         with self._lock:
@@ -141,14 +139,26 @@ class Engines:
             self._open.clear()
             self._place.publish_hosts("data", {})
 
-    close = stop
-
-    def rows(self) -> list[dict[str, Any]]:
-        """What runs, for the status: name, version, pid, address, port."""
-        with self._lock:
-            return [{"name": key, "pid": entry.engine.pid, **entry.record} for key, entry in self._open.items()]
-
     # -- inside -----------------------------------------------------------------------------------
+    def _keep_up(self) -> None:
+        """Start what has died again, as the services do."""
+        while True:
+            time.sleep(_LOOK)
+            with self._lock:
+                for key, entry in self._open.items():
+                    if not entry.record or entry.engine.pid is not None:
+                        continue
+                    log.warning("%s ended and is started again", key)
+                    try:
+                        if isinstance(entry.engine, Postgres):
+                            entry.engine.start()
+                        else:
+                            entry.engine.start(entry.record["parameters"])
+                        kind, name = key.split("/", 1)
+                        self._publish(kind, name, entry.record)
+                    except (RuntimeError, OSError) as error:
+                        log.error("%s: %s", key, error)
+
     def _entry(self, kind: str, name: str) -> _Open:
         key = f"{kind}/{name}"
         if key not in self._open:
@@ -166,7 +176,7 @@ class Engines:
         key = f"{kind}/{name}"
         entry = self._open[key]
         address = self._address(record["host"])
-        wanted = {**record, "address": address}
+        wanted = {**record, "address": address, "pid": entry.engine.pid}
         where = ("host", "port", "tls", "address")
         if entry.close is None or any(entry.record.get(word) != wanted[word] for word in where):
             if entry.close:
@@ -199,20 +209,36 @@ class Engines:
             _replace(file, known)
         return self._place.aws_address(known[host])
 
-    def _records(self) -> dict[str, dict[str, Any]]:
-        file = self._place.folder("data") / "engines.json"
-        with contextlib.suppress(FileNotFoundError):
-            found: dict[str, dict[str, Any]] = json.loads(file.read_text())
-            return found
-        return {}
-
     def _write(self, key: str, record: dict[str, Any] | None) -> None:
-        records = self._records()
+        records = _records(self._place)
         if record is None:
             records.pop(key, None)
         else:
             records[key] = record
-        _replace(self._place.folder("data") / "engines.json", records)
+        _replace(self._place.folder("data") / _LIST, records)
+
+
+def rows(place: Place, *, running: bool) -> Iterator[Row]:
+    """Every engine there is, as ``Engines`` wrote it down.
+
+    Args:
+        running: whether the process that made them runs; without it none of them does.
+    """
+    for key, record in sorted(_records(place).items()):
+        kind, _, name = key.partition("/")
+        pid = record.get("pid") if running else None
+        if pid is not None and not psutil.pid_exists(pid):
+            pid = None
+        state: Literal["running", "stopped"] = "stopped" if pid is None else "running"
+        yield Row(f"{_TITLES[kind]} {name}", "real", record["version"], pid, record["port"], state)
+
+
+def _records(place: Place) -> dict[str, dict[str, Any]]:
+    try:
+        found: dict[str, dict[str, Any]] = json.loads((place.root / "data" / _LIST).read_text())
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def _replace(file: Path, document: Any) -> None:

@@ -13,7 +13,7 @@ import httpx
 from botocore.config import Config
 
 from genai_platform.sandbox.aws.identity import administrator, door_key
-from genai_platform.sandbox.door.routes import Group
+from genai_platform.sandbox.door.routes import Group, Listener
 from genai_platform.sandbox.place import Place
 
 _CLUSTER = "eks:eks-cluster-name"
@@ -30,6 +30,9 @@ class Balancers(Protocol):
     def remove(self, name: str) -> None:
         """Remove a group's load balancer and its security group, when they are there."""
 
+    def stacks(self) -> set[str]:
+        """The groups that have a load balancer, whoever made it."""
+
 
 class AwsBalancers:
     """Load balancers in the sandbox's AWS. They share one listening address, so all have the name ``localhost``."""
@@ -39,16 +42,18 @@ class AwsBalancers:
         session = boto3.Session(aws_access_key_id=key.access_key_id, aws_secret_access_key=key.secret_access_key, region_name=place.region)
         config = Config(proxies={}, retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=30)
         self._clients = {name: session.client(name, endpoint_url=place.url("aws"), config=config) for name in ("eks", "ec2", "elbv2")}
-        self._known: set[str] = set()
+        self._known: dict[str, object] = {}
 
     def ensure(self, group: Group) -> str:
-        if group.name in self._known:
+        wanted = [(listener.port, listener.certificates, listener.idle) for listener in group.listeners]
+        if self._known.get(group.name) == wanted:
             return "localhost"
-        if self._find(group.name) is None:
+        arn = self._find(group.name)
+        if arn is None:
             cluster, vpc, subnets = self._network(group.scheme)
             tags = {_CLUSTER: cluster, _STACK: group.name, _OLD_STACK: group.name}
             security = self._security_group(group, vpc, tags)
-            self._clients["elbv2"].create_load_balancer(
+            made = self._clients["elbv2"].create_load_balancer(
                 Name=f"k8s-{group.name}"[:32].rstrip("-"),
                 Subnets=subnets,
                 SecurityGroups=[security],
@@ -56,11 +61,13 @@ class AwsBalancers:
                 Type="application",
                 Tags=_pairs({**tags, "ingress.eks.amazonaws.com/resource": "LoadBalancer"}),
             )
-        self._known.add(group.name)
+            arn = str(made["LoadBalancers"][0]["LoadBalancerArn"])
+        self._listen(arn, group)
+        self._known[group.name] = wanted
         return "localhost"
 
     def remove(self, name: str) -> None:
-        self._known.discard(name)
+        self._known.pop(name, None)
         found = self._find(name)
         if found is not None:
             self._clients["elbv2"].delete_load_balancer(LoadBalancerArn=found)
@@ -68,8 +75,25 @@ class AwsBalancers:
             self._clients["ec2"].delete_security_group(GroupId=one["GroupId"])
 
     def stacks(self) -> set[str]:
-        """The groups that have a load balancer."""
         return {tags[_STACK] for _, tags in self._tagged() if _STACK in tags}
+
+    def _listen(self, arn: str, group: Group) -> None:
+        """Show the listeners with their certificates, which are in use then, and the idle timeout."""
+        client = self._clients["elbv2"]
+        wanted = {listener.port: _described(listener) for listener in group.listeners}
+        for there in client.describe_listeners(LoadBalancerArn=arn)["Listeners"]:
+            certificates = [one["CertificateArn"] for one in there.get("Certificates") or ()]
+            if wanted.get(there["Port"]) == (there["Protocol"], certificates):
+                del wanted[there["Port"]]
+            else:
+                client.delete_listener(ListenerArn=there["ListenerArn"])
+        nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
+        for port, (protocol, certificates) in wanted.items():
+            certified = {"Certificates": [{"CertificateArn": one} for one in certificates]} if certificates else {}
+            client.create_listener(LoadBalancerArn=arn, Protocol=protocol, Port=port, DefaultActions=[nothing], **certified)
+        for idle in {f"{listener.idle:g}" for listener in group.listeners}:
+            attribute = {"Key": "idle_timeout.timeout_seconds", "Value": idle}
+            client.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[attribute])
 
     def _find(self, name: str) -> str | None:
         return next((arn for arn, tags in self._tagged() if tags.get(_STACK) == name), None)
@@ -133,6 +157,11 @@ class Certificates:
         stem = f"{_digest(json.dumps(content))}"
         folder = self._place.folder("door")
         return _write(folder / f"{stem}.pem", content["pem"]), _write(folder / f"{stem}.key", content["key"])
+
+
+def _described(listener: Listener) -> tuple[str, list[str]]:
+    """As AWS shows it: the protocol, and the certificate clients meet first."""
+    return ("HTTPS", [listener.certificates[0]]) if listener.certificates else ("HTTP", [])
 
 
 def _write(path: Path, text: str) -> Path:

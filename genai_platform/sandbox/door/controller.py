@@ -29,7 +29,6 @@ class Controller:
     def __init__(self, api: httpx.AsyncClient, listeners: Listeners, balancers: Balancers) -> None:
         self._api, self._listeners, self._balancers = api, listeners, balancers
         self._told: dict[str, str] = {}
-        self._made: set[str] = set()
 
     async def turn(self, cluster: Cluster) -> bool:
         """Bring everything to what the objects say; ``False`` when something must be tried again."""
@@ -41,7 +40,6 @@ class Controller:
                 for ingress in group.ingresses:
                     await self._hold(ingress)
                 host = await asyncio.to_thread(self._balancers.ensure, group)
-                self._made.add(group.name)
                 if faults:
                     raise LookupError("; ".join(faults))
                 for ingress in group.ingresses:
@@ -77,11 +75,9 @@ class Controller:
                 continue
             name = group_name(cluster, ingress)
             try:
-                # Parameters that went first leave no name to go by; then whatever was made for no living group goes.
-                gone = ({name} | self._made) - living
-                for one in sorted(gone):
+                # Parameters that went first leave no name to go by; then whatever stands for no living group goes.
+                for one in sorted(({name} | await asyncio.to_thread(self._balancers.stacks)) - living):
                     await asyncio.to_thread(self._balancers.remove, one)
-                    self._made.discard(one)
                 rest = [one for one in held if one != FINALIZER]
                 await self._patch(ingress, {"metadata": {"finalizers": rest, "resourceVersion": ingress["metadata"]["resourceVersion"]}})
             except Exception as error:

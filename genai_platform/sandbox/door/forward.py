@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
@@ -35,16 +37,18 @@ class Forward:
         self._listener = listener
         self._reach = reach
         self._turn = itertools.count()
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits(max_connections=None))
+        # Idle connections go sooner than any target closes them: a request never meets one that is just being closed.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2)
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=limits)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         listener = self._listener()
         address = scope["client"][0]
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        rule = listener.find(host.rsplit(":", 1)[0] if not host.endswith("]") else host, scope["path"])
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "").lower()
+        rule = listener.find(host.rsplit(":", 1)[0] if not host.endswith("]") else host, scope["path"], headers)
         if rule is None:
             await _say(send, 404)
         elif not _admitted(rule, address):
@@ -68,8 +72,20 @@ class Forward:
             (b"x-forwarded-port", str(listener.port).encode()),
         ]
         framed = any(name == b"content-length" for name, _ in own) or any(name == b"transfer-encoding" for name, _ in scope["headers"])
-        request = httpx.Request(scope["method"], url, headers=own, content=_body(receive) if framed else None)
+        client = _Client(receive, sends=framed)
+        request = httpx.Request(scope["method"], url, headers=own, content=client.body() if framed else None)
         request.extensions = {"timeout": httpx.Timeout(listener.idle, connect=10).as_dict()}
+        exchange, left = asyncio.create_task(self._exchange(request, send)), asyncio.create_task(client.left())
+        try:
+            await asyncio.wait({exchange, left}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left.cancel()
+            # Whoever left wants no answer any more: the target learns that too, as its connection closes.
+            exchange.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await exchange
+
+    async def _exchange(self, request: httpx.Request, send: Any) -> None:
         started = False
         try:
             answer = await self._client.send(request, stream=True)
@@ -78,9 +94,10 @@ class Forward:
                 await send({"type": "http.response.start", "status": answer.status_code, "headers": _back(answer.headers.raw)})
                 async for piece in answer.aiter_raw():
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
             finally:
                 await answer.aclose()
+            # Last of all: from here on the server says that the client is done.
+            await send({"type": "http.response.body", "body": b""})
         except (httpx.TimeoutException, httpx.TransportError) as error:
             if started:
                 # The head is out: all that is left is to break the connection, which the server does on an exception.
@@ -92,15 +109,40 @@ class Forward:
         await self._client.aclose()
 
 
-async def _body(receive: Any) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body"):
-            return
+class _Client:
+    """What a client sends, piece by piece, and at last that it left.
+
+    Args:
+        sends: whether its request has a body.
+    """
+
+    def __init__(self, receive: Any, *, sends: bool) -> None:
+        self._receive = receive
+        self._sent = asyncio.Event()
+        self._gone = False
+        if not sends:
+            self._sent.set()
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The request's body."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self._gone = True
+                self._sent.set()
+                # Half a body must not end like a whole one: the request is cancelled here.
+                await asyncio.Event().wait()
+            more = bool(message.get("more_body"))
+            if message.get("body"):
+                yield message["body"]
+        self._sent.set()
+
+    async def left(self) -> None:
+        """Return once it has gone. Nothing else may be received then: its body comes first."""
+        await self._sent.wait()
+        while not self._gone:
+            self._gone = (await self._receive())["type"] == "http.disconnect"
 
 
 def _admitted(rule: Rule, address: str) -> bool:

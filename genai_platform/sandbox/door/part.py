@@ -18,6 +18,7 @@ class Door:
     kind: Kind = "stand-in"
     version = "1"
     port: str | None = "litellm"
+    further_ports = ("langfuse", "models")
 
     def prepare(self, place: Place) -> None:
         (place.folder("door") / _READY).unlink(missing_ok=True)

@@ -10,12 +10,14 @@ import ipaddress
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 CONTROLLER = "eks.amazonaws.com/alb"
 FINALIZER = "ingress.eks.amazonaws.com/resources"
 _NOTE = "alb.ingress.kubernetes.io/"
 _IDLE_DEFAULT = 60.0
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 Document = Mapping[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -45,9 +47,13 @@ class Rule:
     exact: bool
     targets: tuple[tuple[str, int], ...]
     admitted: tuple[Network, ...]
+    headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Headers that a request must have besides, with the values that count; names in lower case."""
 
-    def fits(self, host: str, path: str) -> bool:
+    def fits(self, host: str, path: str, headers: Mapping[str, str]) -> bool:
         if self.host is not None and not _host_fits(self.host, host):
+            return False
+        if not all(headers.get(name) in values for name, values in self.headers):
             return False
         if self.exact:
             return path == self.path
@@ -70,9 +76,9 @@ class Listener:
         seen = ipaddress.ip_address(address)
         return any(seen in network for rule in self.rules for network in rule.admitted)
 
-    def find(self, host: str, path: str) -> Rule | None:
-        """The rule for a request: longest path first, as the controller orders them."""
-        return next((rule for rule in self.rules if rule.fits(host, path)), None)
+    def find(self, host: str, path: str, headers: Mapping[str, str] = _NONE) -> Rule | None:
+        """The rule for a request (names of headers in lower case): longest path first, as the controller orders them."""
+        return next((rule for rule in self.rules if rule.fits(host, path, headers)), None)
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,13 @@ class Group:
 
 
 def ours(cluster: Cluster) -> list[Document]:
-    """The ingresses whose class belongs to this controller."""
+    """The ingresses whose class belongs to this controller, and those it still holds although their class is gone."""
     classes = {one["metadata"]["name"] for one in cluster.classes if one["spec"].get("controller") == CONTROLLER}
-    return [one for one in cluster.ingresses if one["spec"].get("ingressClassName") in classes]
+    return [
+        one
+        for one in cluster.ingresses
+        if one["spec"].get("ingressClassName") in classes or FINALIZER in (one["metadata"].get("finalizers") or ())
+    ]
 
 
 def groups(cluster: Cluster) -> tuple[list[Group], dict[str, str]]:
@@ -155,7 +165,10 @@ def _group(cluster: Cluster, name: str, members: Iterable[tuple[Document, Docume
 
 
 def _parameters(cluster: Cluster, ingress: Document) -> Document:
-    chosen = next(one for one in cluster.classes if one["metadata"]["name"] == ingress["spec"]["ingressClassName"])
+    name = ingress["spec"].get("ingressClassName")
+    chosen = next((one for one in cluster.classes if one["metadata"]["name"] == name), None)
+    if chosen is None:
+        raise Wrong(f"IngressClass '{name}' does not exist")
     reference = chosen["spec"].get("parameters")
     if not reference:
         return {}
@@ -189,9 +202,27 @@ def _rules(cluster: Cluster, ingress: Document) -> list[Rule]:
     rules = []
     for entry in ingress["spec"].get("rules") or ():
         for path in (entry.get("http") or {}).get("paths") or ():
-            targets = _targets(cluster, ingress["metadata"]["namespace"], path["backend"]["service"])
-            rules.append(Rule(entry.get("host") or None, path.get("path") or "/", path["pathType"] == "Exact", targets, admitted))
+            service = path["backend"]["service"]
+            targets = _targets(cluster, ingress["metadata"]["namespace"], service)
+            headers = _headers(ingress, service["name"])
+            rules.append(Rule(entry.get("host") or None, path.get("path") or "/", path["pathType"] == "Exact", targets, admitted, headers))
     return rules
+
+
+def _headers(ingress: Document, service: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The ``conditions.SERVICE`` of an ingress. Only what asks for a header, value by value, is known here."""
+    name = f"conditions.{service}"
+    text = _note(ingress, name)
+    if not text:
+        return ()
+    try:
+        asked = [(one["field"], one["httpHeaderConfig"]) for one in json.loads(text)]
+        found = tuple((str(header["httpHeaderName"]).lower(), tuple(map(str, header["values"]))) for _, header in asked)
+    except (ValueError, TypeError, KeyError):
+        raise Wrong(f"{name}: not a list of http-header conditions") from None
+    if any(field != "http-header" for field, _ in asked) or any(sign in value for _, values in found for value in values for sign in "*?"):
+        raise Wrong(f"{name}: only http-header conditions without wildcards are known here")
+    return found
 
 
 def _targets(cluster: Cluster, namespace: str, backend: Document) -> tuple[tuple[str, int], ...]:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.langfuse import ingestion, otel
 from genai_platform.sandbox.langfuse.api import failure
-from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Store
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Store, StoreError, Unreachable
 from genai_platform.sandbox.langfuse.configuration import Configuration
 from genai_platform.sandbox.langfuse.directory import PostgresDirectory
 from genai_platform.sandbox.langfuse.entities import write
@@ -23,7 +24,9 @@ from genai_platform.sandbox.langfuse.process import arguments, must, serve
 from genai_platform.sandbox.langfuse.storage import Events, RedisQueue, S3Events
 
 log = logging.getLogger("langfuse-worker")
-_TRIES = 5
+_OUTAGE, _REFUSAL, _NONSENSE = 20, 5, 1
+"""How often a batch is tried, by what went wrong: two minutes and more for a store that is being restarted."""
+_LONGEST = 8
 
 
 def process(job: dict[str, str], events: Events, store: Store) -> int:
@@ -33,10 +36,20 @@ def process(job: dict[str, str], events: Events, store: Store) -> int:
     return write(store, job["project"], [entity for event in batch["events"] for entity in make(event)])
 
 
+class Jobs(Protocol):
+    """The queue, as the worker sees it."""
+
+    def recover(self) -> int: ...
+
+    def pop(self, seconds: int) -> str | None: ...
+
+    def done(self, job: str, *, failed: bool = False) -> None: ...
+
+
 class Worker:
     """The loop. A batch that fails is tried again, then set aside."""
 
-    def __init__(self, queue: RedisQueue, events: Events, store: Store, pause: float = 1.0) -> None:
+    def __init__(self, queue: Jobs, events: Events, store: Store, pause: float = 1.0) -> None:
         self._queue, self._events, self._store, self._pause = queue, events, store, pause
 
     def run(self) -> None:
@@ -58,16 +71,33 @@ class Worker:
                 self._work(text)
 
     def _work(self, text: str) -> None:
-        job = json.loads(text)
-        for attempt in range(1, _TRIES + 1):
-            fault = failure(lambda: log.info("%s: %d objects", job["key"], process(job, self._events, self._store)))
-            if fault is None:
-                break
-            log.error("%s: attempt %d failed: %s", job["key"], attempt, fault)
-            time.sleep(self._pause * attempt)
-        failed = fault is not None
+        failed = not self._stored(json.loads(text))
         if lost := failure(lambda: self._queue.done(text, failed=failed)):
             log.error("Redis is not available: %s", lost)
+
+    def _stored(self, job: dict[str, str]) -> bool:
+        """Whether the batch was stored in the end."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                log.info("%s: %d objects", job["key"], process(job, self._events, self._store))
+            except Exception as error:
+                log.error("%s: attempt %d failed: %s: %s", job["key"], attempt, type(error).__name__, error)
+                if attempt >= _tries(error):
+                    return False
+            else:
+                return True
+            time.sleep(self._pause * min(attempt, _LONGEST))
+
+
+def _tries(error: Exception) -> int:
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)):
+        return _NONSENSE
+    refused = isinstance(error, (StoreError, ClientError)) and not isinstance(error, Unreachable)
+    return _REFUSAL if refused else _OUTAGE
 
 
 def main() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from genai_platform.errors import GenaiError
 from genai_platform.sandbox.image import Container, Image
 from genai_platform.sandbox.place import Place
 from genai_platform.toolchain import prisma
@@ -36,6 +42,30 @@ def _proxy(args: Sequence[str], address: str) -> list[str]:
 
 def variables(place: Place, container: Container) -> Mapping[str, str]:
     """What the container's image would bring along: its database client, and no look at the internet."""
+    return _brought_along()
+
+
+def compile_ahead() -> None:
+    """Where the proxy was never imported, import it once beside everything else: the pod's start is what people wait for."""
+    package = importlib.util.find_spec("litellm")  # by its own name alone: looking for a part of it would import it here
+    if package is None or package.origin is None:
+        return
+    source = Path(package.origin).parent / "proxy" / "proxy_server.py"
+    if Path(importlib.util.cache_from_source(str(source))).exists():
+        return
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired, GenaiError):
+        subprocess.run(
+            ["nice", "-n", "19", sys.executable, "-c", "import litellm.proxy.proxy_server"],
+            env={**os.environ, **_brought_along()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=300,
+            check=False,
+        )
+
+
+def _brought_along() -> dict[str, str]:
     return {
         **prisma.variables(prisma.folder()),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -56,6 +86,6 @@ def _version() -> str:
 
 
 IMAGES: tuple[Image, ...] = tuple(
-    Image(repository, "real", _version(), argv, variables)
+    Image(repository, "real", _version(), argv, variables, compile_ahead)
     for repository in ("berriai/litellm-database", "berriai/litellm", "berriai/litellm-non_root")
 )

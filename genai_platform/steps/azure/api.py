@@ -1,4 +1,4 @@
-"""azure.api: the backend, the API and its closed list of operations."""
+"""azure.api: the backend, the header it asks for, the API and its closed list of operations."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import re
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
+from genai_platform.render import gateway
+from genai_platform.steps.azure import existing
 from genai_platform.steps.azure.site import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.ingress import address
-from genai_platform.steps.objects import missing_address
 from genai_platform.tools.azure.apim import KEY_HEADER, Service
 from genai_platform.tools.wait import wait_for
+
+GATEWAY = "gateway"
+"""What the named value's name ends with: what the policy proves itself with at the load balancer."""
 
 
 class ApiStep(AzureStep):
     """Only objects named for this environment are touched; a path that another API has is refused."""
 
     id = "azure.api"
-    needs = ("azure.service", "litellm.ingress")
+    needs = ("azure.service", "azure.door")
     minutes = 0.5
     limit = 900.0
 
     def __init__(self, doors: Doors) -> None:
         super().__init__(doors)
         self.api, self.backend = object_name(doors.target, "api"), object_name(doors.target, "litellm")
+        self.header = object_name(doors.target, GATEWAY)
         self.what = f"API {self.api}"
 
     def _url(self) -> str | None:
-        return address(self.doors, "litellm") if self.doors.kube.exists() else None
+        return address(self.doors, gateway.INGRESS) if self.doors.kube.exists() else None
 
     def look(self) -> Finding:
         service = find_service(self.doors)
@@ -42,6 +47,8 @@ class ApiStep(AzureStep):
         url = self._url()
         if backend is None or url is None or backend.rstrip("/") != url.rstrip("/"):
             faults.append(f"the backend is {backend or 'missing'}, LiteLLM is at {url or 'no address'}")
+        if not self._header_is_set(service):
+            faults.append("the load balancer's header is missing or another one")
         if found is None:
             faults.append("the API is missing")
         else:
@@ -59,22 +66,28 @@ class ApiStep(AzureStep):
         service = need_service(self.doors)
         url = self._url()
         if url is None:
-            raise missing_address("litellm")
+            raise StepError(
+                "the load balancer has no address for API Management yet", remedy="run: genai azure --only door", id="azure.no_address"
+            )
         apim, path = self.doors.azure.apim, self.target.settings.azure.apim.path
-        for other in apim.apis(service):
-            if other.path == path and other.id != self.api:
-                raise StepError(
-                    f"the path '{path}' of {service.name} belongs to the API '{other.id}'",
-                    remedy="set azure.apim.path to another one",
-                    id="azure.path_taken",
-                )
+        existing.refuse_path(self.doors, service)
         progress.say(f"making the API {self.api}")
         # Without a domain the load balancer's certificate is the tool's own, which API Management cannot know.
         apim.put_backend(service, self.backend, url, verified=self.target.settings.ingress.domain is not None)
+        if not self._header_is_set(service):
+            self.doors.azure.named_values.begin_with(service, self.header, self.doors.secrets().gateway_header)
+            wait_for(lambda: self._header_is_set(service) or None, progress, lambda: f"named value {self.header}: under way", 600, 1)
         apim.put_api(service, self.api, path, url)
         wait_for(lambda: self._there(service, path), progress, lambda: f"API {self.api}: under way", 600, 1)
         self._operations(service, progress)
         return f"{service.gateway}/{path}: {len(routes(self.target))} operations"
+
+    def _header_is_set(self, service: Service) -> bool:
+        """Whether the service keeps the value that the load balancer demands. A secret: kept as a named value, not in the policy."""
+        values = self.doors.azure.named_values
+        if values.get(service, self.header) is None:
+            return False
+        return values.value(service, self.header) == self.doors.secrets().gateway_header
 
     def _there(self, service: Service, path: str) -> bool | None:
         found = self.doors.azure.apim.api(service, self.api)
@@ -98,6 +111,7 @@ class ApiStep(AzureStep):
         apim.delete_api(service, self.api)
         wait_for(lambda: True if apim.api(service, self.api) is None else None, progress, lambda: f"deleting API {self.api}", 600, 1)
         apim.delete_backend(service, self.backend)
+        self.doors.azure.named_values.delete(service, self.header)
         return f"removed API {self.api} and its backend"
 
 

@@ -8,17 +8,12 @@ from uuid import NAMESPACE_URL, uuid5
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import APP_ROLE
-from genai_platform.steps.azure.site import AzureStep, absent, api_name, drifted, present
+from genai_platform.steps.azure.site import AzureStep, absent, api_name, drifted, present, role_id
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.graph import Graph
 
 PROBE_ROLE = "Genai.Probe"
 """A role the policy does not accept: `verify` shows with it that a token of the right audience is not enough."""
-
-
-def role_id(unique_name: str, value: str = APP_ROLE) -> str:
-    """The identifier of an app role: always the same for one application."""
-    return str(uuid5(NAMESPACE_URL, f"{unique_name}/{value}"))
 
 
 class ApplicationStep(AzureStep):
@@ -74,18 +69,20 @@ class ApplicationStep(AzureStep):
                     }
                 ],
             },
-            "appRoles": [
-                {
-                    "id": role_id(self.name, value),
-                    "allowedMemberTypes": ["Application"],
-                    "value": value,
-                    "displayName": value,
-                    "description": text,
-                    "isEnabled": True,
-                }
-                for value, text in roles
-            ],
+            "appRoles": [app_role(self.name, value, text) for value, text in roles],
         }
+
+
+def app_role(unique_name: str, value: str, text: str) -> dict[str, Any]:
+    """A role that applications can hold, as Graph writes it."""
+    return {
+        "id": role_id(unique_name, value),
+        "allowedMemberTypes": ["Application"],
+        "value": value,
+        "displayName": value,
+        "description": text,
+        "isEnabled": True,
+    }
 
 
 def _faults(found: dict[str, Any], principal: dict[str, Any] | None, wanted: dict[str, Any]) -> list[str]:
@@ -129,9 +126,19 @@ def remove_applications(doors: Doors, prefix: str, progress: Progress) -> str:
         if exact and entry.get("uniqueName") != prefix:
             continue
         progress.check()
-        graph.delete_application(str(entry["id"]))
+        erase(graph, str(entry["id"]))
         count += 1
     return ", ".join(filter(None, (f"removed {count} application{'' if count == 1 else 's'}", purge_deleted(doors, prefix, progress))))
+
+
+def erase(graph: Graph, id: str) -> None:
+    """Delete an application and purge it where that is allowed. Lists of deleted objects lag behind: it is purged by its own id."""
+    graph.delete_application(id)
+    try:
+        graph.purge(id, fresh=10)
+    except StepError as error:
+        if error.id != "azure.403":
+            raise
 
 
 def purge_deleted(doors: Doors, prefix: str, progress: Progress) -> str:
@@ -146,8 +153,6 @@ def purge_deleted(doors: Doors, prefix: str, progress: Progress) -> str:
         try:
             graph.purge(str(entry["id"]))
         except StepError as error:
-            if error.id == "azure.404":
-                continue
             if error.id != "azure.403":
                 raise
             kept += 1

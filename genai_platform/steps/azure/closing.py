@@ -30,21 +30,38 @@ class Entrance:
 
 
 def open_entrances(doors: Doors, name: str) -> list[Entrance]:
-    """The entrances that this caller can use now. Called before a revocation: afterwards nobody has a token."""
-    found: list[Entrance] = []
-    try:
-        client = keys.client(doors, name)
-        if client.secret is not None:
-            from genai_platform.tools.azure import token
+    """The entrances that this caller can use now. Called before a revocation: afterwards nobody has a token.
 
-            bearer = token.fetch(doors.target, client.tenant_id, client.client_id, client.secret, client.scope)
-            found.append(_entrance("API Management", http.client(doors.target, client.gateway_url), bearer.get_secret_value()))
-        stored, url = doors.estate().stored_key(client.client_id), address(doors, "litellm")
-        if stored is not None and url is not None:
-            found.append(_entrance("the load balancer", http.client(doors.target, url), stored.get_secret_value()))
-    except GenaiError:
-        pass  # nothing to measure with: it may be revoked already
-    return [entrance for entrance in found if entrance.ask() < 400]
+    None in shared mode: the key is everybody's and stays, and tokens issued before are taken until they end.
+    """
+    if doors.target.settings.azure.apim.keys == "shared":
+        return []
+    found = []
+    for make in (_gateway, _load_balancer):
+        try:
+            entrance = make(doors, name)
+        except GenaiError:
+            continue  # nothing to measure with: it may be revoked already
+        if entrance is not None and entrance.ask() < 400:
+            found.append(entrance)
+    return found
+
+
+def _gateway(doors: Doors, name: str) -> Entrance | None:
+    from genai_platform.tools.azure import token
+
+    client = keys.client(doors, name)
+    if client.secret is None:
+        return None
+    bearer = token.fetch(doors.target, client.tenant_id, client.client_id, client.secret, client.scope)
+    return _entrance("API Management", http.client(doors.target, client.gateway_url), bearer.get_secret_value())
+
+
+def _load_balancer(doors: Doors, name: str) -> Entrance | None:
+    stored, url = doors.estate().stored_key(keys.client(doors, name).client_id), address(doors, "litellm")
+    if stored is None or url is None:
+        return None
+    return _entrance("the load balancer", http.client(doors.target, url), stored.get_secret_value())
 
 
 def wait(entrances: list[Entrance], progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Mapping[str, float | None]:

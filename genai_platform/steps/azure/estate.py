@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.steps.azure import keys
+from genai_platform.steps.azure import keys, probes
+from genai_platform.steps.azure.caller import Client
+from genai_platform.steps.azure.callers_seen import Callers, secret_name
 from genai_platform.steps.azure.site import need_service, need_vault, object_name
 from genai_platform.steps.doors import Doors
 
@@ -16,7 +18,7 @@ class Estate:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
-    def caller(self) -> keys.Client | None:
+    def caller(self) -> Client | None:
         """The first configured caller with an active key whose client secret is known here."""
         for key in keys.listed(self._doors):
             if key.state == "active":
@@ -24,6 +26,10 @@ class Estate:
                 if client.secret is not None:
                     return client
         return None
+
+    def probe(self, name: str) -> Client | None:
+        """An application for checks, ``role`` or ``key``; None where there is none."""
+        return probes.client(self._doors, name)
 
     def policy(self) -> str:
         """The API's policy as the service holds it. Raises ``StepError`` when there is none."""
@@ -35,5 +41,6 @@ class Estate:
 
     def stored_key(self, client_id: str) -> SecretStr | None:
         """The virtual key that Key Vault holds for a caller; in shared mode, the one for all."""
-        shared = self._doors.target.settings.azure.apim.keys == "shared"
-        return self._doors.azure.vaults.value(need_vault(self._doors), "litellm-shared" if shared else f"litellm-{client_id.lower()}")
+        if self._doors.target.settings.azure.apim.keys == "shared":
+            client_id = Callers(self._doors).shared_client
+        return self._doors.azure.vaults.value(need_vault(self._doors), secret_name(client_id))

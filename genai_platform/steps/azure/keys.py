@@ -1,79 +1,28 @@
-"""What ``genai keys`` does: issue, list, rotate and revoke the keys of the configured callers."""
+"""What ``genai keys`` does: issue, list, rotate and revoke the keys of the configured callers; and how a caller signs in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from genai_platform.errors import ConfigError
+from genai_platform.errors import ConfigError, StepError
 from genai_platform.graph.step import Progress
+from genai_platform.steps.azure import callers_shown, shared_key, site
+from genai_platform.steps.azure.caller import Client, Key, KeyState, Revocation, Rotation, SecretRotation
+from genai_platform.steps.azure.callers_key import issue as issue_key
+from genai_platform.steps.azure.callers_key import overlap, store
+from genai_platform.steps.azure.callers_make import Identity, ensure_all, new_password, revoked, without_old
+from genai_platform.steps.azure.callers_seen import Callers, secret_name
 from genai_platform.steps.doors import Doors
+from genai_platform.tools.caller_store import Kept
 
-KeyState = Literal["active", "revoked", "expired", "missing"]
-
-
-@dataclass(frozen=True)
-class Key:
-    """One caller's key as a person may see it: never a value."""
-
-    caller: str
-    client_id: str | None
-    state: KeyState
-    alias: str | None = None
-    """``<client id>.<n>``: LiteLLM's name of the key."""
-    expires: str | None = None
-    """ISO 8601, UTC; None: never."""
-    spend: float | None = None
-    """US dollars booked to the caller in this budget period; None: not known to LiteLLM."""
-    budget: float | None = None
-    models: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """A key that took the place of another one."""
-
-    key: Key
-    old_alias: str | None
-    overlap_seconds: int
-    """How long the old key still works: longer than the gateway keeps a key."""
-
-
-@dataclass(frozen=True)
-class SecretRotation:
-    """A client secret that was added; the old ones work until ``old_until``."""
-
-    caller: str
-    client_id: str
-    expires: str
-    old_until: str | None
-
-
-@dataclass(frozen=True)
-class Revocation:
-    """What a revocation closed. ``vault_version`` is the disabled secret's."""
-
-    key: Key
-    closed: tuple[str, ...]
-    """What was done, one short line each."""
-
-
-@dataclass(frozen=True)
-class Client:
-    """How a caller signs in. ``secret`` is None for an existing application named by ``client_id``."""
-
-    caller: str
-    tenant_id: str
-    client_id: str
-    scope: str
-    """``api://<application id of the API>/.default``."""
-    authority: str
-    gateway_url: str
-    """``https://SERVICE.azure-api.net/PATH``: the base address; model routes follow as ``/v1/...``."""
-    secret: SecretStr | None = field(repr=False, default=None)
+__all__ = (
+    "Client", "Key", "KeyState", "Revocation", "Rotation", "SecretRotation",
+    "client", "issue", "known", "listed", "revoke", "rotate", "rotate_secret", "show",
+)  # fmt: skip
 
 
 def known(doors: Doors, name: str) -> None:
@@ -93,20 +42,16 @@ def issue(doors: Doors, names: Sequence[str] = (), *, reinstate: bool = False, p
     Args:
         reinstate: undo a revocation. Without it a revoked caller is left alone (named ones: ``StepError``).
     """
-    from genai_platform.steps.azure.callers_work import Callers
-
     for name in names:
         known(doors, name)
-    work = Callers(doors)
-    work.ensure_all(tuple(names) or tuple(doors.target.settings.azure.callers), quiet(progress), reinstate=reinstate, named=bool(names))
-    return [key for key in Callers(doors).listed() if not names or key.caller in names]
+    wanted = tuple(names) or tuple(doors.target.settings.azure.callers)
+    ensure_all(Callers(doors), wanted, progress or Silent(), reinstate=reinstate, named=bool(names))
+    return [key for key in callers_shown.listed(Callers(doors)) if not names or key.caller in names]
 
 
 def listed(doors: Doors) -> list[Key]:
     """Every configured caller, in the order of their names, and what the world knows of its key."""
-    from genai_platform.steps.azure.callers_work import Callers
-
-    return Callers(doors).listed()
+    return callers_shown.listed(Callers(doors))
 
 
 def show(doors: Doors, name: str) -> Key:
@@ -116,45 +61,118 @@ def show(doors: Doors, name: str) -> Key:
 
 
 def rotate(doors: Doors, name: str, *, progress: Progress | None = None) -> Rotation:
-    """Give a caller a new key. The old one works until no gateway can still have it; spend and budget stay."""
-    from genai_platform.steps.azure.callers_change import rotate as work
+    """Give a caller a new key. The old one works until no gateway can still have it; spend and budget stay.
 
+    In shared mode the key is everybody's, and so is the new one.
+    """
     known(doors, name)
-    return work(doors, name, quiet(progress))
+    progress, work = progress or Silent(), Callers(doors)
+    if work.shared:
+        old_alias, seconds = shared_key.rotate(doors, progress)
+        return Rotation(show(doors, name), old_alias, seconds)
+    work.look()
+    client_id = _client_id(work, name)
+    if work.revoked(name):
+        raise revoked(name)
+    old = work.current(client_id)
+    if old is None:
+        raise StepError(f"the caller '{name}' has no key to rotate", remedy=f"run: genai keys issue {name}", id="keys.missing")
+    progress.say(f"issuing a new key for {name}")
+    alias = issue_key(work, name, work.configured[name], client_id, progress)
+    # After the new one is stored: until then the old one must not end.
+    seconds = overlap(old)
+    work.litellm.expire(old.hash, seconds)
+    return Rotation(dataclasses.replace(show(doors, name), alias=alias), old.alias, seconds)
 
 
 def rotate_secret(doors: Doors, name: str, *, overlap_hours: float = 24, progress: Progress | None = None) -> SecretRotation:
     """Give a caller's application a new client secret; the old ones are removed by the first rotation or ``up`` after the overlap."""
-    from genai_platform.steps.azure.callers_change import rotate_secret as work
-
     known(doors, name)
-    return work(doors, name, overlap_hours, quiet(progress))
+    progress, work = progress or Silent(), Callers(doors)
+    client_id = _client_id(work, name)
+    if work.configured[name].client_id:
+        raise StepError(
+            f"the application of '{name}' existed before: its secrets are not ours",
+            remedy=f"az ad app credential reset --id {client_id} --append",
+            id="keys.foreign_application",
+        )
+    until = (datetime.now(UTC) + timedelta(hours=overlap_hours)).replace(microsecond=0)
+    application = work.applications[name]
+    held = frozenset(str(entry["keyId"]) for entry in application.get("passwordCredentials") or ())
+    kept = without_old(work, work.kept.get(name) or Kept(client_id), Identity(client_id, str(application["id"]), "", held))
+    progress.say(f"making a client secret for {name}")
+    fresh = new_password(work, name, str(application["id"]))
+    old = tuple(one if one.remove_after else dataclasses.replace(one, remove_after=until) for one in kept.passwords)
+    work.store.put(name, Kept(client_id, (*old, fresh)))
+    return SecretRotation(name, client_id, fresh.expires.isoformat(), until.isoformat() if old else None)
 
 
 def revoke(doors: Doors, name: str, *, progress: Progress | None = None) -> Revocation:
-    """Close both entrances to a caller: block the key, disable the stored secret, remove the role assignment."""
-    from genai_platform.steps.azure.callers_change import revoke as work
-
+    """Close both entrances to a caller: block its keys, disable the stored secret, remove the role assignment."""
     known(doors, name)
-    return work(doors, name, quiet(progress))
+    progress, work = progress or Silent(), Callers(doors)
+    work.look()
+    client_id = _client_id(work, name)
+    # First: whoever is interrupted after this leaves a caller that `up` knows to be revoked.
+    closed = [_disable(work, name, client_id, progress)]
+    if not work.shared:
+        open_keys = [key for key in work.keys.get(client_id, ()) if not key.blocked]
+        for key in open_keys:
+            progress.say(f"blocking {key.alias}")
+            work.litellm.block_key(key.hash)
+        closed.append(f"{len(open_keys)} key{'' if len(open_keys) == 1 else 's'} blocked in LiteLLM")
+    assignment = work.assigned.get(work.principal(client_id) or "")
+    if assignment:
+        work.graph.unassign(work.api_principal, assignment)
+        closed.append("role assignment removed")
+    if work.shared:
+        closed.append("tokens issued before work until they end: about an hour")
+    return Revocation(show(doors, name), tuple(closed))
+
+
+def _disable(work: Callers, name: str, client_id: str, progress: Progress) -> str:
+    """Disable what the vault holds, and write down there that the caller was revoked: ``up`` then leaves it alone."""
+    held, secret = work.stored(client_id), secret_name(client_id)
+    if held is None:  # nothing to disable, but the revocation must outlast the next `up`
+        tags = {**work.target.tags, "caller": name}
+        store(work.doors.azure.vaults, work.vault, secret, SecretStr("revoked"), tags, None, progress)
+    else:
+        tags = dict(held.tags)
+    stamp = tags.get("revoked") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    work.doors.azure.vaults.mark(work.vault, secret, enabled=False, tags={**tags, "revoked": stamp})
+    return f"{secret} disabled in the vault"
 
 
 def client(doors: Doors, name: str) -> Client:
-    """How this caller signs in: for ``token``, ``chat`` and ``azure env``."""
-    from genai_platform.steps.azure.callers_change import client as work
-
+    """How this caller signs in, with its newest client secret: for ``token``, ``chat`` and ``azure env``."""
     known(doors, name)
-    return work(doors, name)
+    work = Callers(doors)
+    found = _client_id(work, name)
+    kept = None if work.configured[name].client_id else work.kept.get(name)
+    service = site.need_service(doors)
+    return Client(
+        caller=name,
+        tenant_id=doors.azure.tenant,
+        client_id=found,
+        scope=f"api://{work.api['appId']}/.default",
+        authority=doors.target.endpoints.azure.authority,
+        gateway_url=f"{service.gateway.rstrip('/')}/{doors.target.settings.azure.apim.path}",
+        secret=kept.passwords[-1].value if kept and kept.passwords else None,
+    )
 
 
-class _Quiet:
+def _client_id(work: Callers, name: str) -> str:
+    found = work.client_id(name)
+    if found is None:
+        raise StepError(f"the caller '{name}' has no identity yet", remedy=f"run: genai keys issue {name}", id="keys.missing")
+    return found
+
+
+class Silent:
+    """Progress that says nothing."""
+
     def say(self, text: str) -> None:
         return
 
     def check(self) -> None:
         return
-
-
-def quiet(progress: Progress | None, make: Callable[[], Progress] = _Quiet) -> Progress:
-    """The given progress, or one that says nothing."""
-    return progress or make()

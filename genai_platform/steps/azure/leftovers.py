@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 
 from genai_platform.config.prices import apim_usd_per_hour
 from genai_platform.errors import GenaiError
-from genai_platform.steps.azure import site
+from genai_platform.steps.azure import api, shared_key, site
 from genai_platform.steps.doors import Doors
+
+_VERSION = "api-version=2024-05-01"
+KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application"})
+"""What ``down --keep-data`` leaves standing on purpose."""
 
 
 @dataclass
@@ -24,7 +28,7 @@ class Seen:
 def look(doors: Doors) -> Seen:
     """Look by tag, by name and among what is soft-deleted."""
     seen = Seen()
-    for part in (_group, _vaults, _services, _applications):
+    for part in (_group, _vaults, _services, _applications, _elsewhere):
         try:
             part(doors, seen)
         except GenaiError as error:
@@ -54,15 +58,18 @@ def _services(doors: Doors, seen: Seen) -> None:
     azure, target = doors.azure, doors.target
     found = site.find_service(doors)
     if found and target.settings.azure.apim.existing:
-        for kind in ("api", "litellm"):
-            name = site.object_name(target, kind)
-            there = azure.apim.api(found, name) if kind == "api" else azure.apim.backend(found, name)
-            if there is not None:
-                what = "api" if kind == "api" else "backend"
-                remove = f"az apim api delete --service-name {found.name} --resource-group {found.group} --api-id {name}"
-                seen.standing.append(
-                    (f"azure:apim-{what}", f"{found.name}/{name}", 0.0, remove if kind == "api" else "genai teardown azure.api")
-                )
+        at, rest = f"--service-name {found.name} --resource-group {found.group}", f"https://management.azure.com{found.id}"
+        name, backend = site.object_name(target, "api"), site.object_name(target, "litellm")
+        values = [site.object_name(target, kind) for kind in (shared_key.KIND, api.GATEWAY)]
+        inside = (
+            ("api", name, azure.apim.api(found, name), f"az apim api delete {at} --api-id {name} --yes"),
+            ("backend", backend, azure.apim.backend(found, backend), f"az rest --method DELETE --url {rest}/backends/{backend}?{_VERSION}"),
+            *(
+                ("named-value", value, azure.named_values.get(found, value), f"az apim nv delete {at} --named-value-id {value} --yes")
+                for value in values
+            ),
+        )
+        seen.standing += [(f"azure:apim-{kind}", f"{found.name}/{name}", 0.0, remove) for kind, name, there, remove in inside if there]
     elif found:
         remove = f"az apim delete --name {found.name} --resource-group {found.group}"
         seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
@@ -87,3 +94,11 @@ def _applications(doors: Doors, seen: Seen) -> None:
     count = len(graph.deleted(prefix))
     if count:
         seen.retained.append(f"{prefix}* ({count} deleted applications, retained for 30 days, cost nothing)")
+
+
+def _elsewhere(doors: Doors, seen: Seen) -> None:
+    """What carries our tags and was not found where it belongs."""
+    known = {id.lower() for _, id, _, _ in seen.standing}
+    for id, kind, name in doors.azure.arm.tagged(doors.target.tags):
+        if name.lower() not in known:
+            seen.standing.append((f"azure:{kind}", id, 0.0, f"az resource delete --ids {id}"))

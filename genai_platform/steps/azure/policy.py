@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-import defusedxml.ElementTree
-
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import PolicyValues, faults, render_policy, same_policy
+from genai_platform.steps.azure import api, existing, shared_key
 from genai_platform.steps.azure.site import (
     AzureStep,
     absent,
@@ -37,7 +36,8 @@ def values(doors: Doors) -> PolicyValues:
         vault_url=vault.url,
         backend_id=object_name(target, "litellm"),
         mode=target.settings.azure.apim.keys,
-        named_value=object_name(target, "shared-key"),
+        named_value=object_name(target, shared_key.KIND),
+        gateway_value=object_name(target, api.GATEWAY),
     )
 
 
@@ -45,7 +45,6 @@ class PolicyStep(AzureStep):
     """The policy of the API. Azure returns it reformatted, so its parsed form is compared."""
 
     id = "azure.policy"
-    needs = ("azure.api", "azure.access", "azure.application")
     minutes = 0.3
     limit = 600.0
 
@@ -53,6 +52,9 @@ class PolicyStep(AzureStep):
         super().__init__(doors)
         self.api = object_name(doors.target, "api")
         self.what = f"policy of {self.api}"
+        # Before all share a key, the application for checks that holds the right role must be gone.
+        shared = (shared_key.SharedKeyStep.id, "azure.probes") if doors.target.settings.azure.apim.keys == "shared" else ()
+        self.needs = ("azure.api", "azure.access", "azure.application", *shared)
 
     def look(self) -> Finding:
         service = find_service(self.doors)
@@ -72,7 +74,7 @@ class PolicyStep(AzureStep):
         wrong = faults(text)
         if wrong:
             raise StepError(f"the policy was not sent: {wrong[0]}", id="azure.policy_faults")
-        _refuse_global(self.doors.azure.apim.policy(service, None), service.name)
+        existing.refuse_global_policy(self.doors, service)
         for attempt in range(_TRIES):
             progress.check()
             try:
@@ -92,19 +94,3 @@ class PolicyStep(AzureStep):
             return "nothing was there"
         self.doors.azure.apim.delete_policy(service, self.api)
         return f"removed the {self.what}"
-
-
-def _refuse_global(text: str | None, service: str) -> None:
-    """A policy of the whole service that sets Authorization would replace the token before it is validated."""
-    if text is None:
-        return
-    try:
-        root = defusedxml.ElementTree.fromstring(text)
-    except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException):
-        return
-    if any(entry.get("name", "").lower() == "authorization" for entry in root.iter("set-header")):
-        raise StepError(
-            f"the global policy of {service} sets Authorization: the callers' tokens would be replaced before they are validated",
-            remedy="move that set-header into the APIs that need it, or name another service in azure.apim.existing",
-            id="azure.global_policy",
-        )

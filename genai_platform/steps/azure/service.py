@@ -7,7 +7,8 @@ from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure.questions import taken
+from genai_platform.steps.azure import existing
+from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.apim import Service
@@ -60,6 +61,7 @@ class ServiceStep(AzureStep):
                     remedy="correct azure.apim.existing: az apim list --query '[].name'",
                     id="azure.no_service",
                 )
+            existing.refuse_tier(self.doors, found)
             need_principal(found)
             return f"{found.name} (existing) at {found.gateway}"
         if found is None or found.sku != self._apim.sku or found.principal is None:

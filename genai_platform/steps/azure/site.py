@@ -5,23 +5,18 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from uuid import NAMESPACE_URL, uuid5
 
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError, MissingError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.render import gateway
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.apim import Service
 from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.azure.vaults import Vault
 
 NAMES_TO_TRY = 4
-OUR_ROUTES = (
-    "POST /v1/chat/completions",
-    "POST /v1/completions",
-    "POST /v1/embeddings",
-    "POST /v1/responses",
-    "GET /v1/models",
-)
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -53,10 +48,19 @@ def caller_prefix(target: Target) -> str:
     return f"{target.prefix}.caller."
 
 
+def probe_prefix(target: Target) -> str:
+    """What the names of the applications for checks begin with."""
+    return f"{target.prefix}.probe."
+
+
+def role_id(unique_name: str, value: str) -> str:
+    """The identifier of an app role: always the same for one application."""
+    return str(uuid5(NAMESPACE_URL, f"{unique_name}/{value}"))
+
+
 def routes(target: Target) -> tuple[tuple[str, str], ...]:
     """The closed list of operations: method and template."""
-    wanted = dict.fromkeys((*OUR_ROUTES, *target.settings.azure.apim.routes))
-    return tuple(sorted((line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in wanted))
+    return gateway.routes(target.settings)
 
 
 def ours(target: Target, tags: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genai_platform.errors import MissingError, StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure.questions import taken
+from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_vault, group_name, present
 from genai_platform.tools.azure.vaults import Vault
 

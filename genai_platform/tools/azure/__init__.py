@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from genai_platform.tools.azure.arm import Arm
     from genai_platform.tools.azure.credentials import Identity
     from genai_platform.tools.azure.graph import Graph
+    from genai_platform.tools.azure.named_values import NamedValues
     from genai_platform.tools.azure.vaults import Vaults
 
 _lock = threading.RLock()
@@ -81,3 +82,10 @@ class Azure:
         from genai_platform.tools.azure.apim import Apim
 
         return Apim(self)
+
+    @cached_property
+    def named_values(self) -> NamedValues:
+        """What policies of API Management name."""
+        from genai_platform.tools.azure.named_values import NamedValues
+
+        return NamedValues(self.apim.client)

@@ -113,8 +113,8 @@ class Apim:
                 found = self.client.deleted_services.get_by_name(name, location)
             except ResourceNotFoundError:
                 return None
-        properties = _properties(found)
-        return Gone(name, location, str(properties.get("scheduledPurgeDate") or ""), str(properties.get("serviceId") or ""))
+        held = properties(found)
+        return Gone(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
 
     def begin(self, group: str, name: str, body: dict[str, Any]) -> None:
         """Begin to make or restore a service; ``service`` tells how far it is."""
@@ -135,7 +135,7 @@ class Apim:
     def backend(self, at: Service, name: str) -> str | None:
         """A backend's address; None when there is none."""
         found = self._get(self.client.backend, at, name)
-        return None if found is None else str(_properties(found).get("url", ""))
+        return None if found is None else str(properties(found).get("url", ""))
 
     def put_backend(self, at: Service, name: str, url: str, *, verified: bool) -> None:
         """A backend; ``verified`` says whether its certificate is one that everybody can check."""
@@ -155,7 +155,7 @@ class Apim:
         if found is None:
             return None
         with explained(f"list the operations of {name}"):
-            operations = [_properties(entry) for entry in self.client.api_operation.list_by_api(at.group, at.name, name)]
+            operations = [properties(entry) for entry in self.client.api_operation.list_by_api(at.group, at.name, name)]
         return _api(found, tuple(sorted((str(entry["method"]), str(entry["urlTemplate"])) for entry in operations)))
 
     def put_api(self, at: Service, name: str, path: str, url: str) -> None:
@@ -183,7 +183,7 @@ class Apim:
         """Identifier of each operation to its method and template."""
         with explained(f"list the operations of {api}"):
             found = list(self.client.api_operation.list_by_api(at.group, at.name, api))
-        return {str(entry.name): (str(_properties(entry)["method"]), str(_properties(entry)["urlTemplate"])) for entry in found}
+        return {str(entry.name): (str(properties(entry)["method"]), str(properties(entry)["urlTemplate"])) for entry in found}
 
     def delete_operation(self, at: Service, api: str, id: str) -> None:
         with explained(f"delete the operation {id}"):
@@ -201,7 +201,12 @@ class Apim:
                     found = self.client.api_policy.get(at.group, at.name, api, "policy")
             except ResourceNotFoundError:
                 return None
-        return str(_properties(found)["value"])
+        return str(properties(found)["value"])
+
+    def fragment(self, at: Service, name: str) -> str | None:
+        """A fragment that policies include; None when there is none."""
+        found = self._get(self.client.policy_fragment, at, name)
+        return None if found is None else str(properties(found)["value"])
 
     def put_policy(self, at: Service, api: str, text: str) -> None:
         with explained(f"set the policy of {api}"):
@@ -241,7 +246,8 @@ class Apim:
                 return
 
 
-def _properties(entry: Any) -> dict[str, Any]:
+def properties(entry: Any) -> dict[str, Any]:
+    """The ``properties`` of an object, under the service's own names."""
     found = _document(entry).get("properties")
     return dict(found) if isinstance(found, Mapping) else {}
 
@@ -255,27 +261,27 @@ def _document(entry: Any) -> dict[str, Any]:
 
 
 def _service(entry: Any) -> Service:
-    document, properties = _document(entry), _properties(entry)
+    document, held = _document(entry), properties(entry)
     return Service(
         name=str(document["name"]),
         group=str(document["id"]).split("/")[4],
         id=str(document["id"]),
         location=str(document.get("location") or ""),
-        state=str(properties.get("provisioningState") or ""),
-        gateway=str(properties.get("gatewayUrl") or ""),
+        state=str(held.get("provisioningState") or ""),
+        gateway=str(held.get("gatewayUrl") or ""),
         sku=str((document.get("sku") or {}).get("name") or ""),
         principal=(document.get("identity") or {}).get("principalId"),
         tags=dict(document.get("tags") or {}),
-        addresses=tuple(properties.get("publicIPAddresses") or ()),
+        addresses=tuple(held.get("publicIPAddresses") or ()),
     )
 
 
 def _api(entry: Any, operations: tuple[tuple[str, str], ...] = ()) -> Api:
-    properties = _properties(entry)
+    held = properties(entry)
     return Api(
         id=str(entry.name),
-        path=str(properties.get("path") or "").strip("/"),
+        path=str(held.get("path") or "").strip("/"),
         operations=operations,
-        subscription_required=bool(properties.get("subscriptionRequired", True)),
-        key_header=str((properties.get("subscriptionKeyParameterNames") or {}).get("header") or ""),
+        subscription_required=bool(held.get("subscriptionRequired", True)),
+        key_header=str((held.get("subscriptionKeyParameterNames") or {}).get("header") or ""),
     )

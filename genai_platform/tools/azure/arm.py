@@ -68,6 +68,14 @@ class Arm:
         path = f"{self._root}/resourceGroups/{name}/resources"
         return [f"{entry['name']} ({entry['type']})" for entry in self._rest.pages(path, f"list what is in {name}", _GROUPS)]
 
+    def tagged(self, tags: dict[str, str]) -> list[tuple[str, str, str]]:
+        """Everything in the subscription that carries these tags: identifier, type and name."""
+        name, value = next(iter(reversed(tags.items())))  # the service searches by one; the rest is compared here
+        query = {**_GROUPS, "$filter": f"tagName eq '{name}' and tagValue eq '{value}'"}
+        found = self._rest.pages(f"{self._root}/resources", "list what carries our tags", query)
+        ours = [entry for entry in found if (entry.get("tags") or {}).items() >= tags.items()]
+        return [(str(entry["id"]), str(entry["type"]), str(entry["name"])) for entry in ours]
+
     def may(self, scope: str, action: str) -> bool:
         """Whether the signed-in identity's effective permissions at a scope allow an action."""
         path = f"{scope}/providers/Microsoft.Authorization/permissions"

@@ -5,8 +5,6 @@ Fresh objects answer 404 for seconds, so whatever follows a creation asks again 
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,12 +17,18 @@ from genai_platform.errors import StepError
 from genai_platform.tools.azure.credentials import GRAPH_SCOPE
 from genai_platform.tools.azure.errors import explained
 from genai_platform.tools.azure.rest import Body, Rest
+from genai_platform.tools.azure.token import claims
 
 if TYPE_CHECKING:
     from genai_platform.tools.azure import Azure
 
 _FRESH = 90.0
 _COUNTED = {"ConsistencyLevel": "eventual"}
+CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
+APPLICATION_ADMINISTRATORS = frozenset(
+    {CLOUD_APPLICATION_ADMINISTRATOR, "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10"}
+)
+"""Template ids of the directory roles that may do it: Cloud Application, Application and Global Administrator (Entra built-in roles)."""
 _DELETED = "/v1.0/directory/deletedItems"
 
 
@@ -51,7 +55,18 @@ class Graph:
         """The application of this name, made when missing, with these properties."""
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
         what = f"make the application {unique_name}"
-        made = self._rest.call("PATCH", path, what, body={"displayName": unique_name, **body}, headers={"Prefer": "create-if-missing"})
+        wanted: Body = {"displayName": unique_name, **body}
+        try:
+            made = self._rest.call("PATCH", path, what, body=wanted, headers={"Prefer": "create-if-missing"})
+        except StepError as error:
+            if "Quota" not in error.message:
+                raise
+            raise StepError(
+                error.message,
+                remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
+                "an administrator of applications",
+                id="azure.directory_quota",
+            ) from None
         if made and made.get("appId"):
             return made
         return _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
@@ -68,7 +83,17 @@ class Graph:
         """A new client secret: its key id, and the value, which is shown this once."""
         body: Body = {"passwordCredential": {"displayName": name, "endDateTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
         path = f"/v1.0/applications/{id}/addPassword"
-        made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
+        try:
+            made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
+        except StepError as error:
+            # Tenants may forbid client secrets, or cap how long they last (application management policy).
+            if "Policy" not in error.message:
+                raise
+            raise StepError(
+                f"{error.message} (a policy of the tenant limits client secrets)",
+                remedy="use an application with credentials of its own: azure.callers.NAME.client_id; or ask for an exemption",
+                id="azure.secret_policy",
+            ) from None
         return str(made["keyId"]), SecretStr(str(made["secretText"]))
 
     def remove_password(self, id: str, key_id: str) -> None:
@@ -135,27 +160,32 @@ class Graph:
         path = f"{_DELETED}/microsoft.graph.servicePrincipal"
         return list(self._rest.pages(path, "list the deleted service principals", query, _COUNTED))
 
-    def purge(self, id: str) -> None:
-        """Remove a soft-deleted object for good."""
-        self._rest.call("DELETE", f"{_DELETED}/{id}", "purge a deleted directory object")
+    def purge(self, id: str, *, fresh: float = 0.0) -> None:
+        """Remove a soft-deleted object for good; gone already is fine.
+
+        Args:
+            fresh: seconds to go on asking for one that was deleted a moment ago and may not show yet.
+        """
+        self._rest.call("DELETE", f"{_DELETED}/{id}", "purge a deleted directory object", fresh=fresh)
 
     def restore(self, id: str) -> None:
         """Bring a soft-deleted object back."""
         self._rest.call("POST", f"{_DELETED}/{id}/restore", "restore a deleted directory object", body={})
 
-    def permissions(self) -> set[str] | None:
-        """The Graph permissions in our own token; None for a person, whose rights come from directory roles."""
-        token = self._token()
-        try:
-            part = token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        except (IndexError, ValueError):
-            return None
-        return set(claims.get("roles") or ()) if claims.get("idtyp") == "app" else None
+    # -- who we are -----------------------------------------------------------------------------------
+    def permissions(self) -> set[str]:
+        """The Graph permissions in our own token: an application's; a person's rights come from directory roles."""
+        return set(self._claims().get("roles") or ())
 
-    def _token(self) -> str:
+    def directory_roles(self) -> set[str] | None:
+        """Template ids of the directory roles a person holds; None when the token does not say."""
+        found = self._claims().get("wids")
+        return None if found is None else set(found)
+
+    def _claims(self) -> Body:
         with explained("sign in to Graph"):
-            return self._azure.credential.get_token(GRAPH_SCOPE).token
+            token = self._azure.credential.get_token(GRAPH_SCOPE).token
+        return claims(SecretStr(token))
 
     @staticmethod
     def _again(ask: Callable[[], Body | None], id: str) -> Body | None:

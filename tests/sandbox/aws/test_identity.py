@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from typing import Any
@@ -129,6 +130,31 @@ def test_a_presigned_address_works_for_its_object_alone(cloud: Any, role: str) -
     assert cloud.get(path) == b"here"
     with pytest.raises(OSError, match="403"):
         cloud.get(path.replace("up/there", "up/elsewhere"))
+
+
+def test_a_presigned_address_ends_with_its_time(cloud: Any, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = cloud.client("s3")
+    now = datetime.datetime.now(datetime.UTC)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: (now - datetime.timedelta(hours=1)).replace(tzinfo=None))
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": "events", "Key": "up/there"}, ExpiresIn=60)
+    with pytest.raises(OSError, match="403"):
+        cloud.get(address.removeprefix(cloud.place.url("aws")))
+
+
+def test_a_condition_that_is_not_judged_is_refused_loudly(cloud: Any, role: str) -> None:
+    iam, name = cloud.client("iam"), issuer(cloud.place).removeprefix("https://")
+    statement = {
+        "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{name}"},
+        "Condition": {"StringEquals": {f"{name}:sub": SUBJECT}},
+    }  # fmt: skip
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    arn = iam.create_role(RoleName="timed", AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+    assert cloud.assume(arn, cloud.token())
+    statement["Condition"] |= {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}  # type: ignore[operator]
+    iam.update_assume_role_policy(RoleName="timed", PolicyDocument=json.dumps(document))
+    with pytest.raises(ClientError, match="DateGreaterThan is not judged in the sandbox"):
+        cloud.assume(arn, cloud.token())
 
 
 def test_secrets_are_guarded_by_the_role_too(cloud: Any, role: str) -> None:

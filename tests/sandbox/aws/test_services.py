@@ -191,36 +191,6 @@ def test_managed_policies_are_known(cloud: Any) -> None:
     assert found["Policy"]["PolicyName"] == "AmazonEKSComputePolicy"
 
 
-def test_what_is_in_use_is_not_deleted(cloud: Any) -> None:
-    ec2, balancers = cloud.client("ec2"), cloud.client("elbv2")
-    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.8.{number}.0/24", AvailabilityZone=f"ap-northeast-1{zone}")["Subnet"]["SubnetId"]
-        for number, zone in enumerate("ac")
-    ]
-    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc)["GroupId"]
-    balancer = balancers.create_load_balancer(Name="lb", Subnets=subnets, SecurityGroups=[group], Tags=PAIRS)["LoadBalancers"][0]
-    interfaces = ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["NetworkInterfaces"]
-    assert {one["Description"].split("/")[1] for one in interfaces} == {"lb"}
-    attempts: list[Callable[[], Any]] = [
-        lambda: ec2.delete_vpc(VpcId=vpc),
-        lambda: ec2.delete_subnet(SubnetId=subnets[0]),
-        lambda: ec2.delete_security_group(GroupId=group),
-    ]
-    for attempt in attempts:
-        with pytest.raises(ClientError) as error:
-            attempt()
-        assert code(error) == "DependencyViolation"
-    balancers.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
-    for subnet in subnets:
-        ec2.delete_subnet(SubnetId=subnet)
-    with pytest.raises(ClientError) as error:
-        ec2.delete_vpc(VpcId=vpc)
-    assert code(error) == "DependencyViolation"
-    ec2.delete_security_group(GroupId=group)
-    ec2.delete_vpc(VpcId=vpc)
-
-
 def test_an_imported_certificate_can_be_served_by_who_holds_the_key_of_the_door(cloud: Any) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("genai.example.com")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from genai_platform.render.policy import PolicyValues, render_policy
 from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
-from genai_platform.sandbox.azure.gateway.program import compile_policy
+from genai_platform.sandbox.azure.gateway.program import compile_policy, inherited
 from genai_platform.sandbox.azure.gateway.tokens import Tokens
 
 TENANT = "11111111-1111-4111-8111-111111111111"
@@ -74,6 +74,14 @@ def test_the_callers_own_key_takes_the_tokens_place(world: World) -> None:
     assert context.backend_id == "genai-test-litellm"
 
 
+def test_the_load_balancers_header_is_the_named_values_and_not_the_callers(world: World) -> None:
+    context = Context(
+        "POST", {"authorization": f"Bearer {world.token()}", "x-genai-gateway": "guess"}, named_values={"genai-gateway": "secret"}
+    )
+    assert world.executor.section(compile_policy(render_policy(VALUES)), "inbound", context) is None
+    assert context.headers["x-genai-gateway"] == "secret"
+
+
 def test_the_key_is_looked_up_once_and_then_cached(world: World) -> None:
     for _ in range(3):
         world.call()
@@ -113,7 +121,7 @@ def test_a_token_signed_by_somebody_else_is_401(world: World) -> None:
     assert answer.status == 401
 
 
-@pytest.mark.parametrize("name", ["x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-key", "X-Litellm-Key", "x-litellm-unheard-of"])
+@pytest.mark.parametrize("name", ["x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-key", "X-Litellm-Key"])
 def test_a_foreign_key_header_is_400_before_any_vault_call(world: World, name: str) -> None:
     answer, _ = world.inbound({"Authorization": f"Bearer {world.token()}", name: "sk-other"})
     assert answer is not None
@@ -121,11 +129,18 @@ def test_a_foreign_key_header_is_400_before_any_vault_call(world: World, name: s
     assert world.vault_calls == 0
 
 
-def test_known_litellm_headers_and_the_subscription_key_are_dropped(world: World) -> None:
-    sent = {"Authorization": f"Bearer {world.token()}", "x-litellm-tags": "a", "Ocp-Apim-Subscription-Key": "b"}
-    answer, context = world.inbound(sent)
+def test_other_litellm_headers_and_the_subscription_key_are_deleted(world: World) -> None:
+    others = {f"X-LiteLLM-{name}": "a" for name in ("Tags", "Timeout", "Unheard-Of")}
+    answer, context = world.inbound({"Authorization": f"Bearer {world.token()}", "Ocp-Apim-Subscription-Key": "b", **others})
     assert answer is None
-    assert set(context.headers) == {"authorization"}
+    assert set(context.headers) == {"authorization", "x-genai-gateway"}
+
+
+def test_more_litellm_headers_than_can_be_deleted_are_refused(world: World) -> None:
+    others = {f"x-litellm-{number}": "a" for number in range(17)}
+    answer, _ = world.inbound({"Authorization": f"Bearer {world.token()}", **others})
+    assert answer is not None
+    assert (answer.status, world.vault_calls) == (400, 0)
 
 
 def fail() -> httpx.Response:
@@ -180,3 +195,13 @@ def test_what_the_gateway_does_not_know_is_refused_at_deployment(old: str, new: 
     assert old in policy
     with pytest.raises(ValueError, match=said):
         compile_policy(policy.replace(old, new, 1))
+
+
+def test_the_policy_of_the_whole_service_runs_where_base_stands(world: World) -> None:
+    theirs = '<set-header name="Authorization" exists-action="override"><value>Bearer theirs</value></set-header>'
+    base = compile_policy(f"<policies><inbound>{theirs}</inbound><backend /><outbound /><on-error /></policies>")
+    program = inherited(compile_policy(render_policy(VALUES)), base)
+    context = Context("POST", {"authorization": f"Bearer {world.token()}"})
+    answer = world.executor.section(program, "inbound", context)
+    assert answer is not None
+    assert answer.status == 401, "what a global policy puts into Authorization takes the token's place"

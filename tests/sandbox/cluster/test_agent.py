@@ -226,14 +226,49 @@ def test_crashes_and_failed_liveness_restart_a_container(kubectl: Callable[..., 
     kubectl("apply", "-f", "-", documents=[_pod("crash", _container("echo crashing; exit 3")), _pod("sick", sick)])
     path = "jsonpath={.status.containerStatuses[0].state.waiting.reason}"
     _until(lambda: kubectl("get", "pod", "crash", "-o", path) == "CrashLoopBackOff")
-    assert kubectl("logs", "crash", "--previous") == "crashing\n"
+    assert kubectl("logs", "crash") == kubectl("logs", "crash", "--previous") == "crashing\n"
     _until(lambda: int(kubectl("get", "pod", "sick", "-o", "jsonpath={.status.containerStatuses[0].restartCount}") or 0) > 0)
     assert "failed liveness probe, will be restarted" in kubectl("get", "events")
     kubectl("delete", "pod", "crash", "sick", "--now")
 
 
+def test_a_pod_reaches_the_api_as_its_service_account(kubectl: Callable[..., str]) -> None:
+    script = """
+from kubernetes import client, config
+config.load_incluster_config()
+try:
+    client.CoreV1Api().list_namespaced_pod("default")
+except client.ApiException as error:
+    print(error.status, "system:serviceaccount:default:default" in error.body)
+"""
+    kubectl("apply", "-f", "-", documents=[_job("asks", {"name": "main", "image": IMAGE, "command": ["python3", "-c", script]})])
+    kubectl("wait", "job/asks", "--for=condition=Complete", "--timeout=60s")
+    assert kubectl("logs", "job/asks") == "403 True\n"
+
+
+def test_logs_of_a_container_that_never_ran_say_why(kubectl: Callable[..., str]) -> None:
+    missing = [{"name": "gone", "secret": {"secretName": "nowhere"}}]
+    kubectl("apply", "-f", "-", documents=[_pod("stuck", _container("true"), volumes=missing)])
+    _until(lambda: "FailedMount" in kubectl("get", "events", "--field-selector=involvedObject.name=stuck"))
+    assert 'container "main" in pod "stuck" is waiting to start: ContainerCreating' in kubectl("logs", "stuck", fails=True)
+    kubectl("delete", "pod", "stuck", "--now")
+
+
+def test_a_pod_finds_none_of_the_sandboxs_own_secrets(kubectl: Callable[..., str], place: Place) -> None:
+    secrets = ["aws/admin.json", "kubernetes/sa.key", "ca/ca.key", "kubeconfig", "openai/key", "azure/deployer.json", "door/listener.key"]
+    for name in secrets:
+        if not (place.root / name).exists():
+            (place.folder(name.rpartition("/")[0]) / name.rpartition("/")[2]).write_text("secret")
+    script = f"cd {place.root}; cat {' '.join(secrets)} 2>/dev/null; ls pods volumes data logs 2>/dev/null | grep -v ':$' | tr -d '\\n'"
+    kubectl("apply", "-f", "-", documents=[_job("spy", _container(script))])
+    kubectl("wait", "job/spy", "--for=condition=Complete", "--timeout=30s")
+    assert kubectl("logs", "job/spy") == ""
+
+
 def test_exec_is_refused_with_a_reason(kubectl: Callable[..., str]) -> None:
     assert "not available in the sandbox" in kubectl("exec", "deployment/web", "--", "ls", fails=True)
+    pod = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}")
+    assert "debug are not available" in kubectl("debug", pod, "--image=busybox", "--", "true", fails=True)
 
 
 def test_a_restarted_agent_starts_the_same_pods_again(kubectl: Callable[..., str], place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import ssl
 import time
@@ -17,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.data.engines import Engines
+from genai_platform.sandbox.data.engines import Engines, rows
 from genai_platform.sandbox.place import Place
 
 HOST = "genai.cluster-abc.ap-northeast-1.rds.amazonaws.com"
@@ -36,10 +37,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture(scope="module")
 def engines(place: Place) -> Iterator[Engines]:
     made = Engines(place)
-    made.postgres_up("genai", HOST, 5432, "platform", PASSWORD, "ap-northeast-1")
-    made.redis_up("genai", CACHE, 6379, TOKEN, True, "7.1", {"maxmemory-policy": "noeviction", "reserved-memory-percent": "25"})
+    up(made)
     yield made
     made.stop()
+
+
+def up(engines: Engines) -> None:
+    engines.postgres_up("genai", HOST, 5432, "platform", PASSWORD, "ap-northeast-1")
+    engines.redis_up("genai", CACHE, 6379, TOKEN, True, "7.1", {"maxmemory-policy": "noeviction", "reserved-memory-percent": "25"})
 
 
 def address(place: Place, host: str) -> str:
@@ -169,12 +174,35 @@ def test_a_restart_keeps_data_addresses_and_passwords(engines: Engines, place: P
         client.set("kept", "七")
         time.sleep(1.1)  # the server writes once a second
     engines.stop()
-    engines.resume()
+    up(engines)
     assert address(place, HOST) == before
     with connect(place) as session:
         assert session.execute("SELECT n FROM kept").fetchone() == (7,)
     with cache(place) as client:
         assert client.get("kept") == "七"
+
+
+def test_a_killed_engine_comes_back_with_its_data_and_passwords(engines: Engines, place: Place) -> None:
+    with cache(place) as client:
+        client.set("before", "1")
+        time.sleep(1.1)  # the server writes once a second
+    pids = {row.name: row.pid for row in rows(place, running=True)}
+    for pid in pids.values():
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    def answers() -> bool:
+        try:
+            with connect(place) as session, cache(place) as client:
+                return session.execute("SELECT 1").fetchone() == (1,) and client.get("before") == "1"
+        except (psycopg.OperationalError, redis.exceptions.ConnectionError):
+            return False
+
+    until = time.monotonic() + 30
+    while not answers():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert all(row.pid not in (None, pids[row.name]) for row in rows(place, running=True))
 
 
 def test_no_secret_lies_readable_in_the_folder(engines: Engines, place: Place) -> None:
@@ -191,13 +219,15 @@ def test_down_leaves_neither_data_nor_listener(place: Place, tmp_path: Path) -> 
     made.redis_up("gone", "gone.cache.amazonaws.com", 6379, None, False)
     where = address(other, "gone.cache.amazonaws.com")
     assert redis.Redis(where, 6379).ping()
-    (row,) = made.rows()
+    (row,) = rows(other, running=True)
+    assert (row.name, row.kind, row.state, row.port) == ("Redis gone", "real", "running", 6379)
     made.redis_down("gone")
     assert "gone" not in other.hosts_file.read_text()
     assert not (other.folder("data") / "redis" / "gone").exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((where, 6379), timeout=1)
-    assert not Path(f"/proc/{row['pid']}").exists()
+    assert not Path(f"/proc/{row.pid}").exists()
+    assert list(rows(other, running=True)) == []
     assert ca.authority(other)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import ssl
 from typing import Any
 
@@ -13,17 +12,10 @@ import httpx
 import pytest
 import trustme
 
-from genai_platform.sandbox.door.controller import Controller
 from genai_platform.sandbox.door.listeners import Listeners
-from genai_platform.sandbox.door.routes import FINALIZER, Cluster, groups
+from genai_platform.sandbox.door.routes import Cluster, groups
 
-from .objects import cluster, ingress, service, slice_of
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+from .objects import cluster, free_port, ingress, slice_of
 
 
 class Backend:
@@ -121,6 +113,53 @@ def test_a_stream_arrives_while_it_is_still_being_made():
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_client_that_leaves_ends_the_request_to_the_target_too(method):
+    async def scenario() -> None:
+        port, ended = free_port(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+            await writer.drain()
+            while await reader.read(1024):
+                pass
+            ended.set()
+            writer.close()
+
+        target = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with target, opened(plain(port, target.sockets[0].getsockname()[1])), client() as http:
+            await started(port)
+            async with http.stream(method, f"http://127.0.0.1:{port}/", content=b"question" if method == "POST" else None) as answer:
+                assert await anext(answer.aiter_bytes()) == b"one"
+                assert not ended.is_set()
+            await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_leaves_while_it_sends_reaches_nobody_as_a_whole_request():
+    async def scenario() -> None:
+        port, seen = free_port(), asyncio.Queue()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.put_nowait(await reader.readuntil(b"half"))
+            seen.put_nowait(await reader.read())
+            writer.close()
+
+        target = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with target, opened(plain(port, target.sockets[0].getsockname()[1])):
+            await started(port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+            await writer.drain()
+            await asyncio.wait_for(seen.get(), 10)
+            writer.close()
+            assert b"0\r\n" not in await asyncio.wait_for(seen.get(), 10), "the end of the body was never said"
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(("change", "status"), [({}, 503), ({"path": "/only"}, 404)])
 def test_without_target_503_and_without_rule_404(change, status):
     async def scenario() -> None:
@@ -189,109 +228,5 @@ def test_rules_change_while_the_port_stays_open():
             await listeners.set([])
             with pytest.raises(httpx.TransportError):
                 await http.get(f"http://127.0.0.1:{port}/")
-
-    asyncio.run(scenario())
-
-
-class Api:
-    """Takes the controller's patches and events."""
-
-    def __init__(self) -> None:
-        self.patches: list[tuple[str, dict[str, Any]]] = []
-        self.events: list[str] = []
-        self.client = httpx.AsyncClient(base_url="http://kubernetes", transport=httpx.MockTransport(self._answer))
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
-        if request.method == "POST":
-            self.events.append(body["message"])
-        else:
-            self.patches.append((request.url.path.rsplit("/genai-platform/", 1)[1], body))
-        return httpx.Response(200, json={})
-
-
-class Balancers:
-    def __init__(self, *faults: Exception) -> None:
-        self.there: set[str] = set()
-        self.faults = list(faults)
-
-    def ensure(self, group: Any) -> str:
-        if self.faults:
-            raise self.faults.pop()
-        self.there.add(group.name)
-        return "localhost"
-
-    def remove(self, name: str) -> None:
-        self.there.discard(name)
-
-
-def test_an_ingress_is_held_served_and_given_its_address_then_released_after_its_load_balancer():
-    async def scenario() -> None:
-        api, balancers = Api(), Balancers()
-        listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
-        controller = Controller(api.client, listeners, balancers)
-        one = ingress("litellm", free_port(), tls=False)
-        try:
-            assert await controller.turn(cluster(one))
-            assert api.patches[0][1]["metadata"]["finalizers"] == [FINALIZER]
-            assert api.patches[1] == ("ingresses/litellm/status", {"status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}})
-            assert balancers.there == {"genai"}
-            api.patches.clear()
-            one["metadata"] |= {"finalizers": [FINALIZER], "deletionTimestamp": "now"}
-            assert await controller.turn(cluster(one))
-            assert balancers.there == set()
-            assert api.patches[0][1]["metadata"]["finalizers"] == []
-        finally:
-            await listeners.close()
-
-    asyncio.run(scenario())
-
-
-def test_the_load_balancer_stays_while_another_ingress_needs_it():
-    async def scenario() -> None:
-        api, balancers = Api(), Balancers()
-        listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
-        controller = Controller(api.client, listeners, balancers)
-        one, other = ingress("litellm", free_port(), tls=False), ingress("langfuse", free_port(), tls=False)
-        try:
-            await controller.turn(cluster(one, other))
-            one["metadata"] |= {"finalizers": [FINALIZER], "deletionTimestamp": "now"}
-            await controller.turn(cluster(one, other))
-            assert balancers.there == {"genai"}
-        finally:
-            await listeners.close()
-
-    asyncio.run(scenario())
-
-
-def test_what_goes_wrong_is_told_once_and_tried_again():
-    async def scenario() -> None:
-        api, balancers = Api(), Balancers(LookupError("EKS has no cluster"), LookupError("EKS has no cluster"))
-        listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
-        controller = Controller(api.client, listeners, balancers)
-        given = cluster(ingress("litellm", free_port(), tls=False), services=[service("litellm", 4000)])
-        try:
-            assert not await controller.turn(given)
-            assert not await controller.turn(given)
-            assert api.events == ["EKS has no cluster"]
-            assert await controller.turn(given)
-            assert any(path.endswith("/status") for path, _ in api.patches)
-        finally:
-            await listeners.close()
-
-    asyncio.run(scenario())
-
-
-def test_no_address_is_published_while_the_certificate_cannot_be_had():
-    async def scenario() -> None:
-        api = Api()
-        listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
-        controller = Controller(api.client, listeners, Balancers())
-        try:
-            assert not await controller.turn(cluster(ingress("litellm", free_port())))
-            assert "certificate" in api.events[0]
-            assert not any(path.endswith("/status") for path, _ in api.patches)
-        finally:
-            await listeners.close()
 
     asyncio.run(scenario())

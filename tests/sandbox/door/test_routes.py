@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from genai_platform.sandbox.door.routes import Cluster, groups
@@ -47,6 +49,28 @@ def test_a_prefix_ends_at_a_slash():
     assert listener.find("x", "/v1") is not None
     assert listener.find("x", "/v1/chat") is not None
     assert listener.find("x", "/v10") is None
+
+
+def header_demanded(value: str, field: str = "http-header"):
+    made = ingress("litellm", 8444, path="/v1/models")
+    condition = {"field": field, "httpHeaderConfig": {"httpHeaderName": "X-Proof", "values": [value]}}
+    made["metadata"]["annotations"]["alb.ingress.kubernetes.io/conditions.litellm"] = json.dumps([condition])
+    return cluster(made)
+
+
+def test_a_header_that_is_demanded_opens_the_rule_and_nothing_else_does():
+    listener = only(header_demanded("secret")).listeners[0]
+    assert listener.find("x", "/v1/models", {"x-proof": "secret"}).targets == (("10.7.0.5", 4000),)
+    assert listener.find("x", "/v1/models", {"x-proof": "other"}) is None
+    assert listener.find("x", "/v1/models") is None
+    assert listener.find("x", "/key/generate", {"x-proof": "secret"}) is None
+
+
+@pytest.mark.parametrize("condition", [("s*t", "http-header"), ("secret", "source-ip")])
+def test_a_condition_of_another_kind_is_refused(condition):
+    found, wrong = groups(header_demanded(*condition))
+    assert found == []
+    assert "http-header" in wrong["genai-platform/litellm"]
 
 
 def test_only_admitted_networks_come_in():

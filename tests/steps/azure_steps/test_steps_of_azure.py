@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,50 +11,13 @@ from genai_platform.errors import ConfigError, GenaiError, MissingError, StepErr
 from genai_platform.graph.graph import Graph
 from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.store import Store
-from genai_platform.sandbox.place import Place
-from genai_platform.steps.azure import keys, questions, site, steps
+from genai_platform.steps.azure import keys, questions, site, steps, wanted
 
-from .world import AzureWorld, Quiet, running
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running(tmp_path_factory.mktemp("azure")) as place:
-        yield place
-
-
-@pytest.fixture
-def world(place: Place) -> AzureWorld:
-    """An environment of its own in the shared stand-ins."""
-    return AzureWorld(place, f"t{next(_numbers)}")
-
-
-def up(world: AzureWorld) -> list[str]:
-    """What was done, as the scheduler would do it."""
-    done = []
-    for step in steps(world.doors()):
-        found = step.probe()
-        assert found.state is not State.UNKNOWN, (step.id, found.evidence)
-        if found.state is not State.PRESENT:
-            step.apply(Quiet())
-            done.append(step.id)
-    return done
-
-
-def down(world: AzureWorld) -> None:
-    for step in reversed(steps(world.doors())):
-        if step.probe().state is not State.ABSENT:
-            step.destroy(Quiet())
-
-
-def states(world: AzureWorld) -> set[State]:
-    return {step.probe().state for step in steps(world.doors())}
+from .world import AzureWorld, Quiet, down, states, up
 
 
 def test_the_second_up_does_nothing_and_after_down_nothing_is_there(world: AzureWorld) -> None:
-    assert len(up(world)) == 8
+    assert len(up(world)) == 10
     assert up(world) == []
     down(world)
     assert states(world) == {State.ABSENT}
@@ -67,7 +28,7 @@ def test_the_second_up_does_nothing_and_after_down_nothing_is_there(world: Azure
     graph = world.doors().azure.graph
     assert not graph.deleted(f"{world.target.prefix}.")
     assert not graph.deleted_principals(f"{world.target.prefix}.")
-    assert len(up(world)) == 8, "the same names can be had again on the same day"
+    assert len(up(world)) == 10, "the same names can be had again on the same day"
 
 
 def test_steps_are_none_when_azure_is_off(world: AzureWorld) -> None:
@@ -127,7 +88,7 @@ def test_a_changed_policy_is_noticed(world: AzureWorld) -> None:
 def test_an_expiry_in_the_past_is_refused(world: AzureWorld) -> None:
     world.configure(callers={"team-a": {"models": ["gpt-4o-mini"], "expires": "2020-01-01"}})
     with pytest.raises(ConfigError, match="lies in the past"):
-        questions.expiries(world.target)
+        wanted.callers(world.target)
 
 
 def test_another_tenant_is_refused(world: AzureWorld) -> None:

@@ -20,9 +20,12 @@ from pydantic import SecretStr
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.graph.step import State
+from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.place import Place
+from genai_platform.steps.azure import steps
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.litellm_keys import KeyAdmin
 
@@ -101,14 +104,34 @@ class FakeAws:
 
 
 class FakeKube:
+    """Ingresses in memory; each has an address at once."""
+
     def __init__(self) -> None:
         self.there = True
+        self.ingresses: dict[str, dict[str, Any]] = {"litellm": {"metadata": {"name": "litellm"}}}
 
     def exists(self) -> bool:
         return self.there
 
-    def get(self, *ref: Any) -> dict[str, Any]:
-        return {"status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}}
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        found = self.ingresses.get(name)
+        return {**found, "status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}} if found else None
+
+    def list(self, *ref: Any, **more: Any) -> list[dict[str, Any]]:
+        return list(self.ingresses.values())
+
+    def apply(self, document: dict[str, Any]) -> None:
+        self.ingresses[document["metadata"]["name"]] = document
+
+    def differs(self, document: dict[str, Any]) -> list[str] | None:
+        found = self.ingresses.get(document["metadata"]["name"])
+        return None if found is None else [] if found == document else ["spec"]
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None, **more: Any) -> bool:
+        return self.ingresses.pop(name, None) is not None
+
+    def events(self, *ref: Any) -> list[dict[str, Any]]:
+        return []
 
 
 class FakeLitellm:
@@ -203,6 +226,7 @@ class AzureWorld:
         self._folder = place.root / environment
         self._folder.mkdir(exist_ok=True)
         self.aws: FakeAws | None = None
+        self.secrets = PlatformSecrets()
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Doors:
@@ -240,5 +264,27 @@ class AzureWorld:
     def doors(self) -> Doors:
         """Fresh doors: nothing is remembered between two runs."""
         doors = Doors(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
-        doors.__dict__["litellm_admin"] = self.litellm.admin
+        doors.__dict__ |= {"litellm_admin": self.litellm.admin, "secrets": lambda: self.secrets}
         return doors
+
+
+def up(world: AzureWorld) -> list[str]:
+    """What was done, as the scheduler would do it."""
+    done = []
+    for step in steps(world.doors()):
+        found = step.probe()
+        assert found.state is not State.UNKNOWN, (step.id, found.evidence)
+        if found.state is not State.PRESENT:
+            step.apply(Quiet())
+            done.append(step.id)
+    return done
+
+
+def down(world: AzureWorld) -> None:
+    for step in reversed(steps(world.doors())):
+        if step.probe().state is not State.ABSENT:
+            step.destroy(Quiet())
+
+
+def states(world: AzureWorld) -> set[State]:
+    return {step.probe().state for step in steps(world.doors())}

@@ -95,11 +95,12 @@ class Executor:
         return None
 
     def _set_header(self, node: Node, context: Context) -> None:
-        name, action = node.get("name").lower(), node.get("exists-action", "override")
+        name, action = str(evaluate(node.get("name"), context)).lower(), node.get("exists-action", "override")
         if action == "delete":
             context.headers.pop(name, None)
         elif not (action == "skip" and name in context.headers):
-            context.headers[name] = ",".join(str(evaluate(value.text, context)) for value in node.all("value"))
+            values = [str(evaluate(value.text, context)) for value in node.all("value")]
+            context.headers[name] = ",".join([context.headers[name], *values] if action == "append" and name in context.headers else values)
 
     def _set_variable(self, node: Node, context: Context) -> None:
         context.variables[node.get("name")] = evaluate(node.get("value"), context)

@@ -99,6 +99,9 @@ def _names(holes: Mapping[str, str]) -> list[str]:
 _MEANING: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {
     forms.ANY_HEADER.id: lambda context, holes: any(name in context.headers for name in _names(holes)),
     forms.HEADER_PREFIX.id: lambda context, holes: any(name.startswith(holes["prefix"].lower()) for name in context.headers),
+    forms.FIRST_HEADER.id: lambda context, holes: next(
+        (name for name in context.headers if name.startswith(holes["prefix"].lower())), holes["prefix2"]
+    ),
     forms.CLAIM_GUID.id: _guid,
     forms.VARIABLE_IS.id: lambda context, holes: context.variables[holes["variable"]] == holes["text"],
     forms.VARIABLE_MISSING.id: lambda context, holes: holes["variable"] not in context.variables,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
@@ -105,6 +105,19 @@ def compile_policy(text: str) -> Program:
     if faults:
         raise ValueError("\n".join(faults))
     return {section: program.get(section, ()) for section in SECTIONS}
+
+
+def inherited(program: Program, base: Program) -> Program:
+    """A policy with the statements of the wider scope where it says ``<base />``."""
+    return {section: tuple(_spliced(nodes, base.get(section, ()))) for section, nodes in program.items()}
+
+
+def _spliced(nodes: tuple[Node, ...], base: tuple[Node, ...]) -> Iterator[Node]:
+    for node in nodes:
+        if node.tag == "base":
+            yield from base
+        else:
+            yield replace(node, children=tuple(_spliced(node.children, base)))
 
 
 def _statement(element: Element, section: str, faults: list[str]) -> Node:

@@ -85,7 +85,8 @@ class Gateway:
         return str(services[0]["name"]) if len(services) == 1 else host.split(".")[0]
 
     async def _forwarded(self, executor: Executor, program: Any, context: Context, to: Backend, rest: str, request: Request) -> Response:
-        sent = {key: value for key, value in context.headers.items() if key not in _HOP_BY_HOP}
+        # Without this the client would ask for compression on its own, and a caller who did not would get it.
+        sent = {"accept-encoding": "identity"} | {key: value for key, value in context.headers.items() if key not in _HOP_BY_HOP}
         client = self._forward if to.verified else self._forward_unverified
         outgoing = client.build_request(context.method, to.url + rest, params=request.url.query, headers=sent, content=await request.body())
         try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genai_platform.sandbox.azure.gateway.program import Program, compile_policy
+from genai_platform.sandbox.azure.gateway.program import Program, compile_policy, inherited
 from genai_platform.sandbox.azure.store import Object, Store
 
 
@@ -69,6 +69,8 @@ def read_service(store: Store, name: str) -> Service | None:
     def kind(name: str, among: list[Object] = inside) -> list[Object]:
         return [entry for entry in among if entry["type"].lower().endswith("/" + name)]
 
+    own = [entry for entry in kind("policies") if entry["id"].lower() == f"{known['id']}/policies/policy".lower()]
+    base = compile_policy(own[0]["properties"]["value"]) if own else {}
     apis = []
     for api in kind("apis"):
         below = [entry for entry in inside if entry["id"].lower().startswith(api["id"].lower() + "/")]
@@ -79,7 +81,7 @@ def read_service(store: Store, name: str) -> Service | None:
             Api(
                 path=str(properties.get("path", "")).strip("/"),
                 operations=tuple((operation["method"], operation["urlTemplate"]) for operation in operations),
-                program=compile_policy(policy),
+                program=inherited(compile_policy(policy), base),
                 key_header=(properties.get("subscriptionKeyParameterNames") or {}).get("header") or "Ocp-Apim-Subscription-Key",
                 key_required=bool(properties.get("subscriptionRequired", True)),
             )
@@ -88,7 +90,7 @@ def read_service(store: Store, name: str) -> Service | None:
         name=name,
         apis=tuple(apis),
         backends={entry["name"]: _backend(entry["properties"]) for entry in kind("backends")},
-        named_values={entry["properties"]["displayName"]: entry["properties"].get("value", "") for entry in kind("namedvalues")},
+        named_values={entry["properties"]["displayName"]: entry["_value"] or "" for entry in kind("namedvalues")},
         principal_id=(resource.get("identity") or {}).get("principalId", ""),
     )
 

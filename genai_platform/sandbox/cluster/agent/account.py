@@ -1,20 +1,18 @@
-"""What the nodes of EKS Auto Mode make in the AWS account, made in the stand-in: EBS volumes of claims, the instance.
+"""What the nodes of EKS Auto Mode make in the AWS account, made in the stand-in: the EBS volumes of claims.
 
 They carry the tags Auto Mode gives, by which the audit finds them, and none of ours.
 """
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.place import Place
-
-_log = logging.getLogger(__name__)
 
 
 class Account:
@@ -26,18 +24,21 @@ class Account:
         self._lock = threading.Lock()
 
     def cluster(self) -> str | None:
-        """The name of the cluster in the account; None while there is none, or nobody answers."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        """The name of the cluster in the account; None while there is none.
 
-        try:
+        Raises:
+            ConnectionError: the stand-in did not answer, so that nothing is known.
+        """
+        with _answered():
             names = self._client("eks").list_clusters()["clusters"]
-        except (BotoCoreError, ClientError) as error:
-            _log.warning("the AWS stand-in does not answer: %s", error)
-            return None
         return str(names[0]) if names else None
 
     def create_volume(self, *, name: str, claim: tuple[str, str], gigabytes: int, kind: str) -> str:
-        """An EBS volume for a claim (namespace and name); its id. Without a cluster in the account the id is made up."""
+        """An EBS volume for a claim (namespace and name); its id. Without a cluster in the account the id is made up.
+
+        Raises:
+            ConnectionError: the stand-in did not answer, or refused.
+        """
         cluster = self.cluster()
         if cluster is None:
             return f"vol-{uuid.uuid4().hex[:17]}"
@@ -50,16 +51,19 @@ class Account:
             "kubernetes.io/created-for/pvc/name": claim[1],
         }
         ec2 = self._client("ec2")
-        before = ec2.describe_volumes(Filters=[{"Name": "tag:CSIVolumeName", "Values": [name]}])["Volumes"]
-        if before:
-            return str(before[0]["VolumeId"])
-        made = ec2.create_volume(
-            AvailabilityZone=f"{self._region}a",
-            Size=max(gigabytes, 1),
-            VolumeType=kind,
-            Encrypted=True,
-            TagSpecifications=[{"ResourceType": "volume", "Tags": _tags(tags)}],
-        )
+        with _answered():
+            before = ec2.describe_volumes(Filters=[{"Name": "tag:CSIVolumeName", "Values": [name]}])["Volumes"]
+            made = (
+                before[0]
+                if before
+                else ec2.create_volume(
+                    AvailabilityZone=f"{self._region}a",
+                    Size=max(gigabytes, 1),
+                    VolumeType=kind,
+                    Encrypted=True,
+                    TagSpecifications=[{"ResourceType": "volume", "Tags": _tags(tags)}],
+                )
+            )
         return str(made["VolumeId"])
 
     def delete_volume(self, identifier: str) -> None:
@@ -68,15 +72,8 @@ class Account:
         Raises:
             ConnectionError: the stand-in did not answer, so that nothing is known.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with _answered(fine="InvalidVolume.NotFound"):
             self._client("ec2").delete_volume(VolumeId=identifier)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "InvalidVolume.NotFound":
-                raise ConnectionError(str(error)) from error
-        except BotoCoreError as error:
-            raise ConnectionError(str(error)) from error
 
     def _client(self, service: str) -> Any:
         import boto3
@@ -91,6 +88,20 @@ class Account:
                     service, region_name=self._region, endpoint_url=self._place.url("aws"), config=config
                 )
             return self._clients[service]
+
+
+@contextlib.contextmanager
+def _answered(fine: str = "") -> Iterator[None]:
+    """A refusal with another code than ``fine``, or no answer at all, is a ``ConnectionError``: it is tried again."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != fine:
+            raise ConnectionError(str(error)) from error
+    except BotoCoreError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:

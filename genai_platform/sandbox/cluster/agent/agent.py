@@ -29,7 +29,10 @@ from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
 from genai_platform.sandbox.place import Place
 
 _START = 60.0
-_PRIVATE = ("aws", "etcd", "kubernetes", "pods", "volumes", "data", "ca/ca.key", "ca/issued", "kubeconfig")
+_PRIVATE = (
+    "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "door", "openai", "logs", "run",
+    "ca/ca.key", "ca/issued", "kubeconfig",
+)  # fmt: skip
 """Of the sandbox's folder: what no container should find, since no container in a cluster could."""
 _log = logging.getLogger(__name__)
 
@@ -94,15 +97,16 @@ class Agent:
         self._watch("/api/v1/persistentvolumes", self.claims.volume_changed)
         self._watch("/api/v1/persistentvolumeclaims", self._claim_changed)
         for watch in self._watches:
-            watch.ready.wait(_START)
+            watch.wait(_START)
         # After the waiting: a cluster without these kinds has nothing for it to do.
         for kinds in KINDS.values():
             self._watch(f"/apis/{GROUP}/{kinds}", self.operator.changed)
         pods = self._watch("/api/v1/pods", self._pod_changed)
-        pods.ready.wait(_START)
+        pods.wait(_START)
         self.pods.tidy({pod["metadata"]["uid"] for pod in pods.objects()})
         threading.Thread(target=self._keep_published, name="publish", daemon=True).start()
         self._kubelet = Kubelet(self._place, self.pods)
+        threading.Thread(target=self.world.images.prepare, name="images", daemon=True).start()
 
     def stop(self) -> None:
         """End every container."""

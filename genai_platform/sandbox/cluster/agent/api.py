@@ -81,10 +81,14 @@ class Api:
             answer.close()
 
     def _send(self, method: str, path: str, body: Object | None, query: Mapping[str, str], kind: str | None = None) -> Object:
+        import urllib3
+
         answer = self._open(method, path, body, query, kind, read_timeout=30.0)
         try:
             document: Object = json.loads(answer.read())
             return document
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise ApiError(0, f"the Kubernetes API's answer broke off ({type(error).__name__})") from error
         finally:
             answer.release_conn()
 
@@ -110,7 +114,9 @@ class Api:
         except urllib3.exceptions.HTTPError as error:
             raise ApiError(0, f"the Kubernetes API does not answer ({type(error).__name__})") from error
         if answer.status >= 400:
-            text = answer.read().decode(errors="replace")
+            text = ""
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                text = answer.read().decode(errors="replace")
             answer.release_conn()
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 text = json.loads(text)["message"]
@@ -121,7 +127,7 @@ class Api:
 class Watch(threading.Thread):
     """A local copy of one collection and a call for each change, across disconnects and expired versions.
 
-    ``changed`` is called in this thread, in order. ``ready`` is set once the first list was taken over.
+    ``changed`` is called in this thread, in order.
     """
 
     def __init__(self, api: Api, path: str, changed: Callable[[Change, Object], None]) -> None:
@@ -134,8 +140,14 @@ class Watch(threading.Thread):
     def objects(self) -> list[Object]:
         return list(self._objects.values())
 
-    def find(self, namespace: str, name: str) -> Object | None:
-        return self._objects.get(f"{namespace}/{name}")
+    def wait(self, seconds: float) -> None:
+        """Until the first list was taken over.
+
+        Raises:
+            ApiError: it could not be had in time, so that nothing is known of what there is.
+        """
+        if not self.ready.wait(seconds):
+            raise ApiError(0, f"the Kubernetes API did not list {self._path} within {seconds:g} s")
 
     def end(self) -> None:
         self._ended.set()

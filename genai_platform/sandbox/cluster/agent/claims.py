@@ -70,7 +70,10 @@ class Claims(threading.Thread):
                 else:
                     self._remove(item)
             except Exception as error:
-                if not isinstance(error, (ApiError, ConnectionError)):
+                if isinstance(error, ConnectionError) and kind == "claim":
+                    about = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **item}
+                    self._events.emit(about, "ProvisioningFailed", f"failed to provision volume: {error}", "Warning")
+                elif not isinstance(error, (ApiError, ConnectionError)):
                     _log.exception("%s %s", kind, item["metadata"]["name"])
                 timer = threading.Timer(_RETRY, self._waiting.put, ((kind, item),))
                 timer.daemon = True

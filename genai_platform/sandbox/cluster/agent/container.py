@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 import time
 import uuid
@@ -37,10 +38,15 @@ class Running(State):
     since: float = 0.0
 
     def log_file(self, *, previous: bool = False) -> Path:
-        return self.folder / f"{max(self.restarts - (1 if previous else 0), 0)}.log"
+        """Of the run that goes on or was the last; ``previous``: of the last one that is over."""
+        # In the pause between two runs both are the same.
+        back = 1 if previous and "waiting" not in self.current else 0
+        return self.folder / f"{max(self.restarts - back, 0)}.log"
 
-    def open_log(self) -> Log:
-        """A log for this run; older ones than the previous are removed."""
+    def begin_run(self) -> Log:
+        """Count this run when it is a restart, and open its log; logs older than the previous one are removed."""
+        if self.last:
+            self.restarts += 1
         log = Log(self.log_file())
         for old in self.folder.glob("*.log"):
             if old.stem.isdigit() and int(old.stem) <= self.restarts - _KEPT_LOGS:
@@ -82,14 +88,13 @@ class Running(State):
         self.started = False
 
     def back_off(self) -> float:
-        """Count a restart and answer how long to wait for it. The first is at once."""
+        """Put the run that is over aside and answer how long to wait for the next. The first is at once."""
         if time.monotonic() - self.since > _LONG_ENOUGH:
             self.failures = 0
         pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
         self.failures += 1
         self.due = time.monotonic() + pause
         self.last = self.current
-        self.restarts += 1
         return pause
 
     def end_probes(self) -> None:
@@ -128,7 +133,6 @@ def take_up(pod: Object, spec: Object, folder: Path, image: Image | None, *, ini
                 "containerID": state.identifier,
             }
         }
-        state.restarts += 1
     return state
 
 
@@ -139,11 +143,16 @@ def hostname_of(pod: Object) -> str:
 def base_variables(world: World, pod: Object) -> dict[str, str]:
     """What every process gets besides its pod's own variables. Nothing of the person's environment is among it."""
     bundle = str(world.bundle)
+    api = world.place.loopback(str(ipaddress.ip_network(world.place.service_cidr)[1]))
     return {
         "PATH": world.path,
         "HOME": "/tmp",  # noqa: S108
         "LANG": "C.UTF-8",
         "HOSTNAME": hostname_of(pod),
+        # Where clients inside a cluster find its API: the service `kubernetes`.
+        "KUBERNETES_SERVICE_HOST": api,
+        "KUBERNETES_SERVICE_PORT": "443",
+        "KUBERNETES_SERVICE_PORT_HTTPS": "443",
         "AWS_ENDPOINT_URL": world.place.url("aws"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "SSL_CERT_FILE": bundle,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import queue
 import threading
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Literal
 
 from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object, path_of
 
 Severity = Literal["Normal", "Warning"]
+_REMEMBERED = 4096
+_log = logging.getLogger(__name__)
 
 
 def now() -> str:
@@ -25,7 +28,7 @@ class Events(threading.Thread):
         super().__init__(name="events", daemon=True)
         self._api, self._node = api, node
         self._waiting: queue.SimpleQueue[Object] = queue.SimpleQueue()
-        self._known: dict[tuple[str, str, str], tuple[str, int]] = {}
+        self._known: OrderedDict[tuple[str, str, str], tuple[str, int]] = OrderedDict()
 
     def emit(self, about: Object, reason: str, message: str, severity: Severity = "Normal", component: str = "kubelet") -> None:
         """Record that ``reason`` happened to the object ``about`` (a whole pod, claim or node)."""
@@ -56,9 +59,12 @@ class Events(threading.Thread):
     def run(self) -> None:
         while True:
             event = self._waiting.get()
-            # A lost event is no reason to stop; the namespace may be on its way out.
-            with contextlib.suppress(ApiError):
+            try:
                 self._write(event)
+            except ApiError:
+                pass  # a lost event is no reason to stop; the namespace may be on its way out
+            except Exception:
+                _log.exception("event %s", event["reason"])
 
     def _write(self, event: Object) -> None:
         key = (event["involvedObject"]["uid"], event["reason"], event["message"])
@@ -75,3 +81,5 @@ class Events(threading.Thread):
                 return
         made = self._api.create(path_of("events", namespace), event)
         self._known[key] = (made["metadata"]["name"], 1)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from select import select as select_sockets
 from threading import Thread
 
 from genai_platform.sandbox import ca
@@ -55,6 +56,7 @@ class Kubelet(ThreadingHTTPServer):
             return
         super().finish_request(secure, client_address)
         with contextlib.suppress(OSError):
+            secure.settimeout(2)
             secure.unwrap()
         secure.close()
 
@@ -88,22 +90,26 @@ class _Handler(BaseHTTPRequestHandler):
         if worker is None or state is None:
             self._answer(404, f'container "{container}" of pod "{namespace}/{pod}" was not found')
             return
-        path = state.log_file(previous=query.get("previous") == "true")
-        if query.get("previous") == "true" and state.restarts == 0:
+        previous = query.get("previous") == "true"
+        if previous and not state.last:
             self._answer(400, f'previous terminated container "{container}" in pod "{pod}" not found')
             return
+        path = state.log_file(previous=previous)
         if not path.exists():
-            self._answer(200, "")
+            reason = state.current.get("waiting", {}).get("reason")
+            if reason:
+                self._answer(400, f'container "{container}" in pod "{pod}" is waiting to start: {reason}')
+            else:
+                self._answer(200, "")
             return
         process = state.process
-        follow = query.get("follow") == "true" and process is not None and query.get("previous") != "true"
-        log = process.log if follow and process is not None else None
+        log = process.log if query.get("follow") == "true" and process is not None and not previous else None
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         left = int(query.get("limitBytes") or 1 << 62)
-        for piece in select(_lines(log, path), query):
+        for piece in select(self._lines(log, path), query):
             piece = piece[:left]
             left -= len(piece)
             if piece:
@@ -111,6 +117,16 @@ class _Handler(BaseHTTPRequestHandler):
             if left <= 0:
                 break
         self.wfile.write(b"0\r\n\r\n")
+
+    def _lines(self, log: Log | None, path: Path) -> Iterator[bytes]:
+        if log is not None:
+            yield from log.read(follow=self._heard)
+        else:
+            yield from path.read_bytes().splitlines()
+
+    def _heard(self) -> bool:
+        """Whether the client is still there: it has said all it had to say, so all that can come is its goodbye."""
+        return not select_sockets([self.connection], [], [], 0)[0]
 
     def _answer(self, status: int, text: str) -> None:
         body = text.encode()
@@ -126,13 +142,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _container(worker: Worker, name: str) -> Running | None:
     return next((state for state in (*worker.main, *worker.init) if state.name == name), None)
-
-
-def _lines(log: Log | None, path: Path) -> Iterator[bytes]:
-    if log is not None:
-        yield from log.read(follow=True)
-    else:
-        yield from path.read_bytes().splitlines()
 
 
 def select(lines: Iterable[bytes], query: dict[str, str]) -> Iterator[bytes]:

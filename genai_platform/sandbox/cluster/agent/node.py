@@ -77,6 +77,9 @@ class Node(threading.Thread):
                 beats += 1
             except ApiError as error:
                 _log.warning("heartbeat: %s", error)
+            except Exception:
+                # Without heartbeats every pod would be moved away.
+                _log.exception("heartbeat")
             pause.wait(_BEAT)
 
     def _renew(self) -> None:

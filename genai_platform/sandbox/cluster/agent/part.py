@@ -57,7 +57,7 @@ def rows(place: Place) -> Iterator[Row]:
     for row in listed:
         state: Literal["running", "stopped"] = "running" if row["state"] == "running" else "stopped"
         name = f"pod {row['namespace']}/{row['pod']} {row['container']}"
-        yield Row(name, row["kind"], row["version"] or row["image"].rpartition("/")[2], row["pid"], None, state)
+        yield Row(name, row["kind"], row["version"] or row["image"].rpartition("/")[2], row["pid"], row.get("port"), state)
 
 
 PART = NodeAgent()

@@ -119,7 +119,7 @@ class Pods:
                             "kind": state.image.kind if state.image else "simulated",
                             "version": state.image.version if state.image else "",
                             "pid": process.pid if process else None,
-                            "address": worker.loopback,
+                            "port": next((port["containerPort"] for port in state.spec.get("ports") or ()), None),
                             "state": next(iter(state.current)),
                         }
                     )

@@ -19,6 +19,7 @@ from genai_platform.sandbox.processes import MARK
 
 _ENVIRONMENT = {"LANG": "C.UTF-8", **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
 """Of the launcher. The mark lets the supervisor find it should this agent be killed."""
+_LISTENING = 5.0
 _LAUNCHER = Path(__file__).with_name("namespace.py")
 
 
@@ -78,8 +79,13 @@ class Log:
                 self._file.close()
             self._grown.notify_all()
 
-    def read(self, *, follow: bool) -> Iterator[bytes]:
-        """Raw lines from the start; with ``follow`` until the log is closed, and b"" once everything so far was given."""
+    def read(self, follow: Callable[[], bool] | None = None) -> Iterator[bytes]:
+        """Raw lines from the start.
+
+        Args:
+            follow: say b"" once everything so far was given, and go on until the log is closed, or until this (asked every
+                few seconds) says that nobody listens any more.
+        """
         with open(self.path, "rb") as file:
             rest = b""
             caught_up = False
@@ -88,19 +94,21 @@ class Log:
                     *lines, rest = (rest + piece).split(b"\n")
                     yield from lines
                     continue
-                if follow and not caught_up:
+                if follow is not None and not caught_up:
                     caught_up = True
                     yield b""
                 with self._grown:
                     if file.tell() < os.fstat(file.fileno()).st_size:
                         continue
-                    if self.closed or not follow:
+                    if self.closed or follow is None:
                         return
-                    self._grown.wait()
+                    grown = self._grown.wait(_LISTENING)
+                if not grown and not follow():
+                    return
 
     def tail(self, count: int, limit: int) -> str:
         """The text of the last lines, for a message."""
-        lines = [line.split(b" ", 2)[-1].decode(errors="replace") for line in self.read(follow=False)][-count:]
+        lines = [line.split(b" ", 2)[-1].decode(errors="replace") for line in self.read()][-count:]
         return "\n".join(lines)[-limit:]
 
 

@@ -6,23 +6,22 @@ from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
 _NAME = "sandbox.genai-platform"
-_MESSAGE = "exec, attach and port-forward are not available in the sandbox: its containers are local processes. Use kubectl logs."
+_MESSAGE = "exec, attach, port-forward and debug are not available in the sandbox: its containers are local processes. Use kubectl logs."
+_REFUSED = {"CONNECT": ["pods/exec", "pods/attach", "pods/portforward"], "UPDATE": ["pods/ephemeralcontainers"]}
 
 
 def refuse_streams(api: Api) -> None:
-    """Have exec, attach and port-forward refused with a message. Idempotent.
+    """Have exec, attach, port-forward and debug refused with a message. Idempotent.
 
-    A kubelet's own refusal would reach people as "unknown error".
+    A kubelet's own refusal would reach people as "unknown error"; a debug container would be waited for in vain.
     """
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "operations": ["CONNECT"],
-        "resources": ["pods/exec", "pods/attach", "pods/portforward"],
-    }
+    rules = [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": [operation], "resources": resources}
+        for operation, resources in _REFUSED.items()
+    ]
     policy = {
         "failurePolicy": "Ignore",
-        "matchConstraints": {"resourceRules": [rule]},
+        "matchConstraints": {"resourceRules": rules},
         "validations": [{"expression": "false", "message": _MESSAGE}],
     }
     _ensure(api, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", policy)

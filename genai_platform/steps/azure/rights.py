@@ -1,0 +1,133 @@
+"""Who we are in Azure, and whether we may do what the Azure half needs: each missing right with the command that grants it."""
+
+from __future__ import annotations
+
+from genai_platform.errors import GenaiError, MissingError
+from genai_platform.steps.azure import site
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.graph import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
+
+_GRAPH = "00000003-0000-0000-c000-000000000000"
+_IDS = {
+    "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
+    "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
+    "AppRoleAssignment.ReadWrite.All": "06b708a9-e830-4db3-a914-8e69da51d44f",
+}
+"""Microsoft Graph's app role ids (Microsoft Graph permissions reference)."""
+_ENOUGH = {
+    "Application.ReadWrite.OwnedBy": {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"},
+    "Application.Read.All": {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
+    "AppRoleAssignment.ReadWrite.All": {"AppRoleAssignment.ReadWrite.All"},
+}
+_BUILD = {
+    "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
+    "Role Based Access Control Administrator": ("Microsoft.Authorization/roleAssignments/write",),
+}
+_PURGE = {
+    "vaults": "Microsoft.KeyVault/locations/deletedVaults/purge/action",
+    "API Management services": "Microsoft.ApiManagement/locations/deletedservices/delete",
+}
+_QUOTA = 250
+"""Directory objects that an identity without a directory role may own, deleted ones included."""
+
+
+def identity(doors: Doors) -> str:
+    """The identity that won."""
+    who = doors.azure.identity
+    return f"{who.name} ({who.kind}) in tenant {who.tenant_id}"
+
+
+def directory(doors: Doors) -> str:
+    """Whether the directory may be read and written. Raises ``MissingError`` with what is lacking."""
+    graph = doors.azure.graph
+    try:
+        graph.application(site.api_name(doors.target))
+    except GenaiError as error:
+        raise _lacks(doors, ["Application.Read.All"]) if error.id == "azure.403" else error from None
+    if doors.azure.identity.kind == "User":
+        roles = graph.directory_roles()
+        if roles is None:
+            return "the directory can be read; the token does not say which directory roles you hold"
+        if not roles & APPLICATION_ADMINISTRATORS:
+            raise _lacks(doors, [])
+        return "you hold a directory role that administers applications"
+    missing = [name for name, enough in _ENOUGH.items() if not enough & graph.permissions()]
+    if missing:
+        raise _lacks(doors, missing)
+    return "the Graph permissions are there"
+
+
+def _lacks(doors: Doors, permissions: list[str]) -> MissingError:
+    who = doors.azure.identity
+    if who.kind == "User":
+        body = f'{{"principalId":"{who.object_id}","roleDefinitionId":"{CLOUD_APPLICATION_ADMINISTRATOR}","directoryScopeId":"/"}}'
+        return MissingError(
+            f"{who.name} lacks the directory role Cloud Application Administrator",
+            remedy="by an administrator: az rest --method POST "
+            f"--url https://graph.microsoft.com/v1.0/roleManagement/directory/roleAssignments --body '{body}'",
+            id="azure.graph_permission",
+        )
+    commands = [f"az ad app permission add --id {who.name} --api {_GRAPH} --api-permissions {_IDS[name]}=Role" for name in permissions]
+    return MissingError(
+        f"{who.name} lacks the Graph permission {', '.join(permissions)}",
+        remedy=f"{'; '.join(commands)}; then, by an administrator: az ad app permission admin-consent --id {who.name}",
+        id="azure.graph_permission",
+    )
+
+
+def resources(doors: Doors) -> str:
+    """Whether ARM lets us build and assign roles, at the group or, while there is none, at the subscription. Raises ``MissingError``."""
+    azure, scope = doors.azure, _building_site(doors)
+    missing = [role for role, actions in _BUILD.items() if not all(azure.arm.may(scope, action) for action in actions)]
+    if missing:
+        commands = "; ".join(_grant(doors, role, scope) for role in missing)
+        raise MissingError(f"{azure.identity.name} lacks {' and '.join(missing)} at {scope}", remedy=commands, id="azure.rights")
+    return f"may build and assign roles at {scope}"
+
+
+def _building_site(doors: Doors) -> str:
+    """The group; the subscription while there is none. Whoever may not even see it is judged where it is meant to be."""
+    name = site.group_name(doors.target)
+    try:
+        there = doors.azure.arm.group(name) is not None
+    except GenaiError as error:
+        if error.id != "azure.403":
+            raise
+        there = doors.target.settings.azure.resource_group is not None
+    return f"{_subscription(doors)}/resourceGroups/{name}" if there else _subscription(doors)
+
+
+def purge(doors: Doors) -> str:
+    """Whether deleted vaults and services may be purged. Without that right names stay taken for a while: no fault, but to be known."""
+    scope = _subscription(doors)
+    refused = [what for what, action in _PURGE.items() if not doors.azure.arm.may(scope, action)]
+    if not refused:
+        return "may purge deleted vaults and services"
+    return (
+        f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services 48 hours), "
+        f"and the next `genai up` recovers them or takes other names; to allow it: {_grant(doors, 'Contributor', scope)}"
+    )
+
+
+def quota(doors: Doors) -> str:
+    """How many directory objects the callers need."""
+    own = sum(caller.client_id is None for caller in doors.target.settings.azure.callers.values())
+    objects = 2 * (own + 1)
+    if objects <= _QUOTA:
+        return f"{objects} directory objects for {own} callers"
+    return (
+        f"{objects} directory objects for {own} callers: an identity without a directory role may own {_QUOTA}, deleted ones included; "
+        "name existing applications by client_id, or work as an administrator of applications"
+    )
+
+
+def _subscription(doors: Doors) -> str:
+    return f"/subscriptions/{doors.azure.subscription}"
+
+
+def _grant(doors: Doors, role: str, scope: str) -> str:
+    who = doors.azure.identity
+    return (
+        f'az role assignment create --role "{role}" --assignee-object-id {who.object_id} '
+        f"--assignee-principal-type {who.kind} --scope {scope}"
+    )

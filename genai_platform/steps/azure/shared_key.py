@@ -1,0 +1,115 @@
+"""azure.shared_key: with ``azure.apim.keys = "shared"``, the one key that all callers use.
+
+LiteLLM issues it, limited to the model routes; Key Vault keeps it; a named value of API Management reads it from there.
+"""
+
+from __future__ import annotations
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import Finding, Progress
+from genai_platform.steps.azure.callers_key import ensure_key, ensure_user, forget_key, issue, overlap
+from genai_platform.steps.azure.callers_seen import Callers, secret_name
+from genai_platform.steps.azure.site import (
+    AzureStep,
+    absent,
+    drifted,
+    find_service,
+    find_vault,
+    need_service,
+    object_name,
+    present,
+)
+from genai_platform.steps.azure.wanted import everybody
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.apim import Service
+from genai_platform.tools.wait import wait_for
+
+KIND = "shared-key"
+"""What the named value's name ends with."""
+_NAME = "everybody"
+
+
+class SharedKeyStep(AzureStep):
+    """User, key, stored secret and named value."""
+
+    id = "azure.shared_key"
+    needs = ("azure.application", "azure.access", "litellm.proxy")
+    minutes = 0.3
+    limit = 2400.0
+    what = "the key that all callers share"
+
+    def look(self) -> Finding:
+        service, vault = find_service(self.doors), find_vault(self.doors)
+        name = object_name(self.target, KIND)
+        value = self.doors.azure.named_values.get(service, name) if service else None
+        if vault is None:
+            return drifted(f"{name} reads a vault that is not there") if value else absent("there is no vault")
+        if not self.doors.kube.exists():
+            return drifted("LiteLLM is not there: its keys are missing") if value else absent("no key was issued")
+        work = Callers(self.doors)
+        key, faults = work.current(work.shared_client), []
+        if key is None and value is None:
+            return absent("no key was issued")
+        if key is None:
+            faults.append("the vault holds no valid key")
+        elif not work.limits(everybody(self.target)).same(key):
+            faults.append("the key has other limits")
+        if value is None or value.secret_identifier != _identifier(work):
+            faults.append(f"the named value {name} is missing or reads another secret")
+        elif value.status != "Success":
+            faults.append(f"{name}: reading the vault ended with {value.status or 'nothing yet'}")
+        return drifted("; ".join(faults)) if faults else present(f"{key.alias if key else ''} through the named value {name}")
+
+    def apply(self, progress: Progress) -> str:
+        service, work = need_service(self.doors), Callers(self.doors)
+        work.look()
+        client = work.shared_client
+        caller = everybody(self.target)
+        ensure_user(work, _NAME, caller, client)
+        ensure_key(work, _NAME, caller, client, progress)
+        name = object_name(self.target, KIND)
+        self._connect(service, name, _identifier(work), progress)
+        return f"{self.what}, through the named value {name}"
+
+    def _connect(self, service: Service, name: str, identifier: str, progress: Progress) -> None:
+        """The service reads the vault while it takes the named value: its right to do so may be a moment old."""
+        values = self.doors.azure.named_values
+
+        def read() -> bool | None:
+            found = values.get(service, name)
+            if found and found.secret_identifier == identifier and found.status == "Success":
+                return True
+            if found is None or found.secret_identifier != identifier or found.status:
+                values.begin_from_vault(service, name, identifier)
+            return None
+
+        wait_for(read, progress, lambda: f"waiting until {service.name} has read {name} from the vault", self.limit - 60, 2)
+
+    def destroy(self, progress: Progress) -> str:
+        service, name = find_service(self.doors), object_name(self.target, KIND)
+        if service is not None:
+            self.doors.azure.named_values.delete(service, name)
+        if find_vault(self.doors) is None or not self.doors.kube.exists():
+            return f"removed the named value {name}"
+        work = Callers(self.doors)
+        forget_key(work, work.shared_client)
+        return f"removed the named value {name} and its key"
+
+
+def rotate(doors: Doors, progress: Progress) -> tuple[str, int]:
+    """Replace the key for everybody: the old key's alias, and how many seconds it still works."""
+    service, work = need_service(doors), Callers(doors)
+    old = work.current(work.shared_client)
+    if old is None:
+        raise StepError("there is no shared key to rotate", remedy="run: genai azure --only shared_key", id="keys.missing")
+    progress.say("issuing a new key for all callers")
+    issue(work, _NAME, everybody(doors.target), work.shared_client, progress)
+    # Only after the service was told to read the new one may the old one end.
+    doors.azure.named_values.refresh(service, object_name(doors.target, KIND))
+    seconds = overlap(old)
+    work.litellm.expire(old.hash, seconds)
+    return old.alias, seconds
+
+
+def _identifier(work: Callers) -> str:
+    return f"{work.vault.url}/secrets/{secret_name(work.shared_client)}"

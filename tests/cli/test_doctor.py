@@ -1,0 +1,99 @@
+"""``genai doctor``: everything that a start needs, looked at at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.errors import MissingError
+from genai_platform.tools.aws import Aws
+from tests.cli.conftest import Shell
+
+MODEL = '[[litellm.models]]\nname = "gpt"\nazure_deployment = "a"\napi_base = "https://a.example.com"\n'
+
+
+class Machine:
+    """A machine with every program, signed in to an account that keeps some secrets."""
+
+    def __init__(self) -> None:
+        self.account = "123456789012"
+        self.absent: set[str] = set()
+        self.zones = ["a", "b", "c"]
+        self.secrets: dict[str, Any] | None = None
+
+    def find(self, name: str) -> Path:
+        if name in self.absent:
+            raise MissingError(f"{name} was not found", remedy=f"install {name}", id="program.missing")
+        return Path(f"/usr/bin/{name}")
+
+
+@pytest.fixture
+def machine(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine()
+    (shell.folder / "genai.toml").write_text(f'[aws]\naccount_id = "123456789012"\n{MODEL}')
+    monkeypatch.setenv("AZURE_API_KEY", "the-key")
+    monkeypatch.setattr("genai_platform.toolchain.find", machine.find)
+    monkeypatch.setattr(Aws, "account_id", lambda self: machine.account)
+    monkeypatch.setattr(Aws, "zones", lambda self: machine.zones)
+    monkeypatch.setattr(Aws, "my_address", lambda self: "203.0.113.7/32")
+    monkeypatch.setattr(Aws, "secret_document", lambda self: machine.secrets)
+    return machine
+
+
+def problems(shell: Shell, *words: str) -> dict[str, tuple[str, str]]:
+    answer = shell("doctor", "--json", *words)
+    document = answer.document
+    assert document["ok"] is not bool(document["problems"])
+    assert answer.code == (0 if document["ok"] else 3)
+    return {one["id"]: (one["problem"], one["remedy"]) for one in document["problems"]}
+
+
+def test_a_machine_that_is_ready(shell: Shell, machine: Machine) -> None:
+    assert problems(shell) == {}
+    answer = shell("doctor")
+    assert "ready" in answer.out
+    assert "203.0.113.7/32" in answer.out
+    assert "the-key" not in answer.out + answer.err
+
+
+def test_every_problem_is_told_at_once(shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_API_KEY")
+    machine.absent, machine.zones = {"terraform"}, ["a"]
+    found = problems(shell)
+    assert set(found) == {"program.terraform", "region", "secret.AZURE_API_KEY"}
+    assert all(remedy for _, remedy in found.values())
+    machine.secrets = {"upstream_keys": {"AZURE_API_KEY": "kept"}}
+    assert set(problems(shell)) == {"program.terraform", "region"}
+
+
+def test_another_account_is_told_and_not_looked_into(shell: Shell, machine: Machine) -> None:
+    machine.account = "210987654321"
+    problem, _ = problems(shell)["credentials"]
+    assert "210987654321" in problem
+    assert "region" not in {line["id"] for line in shell("doctor", "--json").document["checked"]}
+
+
+def test_a_configuration_with_faults_is_a_problem_among_others(shell: Shell, machine: Machine) -> None:
+    (shell.folder / "genai.toml").write_text("[network]\nzones = 1\n")
+    machine.absent = {"terraform"}
+    assert set(problems(shell)) == {"configuration", "program.terraform"}
+
+
+def test_no_account_and_no_model(shell: Shell, machine: Machine) -> None:
+    (shell.folder / "genai.toml").write_text("")
+    found = problems(shell)
+    assert set(found) == {"configuration", "models"}
+    assert "genai init" in found["configuration"][1]
+
+
+def test_a_fault_of_a_look_does_not_stop_the_others(shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(doors: object) -> None:
+        raise RuntimeError("boom")
+        yield
+
+    monkeypatch.setattr("genai_platform.steps.azure.questions.looks", explode)
+    azure = 'azure={enabled=true, tenant_id="11111111-1111-4111-8111-111111111111", subscription_id="11111111-1111-4111-8111-111111111111"}'
+    found = problems(shell, "--set", azure)
+    assert "unexpected RuntimeError: boom" in found["azure"][0]

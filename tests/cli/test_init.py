@@ -1,0 +1,103 @@
+"""``genai init``: what it asks, what it takes from flags and from who is signed in, and what it writes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.ui.screen import Screen
+from tests.cli.conftest import Shell
+
+TENANT, SUBSCRIPTION = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+AWS = ("--account-id", "123456789012", "--api-base", "https://x.openai.azure.com")
+
+
+@pytest.fixture
+def wizard(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A folder without a configuration, and nobody signed in anywhere."""
+    (shell.folder / "genai.toml").unlink()
+    monkeypatch.setattr("genai_platform.cli.init._account", lambda: None)
+    monkeypatch.setattr("genai_platform.cli.init._signed_in", dict)
+    return shell
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Screen, "interactive", True)
+
+
+def written(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "genai.toml").read_text())
+
+
+def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
+    replies = ["", "eu-central-1", "12", "123456789012", "https://x.openai.azure.com", "", "y", TENANT, SUBSCRIPTION, "", "", ""]
+    answer = wizard("init", "--json", input="".join(f"{reply}\n" for reply in replies))
+    assert answer.code == 0, answer.err
+    assert answer.document["file"].endswith("genai.toml")  # the questions went elsewhere
+    assert "'12' does not fit: twelve digits" in answer.err
+    found = written(wizard.folder)
+    assert (found["platform"], found["aws"]) == ({"name": "genai", "region": "eu-central-1"}, {"account_id": "123456789012"})
+    azure = found["azure"]
+    assert (azure["enabled"], azure["tenant_id"], azure["subscription_id"], azure["resource_group"]) == (
+        True,
+        TENANT,
+        SUBSCRIPTION,
+        "genai",
+    )
+    assert azure["callers"] == {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}}
+
+
+def test_no_is_the_answer_to_an_empty_line(wizard: Shell, terminal: None) -> None:
+    assert wizard("init", *AWS, input="\n\n\n\n").code == 0
+    assert written(wizard.folder)["azure"] == {"enabled": False}
+
+
+def test_an_input_that_ends_writes_nothing(wizard: Shell, terminal: None) -> None:
+    answer = wizard("init", input="\n")
+    assert answer.code == 1
+    assert not (wizard.folder / "genai.toml").exists()
+
+
+def test_without_a_terminal_flags_say_it(wizard: Shell) -> None:
+    answer = wizard("init", *AWS, "--tenant-id", TENANT)
+    assert answer.code == 2
+    assert "--subscription-id" in answer.err
+    assert wizard("init", *AWS, "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, "--caller", "team-b").code == 0
+    assert list(written(wizard.folder)["azure"]["callers"]) == ["team-b"]
+    assert "--force" in wizard("init", *AWS).err  # what exists is not replaced
+    assert wizard("config", "show").code == 0
+
+
+def test_who_is_signed_in_is_pinned(wizard: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.cli.init._account", lambda: "210987654321")
+    monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
+    assert wizard("init", "--api-base", "https://x.openai.azure.com").code == 0
+    found = written(wizard.folder)
+    assert (found["aws"]["account_id"], found["azure"]["tenant_id"]) == ("210987654321", TENANT)
+    assert wizard("init", "--api-base", "https://x.openai.azure.com", "--force", "--no-azure").code == 0
+    assert written(wizard.folder)["azure"] == {"enabled": False}
+
+
+def test_who_the_azure_cli_is_signed_in_as(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genai_platform.cli.init import _signed_in
+
+    program = tmp_path / "az"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    for text, expected in (
+        (f'echo \'{{"id": "{SUBSCRIPTION}", "tenantId": "{TENANT}"}}\'', {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION}),
+        ("echo please run az login >&2; exit 1", {}),
+        ("echo surprise", {}),
+    ):
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o700)
+        assert _signed_in() == expected
+
+
+def test_an_answer_that_does_not_fit_writes_nothing(wizard: Shell) -> None:
+    assert wizard("init", "--account-id", "12", "--api-base", "https://x.example.com").code == 2
+    assert wizard("init", *AWS, "--tenant-id", "contoso", "--subscription-id", SUBSCRIPTION).code == 2
+    assert not (wizard.folder / "genai.toml").exists()

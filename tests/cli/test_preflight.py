@@ -1,0 +1,88 @@
+"""What is looked at before anything is changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from genai_platform.cli import preflight
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.settings import Litellm, Model, Settings
+from genai_platform.config.target import Target
+from genai_platform.errors import ConfigError, MissingError
+from genai_platform.graph.graph import Selection
+from genai_platform.steps.doors import Doors
+
+
+class Account:
+    """An AWS account: its zones, and the secrets that were stored."""
+
+    def __init__(self, *, stored: dict[str, str] | None = None, zones: int = 3) -> None:
+        self.stored, self._zones = stored, zones
+
+    def secret_document(self) -> dict[str, Any] | None:
+        return None if self.stored is None else {"upstream_keys": self.stored}
+
+    def zones(self) -> list[str]:
+        return [f"zone-{number}" for number in range(self._zones)]
+
+
+class States:
+    """Terraform's states, of which some cannot be read."""
+
+    def __init__(self, damaged: str | None = None) -> None:
+        self.state, self._damaged = self, damaged
+
+    def read(self, root: str) -> None:
+        if root == self._damaged:
+            raise MissingError(f"the state of {root} is damaged", remedy="restore it", id="terraform.state")
+
+
+def doors(account: Account, damaged: str | None = None) -> Doors:
+    models = tuple(
+        Model(name=name, azure_deployment=name, api_base="https://a.example.com", api_key_env=f"{name.upper()}_KEY")
+        for name in ("a", "b", "c")
+    )
+    target = Target("default", Settings(litellm=Litellm(models=models)), Endpoints(), Path("/nowhere"))
+    return Doors(target, aws=account, terraform=States(damaged))  # type: ignore[arg-type]
+
+
+def test_every_key_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "x")
+    for name in ("B_KEY", "C_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingError) as caught:
+        preflight.keys(doors(Account()))
+    assert "B_KEY" in caught.value.message
+    assert "C_KEY" in caught.value.message
+    assert "A_KEY" not in caught.value.message
+    preflight.keys(doors(Account(stored={"B_KEY": "kept", "C_KEY": "kept"})))  # what was stored once need not be given again
+
+
+def test_a_region_with_too_few_zones() -> None:
+    with pytest.raises(ConfigError, match=r"network\.zones: 2 is not allowed; ap-northeast-1 has 1 zones"):
+        preflight.zones(doors(Account(zones=1)))
+
+
+def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("genai_platform.steps.azure.questions.refuse", asked.append)
+    for name in ("A_KEY", "B_KEY", "C_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    run: Any = SimpleNamespace(doors=doors(Account(zones=1)))
+    preflight.world(run, Selection(("litellm.proxy",)))
+    assert asked == []
+    preflight.world(run, Selection(("azure.vault",)))
+    assert asked == [run.doors]
+    with pytest.raises(ConfigError):
+        preflight.world(run, Selection(("infra.network",)))
+    with pytest.raises(MissingError):
+        preflight.world(run, Selection(("infra.secrets",)))
+
+
+def test_a_damaged_state_is_exit_code_3() -> None:
+    with pytest.raises(MissingError, match="network is damaged"):
+        preflight.states(doors(Account(), damaged="network"))

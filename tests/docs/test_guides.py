@@ -1,0 +1,126 @@
+"""The guides against the code: every setting, step, check and command they name exists, and none is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+from genai_platform.checks.catalog import build as build_checks
+from genai_platform.cli.app import app
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.steps.catalog import build as build_steps
+from genai_platform.steps.doors import Doors
+
+DOCS = Path(__file__).parents[2] / "docs"
+LANGUAGES = ("en", "ja")
+EVERYTHING = {
+    "terraform": {"backend": "s3"},
+    "langfuse": {"chart": {"version": "2.0.0"}},
+    "litellm": {"models": [{"name": "m", "azure_deployment": "m", "api_base": "https://a.example"}]},
+    "azure": {"enabled": True, "tenant_id": "0" * 32, "subscription_id": "0" * 32, "apim": {"keys": "shared"}},
+}
+FAMILIES = "infra|litellm|langfuse|patch|azure|data"
+
+
+def doors() -> Doors:
+    return Doors(Target("default", Settings.model_validate(EVERYTHING), Endpoints(), Path("/nonexistent")))
+
+
+def keys(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Every key as the guides write it; those of tables that repeat without their table's name."""
+    for name, field in model.model_fields.items():
+        inner = _table(field.annotation)
+        if inner is None:
+            yield f"{path}{name}"
+        elif get_origin(field.annotation) in (tuple, dict):
+            yield f"{path}{name}"
+            yield from keys(inner)
+        else:
+            yield from keys(inner, f"{path}{name}.")
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (tuple, dict, Union, UnionType):
+        return next((found for one in get_args(annotation) if (found := _table(one))), None)
+    return None
+
+
+def guides() -> list[Path]:
+    return sorted([*DOCS.glob("*.md"), *DOCS.glob("*/*.md")])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_is_described(language: str) -> None:
+    text = (DOCS / language / "configuration.md").read_text("utf-8")
+    described = {name for row in re.findall(r"^\| (`[^|]+`) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
+    assert [key for key in keys(Settings) if key not in described] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_setting_is_described_that_does_not_exist(language: str) -> None:
+    text = (DOCS / language / "configuration.md").read_text("utf-8")
+    sections = "|".join(Settings.model_fields)
+    named = set(re.findall(rf"^\| `((?:{sections})\.[a-z_.]+)` \|", text, re.MULTILINE))
+    assert named - set(keys(Settings)) == set()
+
+
+def test_both_languages_have_the_same_guides() -> None:
+    assert {path.name for path in (DOCS / "en").glob("*.md")} == {path.name for path in (DOCS / "ja").glob("*.md")}
+
+
+def test_the_architecture_names_every_step_and_no_other() -> None:
+    text = (DOCS / "ARCHITECTURE.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z]+\.[^|]+) \|", text, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == set(build_steps(doors()).ids)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_check_is_described(language: str) -> None:
+    text = (DOCS / language / "operation.md").read_text("utf-8")
+    wanted = {check.id if not check.id.startswith("azure.refuses.") else "azure.refuses.…" for check in build_checks(doors())}
+    assert [id for id in sorted(wanted) if f"`{id}`" not in text] == []
+
+
+def _command(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that a line's words name, and the words after it."""
+    found: Any = typer.main.get_command(app)
+    while words and words[0] in getattr(found, "commands", {}):
+        found, words = found.commands[words[0]], words[1:]
+    return found, words
+
+
+@pytest.mark.parametrize("guide", guides(), ids=lambda path: str(path.relative_to(DOCS)))
+def test_every_command_exists_with_its_options(guide: Path) -> None:
+    text = guide.read_text("utf-8")
+    lines = [line for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
+    lines += re.findall(r"`([^`\n]+)`", text)
+    for line in lines:
+        for said in re.findall(r"(?:^|\(|;\s*)genai ([a-z][^#()]*)", line.split("#")[0]):
+            words = said.split()
+            command, rest = _command(words)
+            assert command.name != "genai", f"{guide.name}: there is no command in: genai {said}"
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert [word for word in rest if word.startswith("-") and word not in known] == [], f"{guide.name}: genai {said}"
+
+
+@pytest.mark.parametrize("guide", guides(), ids=lambda path: str(path.relative_to(DOCS)))
+def test_every_link_and_file_it_names_is_there(guide: Path) -> None:
+    text = guide.read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("https://") or (guide.parent / link).exists(), f"{guide.name}: {link}"
+    if guide.name == "ARCHITECTURE.md":
+        package, top = DOCS.parent / "genai_platform", DOCS.parent
+        for name in re.findall(r"`([a-z_/]+/[a-z_*0-9/.]*)`", text):
+            found = [*package.glob(name.rstrip("/")), *top.glob(name.rstrip("/")), *(package / "sandbox").glob(name.rstrip("/"))]
+            assert found, f"ARCHITECTURE.md names {name}"

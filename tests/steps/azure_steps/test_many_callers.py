@@ -1,0 +1,42 @@
+"""A thousand callers, killed in the middle: none twice, none lost, and nobody's spend forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import State
+from genai_platform.steps.azure import keys, site, steps
+
+from .world import AzureWorld, Quiet
+
+MANY = 1000
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_callers_killed_in_the_middle_and_run_again(world: AzureWorld) -> None:
+    names = {f"team-{number:04}" for number in range(MANY)}
+    world.configure(callers={name: {"models": ["gpt-4o-mini"], "max_budget": 5} for name in names})
+    for step in steps(world.doors())[:-1]:
+        step.apply(Quiet())
+    world.litellm.fail_after = MANY
+    with pytest.raises(StepError):
+        steps(world.doors())[-1].apply(Quiet())
+    world.litellm.fail_after = None
+    spent = set(world.litellm.users)
+    assert 0 < len(spent) < MANY
+    for user in world.litellm.users.values():
+        user["spend"] = 1.5
+    progress = Quiet()
+    steps(world.doors())[-1].apply(progress)
+    assert f"callers: {MANY}/{MANY}" in progress.said
+    assert steps(world.doors())[-1].probe().state is State.PRESENT
+    listed = keys.listed(world.doors())
+    assert {key.caller for key in listed} == names
+    assert {key.state for key in listed} == {"active"}
+    assert len(world.litellm.users) == len(world.litellm.keys) == MANY
+    assert {key.spend for key in listed if key.client_id in spent} == {1.5}
+    assert {key.budget for key in listed} == {5}
+    doors = world.doors()
+    assert len({str(entry["appId"]) for entry in doors.azure.graph.applications(site.caller_prefix(world.target))}) == MANY
+    assert len(doors.azure.vaults.secrets(site.need_vault(doors))) == MANY

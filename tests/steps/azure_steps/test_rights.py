@@ -1,0 +1,98 @@
+"""Each missing right is known before anything is made, with the command that grants it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from genai_platform.errors import MissingError
+from genai_platform.sandbox.azure.store import Store
+from genai_platform.steps.azure import questions, rights
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.credentials import Identity
+from genai_platform.tools.azure.graph import CLOUD_APPLICATION_ADMINISTRATOR
+
+from .world import AzureWorld
+
+
+@contextmanager
+def store(world: AzureWorld) -> Iterator[Store]:
+    opened = Store(world.place.root / "azure" / "world.sqlite")
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def without(world: AzureWorld, kind: str, match: str, change: dict[str, Any] | None = None) -> Iterator[None]:
+    """The stand-ins' memory without one thing, or with a changed one."""
+    with store(world) as opened:
+        (entry,) = [one for one in opened.all(kind) if match in json.dumps(one)]
+        id = entry["id"] if "id" in entry else f"{entry['scope']}/{entry['role']}"
+        opened.delete(kind, id)
+        if change:
+            opened.put(kind, id, {**entry, **change})
+        try:
+            yield
+        finally:
+            opened.put(kind, id, entry)
+
+
+def test_with_every_right_nothing_is_wrong(world: AzureWorld) -> None:
+    assert [found.text for found in questions.looks(world.doors()) if found.error] == []
+
+
+@pytest.mark.parametrize("permission", ["Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All"])
+def test_a_missing_graph_permission_is_named(world: AzureWorld, permission: str) -> None:
+    left = [name for name in rights._IDS if name != permission]
+    with without(world, "applications", "sandbox deployer", {"graphPermissions": left}), pytest.raises(MissingError) as refused:
+        rights.directory(world.doors())
+    assert permission in refused.value.message
+    assert rights._IDS[permission] in refused.value.remedy
+    assert "admin-consent" in refused.value.remedy
+
+
+@pytest.mark.parametrize("role", ["Contributor", "Role Based Access Control Administrator"])
+def test_a_missing_role_is_named_with_the_command(world: AzureWorld, role: str) -> None:
+    with without(world, "seededRoles", f'"{role}"'), pytest.raises(MissingError) as refused:
+        rights.resources(world.doors())
+    assert f'az role assignment create --role "{role}"' in refused.value.remedy
+
+
+def test_who_may_not_purge_is_told_what_that_means(world: AzureWorld) -> None:
+    doors = world.doors()
+    doors.azure.__dict__["arm"] = Mock(may=lambda scope, action: "purge" not in action and "deletedservices" not in action)
+    told = rights.purge(doors)
+    assert "48 hours" in told
+    assert "az role assignment create" in told
+
+
+def person(world: AzureWorld, **claims: Any) -> Doors:
+    """Doors of a person who is signed in."""
+    doors = world.doors()
+    doors.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "User", "a@example.com", doors.azure.tenant)
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    doors.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
+    doors.azure.__dict__["credential"] = Mock(get_token=lambda *scopes: Mock(token=f"a.{part}.b"))
+    return doors
+
+
+def test_a_person_needs_a_directory_role(world: AzureWorld) -> None:
+    with pytest.raises(MissingError) as refused:
+        rights.directory(person(world, wids=["b79fbf4d-3ef9-4689-8143-76b194e85509"]))
+    assert CLOUD_APPLICATION_ADMINISTRATOR in refused.value.remedy
+    assert "applications" in rights.directory(person(world, wids=[CLOUD_APPLICATION_ADMINISTRATOR]))
+    assert "does not say" in rights.directory(person(world))
+
+
+def test_a_quota_that_would_not_hold_is_told(world: AzureWorld) -> None:
+    assert "250" not in rights.quota(world.doors())
+    world.configure(callers={f"team-{number}": {} for number in range(130)})
+    assert "250" in rights.quota(world.doors())
