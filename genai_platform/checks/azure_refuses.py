@@ -22,6 +22,7 @@ from genai_platform.checks.azure_view import AzureView
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.world import Look, failed, passed, skipped
 from genai_platform.errors import StepError
+from genai_platform.render import gateway
 from genai_platform.render.policy import APP_ROLE, FOREIGN_KEY_HEADERS
 
 ADMIN_ROUTES = ("/key/generate", "/v1/access_group", "/v1/tool/policy", "/user/new", "/v1/agents", "/v1/files")
@@ -45,6 +46,7 @@ def checks(view: AzureView) -> list[Check]:
         "admin_routes": admin_routes,
         "subscription_key": subscription_key,
         "foreign_headers": foreign_headers,
+        "direct": direct,
     }
     return [Look(f"azure.refuses.{name}", _DEADLINE, lambda row=row: row(view)) for name, row in rows.items()]  # type: ignore[misc]
 
@@ -109,6 +111,25 @@ def foreign_headers(view: AzureView) -> Outcome:
         return _all(view, cases, 400)
     finally:
         litellm.delete_keys([alias])
+
+
+def direct(view: AzureView) -> Outcome:
+    """Past API Management: its port at the load balancer, without its header. LiteLLM itself would say 401."""
+    from genai_platform.tools import http
+
+    wrong = []
+    with http.client(view.world.doors.target, view.world.address(gateway.INGRESS), timeout=10) as client:
+        for what, headers in {"no header": {}, "a made-up header": {gateway.HEADER: uuid.uuid4().hex}}.items():
+            try:
+                status = client.get(_MODELS, headers=headers).status_code
+            except httpx.TransportError:
+                continue  # this address is not admitted at all: that is a refusal, too
+            if status != 404:
+                wrong.append(f"{what} gets {status}")
+    if wrong:
+        hint = "the load balancer's rule does not demand the header; run: genai azure --only door"
+        return failed(f"{'; '.join(wrong)} at API Management's own port; expected 404", hint)
+    return passed("404 or no connection: no header, a made-up header")
 
 
 # -- rows that need tokens nobody signs ------------------------------------------------------------------

@@ -11,7 +11,7 @@ from genai_platform.checks.once import Once
 from genai_platform.checks.run import Run
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
-from genai_platform.render import addresses
+from genai_platform.render import addresses, gateway
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
@@ -42,6 +42,14 @@ class Doors(Protocol):
     def secrets(self) -> PlatformSecrets: ...
 
     def estate(self) -> Estate: ...
+
+
+_ADDRESSES = {
+    "litellm": (addresses.litellm_url, "litellm.ingress"),
+    "langfuse": (addresses.langfuse_url, "langfuse.ingress"),
+    gateway.INGRESS: (addresses.gateway_url, "azure.door"),
+}
+"""Ingress to how its address is built, and the step that makes it."""
 
 
 class World:
@@ -75,7 +83,7 @@ class World:
             from genai_platform.tools import http
             from genai_platform.tools.litellm import Litellm
 
-            return Litellm(http.client(self.doors.target, self._address("litellm")), self.secrets().litellm_master_key)
+            return Litellm(http.client(self.doors.target, self.address("litellm")), self.secrets().litellm_master_key)
 
         return self._once("litellm", make)
 
@@ -87,17 +95,18 @@ class World:
             from genai_platform.tools.langfuse import Langfuse
 
             secrets = self.secrets()
-            client = http.client(self.doors.target, self._address("langfuse"))
+            client = http.client(self.doors.target, self.address("langfuse"))
             return Langfuse(client, secrets.langfuse_public_key, secrets.langfuse_secret_key, self.settings.langfuse.chart.line)
 
         return self._once("langfuse", make)
 
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
+        """The public address that an ingress serves. Raises ``StepError`` while it has none."""
         ingress = self.doors.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
-        remedy = f"run: genai up --only {name}.ingress"
+        build, step = _ADDRESSES[name]
+        remedy = f"run: genai up --only {step}"
         if ingress is None:
             raise StepError(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
-        build = addresses.litellm_url if name == "litellm" else addresses.langfuse_url
         url = build(self.settings, ingress)
         if url is None:
             raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -59,25 +59,17 @@ def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int
 
 def _files(step: Step, secrets: bool) -> dict[str, str]:
     """File names and texts of one step: its objects, the files inside them, and what it hands over otherwise."""
-    import yaml
+    from genai_platform.render import manifests
 
     found: dict[str, str] = {}
     documents = step.documents() if hasattr(step, "documents") else []
     if documents:
-        shown = [document if secrets else masked(document) for document in documents]
-        found[f"{step.id}.yaml"] = str(yaml.safe_dump_all(shown, sort_keys=False, allow_unicode=True))
+        found[f"{step.id}.yaml"] = manifests.as_text(documents, secrets=secrets)
     for document in documents:
         if document["kind"] == "ConfigMap":
             found |= {f"{step.id}/{name}": text for name, text in document.get("data", {}).items()}
     more = step.files() if hasattr(step, "files") else {}
     return found | {f"{step.id}/{name}": text for name, text in more.items()}
-
-
-def masked(document: dict[str, Any]) -> dict[str, Any]:
-    """A Kubernetes document without the values of a Secret."""
-    if document.get("kind") != "Secret":
-        return document
-    return {key: dict(_hidden(value)) if key in ("data", "stringData") else value for key, value in document.items()}
 
 
 def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]:
@@ -102,11 +94,6 @@ def _values(doors: Doors) -> set[str]:
     fields = stored.model_dump(exclude={"ca_certificate"})
     values = [*fields.pop("upstream_keys").values(), *fields.values()]
     return {text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())}
-
-
-def _hidden(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in values:
-        yield key, "(secret)"
 
 
 def _write(path: Path, text: str) -> None:

@@ -65,8 +65,12 @@ class Run:
     def doors(self) -> Doors:
         """Doors to the target's tools."""
         from genai_platform.steps.doors import Doors
+        from genai_platform.tools import libraries
 
-        return Doors(self.target)
+        target = self.target
+        # Whoever has doors opens them from many threads soon.
+        libraries.load(azure=target.settings.azure.enabled)
+        return Doors(target)
 
     @cached_property
     def graph(self) -> Graph:

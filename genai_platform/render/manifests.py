@@ -160,19 +160,19 @@ def stamped(made: Sequence[Document], *more: Any) -> list[Document]:
 
 
 def without_secrets(document: Mapping[str, Any]) -> Document:
-    """A copy fit for showing: the values of a Secret, and of a header that an Ingress demands, are ``<secret>``."""
+    """A copy fit for showing: the values of a Secret, and of a header that an Ingress demands, are ``(secret)``."""
     if document["kind"] == "Ingress":
         metadata = document["metadata"]
-        notes = {name: "<secret>" if name.startswith(_CONDITIONS) else value for name, value in (metadata.get("annotations") or {}).items()}
+        notes = {name: "(secret)" if name.startswith(_CONDITIONS) else value for name, value in (metadata.get("annotations") or {}).items()}
         return {**document, "metadata": {**metadata, "annotations": notes}}
     if document["kind"] != "Secret":
         return dict(document)
-    return {**document, **{field: dict.fromkeys(document[field], "<secret>") for field in ("data", "stringData") if field in document}}
+    return {**document, **{field: dict.fromkeys(document[field], "(secret)") for field in ("data", "stringData") if field in document}}
 
 
-def as_text(documents: Sequence[Mapping[str, Any]]) -> str:
-    """YAML as a person would write it, secrets hidden, long text in blocks."""
-    return "---\n".join(_dump(without_secrets(document)) for document in documents)
+def as_text(documents: Sequence[Mapping[str, Any]], *, secrets: bool = False) -> str:
+    """YAML as a person would write it, long text in blocks; secrets hidden unless they are asked for."""
+    return "---\n".join(_dump(document if secrets else without_secrets(document)) for document in documents)
 
 
 def secret_values(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -7,13 +7,14 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from tests.end_to_end.conftest import Platform, wait_until
+from tests.end_to_end.conftest import GENAI, Platform, wait_until
 
 CALLER = "team-a"
 
@@ -64,7 +65,7 @@ def client(request: pytest.FixtureRequest, platform: Platform, means: dict[str, 
 def test_every_azure_check_passes(platform: Platform) -> None:
     checks = platform.verify("azure.*").checks
     assert {check["status"] for check in checks.values()} == {"pass"}
-    assert len(checks) == 15
+    assert len(checks) == 16
 
 
 def test_the_openai_sdk_works_unmodified(client: openai.OpenAI) -> None:
@@ -93,6 +94,15 @@ def test_the_handbooks_curl(platform: Platform, means: dict[str, str]) -> None:
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert '"chat.completion"' in done.stdout
+
+
+def test_a_door_that_demands_no_header_is_seen_and_its_advice_mends_it(platform: Platform) -> None:
+    platform.kubectl("annotate", "ingress", "litellm-gateway", "alb.ingress.kubernetes.io/conditions.litellm-")
+    broken = platform.verify("azure.refuses.direct", limit=6, code=1).checks["azure.refuses.direct"]
+    assert "no header gets 401" in broken["evidence"]
+    assert "genai azure --only door" in broken["hint"]
+    assert platform.run("azure", "--only", "door").steps["azure.door"]["outcome"] == "done"
+    assert platform.verify("azure.refuses.direct").document["passed"]
 
 
 def test_a_request_is_traced_under_its_caller_and_booked_on_its_key(platform: Platform, means: dict[str, str]) -> None:
@@ -138,6 +148,61 @@ def test_rotation_under_load_keeps_spend_and_loses_no_request(platform: Platform
     assert after["alias"] != before["alias"]
     assert (after["spend"] or 0) >= (before["spend"] or 0) > 0
     assert after["budget"] == before["budget"]
+
+
+def test_hundreds_of_callers_when_the_command_is_killed_in_the_middle(platform: Platform) -> None:
+    """What was issued stays as it is; nobody gets a second key, and every budget is what was configured."""
+    own = f'{CALLER}={{models=["gpt-4o-mini","text-embedding-3-small"],max_budget=50,budget_duration="30d"}}'
+    callers = ",".join([own, *(f'c{number:03}={{models=["gpt-4o-mini"],max_budget=5,budget_duration="30d"}}' for number in range(300))])
+    many = Platform(platform.folder, sets=(f"azure.callers={{{callers}}}",))
+
+    def listed() -> dict[str, Any]:
+        return {key["caller"]: key for key in many.run("keys", "list").document["keys"]}
+
+    try:
+        with started(many, "keys", "issue") as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "callers: 100/" in line:
+                    break
+            process.kill()
+        before = listed()
+        assert {key["state"] for key in before.values()} == {"active", "missing"}
+        many.run("keys", "issue")
+        after = listed()
+        assert {key["state"] for key in after.values()} == {"active"}
+        assert len({key["alias"] for key in after.values()}) == len({key["client_id"] for key in after.values()}) == 301
+        assert {name: key["alias"] for name, key in before.items() if key["state"] == "active"}.items() <= {
+            name: key["alias"] for name, key in after.items()
+        }.items()
+        assert {key["budget"] for name, key in after.items() if name != CALLER} == {5}
+        assert after[CALLER] == before[CALLER]
+        assert _keys_in_litellm(platform) == 301
+    finally:
+        # The configuration is the only list of callers: whoever is not in it goes.
+        platform.run("azure", "--only", "callers")
+    assert _keys_in_litellm(platform) == 1
+
+
+def _keys_in_litellm(platform: Platform) -> int:
+    bearer = {"Authorization": f"Bearer {platform.variables['OPENAI_API_KEY']}"}
+    with platform.http(platform.variables["OPENAI_BASE_URL"].removesuffix("/v1"), headers=bearer) as http:
+        return int(http.get("/key/list").raise_for_status().json()["total_count"])
+
+
+@contextmanager
+def started(platform: Platform, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """``genai`` at work, with its lines."""
+    options = [option for one in platform.sets for option in ("--set", one)]
+    process = subprocess.Popen(
+        [str(GENAI), *words, "--sandbox", "--plain", *options], cwd=platform.folder, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
 
 
 def test_microsofts_libraries_read_back_what_was_made(platform: Platform, means: dict[str, str]) -> None:

@@ -51,6 +51,12 @@ CONFIGURATIONS = {
     "a word that is not allowed": ('[langfuse]\npost_install = "pach"\n', ("langfuse.post_install", "'pach'", "did you mean 'patch'")),
     "malformed TOML": ("[network\nzones = 2\n", ("genai.toml", "not valid TOML", "line 1")),
     "a chart path that is none": ('[langfuse.chart]\npath = "nowhere/x"\n', ("langfuse.chart.path", "nowhere/x", "does not exist")),
+    "a caller with an unknown model": ('[azure.callers.a]\nmodels = ["gpt-4o-mimi"]\n', ("azure.callers.a.models", "'gpt-4o-mini'")),
+    "a caller whose key has ended": ('[azure.callers.a]\nexpires = "2020-01-01"\n', ("azure.callers.a.expires", "2020-01-01", "past")),
+    "an expression in a model's name": (MODEL.format("@(1)"), ("litellm.models", "'@(1)'")),
+    "a named value in the gateway's path": ('[azure.apim]\npath = "{{x}}"\n', ("azure.apim.path", "'{{x}}'")),
+    "a tier that cannot stream": ('[azure.apim]\nsku = "Consumption"\n', ("azure.apim.sku", "streaming")),
+    "no TLS behind API Management": ('[ingress]\ntls = "none"\n', ("ingress.tls", "API Management")),
     "two chart sources": ('[langfuse.chart]\npath = "."\noci = "oci://example.com/a"\n', ("langfuse.chart", "path", "oci")),
 }  # fmt: skip
 

@@ -53,7 +53,9 @@ def test_a_family_alone(platform: Platform, family: str) -> None:
 def test_render_writes_what_would_be_applied(platform: Platform, tmp_path: Path) -> None:
     platform.run("render", "--out", str(tmp_path / "rendered"))
     files = [path for path in (tmp_path / "rendered").rglob("*") if path.is_file()]
-    assert {"litellm.config.yaml", "litellm.proxy.yaml", "langfuse.ingress.yaml", "values.yaml"} <= {path.name for path in files}
+    assert {"litellm.config.yaml", "litellm.proxy.yaml", "langfuse.ingress.yaml", "values.yaml", "policy.xml"} <= {
+        path.name for path in files
+    }
     key = platform.variables["OPENAI_API_KEY"]
     assert not any(key in path.read_text("utf-8") for path in files)
     platform.kubectl("apply", "--dry-run=server", "--filename", str(tmp_path / "rendered" / "litellm.proxy.yaml"))

@@ -69,6 +69,10 @@ class PolicyStep(AzureStep):
             return drifted(f"{self.what}: {error.message}")
         return present(f"{self.what} is as rendered") if same else drifted(f"{self.what} is another one than rendered")
 
+    def files(self) -> dict[str, str]:
+        """The policy, for ``genai render``. Raises ``StepError`` while what it depends on is not there."""
+        return {"policy.xml": render_policy(values(self.doors))}
+
     def apply(self, progress: Progress) -> str:
         service, text = need_service(self.doors), render_policy(values(self.doors))
         wrong = faults(text)
