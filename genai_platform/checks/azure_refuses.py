@@ -23,6 +23,7 @@ from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.world import Look, failed, passed, skipped
 from genai_platform.errors import StepError
 from genai_platform.render import gateway
+from genai_platform.render.addresses import GATEWAY
 from genai_platform.render.policy import APP_ROLE, FOREIGN_KEY_HEADERS
 
 ADMIN_ROUTES = ("/key/generate", "/v1/access_group", "/v1/tool/policy", "/user/new", "/v1/agents", "/v1/files")
@@ -118,7 +119,7 @@ def direct(view: AzureView) -> Outcome:
     from genai_platform.tools import http
 
     wrong = []
-    with http.client(view.world.doors.target, view.world.address(gateway.INGRESS), timeout=10) as client:
+    with http.client(view.world.doors.target, view.world.address(GATEWAY), timeout=10) as client:
         for what, headers in {"no header": {}, "a made-up header": {gateway.HEADER: uuid.uuid4().hex}}.items():
             try:
                 status = client.get(_MODELS, headers=headers).status_code

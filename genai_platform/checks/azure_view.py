@@ -33,10 +33,9 @@ class Expected:
 class AzureView:
     """Opened when first needed; what was found once is kept, what failed is tried again. Safe to use from any thread."""
 
-    def __init__(self, world: World, estate: Callable[[], Estate] | None = None, probe: Callable[[], Probe | None] | None = None) -> None:
+    def __init__(self, world: World, probe: Callable[[], Probe | None] | None = None) -> None:
         self.world = world
         self.settings = world.settings.azure
-        self._estate = estate or world.doors.estate
         self._probe = probe
         self._once = Once()
 
@@ -45,7 +44,7 @@ class AzureView:
         return self.settings.apim.keys == "per-caller"
 
     def estate(self) -> Estate:
-        return self._once("estate", self._estate)
+        return self._once("estate", self.world.estate)
 
     def client(self) -> Client:
         """The caller whose way in is looked at. Raises ``StepError`` when there is none."""

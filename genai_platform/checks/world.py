@@ -11,7 +11,7 @@ from genai_platform.checks.once import Once
 from genai_platform.checks.run import Run
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
-from genai_platform.render import addresses, gateway
+from genai_platform.render import addresses
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
@@ -41,22 +41,17 @@ class Doors(Protocol):
 
     def secrets(self) -> PlatformSecrets: ...
 
-    def estate(self) -> Estate: ...
 
-
-_ADDRESSES = {
-    "litellm": (addresses.litellm_url, "litellm.ingress"),
-    "langfuse": (addresses.langfuse_url, "langfuse.ingress"),
-    gateway.INGRESS: (addresses.gateway_url, "azure.door"),
-}
-"""Ingress to how its address is built, and the step that makes it."""
+_STEPS = {addresses.GATEWAY: "azure.door"}
+"""Which step makes an ingress, where it is not its application's own ``ingress``."""
 
 
 class World:
     """The running platform as the checks see it. What was found once is kept; what failed is tried again."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: Doors, estate: Callable[[], Estate]) -> None:
         self.doors = doors
+        self.estate = estate
         self.settings = doors.target.settings
         self._kept: dict[str, Any] = {}
         self._once = Once(self._kept)
@@ -103,11 +98,10 @@ class World:
     def address(self, name: str) -> str:
         """The public address that an ingress serves. Raises ``StepError`` while it has none."""
         ingress = self.doors.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
-        build, step = _ADDRESSES[name]
-        remedy = f"run: genai up --only {step}"
+        remedy = f"run: genai up --only {_STEPS.get(name, f'{name}.ingress')}"
         if ingress is None:
             raise StepError(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
-        url = build(self.settings, ingress)
+        url = addresses.url(self.settings, name, ingress)
         if url is None:
             raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")
         return url

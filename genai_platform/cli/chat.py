@@ -97,8 +97,10 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
         raise StepError("litellm has no address yet", remedy=f"run: genai status{run.flags}", id="chat.no_address")
     if caller is None:
         return None, Litellm(http.client(run.target, url), run.doors.secrets().litellm_master_key)
+    from genai_platform.steps.azure.estate import Estate
+
     client = client_of(run, caller)
-    stored = run.doors.estate().stored_key(client.client_id)
+    stored = Estate(run.doors).stored_key(client.client_id)
     if stored is None:
         raise StepError(f"Key Vault holds no key for '{caller}'", remedy=f"run: genai keys issue {caller}{run.flags}", id="keys.missing")
     return client.caller, Litellm(http.client(run.target, url), stored)

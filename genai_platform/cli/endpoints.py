@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
 def endpoints(run: Run) -> dict[str, str]:
     """Addresses of LiteLLM and Langfuse as far as their load balancer has one, and of API Management where it stands."""
-    from genai_platform.steps.ingress import address
-
     ask: dict[str, Callable[[], str | None]] = {
-        "litellm": lambda: address(run.doors, "litellm"),
-        "langfuse": lambda: address(run.doors, "langfuse"),
+        "litellm": lambda: run.doors.address("litellm"),
+        "langfuse": lambda: run.doors.address("langfuse"),
     }
     if run.target.settings.azure.enabled:
         ask["apim"] = lambda: gateway(run.doors)

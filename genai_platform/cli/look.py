@@ -50,9 +50,8 @@ def show_address(run: Run, application: Application, login: bool) -> int:
     import webbrowser
 
     from genai_platform.errors import StepError
-    from genai_platform.steps.ingress import address
 
-    url = address(run.doors, application.value)
+    url = run.doors.address(application.value)
     if url is None:
         raise StepError(f"{application.value} has no address yet", remedy=f"run: genai status{run.flags}", id="open.no_address")
     page = f"{url}/ui" if application is Application.LITELLM else url

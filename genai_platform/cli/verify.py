@@ -45,10 +45,11 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
     """Run the checks and report."""
     from genai_platform.checks.catalog import build
     from genai_platform.cli.endpoints import endpoints
+    from genai_platform.steps.azure.estate import Estate
     from genai_platform.ui.checks import FollowChecks
 
     screen = run.screen
-    checks = choose(build(run.doors), only)
+    checks = choose(build(run.doors, lambda: Estate(run.doors)), only)
     screen.say(f"checking {screen.target}")
     started = time.monotonic()
     with FollowChecks(screen, [check.id for check in checks]) as follow:

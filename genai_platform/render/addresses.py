@@ -7,6 +7,9 @@ from typing import Any
 
 from genai_platform.config.settings import Settings
 
+GATEWAY = "litellm-gateway"
+"""The ingress through which API Management comes in. The others are called like their applications."""
+
 
 def tls(settings: Settings) -> bool:
     return settings.ingress.tls == "auto"
@@ -49,6 +52,12 @@ def gateway_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | 
 def langfuse_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
     """Langfuse's public address; ``None`` while the load balancer has no name."""
     return _url(settings, langfuse_host(settings), langfuse_port(settings), ingress)
+
+
+def url(settings: Settings, name: str, ingress: Mapping[str, Any] | None) -> str | None:
+    """The public address that the ingress of this name serves; ``None`` while its load balancer has no name."""
+    build = {"litellm": litellm_url, "langfuse": langfuse_url, GATEWAY: gateway_url}[name]
+    return build(settings, ingress)
 
 
 def _url(settings: Settings, host: str | None, port: int, ingress: Mapping[str, Any] | None) -> str | None:

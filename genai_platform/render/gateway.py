@@ -10,12 +10,11 @@ from collections.abc import Iterable
 
 from genai_platform.config.settings import Settings
 from genai_platform.render import manifests
-from genai_platform.render.addresses import litellm_host
+from genai_platform.render.addresses import GATEWAY, litellm_host
 from genai_platform.render.litellm import HEALTH_PATH
 from genai_platform.render.manifests import Document
 from genai_platform.render.secrets import PlatformSecrets
 
-INGRESS = "litellm-gateway"
 HEADER = "X-Genai-Gateway"
 EVERYWHERE = "0.0.0.0/0"
 _ROUTES = (
@@ -40,7 +39,7 @@ def ingress(settings: Settings, secrets: PlatformSecrets, addresses: Iterable[st
         addresses: API Management's public IPv4 addresses; none where its tier has no fixed ones.
     """
     return manifests.ingress(
-        INGRESS,
+        GATEWAY,
         service="litellm",
         service_port=4000,
         port=settings.ingress.gateway_port,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from genai_platform.config.target import Target
+from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import StepError
+from genai_platform.render import addresses
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
-    from genai_platform.steps.azure.estate import Estate
     from genai_platform.tools.aws import Aws
     from genai_platform.tools.azure import Azure
     from genai_platform.tools.helm import Helm
@@ -80,17 +80,28 @@ class Doors:
 
     def litellm_admin(self) -> KeyAdmin:
         """LiteLLM with the master key, through its load balancer. Raises ``StepError`` while it has no address."""
-        from genai_platform.steps.ingress import address
-        from genai_platform.steps.objects import missing_address
         from genai_platform.tools import http
         from genai_platform.tools.litellm_keys import KeyAdmin
 
-        url = address(self, "litellm")
-        if url is None:
-            raise missing_address("litellm")
-        return KeyAdmin(http.client(self.target, url, timeout=60), self.secrets().litellm_master_key)
+        client = http.client(self.target, self.need_address("litellm"), timeout=60)
+        return KeyAdmin(client, self.secrets().litellm_master_key)
 
     # -- what earlier steps made ------------------------------------------------------------------
+    def address(self, name: str) -> str | None:
+        """The public address that an ingress serves; ``None`` while its load balancer has no name."""
+        return addresses.url(self.target.settings, name, self.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE))
+
+    def need_address(self, name: str) -> str:
+        """The same. Raises ``StepError`` while there is none."""
+        url = self.address(name)
+        if url is None:
+            raise StepError(
+                f"the ingress '{name}' has no address yet",
+                remedy=f"run: genai up --only {name}.ingress, or see: genai status",
+                id="ingress.no_address",
+            )
+        return url
+
     def network(self) -> NetworkOutputs:
         """What the network root gives. Raises ``StepError`` naming the command that makes it."""
         return NetworkOutputs.parse("network", self.terraform.outputs("network"))
@@ -121,9 +132,3 @@ class Doors:
                 id="secrets.absent",
             )
         return found
-
-    def estate(self) -> Estate:
-        """What stands in Azure, for checks."""
-        from genai_platform.steps.azure.estate import Estate
-
-        return Estate(self)

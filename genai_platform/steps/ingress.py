@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
-from genai_platform.render import addresses, gateway
+from genai_platform.render import addresses
 from genai_platform.render.manifests import Document
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.objects import Objects, Ref
@@ -18,20 +18,8 @@ from genai_platform.tools.wait import wait_for
 _API = "networking.k8s.io/v1"
 
 
-@dataclass(frozen=True)
-class Door:
-    """Where an ingress leads from, by the settings and the ingress itself."""
-
-    url: Callable[[Settings, Document | None], str | None]
-    host: Callable[[Settings], str | None] = lambda settings: None
-    """The name in the domain that this ingress owns; ``None`` where another owns it, or there is no domain."""
-
-
-_DOORS = {
-    "litellm": Door(addresses.litellm_url, addresses.litellm_host),
-    "langfuse": Door(addresses.langfuse_url, addresses.langfuse_host),
-    gateway.INGRESS: Door(addresses.gateway_url),
-}
+_HOSTS: dict[str, Callable[[Settings], str | None]] = {"litellm": addresses.litellm_host, "langfuse": addresses.langfuse_host}
+"""The names in the domain, each by the ingress that owns it; ``None`` without a domain."""
 
 
 def admitted(doors: Doors) -> tuple[str, ...]:
@@ -39,23 +27,18 @@ def admitted(doors: Doors) -> tuple[str, ...]:
     return doors.target.settings.ingress.allowed_cidrs or (doors.aws.my_address(),)
 
 
-def address(doors: Doors, name: str) -> str | None:
-    """The public address of one of the doors; ``None`` while its load balancer has no name."""
-    return _DOORS[name].url(doors.target.settings, doors.kube.get(_API, "Ingress", name, NAMESPACE))
-
-
 def ingress_step(
     doors: Doors, id: str, needs: tuple[str, ...], name: str, documents: Callable[[], list[Document]], service: bool = False
 ) -> Objects:  # fmt: skip
     """The step for one ingress (and, with ``service``, the Service of the same name)."""
-    host = _DOORS[name].host(doors.target.settings)
+    host = _HOSTS[name](doors.target.settings) if name in _HOSTS else None
 
     def waiting() -> str:
         reason = kube_wait.last_warning(doors.kube, NAMESPACE, "Ingress", name)
         return f"ingress {name}: waiting for the load balancer's address" + (f"; {reason}" if reason else "")
 
     def settle(progress: Progress) -> str:
-        url = wait_for(lambda: address(doors, name), progress, waiting, 600)
+        url = wait_for(lambda: doors.address(name), progress, waiting, 600)
         if host:
             found = doors.kube.get(_API, "Ingress", name, NAMESPACE)
             dns.point(doors.aws, host, addresses.load_balancer(found) or "", doors.target.prefix)
@@ -92,7 +75,7 @@ def ingress_step(
         refs=(Ref(_API, "Ingress", name),),
         settle=settle,
         health=health,
-        evidence=lambda: address(doors, name) or "",
+        evidence=lambda: doors.address(name) or "",
         after_destroy=after_destroy,
         outside=lambda: f"{host} still has a record" if host and dns.exists(doors.aws, host) else "",
     )

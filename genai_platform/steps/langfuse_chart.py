@@ -11,8 +11,7 @@ from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render import langfuse
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.steps.doors import Doors
-from genai_platform.steps.ingress import address
-from genai_platform.steps.objects import missing_address, running, start_afresh
+from genai_platform.steps.objects import running, start_afresh
 from genai_platform.tools import aws_buckets, kube_wait
 from genai_platform.tools.helm import Release, ResolvedChart
 from genai_platform.tools.kube import ClusterAbsent
@@ -107,10 +106,7 @@ class Chart:
         return (("StatefulSet", "langfuse-zookeeper"), ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET), *application)
 
     def _values(self) -> dict[str, Any]:
-        url = address(self._doors, "langfuse")
-        if url is None:
-            raise missing_address("langfuse")
-        return langfuse.values(self._doors.target, self._doors.outputs(), url)
+        return langfuse.values(self._doors.target, self._doors.outputs(), self._doors.need_address("langfuse"))
 
     def files(self) -> dict[str, str]:
         """What ``render`` shows: the values, as Helm gets them."""

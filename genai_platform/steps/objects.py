@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genai_platform.config.target import NAMESPACE
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.manifests import INPUTS, Document, secret_values
 from genai_platform.tools import kube_wait
@@ -248,13 +248,4 @@ def database_step(
         settle=lambda progress: "role and database are there",
         evidence=lambda: f"job {name} is complete for these inputs",
         transient=frozenset({"Secret"}),
-    )
-
-
-def missing_address(name: str) -> StepError:
-    """The error of asking for an address before the ingress has one."""
-    return StepError(
-        f"the ingress '{name}' has no address yet",
-        remedy=f"run: genai up --only {name}.ingress, or see: genai status",
-        id="ingress.no_address",
     )

@@ -257,11 +257,11 @@ class AzurePlatform:
 
     def view(self, *, real: bool = False) -> AzureView:
         """``real``: as on the public clouds, without a probe door."""
-        world = World(self)  # type: ignore[arg-type]
+        estate = _Estate(self)
+        world = World(self, lambda: estate)  # type: ignore[arg-type]
         http = httpx.Client(base_url=f"https://localhost:{self.place.ports['litellm']}", verify=self.trusted, trust_env=False)
         world._kept["litellm"] = Litellm(http, SecretStr(MASTER))
-        estate = _Estate(self)
-        return AzureView(world, lambda: estate, (lambda: None) if real else None)
+        return AzureView(world, (lambda: None) if real else None)
 
 
 class _Estate:

@@ -19,7 +19,7 @@ from genai_platform.errors import StepError
 from genai_platform.render import langfuse as names
 from genai_platform.render.clickhouse_disk import POLICY
 
-from .platform import ANSWER, SECOND_LINE, SETTINGS, Platform, event
+from .platform import ANSWER, SECOND_LINE, SETTINGS, Platform, event, without_azure
 
 IDS = [
     "litellm.ready", "litellm.openapi", "litellm.ui", "litellm.models", "litellm.chat", "litellm.stream", "litellm.logged",
@@ -132,7 +132,7 @@ def test_it_fails_when_what_it_guards_is_broken(id, words, change):
 
 
 def test_the_catalog_has_every_check_once_and_in_order():
-    assert [check.id for check in build(Platform())] == IDS
+    assert [check.id for check in build(Platform(), without_azure)] == IDS
 
 
 def test_the_sentence_is_sent_in_utf_8_as_it_is():
@@ -226,7 +226,7 @@ def test_before_anything_stands_a_check_says_so_and_does_not_wait(id):
 @pytest.mark.parametrize(("ingress", "final"), [(None, True), ({"status": {}}, False)])
 def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingress, final, monkeypatch):
     platform = Platform()
-    world = World(platform)
+    world = World(platform, without_azure)
     monkeypatch.setattr(platform, "get", lambda *names: ingress)
     outcome = next(check for check in litellm.checks(world) if check.id == id).look()
     assert "the ingress 'litellm' has no address" in outcome.evidence

@@ -99,7 +99,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
 
     _replace(monkeypatch, "genai_platform.cli.target.resolve", resolve)
     _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda doors: graph)
-    _replace(monkeypatch, "genai_platform.steps.ingress.address", lambda doors, name: f"https://{name}.example.com")
+    _replace(monkeypatch, "genai_platform.steps.doors.Doors.address", lambda doors, name: f"https://{name}.example.com")
     _replace(monkeypatch, "genai_platform.cli.provision.provide", lambda screen, *, sandbox: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda doors: None)

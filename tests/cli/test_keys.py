@@ -55,11 +55,11 @@ class Callers:
         patch.setattr(keys, "rotate_secret", self._rotate_secret)
         patch.setattr(keys, "revoke", self._revoke)
         patch.setattr(keys, "client", lambda doors, name: self._client(name))
-        patch.setattr("genai_platform.steps.doors.Doors.estate", lambda doors: self)
+        patch.setattr("genai_platform.steps.azure.estate.Estate.stored_key", lambda estate, client_id: self.stored_key(client_id))
         patch.setattr("genai_platform.steps.doors.Doors.secrets", lambda doors: self)
         patch.setattr("genai_platform.tools.azure.token.fetch", lambda *given: SecretStr(TOKEN))
         patch.setattr("genai_platform.tools.http.client", self._http)
-        patch.setattr(closing, "address", lambda doors, name: "https://litellm.example.com")
+        patch.setattr("genai_platform.steps.doors.Doors.address", lambda doors, name: "https://litellm.example.com")
         patch.setattr(closing, "LONGEST", 0.0)
 
     litellm_master_key = SecretStr("sk-master")

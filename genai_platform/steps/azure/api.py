@@ -6,11 +6,10 @@ import re
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.render import gateway
+from genai_platform.render import addresses
 from genai_platform.steps.azure import existing
 from genai_platform.steps.azure.site import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
 from genai_platform.steps.doors import Doors
-from genai_platform.steps.ingress import address
 from genai_platform.tools.azure.apim import KEY_HEADER, Service
 from genai_platform.tools.wait import wait_for
 
@@ -33,7 +32,7 @@ class ApiStep(AzureStep):
         self.what = f"API {self.api}"
 
     def _url(self) -> str | None:
-        return address(self.doors, gateway.INGRESS) if self.doors.kube.exists() else None
+        return self.doors.address(addresses.GATEWAY) if self.doors.kube.exists() else None
 
     def look(self) -> Finding:
         service = find_service(self.doors)

@@ -11,8 +11,8 @@ import httpx
 from genai_platform.errors import GenaiError
 from genai_platform.graph.step import Progress
 from genai_platform.steps.azure import keys
+from genai_platform.steps.azure.estate import Estate
 from genai_platform.steps.doors import Doors
-from genai_platform.steps.ingress import address
 from genai_platform.tools import http
 
 LONGEST = 90.0
@@ -58,7 +58,7 @@ def _gateway(doors: Doors, name: str) -> Entrance | None:
 
 
 def _load_balancer(doors: Doors, name: str) -> Entrance | None:
-    stored, url = doors.estate().stored_key(keys.client(doors, name).client_id), address(doors, "litellm")
+    stored, url = Estate(doors).stored_key(keys.client(doors, name).client_id), doors.address("litellm")
     if stored is None or url is None:
         return None
     return _entrance("the load balancer", http.client(doors.target, url), stored.get_secret_value())

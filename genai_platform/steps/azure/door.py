@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genai_platform.graph.step import Step
 from genai_platform.render import gateway
+from genai_platform.render.addresses import GATEWAY
 from genai_platform.render.manifests import Document
 from genai_platform.steps.azure.site import need_service
 from genai_platform.steps.doors import Doors
@@ -19,4 +20,4 @@ def step(doors: Doors) -> Step:
         fixed = [address for address in need_service(doors).addresses if ":" not in address]
         return gateway.ingress(doors.target.settings, doors.secrets(), fixed)
 
-    return ingress_step(doors, ID, ("azure.service", "litellm.ingress"), gateway.INGRESS, documents)
+    return ingress_step(doors, ID, ("azure.service", "litellm.ingress"), GATEWAY, documents)

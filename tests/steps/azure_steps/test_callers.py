@@ -12,6 +12,7 @@ from genai_platform.sandbox.azure.roles import SECRETS_OFFICER
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import keys, site, steps, wanted
 from genai_platform.steps.azure.callers_seen import Callers
+from genai_platform.steps.azure.estate import Estate
 from genai_platform.tools.caller_store import Kept, Password
 
 from .world import AzureWorld, Quiet, down, states, up
@@ -153,7 +154,7 @@ def test_shared_mode_has_one_key_that_the_service_reads_from_the_vault(world: Az
     assert value
     assert value.secret_identifier.endswith(f"/secrets/litellm-{api}")
     assert {key.state for key in keys.listed(doors)} == {"active"}
-    held = doors.estate().stored_key("anybody")
+    held = Estate(doors).stored_key("anybody")
     assert held
     assert held.get_secret_value() == world.litellm.values[-1]
     down(world)
