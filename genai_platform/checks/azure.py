@@ -8,12 +8,11 @@ import json
 from genai_platform.checks import azure_refuses
 from genai_platform.checks.azure_view import AzureView
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.run import SENTENCE
+from genai_platform.checks.run import SENTENCE, flaw, line
 from genai_platform.checks.world import Look, World, failed, passed, skipped
 from genai_platform.render.policy import APP_ROLE
 
 _NO_CHAT = "the caller may use no chat model"
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _APPLY = "run: genai azure, then genai verify --only 'azure.*'"
 
 
@@ -54,10 +53,9 @@ def chat(view: AzureView) -> Outcome:
     if not view.chat_models():
         return skipped(_NO_CHAT)
     found = view.run().chat()
-    text = " ".join(found.answer.text.split())
-    if not text or _REPLACED in text:
-        return failed("the answer is empty or lost characters on the way", _APPLY)
-    return passed(f"{view.client().caller}: {found.model} answered in {found.answer.seconds:.1f} s: {_short(text)}")
+    if wrong := flaw(found.answer.text):
+        return failed(wrong, _APPLY)
+    return passed(f"{view.client().caller}: {found.model} answered in {found.answer.seconds:.1f} s: {line(found.answer.text)}")
 
 
 def stream(view: AzureView) -> Outcome:
@@ -68,12 +66,12 @@ def stream(view: AzureView) -> Outcome:
         return skipped(_NO_CHAT)
     pieces = list(view.litellm().stream(view.chat_models()[0], SENTENCE, session=f"{view.run().session}-stream"))
     reads, text = len({piece.read for piece in pieces}), "".join(piece.text for piece in pieces)
-    if not text.strip() or _REPLACED in text:
-        return failed(f"{len(pieces)} pieces, but no readable answer", _APPLY)
+    if wrong := flaw(text):
+        return failed(f"{len(pieces)} pieces, but {wrong}", _APPLY)
     if len(pieces) < 2 or reads < 2:
         hint = f"the gateway collects answers: forward-request needs buffer-response=false, and Consumption cannot stream; {_APPLY}"
         return failed(f"the whole answer came in one piece ({len(pieces)} events)", hint)
-    return passed(f"{len(pieces)} pieces in {reads} reads: {_short(' '.join(text.split()))}")
+    return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
 
 def key(view: AzureView) -> Outcome:
@@ -101,7 +99,3 @@ def key(view: AzureView) -> Outcome:
     if booked + 1e-9 < spent:
         return failed(f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}", "spend is written every few seconds")
     return passed(f"{answer.id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"
