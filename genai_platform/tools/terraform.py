@@ -29,6 +29,7 @@ from genai_platform.tools import terraform_mirror, terraform_state
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import Events
+from genai_platform.tools.terraform_orphans import Orphan, orphans
 
 Root = Literal["network", "cluster", "data", "storage"]
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
@@ -84,9 +85,32 @@ class Terraform:
         """Make the root as configured; answers how much changed. Raises ``StepError``."""
         folder = self._prepare(root, variables, progress)
         self._outputs.pop(root, None)
-        events = Events(root, progress)
-        self._run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
-        return events.summary()
+        adopted: set[Orphan] = set()
+        while True:
+            events = Events(root, progress)
+            try:
+                self._run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
+            except StepError:
+                fresh = [orphan for orphan in orphans(events.errors) if orphan not in adopted]
+                if not fresh:
+                    raise
+                for orphan in fresh:
+                    self._adopt(root, folder, orphan, progress)
+                adopted |= set(fresh)
+                continue
+            return events.summary() + (f", {len(adopted)} found and taken over" if adopted else "")
+
+    def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> None:
+        """Take what stands into the state. Raises ``StepError`` when it is not this environment's."""
+        progress.say(f"{orphan.address}: '{orphan.id}' stands already; taking it over")
+        self._run(folder, "import", None, progress, 900, orphan.address, orphan.id, lock_timeout="1800s", var_file=_VARIABLES)
+        if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
+            self._run(folder, "state", None, progress, 300, "rm", orphan.address)
+            raise StepError(
+                f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already and does not carry this environment's tags",
+                remedy="remove it, or choose another platform.name or --env: names follow from them",
+                id="terraform.foreign",
+            )
 
     def destroy(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float) -> str:
         """Remove all the root made; answers how much that was.
@@ -220,18 +244,18 @@ class Terraform:
 
     def _run(
         self, folder: Path, command: str, events: Events | None, progress: Progress | None, timeout: float,
-        *, good: Sequence[int] = (0,), **options: Any,
+        *arguments: str, good: Sequence[int] = (0,), **options: Any,
     ) -> Finished:  # fmt: skip
-        if command != "output":
+        if command not in ("output", "state"):
             options["input"] = False
         if events is not None:
             options["json"] = True
-        else:
+        elif command != "state":
             options["no_color"] = True
         try:
             # A minute and a half of grace: interrupted, Terraform still writes down what it made.
             return run(
-                self._argv(folder, command, options),
+                self._argv(folder, command, arguments, options),
                 env=self._environment,
                 timeout=timeout,
                 cwd=folder,
@@ -249,7 +273,7 @@ class Terraform:
                 id=f"terraform.{command}",
             ) from None
 
-    def _argv(self, folder: Path, command: str, options: Mapping[str, Any]) -> list[str]:
+    def _argv(self, folder: Path, command: str, arguments: Sequence[str], options: Mapping[str, Any]) -> list[str]:
         from python_terraform import IsFlagged
         from python_terraform import Terraform as CommandLines
 
@@ -257,7 +281,7 @@ class Terraform:
         written = {name: IsFlagged if name in flags else value for name, value in options.items()}
         # Its constructor reads a state file where there is one; a name that never exists keeps it from doing so.
         lines = CommandLines(working_dir=str(folder), state=".none", terraform_bin_path=self.program)
-        argv: list[str] = lines.generate_cmd_string(command, **written)
+        argv: list[str] = lines.generate_cmd_string(command, *arguments, **written)
         return argv
 
 

@@ -96,6 +96,16 @@ class States:
                 found.add(f"{resource['type']}.{resource['name']}")
         return tuple(sorted(found))
 
+    def tags(self, root: str, address: str) -> dict[str, str]:
+        """The tags of one resource instance, by its address (``aws_iam_role.this["a"]``); none when it is not in the state."""
+        for resource in (self.read(root) or {}).get("resources", []):
+            for instance in resource.get("instances", []):
+                index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+                if f"{resource.get('type')}.{resource.get('name')}{index}" == address:
+                    attributes = instance.get("attributes") or {}
+                    return dict(attributes.get("tags_all") or attributes.get("tags") or {})
+        return {}
+
     def _local_text(self, root: str) -> str | None:
         path = self.target.folder / "terraform" / root / "terraform.tfstate"
         try:

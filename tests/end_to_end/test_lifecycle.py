@@ -152,6 +152,27 @@ def test_the_audit_finds_a_leftover_of_each_kind_and_how_to_remove_it(platform: 
     assert platform.run("audit").document["leftovers"] == []
 
 
+# -- what a run that was ended left behind ---------------------------------------------------------
+def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: Platform) -> None:
+    """As when a run is ended while AWS answers it: made there, and not written down here."""
+    address, role, iam = 'aws_iam_role.application["litellm"]', "genai-sandbox-litellm", platform.aws("iam")
+    folder = platform.folder / ".genai" / "sandbox" / "terraform" / "cluster"
+    before, tags = iam.get_role(RoleName=role)["Role"]["RoleId"], iam.list_role_tags(RoleName=role)["Tags"]
+    platform.tool("terraform", f"-chdir={folder}", "state", "rm", address)
+    iam.untag_role(RoleName=role, TagKeys=[tag["Key"] for tag in tags])
+    try:
+        refused = platform.run("infra", "--only", "cluster", code=1).steps["infra.cluster"]
+        assert role in refused["evidence"]
+        assert "does not carry this environment's tags" in refused["evidence"]
+    finally:
+        iam.tag_role(RoleName=role, Tags=tags)
+    taken = platform.run("infra", "--only", "cluster").steps["infra.cluster"]
+    assert taken["outcome"] == "done"
+    assert "1 found and taken over" in taken["evidence"]
+    assert iam.get_role(RoleName=role)["Role"]["RoleId"] == before
+    assert platform.run("infra", "--only", "cluster").steps["infra.cluster"]["outcome"] == "present"
+
+
 # -- a sandbox beside another ---------------------------------------------------------------------
 def test_step_by_step_beside_another_sandbox(platform: Platform) -> None:
     """What a command needs and is not there is named with the command that makes it; the other sandbox does not notice."""

@@ -26,6 +26,8 @@ def mend(world: World) -> None:
         if kwargs.get("engine") == "aurora-postgresql":
             asked = kwargs.get("engine_version") or "16"
             kwargs["engine_version"] = _VERSIONS.get(asked, asked)
+        if kwargs["db_cluster_identifier"] in self.clusters:
+            raise RDSClientError("DBClusterAlreadyExistsFault", "DB Cluster already exists")
         cluster = create(self, kwargs)
         if cluster.parameter_group == "default.aurora8.0" and cluster.engine == "aurora-postgresql":
             cluster.parameter_group = f"default.aurora-postgresql{cluster.engine_version.split('.')[0]}"

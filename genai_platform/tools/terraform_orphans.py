@@ -1,0 +1,43 @@
+"""What stands though no state knows it: a run was ended while AWS was answering the request that made it.
+
+Terraform then fails with "already exists" at the next run. Things whose import identifier is the name in that message are
+taken into the state, when their tags say that they are ours (identifiers: "Import" in the documentation of each resource of
+hashicorp/aws 5.100).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_BY_NAME = frozenset(
+    {
+        "aws_db_subnet_group", "aws_eks_cluster", "aws_elasticache_parameter_group", "aws_elasticache_replication_group",
+        "aws_elasticache_subnet_group", "aws_iam_role", "aws_rds_cluster", "aws_rds_cluster_instance",
+        "aws_rds_cluster_parameter_group", "aws_s3_bucket",
+    }
+)  # fmt: skip
+# A bucket's name may be somebody else's: BucketAlreadyExists says so.
+_TAKEN = re.compile(r"(?<!Bucket)already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
+_NAME = re.compile(r"creating [^(]+ \(([^)]+)\)")
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """An address of the configuration, and what stands in its place."""
+
+    address: str
+    id: str
+
+
+def orphans(errors: Iterable[Mapping[str, Any]]) -> list[Orphan]:
+    """The orphans that these diagnostics of ``terraform apply -json`` speak of."""
+    found = []
+    for error in errors:
+        text = f"{error.get('summary', '')} {error.get('detail', '')}"
+        address, name = str(error.get("address") or ""), _NAME.search(text)
+        if name and _TAKEN.search(text) and address.split(".")[0] in _BY_NAME:
+            found.append(Orphan(address, name[1]))
+    return found

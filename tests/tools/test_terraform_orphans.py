@@ -1,0 +1,38 @@
+"""What an error of Terraform's says of things that stand already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from genai_platform.tools.terraform_orphans import Orphan, orphans
+
+
+def error(address: str, summary: str) -> dict[str, Any]:
+    return {"severity": "error", "address": address, "summary": summary, "detail": ""}
+
+
+@pytest.mark.parametrize(
+    ("address", "summary", "id"),
+    [
+        ("aws_rds_cluster.this", "creating RDS Cluster (genai): operation error RDS: DBClusterAlreadyExistsFault: …", "genai"),
+        ("aws_elasticache_replication_group.this", "creating ElastiCache Replication Group (genai): ReplicationGroupAlreadyExists", "genai"),
+        ('aws_iam_role.application["a"]', "creating IAM Role (genai-a): Role with name genai-a already exists.", "genai-a"),
+        ('aws_s3_bucket.this["langfuse"]', "creating S3 Bucket (genai-1): BucketAlreadyOwnedByYou: …", "genai-1"),
+    ],
+)  # fmt: skip
+def test_a_thing_that_stands_already_is_named_with_its_address(address: str, summary: str, id: str) -> None:
+    assert orphans([error(address, summary)]) == [Orphan(address, id)]
+
+
+@pytest.mark.parametrize(
+    ("address", "summary"),
+    [
+        ("aws_rds_cluster.this", "creating RDS Cluster (genai): api error InvalidParameterValue: …"),
+        ("aws_vpc.this", "creating EC2 VPC (a): already exists"),
+        ('aws_s3_bucket.this["a"]', "creating S3 Bucket (a): BucketAlreadyExists: The requested bucket name is not available."),
+    ],
+)
+def test_other_errors_are_left_as_they_are(address: str, summary: str) -> None:
+    assert orphans([error(address, summary)]) == []
