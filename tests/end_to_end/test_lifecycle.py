@@ -304,7 +304,7 @@ def _traces(own: Platform, session: str) -> list[Any]:
 def _stopped_and_started(own: Platform) -> None:
     """One step away and back; then everything stopped: what was written is read again."""
     torn = own.run("teardown", "litellm.proxy", "--yes").steps
-    assert {id: step["outcome"] for id, step in torn.items()} == {"litellm.proxy": "done"}
+    assert {id: step["outcome"] for id, step in torn.items()} == {"azure.callers": "done", "litellm.proxy": "done"}
     assert own.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
     _chat(own, "before-the-stop")
     wait_until(lambda: _traces(own, "before-the-stop"), "the chat is traced")
