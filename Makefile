@@ -36,7 +36,7 @@ tools: env
 	$(GENAI) sandbox tools --plain
 
 check: env tools
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # After a change in pyproject.toml: pin again. No index address is written.
 lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,6 +58,12 @@ class Kube:
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None, **_: Any) -> bool:
         gone, self.ingress = self.ingress, None
         return gone is not None
+
+
+@pytest.fixture(scope="module")
+def cloud(new_cloud: Callable[[], Cloud]) -> Cloud:
+    """A server of this file's own: whether a zone holds the domain is what it is about."""
+    return new_cloud()
 
 
 @pytest.fixture
