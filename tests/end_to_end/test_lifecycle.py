@@ -257,6 +257,7 @@ def listening(network: int, ports: list[int]) -> list[Any]:
     ]
 
 
+@pytest.mark.timeout(1500)
 def test_a_platform_s_life_with_interruptions(tmp_path: Path) -> None:
     own = Platform(tmp_path)
     try:
@@ -342,6 +343,7 @@ def _removed(own: Platform) -> None:
     assert "nothing to remove" in own.down().err
 
 
+@pytest.mark.timeout(1500)
 def test_down_after_an_up_that_was_killed(tmp_path: Path) -> None:
     own = Platform(tmp_path)
     try:
