@@ -7,7 +7,6 @@ Each value is checked here by itself; what they say together is checked in ``con
 from __future__ import annotations
 
 import ipaddress
-import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -228,8 +227,3 @@ class Settings(_Table):
     langfuse: Langfuse = Langfuse()
     azure: Azure = Azure()
     lifecycle: Lifecycle = Lifecycle()
-
-
-def slug(text: str) -> str:
-    """Lower-case letters, digits and hyphens only."""
-    return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")

@@ -112,14 +112,6 @@ def _azure(doors: Doors, owned: _Owned, leftovers: list[Leftover], retained: lis
             leftovers.append(Leftover(kind, id, usd, remove))
 
 
-def usd_per_hour(doors: Doors) -> float:
-    """What stands now costs this much an hour, roughly. Raises ``StepError`` when it could not all be seen."""
-    seen = aws_audit.look(doors.aws)
-    if seen.unseen:
-        raise StepError(f"the cost is not known: {seen.unseen[0]}", id="sweep.unseen")
-    return round(sum(item.usd_per_hour for item in seen.items), 3)
-
-
 def _owned(doors: Doors) -> _Owned:
     names: set[tuple[str, str]] = set()
     roots: set[str] = set()

@@ -66,7 +66,6 @@ def test_survivors_are_listed_with_cost_and_command(tmp_path: Path, monkeypatch:
         assert set(found) == {"ec2:volume", "secretsmanager:secret", "logs:log-group"}
         assert found["ec2:volume"].remove == f"aws ec2 delete-volume --volume-id {volume} --region ap-northeast-1"
         assert found["ec2:volume"].usd_per_hour > 0
-        assert sweep.usd_per_hour(doors) > 0
 
 
 def test_things_in_every_service_are_found_by_tag_and_by_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +156,6 @@ def test_a_service_that_does_not_answer_is_said_and_never_waited_past(tmp_path: 
         assert sweep.audit(doors).unseen == ("could not list the volumes: AWS did not answer",) * 2
         with pytest.raises(StepError, match="did not answer"):
             sweep.wait_for_interfaces(doors, Quiet(), 0)
-        with pytest.raises(StepError):
-            sweep.usd_per_hour(doors)
 
 
 def test_the_network_waits_for_the_interfaces_of_load_balancers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
