@@ -100,7 +100,7 @@ def add_to(app: typer.Typer) -> None:
         """Stop it and delete its folder, whatever state it is in."""
         from genai_platform.cli import sandboxes
 
-        place = _place(run)
+        place = sandboxes.place_to_remove(run.project, _environment(run))
         if not run.options.yes:
             run.screen.confirm(f"Delete the sandbox '{place.environment}' with all its data?")
         _lock(run, "remove")

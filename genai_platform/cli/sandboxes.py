@@ -50,6 +50,8 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
         supervisor.start(place, Voice(screen, "sandbox: "))
     elif not supervisor.running(place):
         raise MissingError(f"the sandbox '{environment}' is not running", remedy=_start_command(environment), id="sandbox.stopped")
+    elif ended := supervisor.ended(place):
+        screen.warn(f"of the sandbox '{environment}' these parts have ended: {', '.join(ended)}; {_start_command(environment)}")
     return place_target(options, place, configured)
 
 
@@ -66,9 +68,22 @@ def open_place(project: Path, environment: str) -> Place:
     except (ValueError, KeyError, TypeError):
         raise MissingError(
             f"the sandbox '{environment}' cannot be read: {folder / 'place.json'} is damaged",
-            remedy=f"stop what runs of it and delete {folder}",
+            remedy=_remove_command(environment),
             id="sandbox.damaged",
         ) from None
+
+
+def place_to_remove(project: Path, environment: str) -> Place:
+    """As ``open_place``, but a damaged one is found, too: its processes are known by their mark, its files by their folder."""
+    from genai_platform.sandbox.place import Place
+
+    try:
+        return open_place(project, environment)
+    except MissingError as error:
+        folder = world_folder(project, environment)
+        if error.id == "sandbox.packages" or not folder.is_dir():
+            raise
+        return Place(folder.absolute(), environment, network=0, ports={})
 
 
 def runs(project: Path, environment: str) -> bool:
@@ -82,7 +97,7 @@ def remove(project: Path, environment: str) -> None:
     """Stop a sandbox and delete all of it but its journal, and the lock that is being held."""
     from genai_platform.sandbox import supervisor
 
-    place = open_place(project, environment)
+    place = place_to_remove(project, environment)
     supervisor.remove(place)
     for entry in place.root.parent.iterdir():
         if entry.name.startswith("lock") or entry.name == "journal.jsonl":
@@ -114,8 +129,16 @@ def ports(project: Path, environment: str) -> str:
 
 
 def _start_command(environment: str) -> str:
+    return f"run: genai up --sandbox{_flag(environment)}"
+
+
+def _remove_command(environment: str) -> str:
+    return f"run: genai sandbox remove{_flag(environment)}"
+
+
+def _flag(environment: str) -> str:
     name = environment.removeprefix("sandbox").lstrip("-")
-    return f"run: genai up --sandbox{f' --env {name}' if name else ''}"
+    return f" --env {name}" if name else ""
 
 
 _PACKAGES = {

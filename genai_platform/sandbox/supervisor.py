@@ -183,6 +183,12 @@ def running(place: Place) -> bool:
     return any(processes.recorded(place, name) is not None for name in processes.names(place))
 
 
+def ended(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
+    """The parts that were started and have ended by themselves."""
+    rows = (_row(place, planned.part) for planned in (parts() if plan is None else plan))
+    return [row.name for row in rows if row.state == "ended"]
+
+
 def remove(place: Place, plan: Sequence[Planned] | None = None) -> None:
     """Stop it and delete its folder. Nothing of it can be started again."""
     stop(place, plan)

@@ -28,8 +28,8 @@ from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.tools import terraform_mirror, terraform_state
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
-from genai_platform.tools.terraform_events import Events
-from genai_platform.tools.terraform_orphans import Orphan, orphans
+from genai_platform.tools.terraform_events import REPLACED, Events
+from genai_platform.tools.terraform_orphans import Orphan, completed, orphans
 
 Root = Literal["network", "cluster", "data", "storage"]
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
@@ -96,6 +96,7 @@ class Terraform:
                     raise
                 for orphan in fresh:
                     self._adopt(root, folder, orphan, progress)
+                self._keep(root, folder, variables, fresh, progress)
                 adopted |= set(fresh)
                 continue
             return events.summary() + (f", {len(adopted)} found and taken over" if adopted else "")
@@ -111,6 +112,21 @@ class Terraform:
                 remedy="remove it, or choose another platform.name or --env: names follow from them",
                 id="terraform.foreign",
             )
+        if document := completed(self.state.read(root) or {}, orphan.address):
+            self._run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
+
+    def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
+        """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
+        replaced = {change.object for change in self._planned(root, variables) if change.detail == REPLACED}
+        for orphan in taken:
+            if orphan.address in replaced:
+                self._run(folder, "state", None, progress, 300, "rm", orphan.address)
+                raise StepError(
+                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already, and would have to be made anew "
+                    "to be as configured",
+                    remedy="remove it when nobody needs it (genai audit gives the command), then run the same command again",
+                    id="terraform.differs",
+                )
 
     def destroy(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float) -> str:
         """Remove all the root made; answers how much that was.
@@ -244,7 +260,7 @@ class Terraform:
 
     def _run(
         self, folder: Path, command: str, events: Events | None, progress: Progress | None, timeout: float,
-        *arguments: str, good: Sequence[int] = (0,), **options: Any,
+        *arguments: str, good: Sequence[int] = (0,), stdin: str | None = None, **options: Any,
     ) -> Finished:  # fmt: skip
         if command not in ("output", "state"):
             options["input"] = False
@@ -261,6 +277,7 @@ class Terraform:
                 cwd=folder,
                 progress=progress,
                 on_line=None if events is None else events.hear,
+                stdin=stdin,
                 good=good,
                 grace=90,
             )

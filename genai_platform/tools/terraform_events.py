@@ -12,6 +12,8 @@ from genai_platform.errors import StepError
 from genai_platform.graph.step import Change, Progress
 
 _DOING = {"create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing", "read": "reading"}
+REPLACED = "replaced"
+"""The detail of a change that deletes what stands and makes it anew."""
 _ACTIONS: dict[str, Literal["create", "update", "delete", "none"]] = {
     "create": "create", "update": "update", "delete": "delete", "replace": "update", "noop": "none", "read": "none",
 }  # fmt: skip
@@ -83,7 +85,7 @@ class Events:
     def _on_planned_change(self, event: dict[str, Any]) -> None:
         change = event["change"]
         action = str(change["action"])
-        detail = "replaced" if action == "replace" else ""
+        detail = REPLACED if action == "replace" else ""
         self.changes.append(Change(_ACTIONS.get(action, "update"), change["resource"]["addr"], detail))
 
     def _on_change_summary(self, event: dict[str, Any]) -> None:

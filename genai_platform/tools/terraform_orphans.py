@@ -7,6 +7,7 @@ hashicorp/aws 5.100).
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ _BY_NAME = frozenset(
         "aws_rds_cluster_parameter_group", "aws_s3_bucket",
     }
 )  # fmt: skip
+# What AWS never answers, so an import leaves it empty, with the provider's default. Empty, every later change of the group
+# would also send "rotate to no token", which ElastiCache refuses.
+_UNANSWERED = {"aws_elasticache_replication_group": {"auth_token_update_strategy": "ROTATE"}}
 # A bucket's name may be somebody else's: BucketAlreadyExists says so.
 _TAKEN = re.compile(r"(?<!Bucket)already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
 _NAME = re.compile(r"creating [^(]+ \(([^)]+)\)")
@@ -41,3 +45,26 @@ def orphans(errors: Iterable[Mapping[str, Any]]) -> list[Orphan]:
         if name and _TAKEN.search(text) and address.split(".")[0] in _BY_NAME:
             found.append(Orphan(address, name[1]))
     return found
+
+
+def completed(state: Mapping[str, Any], address: str) -> dict[str, Any] | None:
+    """The next version of a state (format 4) in which an imported resource also has what AWS does not answer.
+
+    Args:
+        state: the document as Terraform wrote it; left as it is.
+        address: of a resource without ``count`` or ``for_each``.
+
+    Returns:
+        None when nothing is missing.
+    """
+    kind, _, name = address.partition(".")
+    new, missing = copy.deepcopy(dict(state)), False
+    for resource in new.get("resources", []):
+        if (resource.get("type"), resource.get("name")) != (kind, name):
+            continue
+        for instance in resource["instances"]:
+            for argument, default in _UNANSWERED.get(kind, {}).items():
+                if instance["attributes"].get(argument) is None:
+                    instance["attributes"][argument] = default
+                    missing = True
+    return {**new, "serial": new["serial"] + 1} if missing else None

@@ -102,4 +102,9 @@ resource "aws_eks_cluster" "this" {
 
   # The role must keep its policies until the cluster has taken down what it made.
   depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy_attachment.node]
+
+  lifecycle {
+    # These matter while it is made and cannot be asked for later: an imported cluster would be made anew for them.
+    ignore_changes = [bootstrap_self_managed_addons, access_config[0].bootstrap_cluster_creator_admin_permissions]
+  }
 }

@@ -9,6 +9,7 @@ import pytest
 
 from genai_platform.cli.target import is_loopback, refuse_loopback
 from genai_platform.errors import ConfigError, StepError
+from genai_platform.graph.graph import Graph
 from genai_platform.graph.step import State
 from genai_platform.steps import catalog
 from tests.cli.conftest import Shell
@@ -100,6 +101,21 @@ def test_a_sandbox_has_an_azure_half_unless_it_was_switched_off(shell: Shell, mo
     assert set(seen[: len(seen) // 2]) == {True}
     assert set(seen[len(seen) // 2 :]) == {False}
     assert shell("azure", "plan", "--sandbox", "--set", "azure.enabled=false").code == 2
+
+
+def test_plan_says_what_is_open_to_every_address(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graph([world.step("litellm.ingress"), world.step("azure.door", "litellm.ingress")])
+    monkeypatch.setattr(catalog, "build", lambda doors: graph)
+    told = shell("plan", "--sandbox", "--json", "--set", "azure.apim.sku=StandardV2")
+    (notice,) = told.document["notices"]
+    assert "open to every address, as API Management StandardV2 has no fixed one" in notice
+    assert notice in told.err
+    existing = shell("plan", "--sandbox", "--json", "--set", "azure.apim.existing=shared-gateway").document["notices"]
+    assert "unless shared-gateway has fixed ones" in existing[0]
+    for words in (("--set", "azure.apim.sku=Developer"), ("--set", "azure.enabled=false"), ("--only", "litellm")):
+        assert shell("plan", "--sandbox", "--json", *words).document["notices"] == []
+    building = shell("up", "--set", "azure.enabled=true")
+    assert "open to every address, as API Management BasicV2 has no fixed one" in building.out
 
 
 def test_plan_and_show_of_a_family_have_an_exit_code_too(shell: Shell) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.lock import hold
 from genai_platform.graph.step import State
+from genai_platform.sandbox.place import Place
 from tests.cli.conftest import Leftover, Shell
 from tests.worlds import World
 
@@ -272,6 +275,24 @@ def test_a_sandbox_that_somebody_works_on_is_not_removed(shell: Shell, monkeypat
         answer = shell("down", "--sandbox", "--yes", "--json")
     assert (answer.code, answer.document["error"]["id"]) == (1, "locked")
     assert resting.world.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"ports": null}', None])
+def test_a_damaged_sandbox_is_named_and_can_be_removed(shell: Shell, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    monkeypatch.setenv("GENAI_CACHE_DIR", str(shell.folder / "cache"))
+    world = shell.folder / ".genai" / "sandbox" / "world"
+    Place.create(world, "sandbox")
+    (world / "place.json").unlink() if text is None else (world / "place.json").write_text(text)
+    part = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env={"GENAI_SANDBOX_PLACE": str(world)})
+    try:
+        told = shell("sandbox", "status", "--json")
+        assert (told.code, told.document["error"]["id"]) == (3, "sandbox.absent" if text is None else "sandbox.damaged")
+        assert shell("sandbox", "remove", "--yes").code == 0
+        part.wait(20)  # raises while it runs
+    finally:
+        part.kill()
+        part.wait()
+    assert not world.exists()
 
 
 def test_without_the_flag_a_sandbox_is_named_and_not_touched(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -173,6 +174,32 @@ def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: 
     assert platform.run("infra", "--only", "cluster").steps["infra.cluster"]["outcome"] == "present"
 
 
+@pytest.mark.parametrize(
+    ("root", "addresses"),
+    [
+        ("storage", ['aws_s3_bucket.this["langfuse"]']),
+        ("cluster", ["aws_eks_cluster.this", "aws_iam_role.node"]),
+        (
+            "data",
+            [
+                "aws_db_subnet_group.this", "aws_rds_cluster_parameter_group.this", "aws_rds_cluster.this",
+                "aws_rds_cluster_instance.this", "aws_elasticache_subnet_group.this", "aws_elasticache_parameter_group.this",
+                "aws_elasticache_replication_group.this",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_taken_over_is_not_made_anew(platform: Platform, root: str, addresses: list[str]) -> None:
+    folder, pods = platform.folder / ".genai" / "sandbox" / "terraform" / root, platform.pods()
+    for address in addresses:
+        platform.tool("terraform", f"-chdir={folder}", "state", "rm", address)
+    taken = platform.run("infra", "--only", root).steps[f"infra.{root}"]
+    assert taken["outcome"] == "done"
+    assert re.fullmatch(rf"0 added, \d+ changed, 0 removed, {len(addresses)} found and taken over", taken["evidence"])
+    assert platform.run("infra", "--only", root).steps[f"infra.{root}"]["outcome"] == "present"
+    assert platform.pods() == pods
+
+
 # -- a sandbox beside another ---------------------------------------------------------------------
 def test_step_by_step_beside_another_sandbox(platform: Platform) -> None:
     """What a command needs and is not there is named with the command that makes it; the other sandbox does not notice."""
@@ -309,6 +336,12 @@ def _stopped_and_started(own: Platform) -> None:
     assert own.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
     _chat(own, "before-the-stop")
     wait_until(lambda: _traces(own, "before-the-stop"), "the chat is traced")
+    (azure,) = [part for part in own.run("sandbox", "status", sandbox=False).document["parts"] if part["name"] == "azure"]
+    killed = psutil.Process(azure["pid"])
+    killed.kill()
+    killed.wait(10)
+    assert "these parts have ended: azure; run: genai up --sandbox" in own.run("status").err
+    assert own.up().document["ok"]
     own.run("sandbox", "stop", sandbox=False)
     assert processes_of(own.folder) == []
     assert own.run("status", code=3).document["error"]["id"] == "sandbox.stopped"

@@ -267,6 +267,7 @@ def test_a_killed_part_is_started_again(place: Place) -> None:
     killed.kill()
     killed.wait(5)
     assert {row.name: row.state for row in supervisor.status(place, plan)} == {"web": "ended", "other": "running"}
+    assert supervisor.ended(place, plan) == ["web"]
     assert supervisor.start(place, Told(), plan) == ["web"]
     supervisor.stop(place, plan)
     assert {row.state for row in supervisor.status(place, plan)} == {"stopped"}

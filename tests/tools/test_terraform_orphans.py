@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genai_platform.tools.terraform_orphans import Orphan, orphans
+from genai_platform.tools.terraform_orphans import Orphan, completed, orphans
 
 
 def error(address: str, summary: str) -> dict[str, Any]:
@@ -36,3 +36,18 @@ def test_a_thing_that_stands_already_is_named_with_its_address(address: str, sum
 )
 def test_other_errors_are_left_as_they_are(address: str, summary: str) -> None:
     assert orphans([error(address, summary)]) == []
+
+
+def state(type: str, **attributes: Any) -> dict[str, Any]:
+    return {"serial": 7, "resources": [{"mode": "managed", "type": type, "name": "this", "instances": [{"attributes": attributes}]}]}
+
+
+def test_an_imported_group_gets_what_aws_does_not_answer() -> None:
+    address = "aws_elasticache_replication_group.this"
+    imported = state("aws_elasticache_replication_group", id="genai", auth_token_update_strategy=None)
+    whole = {**state("aws_elasticache_replication_group", id="genai", auth_token_update_strategy="ROTATE"), "serial": 8}
+    assert completed(imported, address) == whole
+    assert imported["serial"] == 7
+    assert completed(whole, address) is None
+    assert completed(imported, "aws_elasticache_replication_group.other") is None
+    assert completed(state("aws_eks_cluster", id="genai"), "aws_eks_cluster.this") is None
