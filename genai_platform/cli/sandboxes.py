@@ -52,7 +52,12 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
         raise MissingError(f"the sandbox '{environment}' is not running", remedy=_start_command(environment), id="sandbox.stopped")
     elif ended := supervisor.ended(place):
         screen.warn(f"of the sandbox '{environment}' these parts have ended: {', '.join(ended)}; {_start_command(environment)}")
-    return place_target(options, place, configured)
+    target = place_target(options, place, configured)
+    if building:
+        from genai_platform.sandbox.azure import openai_part
+
+        openai_part.offer(place, [model.azure_deployment for model in target.settings.litellm.models])
+    return target
 
 
 def open_place(project: Path, environment: str) -> Place:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
-from genai_platform.config.settings import Model, Settings
+from genai_platform.config.settings import Settings
 from genai_platform.sandbox.place import Place
 
 _AMBIENT = (
@@ -36,7 +36,7 @@ def world(place: Place, settings: Settings) -> World:
     """The product's view of a sandbox.
 
     Args:
-        settings: the person's, with a sandbox's defaults; the models are sent to the stand-in for Azure OpenAI.
+        settings: the person's, with a sandbox's defaults.
     """
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
     from genai_platform.sandbox.azure import world as azure
@@ -56,7 +56,6 @@ def world(place: Place, settings: Settings) -> World:
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    _offer(place, wanted)
     models = [model.model_dump() | {"api_base": place.url("openai")} for model in wanted]
     overlay = {
         "platform": {"region": place.region},
@@ -105,16 +104,6 @@ def openai_key(place: Place) -> str:
                 opened.write(secrets.token_hex(16))
             file.with_suffix(".new").replace(file)
     return file.read_text().strip()
-
-
-def _offer(place: Place, models: tuple[Model, ...]) -> None:
-    """Tell the stand-in for Azure OpenAI which deployments there are; it reads them at each request."""
-    file = place.folder("openai") / "deployments.json"
-    text = json.dumps(sorted({model.azure_deployment for model in models}))
-    with place.lock("openai"):
-        if not file.exists() or file.read_text() != text:
-            file.with_suffix(".new").write_text(text)
-            file.with_suffix(".new").replace(file)
 
 
 def closed_variables() -> dict[str, str]:

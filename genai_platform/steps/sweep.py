@@ -91,7 +91,12 @@ def audit(doors: Doors) -> Audit:
         if not owned.has(item) and item.id not in kept
     ]
     _azure(doors, owned, leftovers, retained, unseen)
-    return Audit(tuple(sorted(leftovers, key=lambda entry: (-entry.usd_per_hour, entry.kind, entry.id))), tuple(retained), tuple(unseen))
+    return Audit(tuple(sorted(leftovers, key=_order)), tuple(retained), tuple(unseen))
+
+
+def _order(entry: Leftover) -> tuple[float, bool, str, str]:
+    """What costs most comes first, and what others hold on to comes last: removed in this order, everything goes."""
+    return -entry.usd_per_hour, entry.kind in ("ec2:vpc", "iam:policy"), entry.kind, entry.id
 
 
 def _azure(doors: Doors, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.aws_items import GIGABYTE, USD, Item, Listing, Scope, pages
@@ -96,7 +98,24 @@ def inside_networks(aws: Aws, scope: Scope) -> Iterator[Item]:
             if by == "network" and str(entry.get("Description", "")).startswith("ELB "):
                 by = "cluster"  # of a load balancer, and a load balancer here is one that Auto Mode made
             if by and not born and str(entry.get("State", "")).lower() not in {"deleted", "deleting"}:
-                yield listing.item(scope, entry, by, USD["endpoint"] if entry.get("VpcEndpointType") == "Interface" else 0.0)
+                item = listing.item(scope, entry, by, USD["endpoint"] if entry.get("VpcEndpointType") == "Interface" else 0.0)
+                yield replace(item, remove=" && ".join([*_freed(scope, entry), item.remove]))
+
+
+def _freed(scope: Scope, entry: Mapping[str, Any]) -> list[str]:
+    """The commands that free a gateway from its network, or a route table from its subnets: held, they cannot be deleted."""
+    gateway = entry.get("InternetGatewayId")
+    words = [
+        f"ec2 detach-internet-gateway --internet-gateway-id {gateway} --vpc-id {link['VpcId']}"
+        for link in entry.get("Attachments", ())
+        if gateway
+    ]
+    words += [
+        f"ec2 disassociate-route-table --association-id {link['RouteTableAssociationId']}"
+        for link in entry.get("Associations", ())
+        if link.get("SubnetId")
+    ]
+    return [scope.command(one) for one in words]
 
 
 _BALANCERS = (

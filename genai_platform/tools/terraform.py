@@ -28,7 +28,7 @@ from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.tools import terraform_mirror, terraform_state
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
-from genai_platform.tools.terraform_events import REPLACED, Events
+from genai_platform.tools.terraform_events import REPLACED, Events, unlock
 from genai_platform.tools.terraform_orphans import Orphan, completed, orphans
 
 Root = Literal["network", "cluster", "data", "storage"]
@@ -87,7 +87,7 @@ class Terraform:
         self._outputs.pop(root, None)
         adopted: set[Orphan] = set()
         while True:
-            events = Events(root, progress)
+            events = self._events(root, folder, progress)
             try:
                 self._run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
             except StepError:
@@ -146,10 +146,10 @@ class Terraform:
             # Deletion follows what the state says, not the configuration: bring those arguments there first.
             progress.say(f"lifting the protection of {', '.join(protected)}")
             self._run(
-                folder, "apply", Events(root, progress), progress, timeout,
+                folder, "apply", self._events(root, folder, progress), progress, timeout,
                 auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES, target=list(protected),
             )  # fmt: skip
-        events = Events(root, progress)
+        events = self._events(root, folder, progress)
         self._run(folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
         return events.summary()
 
@@ -247,6 +247,13 @@ class Terraform:
         for name in ("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"):
             digest.update(f"{name}={self._environment.get(name, '')}\0".encode())
         return digest.hexdigest()
+
+    def _events(self, root: Root, folder: Path, progress: Progress) -> Events:
+        def locked() -> str:
+            held = self.state.holder(root)
+            return f"{held['Who']} has it since {held['Created'][:19]}; if that run ended: {unlock(folder, held['ID'])}" if held else ""
+
+        return Events(root, progress, locked)
 
     def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         events = Events(root, None)

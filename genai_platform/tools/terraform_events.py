@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,10 +41,12 @@ class Events:
     Args:
         root: the root's name, for messages.
         progress: told which resource is worked on, for how long, and how many are done; None: nobody.
+        locked: says more of a lock that is waited for.
     """
 
-    def __init__(self, root: str, progress: Progress | None) -> None:
+    def __init__(self, root: str, progress: Progress | None, locked: Callable[[], str] = lambda: "") -> None:
         self.root = root
+        self._locked = locked
         self.changes: list[Change] = []
         self.errors: list[dict[str, Any]] = []
         self._progress = progress
@@ -76,9 +79,7 @@ class Events:
         text = "; ".join(texts[:3]) + more
         remedy = next((advice for words, advice in _REMEDIES if words in text), "run the same command again: it goes on where it stopped")
         if lock := next((found[1] for error in self.errors if (found := _LOCK.search(str(error.get("detail"))))), None):
-            remedy = (
-                f"wait for the other run to end; if there is none, e.g. after a power cut: terraform -chdir={folder} force-unlock {lock}"
-            )
+            remedy = f"wait for the other run to end; if there is none, e.g. after a power cut: {unlock(folder, lock)}"
         return StepError(f"terraform root '{self.root}': {text}", remedy=remedy, id=f"terraform.{command}")
 
     # -- documents by type ------------------------------------------------------------------------
@@ -98,7 +99,10 @@ class Events:
 
     def _on_state_lock_acquire(self, event: dict[str, Any]) -> None:
         if self._progress is not None:
-            self._progress.say(f"waiting until another terraform lets go of the state of root '{self.root}'")
+            more = self._locked()
+            self._progress.say(
+                f"waiting until another terraform lets go of the state of root '{self.root}'" + (f"; {more}" if more else "")
+            )
 
     def _on_apply_start(self, event: dict[str, Any]) -> None:
         hook = event["hook"]
@@ -126,6 +130,11 @@ class Events:
         lasting = f" ({seconds:.0f} s)" if seconds >= 1 else ""
         done = f"; {self._done} done" if self._done else ""
         self._progress.say(f"{address}: {doing}{lasting}{done}")
+
+
+def unlock(folder: Path, lock: str) -> str:
+    """The command that takes away a lock whose holder has ended."""
+    return f"terraform -chdir={folder} force-unlock {lock}"
 
 
 def _told(diagnostic: dict[str, Any]) -> str:

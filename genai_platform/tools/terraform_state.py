@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genai_platform.config.target import Target
-from genai_platform.errors import StepError
+from genai_platform.errors import GenaiError, StepError
 from genai_platform.tools.aws import Aws, absent, explained
 
 _PROTECTIVE: dict[str, tuple[str, object]] = {
@@ -105,6 +105,21 @@ class States:
                     attributes = instance.get("attributes") or {}
                     return dict(attributes.get("tags_all") or attributes.get("tags") or {})
         return {}
+
+    def holder(self, root: str) -> dict[str, str] | None:
+        """Who holds the lock of a state in S3: Terraform's document, e.g. ``ID``, ``Who`` and ``Created``. None: nobody, or unknown.
+
+        A local state's lock ends with its process; the one in S3 is an object beside the state, and outlives a power cut.
+        """
+        if not self.remote:
+            return None
+        try:
+            with explained(f"read the lock of terraform root '{root}'"):
+                answer = self.aws.client("s3").get_object(Bucket=self.bucket(), Key=f"{self.key(root)}.tflock")
+                found = json.loads(answer["Body"].read())
+        except (GenaiError, ValueError):
+            return None
+        return {name: str(found.get(name, "")) for name in ("ID", "Who", "Created")} if isinstance(found, dict) else None
 
     def _local_text(self, root: str) -> str | None:
         path = self.target.folder / "terraform" / root / "terraform.tfstate"

@@ -61,6 +61,18 @@ def test_another_list_of_models_is_seen(sound: Platform, names: list[str]) -> No
     passes(sound, "litellm.models")
 
 
+def test_a_model_the_upstream_does_not_have_is_seen(sound: Platform) -> None:
+    """As when somebody deletes a deployment in Azure."""
+    file = sound.folder / ".genai" / "sandbox" / "world" / "openai" / "deployments.json"
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps([name for name in before if name != "gpt-4o"]))
+    try:
+        fails(sound, "litellm.chat", saying="gpt-4o: ")
+    finally:
+        file.write_text(json.dumps(before))
+    passes(sound, "litellm.chat")
+
+
 def test_wrong_langfuse_keys_are_seen(sound: Platform) -> None:
     secrets = sound.aws("secretsmanager")
     before = secrets.get_secret_value(SecretId=f"{PREFIX}/platform")["SecretString"]

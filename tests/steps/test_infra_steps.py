@@ -163,6 +163,20 @@ def test_the_state_bucket_is_made_private_and_versioned_and_goes_last(tmp_path: 
         assert step.probe().state is State.ABSENT
 
 
+def test_who_holds_a_lock_in_the_state_bucket_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as doors:
+        state, s3 = doors.terraform.state, doors.aws.client("s3")
+        assert state.holder("network") is None
+        StateStep(doors).apply(Quiet())
+        s3.delete_bucket_policy(Bucket="genai-state-123456789012")
+        assert state.holder("network") is None
+        lock = {"ID": "6f0b", "Operation": "OperationTypeApply", "Who": "me@here", "Created": "2026-01-02T03:04:05.6Z"}
+        s3.put_object(Bucket="genai-state-123456789012", Key="genai/network.tfstate.tflock", Body=json.dumps(lock))
+        assert state.holder("network") == {"ID": "6f0b", "Who": "me@here", "Created": "2026-01-02T03:04:05.6Z"}
+    with world(tmp_path, monkeypatch) as doors:
+        assert doors.terraform.state.holder("network") is None
+
+
 def test_a_state_bucket_that_the_configuration_names_loses_our_states_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch, terraform={"backend": "s3", "bucket": "everybodys-states"}) as doors:
         step = StateStep(doors)

@@ -13,7 +13,7 @@ import httpx
 import openai
 import pytest
 
-from genai_platform.sandbox.azure.openai_part import PART, deployments_file, key_file
+from genai_platform.sandbox.azure.openai_part import PART, key_file, offer
 from genai_platform.sandbox.place import Place
 
 SENTENCE = "こんにちは。2+3は?「漢字」と😀"
@@ -24,6 +24,7 @@ VERSION = "2024-10-21"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place = Place.create(tmp_path_factory.mktemp("openai") / "world", "sandbox")
     PART.prepare(place)
+    offer(place, ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"])
     PART.prepare(place)
     process = subprocess.Popen(PART.argv(place), env={"PATH": os.environ["PATH"], **PART.variables(place)})
     try:
@@ -119,11 +120,17 @@ def test_an_unknown_deployment_is_named_by_its_code(client: openai.AzureOpenAI) 
     assert caught.value.code == "DeploymentNotFound"
 
 
-def test_a_deployment_may_come_while_it_runs(client: openai.AzureOpenAI, place: Place) -> None:
-    names = json.loads(deployments_file(place).read_text())
-    deployments_file(place).write_text(json.dumps([*names, "チャット"]))
+def test_a_deployment_may_come_while_it_runs_and_does_not_go(client: openai.AzureOpenAI, place: Place) -> None:
+    offer(place, ["チャット"])
+    offer(place, ["another"])
     assert ask(client, "チャット").choices
-    deployments_file(place).write_text(json.dumps(names))
+
+
+@pytest.mark.parametrize("name", ["does-not-exist", "no-such-model", "gpt-nonexistent", "non-existent", "Missing"])
+def test_some_names_can_be_configured_and_are_not_there(client: openai.AzureOpenAI, place: Place, name: str) -> None:
+    offer(place, [name])
+    with pytest.raises(openai.NotFoundError):
+        ask(client, name)
 
 
 @pytest.mark.parametrize("query", ["", "?api-version=", "?api-version=soon"])
