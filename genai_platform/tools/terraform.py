@@ -29,7 +29,8 @@ from genai_platform.tools import terraform_mirror, terraform_state
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import REPLACED, Events, unlock
-from genai_platform.tools.terraform_orphans import Orphan, completed, orphans
+from genai_platform.tools.terraform_orphans import Orphan, completed, orphans, settled
+from genai_platform.tools.wait import wait_for
 
 Root = Literal["network", "cluster", "data", "storage"]
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
@@ -85,25 +86,34 @@ class Terraform:
         """Make the root as configured; answers how much changed. Raises ``StepError``."""
         folder = self._prepare(root, variables, progress)
         self._outputs.pop(root, None)
-        adopted: set[Orphan] = set()
+        seen: set[Orphan] = set()
+        taken: list[Orphan] = []
         while True:
             events = self._events(root, folder, progress)
             try:
                 self._run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
             except StepError:
-                fresh = [orphan for orphan in orphans(events.errors) if orphan not in adopted]
+                fresh = [orphan for orphan in orphans(events.errors) if orphan not in seen]
                 if not fresh:
                     raise
-                for orphan in fresh:
-                    self._adopt(root, folder, orphan, progress)
-                self._keep(root, folder, variables, fresh, progress)
-                adopted |= set(fresh)
+                there = [orphan for orphan in fresh if self._adopt(root, folder, orphan, progress)]
+                if there:
+                    self._keep(root, folder, variables, there, progress)
+                seen |= set(fresh)
+                taken += there
                 continue
-            return events.summary() + (f", {len(adopted)} found and taken over" if adopted else "")
+            return events.summary() + (f", {len(taken)} found and taken over" if taken else "")
 
-    def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> None:
-        """Take what stands into the state. Raises ``StepError`` when it is not this environment's."""
+    def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> bool:
+        """Take what stands into the state; False when it was just being removed and is gone now.
+
+        Raises:
+            StepError: it is not this environment's.
+        """
         progress.say(f"{orphan.address}: '{orphan.id}' stands already; taking it over")
+        waiting = f"{orphan.address}: '{orphan.id}' stands already; waiting until AWS has done with it"
+        if wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "gone":
+            return False
         self._run(folder, "import", None, progress, 900, orphan.address, orphan.id, lock_timeout="1800s", var_file=_VARIABLES)
         if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
             self._run(folder, "state", None, progress, 300, "rm", orphan.address)
@@ -114,6 +124,7 @@ class Terraform:
             )
         if document := completed(self.state.read(root) or {}, orphan.address):
             self._run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
+        return True
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
         """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""

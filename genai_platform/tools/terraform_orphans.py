@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
+
+from genai_platform.tools.aws import Aws, absent, code, explained
 
 _BY_NAME = frozenset(
     {
@@ -23,6 +25,28 @@ _BY_NAME = frozenset(
 # What AWS never answers, so an import leaves it empty, with the provider's default. Empty, every later change of the group
 # would also send "rotate to no token", which ElastiCache refuses.
 _UNANSWERED = {"aws_elasticache_replication_group": {"auth_token_update_strategy": "ROTATE"}}
+
+
+class _Status(NamedTuple):
+    """How a thing that takes minutes is asked for its state: an operation, its argument, where the answer has it."""
+
+    service: str
+    operation: str
+    argument: str
+    find: Callable[[Any], str]
+
+
+_STATUS = {
+    "aws_eks_cluster": _Status("eks", "describe_cluster", "name", lambda said: said["cluster"]["status"]),
+    "aws_rds_cluster": _Status("rds", "describe_db_clusters", "DBClusterIdentifier", lambda said: said["DBClusters"][0]["Status"]),
+    "aws_rds_cluster_instance": _Status(
+        "rds", "describe_db_instances", "DBInstanceIdentifier", lambda said: said["DBInstances"][0]["DBInstanceStatus"]
+    ),
+    "aws_elasticache_replication_group": _Status(
+        "elasticache", "describe_replication_groups", "ReplicationGroupId", lambda said: said["ReplicationGroups"][0]["Status"]
+    ),
+}
+_UNDER_WAY = re.compile(r"creating|pending|updating|modifying|deleting|rebooting|configuring|backing-up|upgrading", re.IGNORECASE)
 # A bucket's name may be somebody else's: BucketAlreadyExists says so.
 _TAKEN = re.compile(r"(?<!Bucket)already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
 _NAME = re.compile(r"creating [^(]+ \(([^)]+)\)")
@@ -45,6 +69,30 @@ def orphans(errors: Iterable[Mapping[str, Any]]) -> list[Orphan]:
         if name and _TAKEN.search(text) and address.split(".")[0] in _BY_NAME:
             found.append(Orphan(address, name[1]))
     return found
+
+
+def settled(aws: Aws, orphan: Orphan) -> Literal["there", "gone"] | None:
+    """Whether it can be taken over: imported while it is being made, what depends on it would be refused.
+
+    Returns:
+        None while AWS is still at work on it.
+
+    Raises:
+        GenaiError: it cannot be seen.
+    """
+    from botocore.exceptions import ClientError
+
+    asked = _STATUS.get(orphan.address.partition(".")[0])
+    if asked is None:
+        return "there"
+    with explained(f"look at {orphan.address}"):
+        try:
+            answer = getattr(aws.client(asked.service), asked.operation)(**{asked.argument: orphan.id})
+        except ClientError as error:
+            if absent(error) or "NotFound" in code(error):
+                return "gone"
+            raise
+    return None if _UNDER_WAY.match(asked.find(answer)) else "there"
 
 
 def completed(state: Mapping[str, Any], address: str) -> dict[str, Any] | None:

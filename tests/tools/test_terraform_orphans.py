@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.eks.models import eks_backends
 
-from genai_platform.tools.terraform_orphans import Orphan, completed, orphans
+from genai_platform.tools.terraform_orphans import Orphan, completed, orphans, settled
+from tests.tools.aws_world import world
 
 
 def error(address: str, summary: str) -> dict[str, Any]:
@@ -51,3 +54,33 @@ def test_an_imported_group_gets_what_aws_does_not_answer() -> None:
     assert completed(whole, address) is None
     assert completed(imported, "aws_elasticache_replication_group.other") is None
     assert completed(state("aws_eks_cluster", id="genai"), "aws_eks_cluster.this") is None
+
+
+# -- waiting until it can be taken over -----------------------------------------------------------
+KINDS = ("aws_eks_cluster", "aws_rds_cluster", "aws_rds_cluster_instance", "aws_elasticache_replication_group")
+
+
+def test_what_is_gone_by_now_is_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        assert {settled(doors.aws, Orphan(f"{kind}.this", "genai")) for kind in KINDS} == {"gone"}
+        assert settled(doors.aws, Orphan("aws_db_subnet_group.this", "genai")) == "there"  # made at once, or not at all
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("CREATING", None), ("DELETING", None), ("UPDATING", None), ("ACTIVE", "there"), ("FAILED", "there")]
+)
+def test_aws_may_still_be_at_work_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, said: str | None) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        network = {"subnetIds": [], "securityGroupIds": []}
+        doors.aws.client("eks").create_cluster(name="genai", roleArn="arn:aws:iam::123456789012:role/a", resourcesVpcConfig=network)
+        eks_backends["123456789012"]["ap-northeast-1"].clusters["genai"].status = status
+        assert settled(doors.aws, Orphan("aws_eks_cluster.this", "genai")) == said
+
+
+def test_a_database_is_there_when_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        rds = doors.aws.client("rds")
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="a" * 16
+        )
+        assert settled(doors.aws, Orphan("aws_rds_cluster.this", "genai")) == "there"
