@@ -94,9 +94,13 @@ def audit(doors: Doors) -> Audit:
     return Audit(tuple(sorted(leftovers, key=_order)), tuple(retained), tuple(unseen))
 
 
-def _order(entry: Leftover) -> tuple[float, bool, str, str]:
-    """What costs most comes first, and what others hold on to comes last: removed in this order, everything goes."""
-    return -entry.usd_per_hour, entry.kind in ("ec2:vpc", "iam:policy"), entry.kind, entry.id
+_FIRST, _LAST = ("ec2:vpc-endpoint",), ("ec2:vpc", "iam:policy")
+"""Of what costs the same: what holds on to others, and what others hold on to."""
+
+
+def _order(entry: Leftover) -> tuple[float, int, str, str]:
+    """What costs most comes first. Removed in this order, everything goes."""
+    return -entry.usd_per_hour, (entry.kind in _LAST) - (entry.kind in _FIRST), entry.kind, entry.id
 
 
 def _azure(doors: Doors, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.aws_items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages
@@ -60,10 +61,19 @@ _STORED = {"rds:cluster-snapshot": GIGABYTE["aurora-snapshot"], "rds:snapshot": 
 def databases(aws: Aws, scope: Scope) -> Iterator[Item]:
     for listing in _DATABASES:
         for entry in pages(aws, "rds", listing.operation, listing.entries):
-            by = scope.by(entry.get("TagList"), name=entry[listing.key])
+            by = scope.by(_tags(aws, listing, entry), name=entry[listing.key])
             automatic = entry.get("SnapshotType") == "automated"  # goes with its cluster, and only so
             if by and not automatic and entry.get("Status", entry.get("DBInstanceStatus")) != "deleting":
                 yield listing.item(scope, entry, by, entry.get("AllocatedStorage", 0) * _STORED.get(listing.kind, 0.0))
+
+
+def _tags(aws: Aws, listing: Listing, entry: Mapping[str, Any]) -> Iterable[Mapping[str, str]]:
+    """Groups are listed without their tags, so those are asked for."""
+    name = str(entry[listing.key])
+    if "TagList" in entry or name.startswith("default"):
+        return list(entry.get("TagList", ()))
+    arn = entry[listing.key.removesuffix("Name").removesuffix("Identifier") + "Arn"]
+    return list(aws.client("rds").list_tags_for_resource(ResourceName=arn)["TagList"])
 
 
 _CACHES = (

@@ -49,7 +49,8 @@ _STATUS = {
 _UNDER_WAY = re.compile(r"creating|pending|updating|modifying|deleting|rebooting|configuring|backing-up|upgrading", re.IGNORECASE)
 # A bucket's name may be somebody else's: BucketAlreadyExists says so.
 _TAKEN = re.compile(r"(?<!Bucket)already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
-_NAME = re.compile(r"creating [^(]+ \(([^)]+)\)")
+# "creating RDS Cluster (genai) Instance (genai-1): …": the last of them is its own.
+_NAME = re.compile(r"creating (?:[^():]+ \(([^():]+)\))+")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ def error(address: str, summary: str) -> dict[str, Any]:
     ("address", "summary", "id"),
     [
         ("aws_rds_cluster.this", "creating RDS Cluster (genai): operation error RDS: DBClusterAlreadyExistsFault: …", "genai"),
+        (
+            "aws_rds_cluster_instance.this",
+            "creating RDS Cluster (genai) Instance (genai-1): operation error RDS (x): DBInstanceAlreadyExists: DB instance already exists",
+            "genai-1",
+        ),
         ("aws_elasticache_replication_group.this", "creating Replication Group (genai): ReplicationGroupAlreadyExists", "genai"),
         ('aws_iam_role.application["a"]', "creating IAM Role (genai-a): Role with name genai-a already exists.", "genai-a"),
         ('aws_s3_bucket.this["langfuse"]', "creating S3 Bucket (genai-1): BucketAlreadyOwnedByYou: …", "genai-1"),

@@ -20,7 +20,8 @@ def mend(world: World) -> None:
     create, modify, delete = RDSBackend.create_db_cluster, RDSBackend.modify_db_cluster, RDSBackend.delete_db_cluster
     snapshot, forget = RDSBackend.create_db_cluster_snapshot, RDSBackend.delete_db_cluster_snapshot
     restore, info = RDSBackend.restore_db_cluster_from_snapshot, DBCluster.scaling_configuration_info.fget
-    delete_asked, delete_subnets = RDSResponse.delete_db_cluster, RDSBackend.delete_subnet_group
+    delete_asked = RDSResponse.delete_db_cluster
+    create_subnets, delete_subnets = RDSBackend.create_subnet_group, RDSBackend.delete_subnet_group
 
     def create_db_cluster(self: Any, kwargs: dict[str, Any]) -> Any:
         if kwargs.get("engine") == "aurora-postgresql":
@@ -67,6 +68,11 @@ def mend(world: World) -> None:
             raise InvalidParameterCombination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
         return delete_asked(self)
 
+    def create_subnet_group(self: Any, subnet_name: str, *more: Any, **options: Any) -> Any:
+        if subnet_name in self.subnet_groups:
+            raise RDSClientError("DBSubnetGroupAlreadyExists", f"The DB subnet group '{subnet_name}' already exists.")
+        return create_subnets(self, subnet_name, *more, **options)
+
     def delete_subnet_group(self: Any, subnet_name: str) -> Any:
         user = next((one for one in self.clusters.values() if one.db_subnet_group_name == subnet_name), None)
         if user is not None:
@@ -111,6 +117,7 @@ def mend(world: World) -> None:
     RDSBackend.modify_db_cluster = modify_db_cluster
     RDSBackend.delete_db_cluster = delete_db_cluster
     RDSResponse.delete_db_cluster = delete_db_cluster_asked
+    RDSBackend.create_subnet_group = create_subnet_group
     RDSBackend.delete_subnet_group = delete_subnet_group
     RDSBackend.create_db_cluster_snapshot = create_db_cluster_snapshot
     RDSBackend.delete_db_cluster_snapshot = delete_db_cluster_snapshot

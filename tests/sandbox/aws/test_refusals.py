@@ -67,6 +67,8 @@ def test_a_network_with_a_database_a_cache_or_a_cluster_in_it_is_not_deleted(clo
         MasterUserPassword="x" * 16, DBSubnetGroupName="used", VpcSecurityGroupIds=[group], DeletionProtection=True,
     )  # fmt: skip
     assert both() == {"DependencyViolation"}
+    again = {"DBSubnetGroupName": "used", "DBSubnetGroupDescription": "d", "SubnetIds": subnets}
+    assert refused(lambda: rds.create_db_subnet_group(**again)) == "DBSubnetGroupAlreadyExists"
     assert refused(lambda: rds.delete_db_subnet_group(DBSubnetGroupName="used")) == "InvalidDBSubnetGroupStateFault"
     assert refused(lambda: rds.delete_db_cluster(DBClusterIdentifier="guarded")) == "InvalidParameterCombination"
     assert refused(lambda: rds.delete_db_cluster(DBClusterIdentifier="guarded", SkipFinalSnapshot=True)) == "InvalidParameterCombination"
