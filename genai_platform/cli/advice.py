@@ -9,6 +9,7 @@ _COMMAND = re.compile(
     r"(?:infra|litellm|langfuse|patch|azure)(?: (?:plan|show|remove|env))?"
     r"|keys(?: (?:issue|rotate|revoke|show|list)(?: [a-z0-9][a-z0-9-]*)?)?"
     r"|(?:logs|teardown) [a-z0-9][a-z0-9.-]*"
+    r"|sandbox (?:status|env|stop|remove)|config show"
     r"|up|down|verify|status|plan|doctor|audit|render"
     r")(?: --(?:only|skip|caller) [\w.*-]*\w| --(?:keep-data|reinstate))*(?![\w-])"
 )

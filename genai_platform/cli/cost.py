@@ -14,14 +14,17 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "cost")
     def cost(run: Run) -> None:
         """Show what the configured platform costs an hour."""
+        from genai_platform.cli.target import named
         from genai_platform.config.layers import load
         from genai_platform.config.prices import HOURS_A_MONTH, SOURCE, prices, usd_per_hour
         from genai_platform.ui.text import dollars
 
         settings = load(run.project, run.options.environment, sets=run.options.set).settings
+        run.screen.target = named(run.options.environment, settings)
         parts = prices(settings)
         total = usd_per_hour(settings)
-        run.screen.table(["part", "step", "cost"], [[price.part, price.step, dollars(price.usd_per_hour)] for price in parts])
+        rows = [[price.part, price.step, dollars(price.usd_per_hour)] for price in parts]
+        run.screen.table(["part", "step", "cost"], rows, title=run.screen.target)
         run.screen.tell(f"about {dollars(total)}")
         run.screen.tell(f"  ${total * 8:.2f} for a working day of 8 hours")
         run.screen.tell(f"  ${total * HOURS_A_MONTH:.0f} for a month without `genai down`")

@@ -32,6 +32,14 @@ def endpoints(run: Run) -> dict[str, str]:
     return found
 
 
+def told(run: Run, addresses: dict[str, str]) -> list[str]:
+    """A line for each address, for people."""
+    from genai_platform.render.addresses import protection
+
+    note = protection(run.target.settings)
+    return [f"{name}: {url}" + (f" ({note})" if note and name != "apim" else "") for name, url in addresses.items()]
+
+
 def gateway(doors: Doors) -> str | None:
     """The base address of the API in API Management; model routes follow as ``/v1/…``. None until the API is there."""
     from genai_platform.steps.azure.site import find_service, object_name

@@ -50,12 +50,15 @@ def show_address(run: Run, application: Application, login: bool) -> int:
     import webbrowser
 
     from genai_platform.errors import StepError
+    from genai_platform.render.addresses import protection
 
     url = run.doors.address(application.value)
     if url is None:
         raise StepError(f"{application.value} has no address yet", remedy=f"run: genai status{run.flags}", id="open.no_address")
     page = f"{url}/ui" if application is Application.LITELLM else url
     run.screen.tell(page)
+    if note := protection(run.target.settings):
+        run.screen.say(note)
     content = {"url": page}
     if login:
         secrets = run.doors.secrets()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from genai_platform.errors import ConfigError
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_NAME = re.compile(r"(?=.{1,16}$)[a-z](-?[a-z0-9])*")
+_SANDBOX_NAME = 11
+"""Characters of a sandbox's name: PLATFORM-sandbox-NAME must fit where 36 are allowed."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Options:
         name = self.env or None
         if name and not _NAME.fullmatch(name):
             raise ConfigError(
-                f"--env {name!r}: a name is lower-case letters, digits and hyphens, a letter first, at most 16 characters",
+                f"--env {name!r}: a name is lower-case letters and digits, single hyphens between, a letter first, at most 16 characters",
                 remedy="give another name, e.g. --env dev",
                 id="usage.environment",
             )
@@ -42,7 +44,14 @@ class Options:
             if name in (None, "default", "sandbox"):
                 return "sandbox"
             assert name
-            return name if name.startswith("sandbox-") else f"sandbox-{name}"
+            own = name.removeprefix("sandbox-")
+            if len(own) > _SANDBOX_NAME:
+                raise ConfigError(
+                    f"--env {own}: a sandbox's name has at most {_SANDBOX_NAME} characters",
+                    remedy=f"give a shorter name, e.g. --env {own[:_SANDBOX_NAME].rstrip('-')}",
+                    id="usage.environment",
+                )
+            return f"sandbox-{own}"
         if name and (name == "sandbox" or name.startswith("sandbox-")):
             raise ConfigError(f"--env {name}: that is a sandbox's name", remedy="give --sandbox", id="usage.environment")
         return name or "default"

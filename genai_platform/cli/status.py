@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def show(run: Run, only: Sequence[str] = ()) -> bool:
     """Whether everything is present."""
-    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.graph.scheduler import probe_all
     from genai_platform.graph.step import State
@@ -43,8 +43,8 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
     screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
-    for name, url in addresses.items():
-        screen.tell(f"{name}: {url}")
+    for line in told(run, addresses):
+        screen.tell(line)
     screen.tell(f"about {dollars(cost)}" if target.endpoints.real else f"costs nothing here (about {dollars(cost)} on the real clouds)")
     last = _last_run(run)
     if last:

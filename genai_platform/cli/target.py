@@ -16,12 +16,14 @@ from genai_platform.cli import provision
 from genai_platform.cli.folders import state_folder
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import load, project_folder
+from genai_platform.config.sandbox import is_sandbox
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError
 from genai_platform.steps import catalog
 
 if TYPE_CHECKING:
     from genai_platform.cli.options import Options
+    from genai_platform.config.settings import Settings
     from genai_platform.ui.screen import Screen
 
 
@@ -36,8 +38,8 @@ def resolve(options: Options, screen: Screen, *, start: bool = False, verify_acc
         verify_account: look who we are before anything else is read; False for commands that touch no cloud.
 
     Raises:
-        ConfigError: a fault in the configuration, a loopback endpoint, or no pinned account.
-        MissingError: another account, or the sandbox does not run.
+        ConfigError: a fault in the configuration, a loopback endpoint, no pinned account, or another one than that.
+        MissingError: the sandbox does not run.
     """
     if options.sandbox:
         from genai_platform.cli import sandboxes
@@ -58,11 +60,16 @@ def resolve(options: Options, screen: Screen, *, start: bool = False, verify_acc
 
 def words(target: Target) -> str:
     """Which world that is, for people: every table and question names it."""
-    settings = target.settings
-    if not target.endpoints.real:
-        return f"'{target.environment}': sandbox on this machine"
-    azure = f", Azure subscription {settings.azure.subscription_id}" if settings.azure.enabled else ""
-    return f"'{target.environment}': AWS account {settings.aws.account_id}, {settings.platform.region}{azure}"
+    return named(target.environment, target.settings)
+
+
+def named(environment: str, settings: Settings) -> str:
+    """As ``words``, for what is only configured."""
+    if is_sandbox(environment):
+        return f"'{environment}': sandbox on this machine"
+    account, subscription = settings.aws.account_id or "(not set)", settings.azure.subscription_id or "(not set)"
+    azure = f", Azure subscription {subscription}" if settings.azure.enabled else ""
+    return f"'{environment}': AWS account {account}, {settings.platform.region}{azure}"
 
 
 def refuse_loopback(environ: Mapping[str, str]) -> None:

@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
     """Make the chosen steps present; shared by ``up`` and the families."""
     from genai_platform.cli import preflight
-    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.cli.folders import state_folder
     from genai_platform.cli.reports import steps_document
     from genai_platform.steps.catalog import for_up
@@ -47,7 +47,7 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events:
     _announce(run, selection)
     report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
     addresses = endpoints(run) if report.ok else {}
-    _summary(run, report, addresses, _again(name, run, only, skip))
+    _summary(run, report, told(run, addresses), _again(name, run, only, skip))
     run.screen.document(steps_document(report) | {"endpoints": addresses})
     return 130 if report.interrupted else 0 if report.ok else 1
 
@@ -85,7 +85,7 @@ def _announce(run: Run, selection: Selection) -> None:
     screen.say(f"log: {run.journal}")
 
 
-def _summary(run: Run, report: Report, endpoints: dict[str, str], again: str) -> None:
+def _summary(run: Run, report: Report, addresses: Sequence[str], again: str) -> None:
     from genai_platform.cli.reports import failures
     from genai_platform.ui.text import duration
 
@@ -94,8 +94,8 @@ def _summary(run: Run, report: Report, endpoints: dict[str, str], again: str) ->
     made = sum(1 for result in report.results if result.outcome == "done")
     if report.ok:
         screen.tell(f"ready after {duration(report.seconds)}: {made} made, {there} of {len(report.results)} already in place")
-        for name, url in endpoints.items():
-            screen.tell(f"  {name}: {url}")
+        for line in addresses:
+            screen.tell(f"  {line}")
         screen.tell(f"next: genai verify{run.flags}")
         return
     failures(screen, report)

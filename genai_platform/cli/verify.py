@@ -60,15 +60,17 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
     if junit is not None:
         from genai_platform.ui.junit import write
 
-        write(junit, run.target.environment, results, seconds)
+        write(junit, run.target.environment, screen.target, results, seconds)
     if html is not None:
         from genai_platform.graph.scheduler import probe_all
+        from genai_platform.render.addresses import protection
         from genai_platform.steps.catalog import standing
         from genai_platform.ui.html import Page, write_page
 
         ids = standing(run.graph, run.target.settings)
         states = probe_all(run.graph[id] for id in ids)
-        write_page(html, Page(run.target.environment, run.target.prefix, run.graph, states, endpoints(run), results, seconds))
+        note = protection(run.target.settings)
+        write_page(html, Page(screen.target, run.target.prefix, run.graph, states, endpoints(run), note, results, seconds))
     screen.document(
         {
             "passed": passed,

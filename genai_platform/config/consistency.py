@@ -7,8 +7,9 @@ What has the wrong type is passed over here: it is a fault already.
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Contradiction = tuple[tuple[str | int, ...], str]
@@ -17,7 +18,8 @@ Contradiction = tuple[tuple[str | int, ...], str]
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
-    return [*_model_names(values), *_models_of_callers(values), *_ports(values), *_gateway(values), *_chart(values)]
+    looks = (_model_names, _key_names, _models_of_callers, _clients_of_callers, _ports, _gateway, _chart)
+    return [found for look in looks for found in look(values)]
 
 
 def _model_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -25,6 +27,30 @@ def _model_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
         if count > 1:
             times = "twice" if count == 2 else f"{count} times"
             yield ("litellm", "models"), f"the name '{name}' is used {times}; every model needs its own name"
+
+
+_OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
+"""Variables that configure LiteLLM's proxy itself."""
+
+
+def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """A model's key must not take the place of one of the proxy's own variables."""
+    for number, model in enumerate(_models(values)):
+        name = _table(model).get("api_key_env")
+        if isinstance(name, str) and _OWN_VARIABLES.fullmatch(name):
+            yield ("litellm", "models", number, "api_key_env"), f"LiteLLM reads {name} itself; choose another name, e.g. AZURE_{name}"
+
+
+def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """One application is one caller."""
+    seen: dict[str, str] = {}
+    for caller, wanted in _table(values, "azure", "callers").items():
+        client = _table(wanted).get("client_id")
+        if isinstance(client, str) and (other := seen.setdefault(client.lower(), caller)) != caller:
+            yield (
+                ("azure", "callers", caller, "client_id"),
+                f"{client} is the caller '{other}' already; each needs an application of its own",
+            )
 
 
 def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -72,9 +98,12 @@ def _chart(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _names(values: Mapping[str, Any]) -> list[str]:
+    return [name for entry in _models(values) if isinstance(name := _table(entry).get("name"), str)]
+
+
+def _models(values: Mapping[str, Any]) -> Sequence[Any]:
     models = _table(values, "litellm").get("models")
-    entries = models if isinstance(models, list | tuple) else ()
-    return [name for entry in entries if isinstance(name := _table(entry).get("name"), str)]
+    return models if isinstance(models, list | tuple) else ()
 
 
 def _table(values: Any, *path: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from genai_platform.errors import ConfigError
 
 # What a person should write, for patterns that say it poorly themselves.
 _MEANINGS = {
-    "platform.name": "lower-case letters, digits and hyphens, a letter first, at most 16 characters",
+    "platform.name": "lower-case letters and digits, single hyphens between, a letter first, at most 16 characters",
     "platform.region": "an AWS region, e.g. ap-northeast-1",
     "aws.account_id": "twelve digits",
     "cluster.version": "a Kubernetes version in quotes, e.g. \"1.35\"",

@@ -15,6 +15,13 @@ def tls(settings: Settings) -> bool:
     return settings.ingress.tls == "auto"
 
 
+def protection(settings: Settings) -> str:
+    """How far LiteLLM's and Langfuse's addresses are protected, where that is less than usual; empty with a domain."""
+    if not tls(settings):
+        return "not encrypted"
+    return "" if settings.ingress.domain else "encrypted, not authenticated by name"
+
+
 def litellm_port(settings: Settings) -> int:
     return settings.ingress.litellm_port or (443 if tls(settings) else 80)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import yaml
@@ -21,19 +20,6 @@ POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 REQUEST_TIMEOUT = 600
 _SCRATCH = "/run/litellm"
-_OWN_NAMES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
-"""Variables that configure the proxy itself."""
-
-
-def check_key_names(settings: Settings) -> None:
-    """Refuse a model whose key would take the place of one of the proxy's own variables. Raises ``ConfigError``."""
-    for model in settings.litellm.models:
-        if _OWN_NAMES.fullmatch(model.api_key_env):
-            raise ConfigError(
-                f"litellm.models: {model.name}: api_key_env = {model.api_key_env} is not allowed; LiteLLM reads that variable itself",
-                remedy=f"choose another name, e.g. AZURE_{model.api_key_env}, and set that variable",
-                id="litellm.key_name",
-            )
 
 
 def proxy_config(settings: Settings) -> str:

@@ -56,7 +56,7 @@ class Place:
             if region not in (None, place.region):
                 raise ConfigError(
                     f"platform.region: the sandbox '{place.environment}' was made as {place.region} and cannot become {region}",
-                    remedy=f"use {place.region}, or remove it first: genai down --sandbox, then genai sandbox remove",
+                    remedy=f"use {place.region}, or remove it first, with all its data: genai sandbox remove",
                     id="sandbox.region",
                 )
             return place
@@ -172,13 +172,21 @@ def claim_network(root: Path, number: int | None = None, in_use: Callable[[Path]
                 return candidate
     if number is None:
         raise MissingError(
-            "no loopback network is left for another sandbox", remedy="remove one: genai sandbox remove", id="sandbox.networks"
+            "no loopback network is left for another sandbox",
+            remedy=f"remove one that is not needed; each file in {claims} names one",
+            id="sandbox.networks",
         )
     raise MissingError(
         f"the network 127.{number}.0.0 belongs to the sandbox in {holder}",
-        remedy="stop that one first: genai sandbox stop",
+        remedy=f"stop that one first: {in_its_folder(holder or root, 'stop')}",
         id="sandbox.network_taken",
     )
+
+
+def in_its_folder(root: Path, word: str) -> str:
+    """``genai sandbox WORD`` for the sandbox at ``.genai/ENVIRONMENT/world``, wherever that is."""
+    name = root.parent.name.removeprefix("sandbox").lstrip("-")
+    return f"cd {root.parents[2]} && genai sandbox {word} --sandbox" + (f" --env {name}" if name else "")
 
 
 def _claims() -> Path:

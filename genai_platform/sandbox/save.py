@@ -84,7 +84,7 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
         if holder is not None:
             raise MissingError(
                 f"port {number} ('{name}') of the saved sandbox is taken by {holder}",
-                remedy="stop the sandbox it was saved from: genai sandbox stop",
+                remedy="stop that program; it may be the sandbox that was saved",
                 id="sandbox.port_taken",
             )
     progress.say(f"reading {file}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
 from genai_platform.render import litellm
 from genai_platform.render.manifests import Document
@@ -10,11 +10,6 @@ from genai_platform.steps.doors import Doors
 from genai_platform.steps.ingress import admitted, ingress_step
 from genai_platform.steps.objects import Objects, Ref, database_step, running, start_afresh
 from genai_platform.tools import kube_wait
-
-
-def preflight(target: Target) -> None:
-    """What can be seen to be wrong before anything is changed. Raises ``ConfigError``."""
-    litellm.check_key_names(target.settings)
 
 
 def steps(doors: Doors) -> list[Objects]:

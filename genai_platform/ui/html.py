@@ -37,11 +37,14 @@ svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; 
 class Page:
     """What the page shows."""
 
-    environment: str
+    target: str
+    """Which world that is, in words."""
     prefix: str
     graph: Graph
     states: Mapping[str, Finding]
     endpoints: Mapping[str, str]
+    note: str
+    """How far the addresses are protected, where that is less than usual."""
     results: Sequence[Result]
     seconds: float
 
@@ -61,12 +64,12 @@ def render(page: Page) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>genai: {escape(page.environment)}</title><style>{_STYLE}</style></head>
+<title>genai: {escape(page.target)}</title><style>{_STYLE}</style></head>
 <body>
 <h1>{escape(page.prefix)}: <span class="{"fail" if failed or not passed else "pass"}">{verdict}</span></h1>
-<p>Environment {escape(page.environment)}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {duration(page.seconds)}</p>
+<p>{escape(page.target)}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {duration(page.seconds)}</p>
 <h2>Endpoints</h2>
-{_endpoints(page.endpoints)}
+{_endpoints(page.endpoints)}{f"<p>{escape(page.note)}</p>" if page.note else ""}
 <h2>What stands: {there} of {len(page.states)} steps present</h2>
 {drawing(page.graph, page.states)}
 {_table(("step", "state", "evidence"), [(id, finding.state.value, finding.evidence) for id, finding in page.states.items()])}

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from genai_platform.checks.check import Result
 
 
-def write(path: Path, environment: str, results: Sequence[Result], seconds: float) -> None:
-    """One test suite; a check's family is its class."""
+def write(path: Path, environment: str, target: str, results: Sequence[Result], seconds: float) -> None:
+    """One test suite; a check's family is its class.
+
+    Args:
+        target: which world was checked, in words.
+    """
     count = {status: sum(1 for result in results if result.status == status) for status in ("fail", "skip")}
     suite = ElementTree.Element(
         "testsuite",
@@ -23,6 +27,8 @@ def write(path: Path, environment: str, results: Sequence[Result], seconds: floa
         skipped=str(count["skip"]),
         time=f"{seconds:.3f}",
     )
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="target", value=target)
     for result in results:
         family, _, _ = result.id.partition(".")
         case = ElementTree.SubElement(suite, "testcase", classname=f"genai.{family}", name=result.id, time=f"{result.seconds:.3f}")

@@ -14,6 +14,8 @@ from genai_platform.cli.advice import complete
         ("genai keys issue team-a, and again", "genai keys issue team-a --sandbox, and again"),
         ("run: genai up --sandbox --env b", "run: genai up --sandbox --env b"),
         ("genai doctor; genai up --only infra.network.", "genai doctor --sandbox; genai up --only infra.network --sandbox."),
+        ("stop it, or: genai sandbox remove", "stop it, or: genai sandbox remove --sandbox"),
+        ("`genai config show` lists them", "`genai config show --sandbox` lists them"),
         ("edit genai.toml, or run: genai init", "edit genai.toml, or run: genai init"),
         ("the genai platform", "the genai platform"),
         ("", ""),

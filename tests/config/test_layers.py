@@ -238,17 +238,23 @@ enabled = true
 sku = "Consumption"
 [azure.callers.a]
 models = ["gtp"]
+client_id = "33333333-3333-4333-8333-33333333333a"
 [azure.callers.b]
 models = ["gpt", "other"]
+client_id = "33333333-3333-4333-8333-33333333333A"
 """
+        + MODEL.replace("gpt", "third")
+        + 'api_key_env = "DATABASE_URL"\n'
     )
     message = project.refused()
     for expected in (
-        "8 faults in the configuration",
+        "10 faults in the configuration",
+        "litellm.models[2].api_key_env: LiteLLM reads DATABASE_URL itself; choose another name, e.g. AZURE_DATABASE_URL (genai.toml)",
+        "azure.callers.b.client_id: 33333333-3333-4333-8333-33333333333A is the caller 'a' already",
         "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
         "litellm.models: the name 'gpt' is used twice; every model needs its own name (genai.toml)",
-        "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are gpt (genai.toml)",
-        "azure.callers.b.models: unknown model 'other'; configured are gpt (genai.toml)",
+        "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are gpt, third (genai.toml)",
+        "azure.callers.b.models: unknown model 'other'; configured are gpt, third (genai.toml)",
         "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
         "ingress.tls: 'none' is refused when API Management is in front",
         "azure.apim.sku: Consumption cannot be used with streaming",

@@ -43,13 +43,6 @@ def test_every_model_is_in_the_configuration(count):
         }
 
 
-@pytest.mark.parametrize("name", ["LITELLM_MASTER_KEY", "DATABASE_URL", "REDIS_PASSWORD", "PATH"])
-def test_a_models_key_takes_no_variable_of_the_proxy(name):
-    with pytest.raises(ConfigError, match=f"gpt: api_key_env = {name}"):
-        litellm.check_key_names(settings([model(api_key_env=name)]))
-    litellm.check_key_names(settings([model(api_key_env=f"AZURE_{name}")]))
-
-
 def test_the_api_version_stays_text():
     assert '"2024-10-21"' in litellm.proxy_config(settings())
 

@@ -38,6 +38,13 @@ def test_two_places_share_neither_network_nor_ports(tmp_path: Path) -> None:
     assert len({place.network for place in places}) == 12
 
 
+def test_the_sandbox_that_is_in_the_way_is_stopped_in_its_own_folder(tmp_path: Path) -> None:
+    other = Place.create(tmp_path / "project" / ".genai" / "sandbox-two" / "world", "sandbox-two")
+    with pytest.raises(MissingError) as caught:
+        claim_network(tmp_path / "w2", other.network)
+    assert caught.value.remedy == f"stop that one first: cd {tmp_path}/project && genai sandbox stop --sandbox --env two"
+
+
 def test_a_removed_place_gives_its_network_back(tmp_path: Path) -> None:
     first = Place.create(tmp_path / "w1", "sandbox")
     with pytest.raises(MissingError, match=f"127.{first.network}.0.0"):

@@ -27,7 +27,11 @@ def page(results: tuple[Result, ...] = RESULTS) -> str:
     world = World()
     graph = Graph([world.step("infra.network"), world.step("infra.cluster", "infra.network"), world.step("litellm.proxy", "infra.cluster")])
     states = {"infra.network": Finding(State.PRESENT, "vpc-1"), "infra.cluster": Finding(State.DRIFTED, "<script>alert(1)</script>")}
-    return render(Page("default", "genai", graph, states, {"litellm": "https://x.example.com"}, results, 61.0))
+    return render(
+        Page(
+            "'default': AWS account 123456789012", "genai", graph, states, {"litellm": "https://x.example.com"}, "not named", results, 61.0
+        )
+    )
 
 
 def test_the_page_is_self_contained_and_escaped() -> None:
@@ -38,6 +42,8 @@ def test_the_page_is_self_contained_and_escaped() -> None:
     assert "&lt;script&gt;alert(1)" in text
     assert "「こんにちは」" in text
     assert "run: genai logs langfuse-worker" in text
+    assert "AWS account 123456789012" in text
+    assert "<p>not named</p>" in text
 
 
 def test_the_page_draws_what_was_looked_at_and_nothing_else() -> None:
@@ -56,11 +62,12 @@ def test_the_page_says_whether_checks_passed() -> None:
 
 def test_junit_counts_and_survives_odd_characters(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "junit.xml"
-    write(path, "default", RESULTS, 61.0)
+    write(path, "default", "'default': AWS account 123456789012", RESULTS, 61.0)
     suite = ElementTree.parse(path).getroot()[0]
+    assert suite.findall("properties/property[@value=\"'default': AWS account 123456789012\"]")
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
-    assert [case.get("name") for case in suite] == ["litellm.chat", "langfuse.trace", "azure.chat"]
-    failure = suite[1].find("failure")
+    assert [case.get("name") for case in suite.findall("testcase")] == ["litellm.chat", "langfuse.trace", "azure.chat"]
+    failure = suite[2].find("failure")
     assert failure is not None
     assert failure.text == "run: genai logs langfuse-worker"
 

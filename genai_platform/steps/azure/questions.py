@@ -43,7 +43,11 @@ def looks(doors: Doors) -> Iterator[Found]:
 
 
 def refuse(doors: Doors) -> None:
-    """Raise the first fault there is."""
-    for found in looks(doors):
-        if found.error:
-            raise found.error
+    """Raise what is wrong: all of it at once, as the first of them."""
+    errors = [found.error for found in looks(doors) if found.error]
+    if len(errors) > 1:
+        told = [f"  {error.message}" + (f" -> {error.remedy}" if error.remedy else "") for error in errors]
+        message = "\n".join([f"{len(errors)} things stand in the way:", *told])
+        raise type(errors[0])(message, remedy="mend these, then run the same command again", id=errors[0].id)
+    if errors:
+        raise errors[0]

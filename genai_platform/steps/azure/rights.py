@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.errors import GenaiError, MissingError
-from genai_platform.steps.azure import site
+from genai_platform.steps.azure import probes, site
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.graph import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
 
@@ -112,7 +112,8 @@ def purge(doors: Doors) -> str:
 def quota(doors: Doors) -> str:
     """How many directory objects the callers need."""
     own = sum(caller.client_id is None for caller in doors.target.settings.azure.callers.values())
-    objects = 2 * (own + 1)
+    # Each is an application and its service principal: the API, the callers, and those `verify` probes with.
+    objects = 2 * (1 + own + len(probes.roles(doors.target)))
     if objects <= _QUOTA:
         return f"{objects} directory objects for {own} callers"
     return (

@@ -20,16 +20,18 @@ def expiry(caller: Caller) -> datetime | None:
 
 
 def callers(target: Target) -> str:
-    """How many callers there are. Raises ``ConfigError`` for a caller that cannot be made as it is configured."""
-    azure, seen = target.settings.azure, dict[str, str]()
-    for name, caller in azure.callers.items():
-        _expiry_is_ahead(name, caller)
-        if caller.client_id and (other := seen.setdefault(caller.client_id, name)) != name:
-            raise ConfigError(
-                f"azure.callers.{name}.client_id: {caller.client_id} is the caller '{other}' already",
-                remedy="give each caller an application of its own",
-                id="config.client_id_twice",
-            )
+    """How many callers there are. Raises ``ConfigError`` for those whose keys would have ended already.
+
+    Asked before something is built, and not whenever the configuration is read: time alone must not forbid a ``down``.
+    """
+    azure = target.settings.azure
+    ended = [name for name, caller in azure.callers.items() if (end := expiry(caller)) and end <= datetime.now(UTC)]
+    if ended:
+        raise ConfigError(
+            "; ".join(f"azure.callers.{name}.expires: {azure.callers[name].expires} lies in the past" for name in ended),
+            remedy=f"set a later date, or remove {', '.join(f'[azure.callers.{name}]' for name in ended)}",
+            id="config.expires_past",
+        )
     count = f"{len(azure.callers)} caller{'' if len(azure.callers) == 1 else 's'} configured"
     limited = sum(any(getattr(caller, field) for field in _OF_A_KEY) for caller in azure.callers.values())
     if azure.apim.keys == "shared" and limited:
@@ -46,20 +48,3 @@ def everybody(target: Target) -> Caller:
 
 
 _OF_A_KEY = ("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "expires")
-
-
-def _expiry_is_ahead(name: str, caller: Caller) -> None:
-    try:
-        end = expiry(caller)
-    except ValueError:
-        raise ConfigError(
-            f"azure.callers.{name}.expires: '{caller.expires}' is no ISO 8601 date or time",
-            remedy="write it like 2027-03-31 or 2027-03-31T18:00:00Z",
-            id="config.expires",
-        ) from None
-    if end is not None and end <= datetime.now(UTC):
-        raise ConfigError(
-            f"azure.callers.{name}.expires: {caller.expires} lies in the past",
-            remedy=f"set a later date, or remove [azure.callers.{name}]",
-            id="config.expires_past",
-        )

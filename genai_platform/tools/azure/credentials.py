@@ -33,9 +33,13 @@ class Identity:
 def pinned(target: Target) -> tuple[str, str]:
     """Tenant and subscription. Raises ``ConfigError`` when one is not pinned."""
     azure = target.settings.azure
-    for name in ("tenant_id", "subscription_id"):
-        if getattr(azure, name) is None:
-            raise ConfigError(f"azure.{name} is not set", remedy="run: genai init (or set it in genai.toml)", id="config.azure_not_pinned")
+    missing = [f"azure.{name}" for name in ("tenant_id", "subscription_id") if getattr(azure, name) is None]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
+            remedy="run: genai init (or set it in genai.toml)",
+            id="config.azure_not_pinned",
+        )
     return str(azure.tenant_id), str(azure.subscription_id)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import StepError
 from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER
 from genai_platform.sandbox.azure.store import Store
@@ -74,13 +74,6 @@ def test_whoever_is_not_configured_does_not_keep_the_role(world: AzureWorld) -> 
     assert up(world) == ["azure.callers"]
     assert str(stranger["id"]) not in role_holders(world)
     assert up(world) == []
-
-
-def test_one_application_is_one_caller(world: AzureWorld) -> None:
-    same = "33333333-3333-4333-8333-333333333333"
-    world.configure(callers={"team-a": {"client_id": same}, "team-b": {"client_id": same}})
-    with pytest.raises(ConfigError, match="team-b"):
-        wanted.callers(world.target)
 
 
 def test_a_client_secret_past_its_overlap_goes_with_the_next_up(world: AzureWorld) -> None:

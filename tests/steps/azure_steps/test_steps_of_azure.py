@@ -91,6 +91,19 @@ def test_an_expiry_in_the_past_is_refused(world: AzureWorld) -> None:
         wanted.callers(world.target)
 
 
+def test_all_that_stands_in_the_way_is_told_at_once(world: AzureWorld) -> None:
+    world.configure(
+        tenant_id="99999999-9999-4999-8999-999999999999",
+        callers={"team-a": {"models": ["gpt-4o-mini"], "expires": "2020-01-01"}, "team-b": {"expires": "2021-01-01"}},
+    )
+    with pytest.raises(GenaiError) as caught:
+        questions.refuse(world.doors())
+    message = caught.value.message
+    assert message.startswith("2 things stand in the way:")
+    assert "azure.callers.team-a.expires: 2020-01-01 lies in the past; azure.callers.team-b.expires: 2021-01-01" in message
+    assert "knows no tenant" in message
+
+
 def test_another_tenant_is_refused(world: AzureWorld) -> None:
     world.configure(tenant_id="99999999-9999-4999-8999-999999999999")
     with pytest.raises(GenaiError, match="knows no tenant"):
