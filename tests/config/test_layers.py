@@ -243,7 +243,7 @@ client_id = "33333333-3333-4333-8333-33333333333a"
 models = ["gpt", "other"]
 client_id = "33333333-3333-4333-8333-33333333333A"
 """
-        + MODEL.replace("gpt", "third")
+        + MODEL.replace("gpt", "4o")
         + 'api_key_env = "DATABASE_URL"\n'
     )
     message = project.refused()
@@ -253,8 +253,8 @@ client_id = "33333333-3333-4333-8333-33333333333A"
         "azure.callers.b.client_id: 33333333-3333-4333-8333-33333333333A is the caller 'a' already",
         "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
         "litellm.models: the name 'gpt' is used twice; every model needs its own name (genai.toml)",
-        "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are gpt, third (genai.toml)",
-        "azure.callers.b.models: unknown model 'other'; configured are gpt, third (genai.toml)",
+        "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are 4o, gpt (genai.toml)",
+        "azure.callers.b.models: unknown model 'other'; configured are 4o, gpt (genai.toml)",
         "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
         "ingress.tls: 'none' is refused when API Management is in front",
         "azure.apim.sku: Consumption cannot be used with streaming",
