@@ -31,6 +31,8 @@ _CHAT, _MODELS = "/v1/chat/completions", "/v1/models"
 _APPLY = "the policy or the API differs from what was deployed; run: genai azure, then genai verify --only 'azure.refuses.*'"
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
 _DEADLINE = 45.0
+_PATIENCE = 30.0
+"""Seconds for a token; less than the check has, so that it ends with what Entra ID said."""
 
 
 def checks(view: AzureView) -> list[Check]:
@@ -247,7 +249,7 @@ def _issued(view: AzureView, name: str, what: str, wanted: int, read: Callable[[
     if control.status_code == 401:
         return failed("a caller's own token is refused, too: 401", f"the policy refuses every token; {_APPLY}")
     scope = f"api://{client.client_id}/.default" if own else client.scope
-    found = token.fetch(view.world.doors.target, client.tenant_id, client.client_id, client.secret, scope)
+    found = token.fetch(view.world.doors.target, client.tenant_id, client.client_id, client.secret, scope, _PATIENCE)
     return _all(view, {what: _bearer(found)}, wanted)
 
 

@@ -120,7 +120,10 @@ class Look:
         try:
             return self.function()
         except GenaiError as error:
-            hint = error.remedy or (_UNREACHABLE if error.id.endswith(".unreachable") else self._advice())
+            hint = error.remedy or (_UNREACHABLE if error.id.endswith(".unreachable") else "")
+            if "genai " not in hint:
+                # Some remedies say what is wrong and name no command of ours.
+                hint = f"{hint}; {self._advice()}" if hint else self._advice()
             return Outcome("fail", error.message, hint, final=error.id in _NEVER_MADE)
         except Exception as error:
             return failed(f"{type(error).__name__}: {error}"[:500], self._advice())

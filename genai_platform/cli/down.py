@@ -59,23 +59,24 @@ def remove(run: Run, shown: str) -> int:
     if not run.options.sandbox:
         provision.provide(run.screen, sandbox=False)
     preflight.states(run.doors)
-    report = _steps(run)
+    report, sizes = _steps(run)
     audit = audits.nothing() if report.interrupted else audits.look(run)
     code = 130 if report.interrupted else 0 if report.ok and audits.clean(audit) else 1
-    _summary(run, report, audit, shown)
+    gone = sum(sizes.get(result.id, 0) for result in report.results if result.outcome == "done")
+    _summary(run, report, audit, gone, shown)
     if run.options.sandbox and code == 0:
         _end_sandbox(run, keep=bool(audit.retained) and run.target.settings.lifecycle.down == "keep-data")
     run.screen.document(steps_document(report) | audits.document(audit) | {"ok": code == 0})
     return code
 
 
-def _steps(run: Run) -> Report:
-    """Show the list, ask, remove."""
+def _steps(run: Run) -> tuple[Report, dict[str, int]]:
+    """Show the list, ask, remove. Also answers how many resources each step stood for."""
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.graph.events import StepResult
     from genai_platform.graph.scheduler import Report, probe_all
     from genai_platform.graph.step import State
-    from genai_platform.steps.catalog import for_down
+    from genai_platform.steps.catalog import for_down, resources
     from genai_platform.ui.text import dollars
 
     target, screen = run.target, run.screen
@@ -88,7 +89,8 @@ def _steps(run: Run) -> Report:
     going = [id for id in there if id not in keeping]
     if not going:
         screen.say("nothing to remove" + (f"; kept: {', '.join(kept)}" if kept else ""))
-        return Report(tuple(StepResult(id, "retained" if id in kept else "absent", 0.0, found[id].evidence) for id in ids), 0.0)
+        return Report(tuple(StepResult(id, "retained" if id in kept else "absent", 0.0, found[id].evidence) for id in ids), 0.0), {}
+    sizes = {id: resources(run.doors, run.graph[id]) for id in going}
     screen.table(
         ["step", "state", "what is there"],
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
@@ -97,30 +99,30 @@ def _steps(run: Run) -> Report:
     if kept:
         screen.say(f"kept: {', '.join(kept)}")
     cost = usd_per_hour(target.settings, frozenset(going))
-    screen.say(f"{len(going)} steps, about {dollars(cost)}{'' if target.endpoints.real else ' on the real clouds'}")
+    where = "" if target.endpoints.real else " on the real clouds"
+    screen.say(f"{len(going)} steps, {sum(sizes.values())} resources, about {dollars(cost)}{where}")
     if target.settings.azure.callers and target.settings.azure.enabled and not keeping:
         screen.warn("callers will need new identities after this; --keep-data keeps them")
     if not run.options.yes:
         screen.confirm(f"Remove these {len(going)} steps of {screen.target}?")
-    return run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept))
+    return run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept)), sizes
 
 
-def _summary(run: Run, report: Report, audit: Audit, shown: str) -> None:
+def _summary(run: Run, report: Report, audit: Audit, gone: int, shown: str) -> None:
     from genai_platform.cli.audit import clean, show
     from genai_platform.cli.reports import failures
     from genai_platform.ui.text import duration
 
     failures(run.screen, report)
     show(run.screen, audit)
-    gone = sum(1 for result in report.results if result.outcome == "done")
     keeping = run.target.settings.lifecycle.down == "keep-data" and audit.retained
     if report.ok and clean(audit) and keeping:
-        run.screen.tell(f"nothing left but what is retained above, {gone} steps removed in {duration(report.seconds)}")
+        run.screen.tell(f"nothing left but what is retained above, {gone} resources removed in {duration(report.seconds)}")
         run.screen.tell(f"to start from it: genai up{run.flags}")
         all_of_it = "" if " --keep-data" in shown else " --set lifecycle.down=everything"
         run.screen.tell(f"to remove that too: genai down{run.flags}{all_of_it}")
     elif report.ok and clean(audit):
-        run.screen.tell(f"nothing left, {gone} steps removed{f' in {duration(report.seconds)}' if gone else ''}")
+        run.screen.tell(f"nothing left, {gone} resources removed{f' in {duration(report.seconds)}' if gone else ''}")
     elif not report.ok:
         run.screen.tell(f"go on with: {shown}")
 

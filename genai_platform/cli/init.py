@@ -23,7 +23,7 @@ Name = Annotated[str | None, typer.Option("--name", help="The platform's name.",
 Front = Annotated[
     bool | None,
     typer.Option(
-        "--azure/--no-azure", help="API Management in front, or not. Default: when tenant and subscription are known.", show_default=False
+        "--azure/--no-azure", help="API Management in front, or not. Default: when a tenant or a subscription is known.", show_default=False
     ),
 ]
 Tenant = Annotated[str | None, typer.Option("--tenant-id", help="The Entra ID tenant that this environment may touch.", metavar="ID")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -76,22 +77,34 @@ def show_address(run: Run, application: Application, login: bool) -> int:
 
 
 def show_logs(run: Run, workload: str, tail: int) -> int:
-    """The logs of every pod whose name begins with the workload's."""
+    """The logs of every pod whose name begins with the workload's, with secrets hidden: they are pasted into tickets."""
     from genai_platform.config.target import NAMESPACE
     from genai_platform.errors import StepError
+    from genai_platform.tools.kube_wait import redactor
 
     kube = run.doors.kube
     names = [str(pod["metadata"]["name"]) for pod in kube.list("v1", "Pod", NAMESPACE)]
     chosen = [name for name in names if name == workload or name.startswith(f"{workload}-")]
     if not chosen:
         raise StepError(f"no pod of '{workload}' in {NAMESPACE}", remedy=f"pods: {', '.join(sorted(names)) or 'none'}", id="logs.no_pod")
+    hide = redactor(_secret_values(run))
     found = {}
     for name in chosen:
-        found[name] = kube.logs(name, NAMESPACE, tail=tail)
+        found[name] = hide(kube.logs(name, NAMESPACE, tail=tail))
         run.screen.tell(f"== {name}")
         run.screen.tell(found[name].rstrip())
     run.screen.document({"logs": found})
     return 0
+
+
+def _secret_values(run: Run) -> Iterator[str]:
+    """What is known to be secret; nothing while no secrets were made, and then only what looks like one is hidden."""
+    from genai_platform.tools.aws import reveal
+
+    stored = run.doors.aws.platform_secrets()
+    for value in reveal(stored).values() if stored else ():
+        # The keys of models are a table of their own.
+        yield from value.values() if isinstance(value, dict) else (value,)
 
 
 def show_environment(run: Run) -> None:

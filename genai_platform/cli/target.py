@@ -6,15 +6,12 @@ sandbox stands in ``cli/sandboxes.py``.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from genai_platform.cli import provision
 from genai_platform.cli.folders import state_folder
-from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.endpoints import Endpoints, is_loopback, refuse_loopback
 from genai_platform.config.layers import load, project_folder
 from genai_platform.config.sandbox import is_sandbox
 from genai_platform.config.target import Target
@@ -48,6 +45,13 @@ def resolve(options: Options, screen: Screen, *, start: bool = False, verify_acc
     environment, project = options.environment, project_folder()
     refuse_loopback(os.environ)
     loaded = load(project, environment, sets=options.set)
+    for model in loaded.settings.litellm.models:
+        if is_loopback(model.api_base):
+            raise ConfigError(
+                f"litellm.models: {model.name}: api_base points to this machine ({model.api_base}), and this is a run on the real clouds",
+                remedy="give the address of the Azure OpenAI resource, or --sandbox",
+                id="target.loopback",
+            )
     target = Target(environment, loaded.settings, Endpoints(), state_folder(project, environment))
     if building:
         catalog.preflight(target)
@@ -70,29 +74,6 @@ def named(environment: str, settings: Settings) -> str:
     account, subscription = settings.aws.account_id or "(not set)", settings.azure.subscription_id or "(not set)"
     azure = f", Azure subscription {subscription}" if settings.azure.enabled else ""
     return f"'{environment}': AWS account {account}, {settings.platform.region}{azure}"
-
-
-def refuse_loopback(environ: Mapping[str, str]) -> None:
-    """Refuse variables that would send a real run to this machine. Raises ``ConfigError``."""
-    for name, value in environ.items():
-        if name.startswith("AWS_ENDPOINT_URL") and value and is_loopback(value):
-            raise ConfigError(
-                f"{name} points to this machine ({value}), and this is a run on the real clouds",
-                remedy=f"unset {name}, or give --sandbox",
-                id="target.loopback",
-            )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address leads to this machine."""
-    host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
-    if host == "localhost" or host.endswith((".localhost", ".localhost.localdomain")):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
 
 
 def _verify_account(target: Target) -> None:

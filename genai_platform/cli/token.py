@@ -15,7 +15,7 @@ from genai_platform.cli.run import Run
 if TYPE_CHECKING:
     from genai_platform.steps.azure.caller import Client
 
-Caller = Annotated[str | None, typer.Option("--caller", help="A caller; may be left out when there is one only.", metavar="NAME")]
+Caller = Annotated[str | None, typer.Option("--caller", help="A caller. Default: the only one there is.", metavar="NAME")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,9 +5,14 @@ The product's code reads these values and nothing else: it does not know what an
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
+
+from genai_platform.errors import ConfigError
 
 
 class _Frozen(BaseModel):
@@ -56,3 +61,26 @@ class Endpoints(_Frozen):
     def real(self) -> bool:
         """Whether these are the public clouds."""
         return self.aws.url is None
+
+
+def refuse_loopback(environ: Mapping[str, str]) -> None:
+    """Refuse variables that would send a real run to this machine. Raises ``ConfigError``."""
+    for name, value in environ.items():
+        if name.startswith("AWS_ENDPOINT_URL") and value and is_loopback(value):
+            raise ConfigError(
+                f"{name} points to this machine ({value}), and this is a run on the real clouds",
+                remedy=f"unset {name}, or give --sandbox",
+                id="target.loopback",
+            )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this machine."""
+    host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".localhost.localdomain")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified

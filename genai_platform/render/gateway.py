@@ -24,14 +24,14 @@ _ROUTES = (
     "POST /v1/responses",
     "GET /v1/models",
 )
-_FIXED_ADDRESS_TIERS = frozenset({"Developer", "Basic", "Standard", "Premium"})
+FIXED_ADDRESS_TIERS = frozenset({"Developer", "Basic", "Standard", "Premium"})
 """Microsoft Learn, "IP addresses of Azure API Management": the others come from addresses they share."""
 
 
 def exposure(settings: Settings) -> str | None:
     """What of the gateway's port is open to whom, when that is not API Management alone. One line, for people."""
     apim, port = settings.azure.apim, settings.ingress.gateway_port
-    if not settings.azure.enabled or (apim.existing is None and apim.sku in _FIXED_ADDRESS_TIERS):
+    if not settings.azure.enabled or (apim.existing is None and apim.sku in FIXED_ADDRESS_TIERS):
         return None
     which = f"as API Management {apim.sku} has no fixed one" if apim.existing is None else f"unless {apim.existing} has fixed ones"
     return f"port {port} of the load balancer is open to every address, {which}: the model routes only, and only with the header {HEADER}"

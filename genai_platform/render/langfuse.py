@@ -126,6 +126,7 @@ def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
         secret=SECRET,
         storage_class=STORAGE_CLASS,
         accounts={"langfuse": ACCOUNT, "clickhouse": CLICKHOUSE_ACCOUNT},
+        undisturbed=manifests.UNDISTURBED,
         annotations={
             "langfuse": {ROLE_ANNOTATION: cluster.langfuse_role_arn} if by_values else {},
             "clickhouse": {ROLE_ANNOTATION: cluster.clickhouse_role_arn} if by_values else {},

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
@@ -19,6 +19,10 @@ Document = dict[str, Any]
 _CONDITIONS = "alb.ingress.kubernetes.io/conditions."
 INPUTS = "genai/inputs"
 """Annotation of a Job: the checksum of everything it was made from."""
+UNDISTURBED = {"karpenter.sh/do-not-disrupt": "true"}
+"""Annotation of every pod. EKS Auto Mode's general-purpose pool empties nodes that it finds underused, 30 seconds after it
+finds them so: without this it would end migrations and jobs half-way (https://karpenter.sh/docs/concepts/disruption/).
+Draining a node by hand still moves these pods."""
 
 
 class Quoted(str):
@@ -60,6 +64,7 @@ def _environment() -> Environment:
         finalize=_only_quoted,
     )
     environment.filters["tojson"] = quoted
+    environment.globals["undisturbed"] = UNDISTURBED
     environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
     return environment
 
@@ -79,8 +84,13 @@ def checksum(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
-def namespace() -> list[Document]:
-    return objects("namespace", namespace=NAMESPACE)
+def namespace(line: Literal[1, 2]) -> list[Document]:
+    """The namespace, with the Pod Security level that Langfuse's chart line needs.
+
+    The operator of line 2 gives ClickHouse's pods the capabilities IPC_LOCK, PERFMON and SYS_PTRACE, which "baseline"
+    refuses (https://github.com/ClickHouse/clickhouse-operator/issues/174).
+    """
+    return objects("namespace", namespace=NAMESPACE, enforced="baseline" if line == 1 else "privileged")
 
 
 def storage_class() -> list[Document]:

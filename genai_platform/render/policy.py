@@ -78,7 +78,7 @@ def render_policy(values: PolicyValues) -> str:
         "caller": forms.CLAIM_GUID.fill(variable="token", claim="azp"),
         "no_caller": forms.VARIABLE_IS.fill(variable="caller", text=""),
         "cache_key": cache_key,
-        "not_cached": forms.VARIABLE_MISSING.fill(variable="virtual-key"),
+        "not_cached": forms.VARIABLE_EMPTY.fill(variable="virtual-key", variable2="virtual-key"),
         "secret_url": secret_url,
         "verdict": forms.SECRET_VERDICT.fill(),
         "denied": forms.VARIABLE_IS.fill(variable="verdict", text="denied"),

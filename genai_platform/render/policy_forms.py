@@ -73,7 +73,7 @@ CLAIM_GUID = Form(
     ? id.ToString("D") : ""; }""",
 )
 VARIABLE_IS = Form("variable_is", '@((string)context.Variables["<variable:name>"] == "<text:text>")')
-VARIABLE_MISSING = Form("variable_missing", '@(!context.Variables.ContainsKey("<variable:name>"))')
+# True after a look-up that found nothing, whether that leaves the variable unset or null.
 VARIABLE_EMPTY = Form(
     "variable_empty",
     '@(!context.Variables.ContainsKey("<variable:name>") || string.IsNullOrEmpty(context.Variables["<variable2:name>"] as string))',
@@ -108,7 +108,7 @@ SECRET_LIFETIME = Form(
 RESPONSE_STATUS = Form("response_status", "@(context.Response.StatusCode == <status:number>)")
 
 FORMS = (
-    ANY_HEADER, HEADER_PREFIX, FIRST_HEADER, CLAIM_GUID, VARIABLE_IS, VARIABLE_MISSING, VARIABLE_EMPTY, VARIABLE, JOIN, BEARER,
+    ANY_HEADER, HEADER_PREFIX, FIRST_HEADER, CLAIM_GUID, VARIABLE_IS, VARIABLE_EMPTY, VARIABLE, JOIN, BEARER,
     SECRET_VERDICT, SECRET_VALUE, SECRET_LIFETIME, RESPONSE_STATUS,
 )  # fmt: skip
 

@@ -58,3 +58,13 @@ def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[s
         tuple(id for id in (*infra.KEPT_WITH_DATA, *azure.KEPT_WITH_DATA) if id in graph) if settings.lifecycle.down == "keep-data" else ()
     )
     return ids, kept
+
+
+def resources(doors: Doors, step: Step) -> int:
+    """How many resources a step that stands is made of: those in Terraform's state, the objects of a cluster, else one."""
+    from genai_platform.tools.terraform import ROOTS
+
+    for root in ROOTS:
+        if step.id == f"infra.{root}":
+            return doors.terraform.state.resources(root) or 1
+    return len(getattr(step, "refs", ())) or 1

@@ -105,6 +105,9 @@ class CertificateStep(ABC):
             self._file.unlink()
         return "certificate deleted" if ours else "no certificate in ACM"
 
+    def _listed(self, arn: str) -> bool | None:
+        return any(one.arn == arn for one in aws_certificate.ours(self.doors.aws, names(self.doors))) or None
+
     def _deleted(self, arn: str) -> bool | None:
         return aws_certificate.delete(self.doors.aws, arn) or None
 
@@ -155,9 +158,11 @@ class OwnCertificateStep(CertificateStep):
         if found is not None and not found.imported:
             found = None  # one of ACM's own cannot be replaced by an import
         if found is None or super()._fault(found):
-            aws_certificate.bring_in(
+            made = aws_certificate.bring_in(
                 self.doors.aws, authority.issue(pair, names(self.doors)), pair.certificate, found.arn if found else None
             )
+            # A certificate is listed a moment after it was made; a second run would otherwise bring in another.
+            wait_for(partial(self._listed, made), progress, lambda: "waiting until ACM lists the certificate", self.limit, self.interval)
         self._drop_earlier()
         self._file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         draft = self._file.with_name(f".ca.pem.{os.getpid()}")

@@ -58,6 +58,7 @@ def keep(aws: Aws, cluster: str, progress: Progress, timeout: float) -> str:
     older = kept_snapshots(aws)
     name = f"{aws.target.prefix}-kept-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
     tags = [{"Key": key, "Value": value} for key, value in aws.target.tags.items()]
+    _until_available(aws, cluster, progress, timeout)
     with explained(f"take the snapshot {name}"):
         client.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=name, DBClusterIdentifier=cluster, Tags=tags)
     status = "creating"
@@ -73,6 +74,21 @@ def keep(aws: Aws, cluster: str, progress: Progress, timeout: float) -> str:
     wait_for(look, progress, lambda: f"snapshot {name}: {status}", timeout, 10)
     drop(aws, older)
     return name
+
+
+def _until_available(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
+    """While it is backed up or changed, RDS takes no snapshot (InvalidDBClusterStateFault)."""
+    status = ""
+
+    def look() -> bool | None:
+        nonlocal status
+        with explained(f"look at the database {cluster}"):
+            status = aws.client("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["Status"]
+        if "fail" in status or status.startswith("inaccessible"):
+            raise StepError(f"the database {cluster} is {status}: no snapshot can be taken", id="infra.snapshot")
+        return True if status == "available" else None
+
+    wait_for(look, progress, lambda: f"database {cluster}: {status}; a snapshot needs it available", timeout, 10)
 
 
 def drop(aws: Aws, names: Sequence[str]) -> None:

@@ -12,6 +12,9 @@ from genai_platform.steps.doors import Doors
 from genai_platform.tools.aws import explained
 from genai_platform.tools.wait import wait_for
 
+_TAG = "genai:redis-token"
+"""Terraform leaves it alone (``ignore_tags`` in the root ``data``)."""
+
 
 @dataclass(frozen=True)
 class RedisStep:
@@ -43,6 +46,12 @@ class RedisStep:
             return Finding(State.ABSENT, f"{self._name} takes no token yet")
         if _working(group):
             return Finding(State.DRIFTED, f"{self._name} is {_working(group)}")
+        try:
+            demanded = self._demanded(group)
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        if not demanded:
+            return Finding(State.DRIFTED, f"{self._name} takes its token, and may take clients without one, too")
         return Finding(State.PRESENT, f"{self._name} demands its token")
 
     def plan(self) -> Sequence[Change]:
@@ -54,11 +63,11 @@ class RedisStep:
         self._settle(progress)
         # A group without any token takes one beside none at first, and demands it only when it is set once more.
         group = self._group()
-        if group is not None and not group.get("AuthTokenEnabled"):
+        if group is None or not (group.get("AuthTokenEnabled") and self._demanded(group)):
             self._modify(token, "ROTATE")
             self._settle(progress)
         self._modify(token, "SET")
-        self._settle(progress)
+        self._mark(self._settle(progress))
         found = self.probe()
         if found.state is not State.PRESENT:
             raise StepError(f"Redis did not take its token: {found.evidence}", id="infra.redis")
@@ -86,18 +95,29 @@ class RedisStep:
                 ReplicationGroupId=self._name, AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
             )
 
-    def _settle(self, progress: Progress) -> None:
+    def _demanded(self, group: dict[str, Any]) -> bool:
+        """Whether SET came after ROTATE. The group does not tell, so whoever did it has left a tag."""
+        with explained(f"look at the tags of Redis {self._name}"):
+            tags = self.doors.aws.client("elasticache").list_tags_for_resource(ResourceName=group["ARN"])["TagList"]
+        return any(tag["Key"] == _TAG for tag in tags)
+
+    def _mark(self, group: dict[str, Any]) -> None:
+        with explained(f"tag Redis {self._name}"):
+            self.doors.aws.client("elasticache").add_tags_to_resource(ResourceName=group["ARN"], Tags=[{"Key": _TAG, "Value": "set"}])
+
+    def _settle(self, progress: Progress) -> dict[str, Any]:
+        """Wait until ElastiCache has done; the group then."""
         status = ""
 
-        def look() -> bool | None:
+        def look() -> dict[str, Any] | None:
             nonlocal status
             group = self._group()
             if group is None:
                 raise StepError(f"Redis {self._name} does not exist", remedy="run: genai infra --only infra.data", id="infra.redis")
             status = _working(group)
-            return None if status else True
+            return None if status else group
 
-        wait_for(look, progress, lambda: f"Redis {self._name}: {status}", self.limit, self.interval)
+        return wait_for(look, progress, lambda: f"Redis {self._name}: {status}", self.limit, self.interval)
 
 
 def _working(group: dict[str, Any]) -> str:

@@ -152,7 +152,7 @@ class StateStep:
     doors: Doors
     needs: tuple[str, ...] = ()
     minutes: float = 0.2
-    limit: float = 300
+    limit: float = 3900
 
     @property
     def id(self) -> str:
@@ -178,7 +178,7 @@ class StateStep:
     def apply(self, progress: Progress) -> str:
         bucket = self.doors.terraform.state.bucket()
         progress.say(f"making the bucket {bucket}")
-        aws_buckets.make_state_bucket(self.doors.aws, bucket)
+        aws_buckets.make_state_bucket(self.doors.aws, bucket, progress)
         return f"{bucket}, versioned, encrypted, private"
 
     def destroy(self, progress: Progress) -> str:

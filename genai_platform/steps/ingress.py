@@ -16,6 +16,7 @@ from genai_platform.tools import dns, kube_wait, load_balancers
 from genai_platform.tools.wait import wait_for
 
 _API = "networking.k8s.io/v1"
+_NETWORKS = "alb.ingress.kubernetes.io/inbound-cidrs"
 
 
 _HOSTS: dict[str, Callable[[Settings], str | None]] = {"litellm": addresses.litellm_host, "langfuse": addresses.langfuse_host}
@@ -37,7 +38,17 @@ def ingress_step(
         reason = kube_wait.last_warning(doors.kube, NAMESPACE, "Ingress", name)
         return f"ingress {name}: waiting for the load balancer's address" + (f"; {reason}" if reason else "")
 
+    def align() -> None:
+        """With a domain both applications share a port, and the controller refuses two lists of networks for one port."""
+        others = [other for other in _HOSTS if host and other != name]
+        ours = (doors.kube.get(_API, "Ingress", name, NAMESPACE) or {}).get("metadata", {}).get("annotations", {}).get(_NETWORKS)
+        for other in others:
+            found = doors.kube.get(_API, "Ingress", other, NAMESPACE)
+            if ours and found and found["metadata"].get("annotations", {}).get(_NETWORKS) != ours:
+                doors.kube.patch(_API, "Ingress", other, NAMESPACE, {"metadata": {"annotations": {_NETWORKS: ours}}}, "merge")
+
     def settle(progress: Progress) -> str:
+        align()
         url = wait_for(lambda: doors.address(name), progress, waiting, 600)
         if host:
             found = doors.kube.get(_API, "Ingress", name, NAMESPACE)

@@ -26,13 +26,17 @@ from genai_platform.tools.kube import ClusterAbsent
 MARK = "langfuse-kept-data"
 """The config map that says which backup ClickHouse holds."""
 _TABLES = "default"
+RESTORE_SETTINGS = "allow_non_empty_tables = true, allow_different_table_def = true"
+"""Langfuse made its tables when it started: the kept rows come beside what was written since, and a table need not have been
+made as it was (a newer Langfuse adds columns), only so that it can take the rows."""
 _COMPLETE = "/.backup"
 """ClickHouse writes this file last: without it a backup is none."""
 
 
 def steps(doors: Doors) -> list[Step]:
-    """The one step of this family."""
-    return [TracesStep(doors)]
+    """The one step of this family. Where the disk is mounted after the install, that restarts ClickHouse: not during a restore."""
+    by_hand = doors.target.settings.langfuse.post_install == "patch"
+    return [TracesStep(doors, ("langfuse.chart", "patch.disk") if by_hand else ("langfuse.chart",))]
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,7 @@ class TracesStep:
         if kept is None:
             return "nothing was kept from an earlier day"
         progress.say(f"reading {kept} back into ClickHouse")
-        # Langfuse made its tables when it started: the kept rows come beside what was written since.
-        self._ask(f"RESTORE DATABASE {_TABLES} FROM {self._place(kept)} SETTINGS allow_non_empty_tables = true", "restore", progress)
+        self._ask(f"RESTORE DATABASE {_TABLES} FROM {self._place(kept)} SETTINGS {RESTORE_SETTINGS}", "restore", progress)
         self._mark(kept)
         return f"read back from {kept}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
 from genai_platform.render import manifests
@@ -13,6 +15,8 @@ from genai_platform.tools import kube_wait
 from genai_platform.tools.wait import wait_for
 
 IDLE_TIMEOUT = 600
+PARAMS_CRD = "ingressclassparams.eks.amazonaws.com"
+_CRD_LIMIT = 300
 
 # In the order of deletion: parameters outlive the class, the class outlives the namespace's ingresses.
 _REFS = (
@@ -23,18 +27,32 @@ _REFS = (
 )
 
 
+@dataclass(frozen=True)
+class Foundations(Objects):
+    """Auto Mode brings the kind ``IngressClassParams`` itself, some time after the cluster is active: it is waited for first."""
+
+    def apply(self, progress: Progress) -> str:
+        def served() -> bool | None:
+            found = self.kube().get("apiextensions.k8s.io/v1", "CustomResourceDefinition", PARAMS_CRD) or {}
+            conditions = found.get("status", {}).get("conditions") or ()
+            return True if any(one["type"] == "Established" and one["status"] == "True" for one in conditions) else None
+
+        wait_for(served, progress, lambda: "waiting for EKS Auto Mode to serve IngressClassParams", _CRD_LIMIT)
+        return super().apply(progress)
+
+
 def steps(doors: Doors) -> list[Objects]:
     """The one step of this family."""
 
     def documents() -> list[Document]:
         return [
-            *manifests.namespace(),
+            *manifests.namespace(doors.target.settings.langfuse.chart.line),
             *manifests.storage_class(),
             *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else [], IDLE_TIMEOUT),
         ]
 
     return [
-        Objects(
+        Foundations(
             id="infra.kubernetes",
             needs=("infra.cluster", "infra.certificate") if doors.target.settings.ingress.tls == "auto" else ("infra.cluster",),
             minutes=0.2,

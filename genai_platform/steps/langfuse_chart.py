@@ -10,6 +10,7 @@ from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render import langfuse
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
+from genai_platform.render.manifests import UNDISTURBED
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.objects import running, start_afresh
 from genai_platform.tools import aws_buckets, kube_wait
@@ -134,8 +135,8 @@ class Chart:
         if chart.source.small:
             progress.say("the public chart cannot be reached: using the small chart of this project")
         release = doors.helm.install_or_upgrade(langfuse.RELEASE, NAMESPACE, chart, values, progress)
-        if self._line == 2 and doors.target.settings.langfuse.post_install == "values":
-            use_own_account(doors)
+        if self._line == 2:
+            tell_operator(doors, own_account=doors.target.settings.langfuse.post_install == "values")
         redact = kube_wait.redactor(value.get_secret_value() for value in _secret_values(doors))
         for kind, name in self._workloads():
             if kind == "Deployment":
@@ -194,16 +195,35 @@ class Chart:
         return len(volumes)
 
 
-def use_own_account(doors: Doors) -> bool:
-    """Line 2: let ClickHouse's pods use the service account with the role; the chart has no key for it. Whether it changed."""
-    found = doors.kube.get(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE)
-    if found is None:
-        raise StepError("ClickHouseCluster langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
-    if found["spec"].get("podTemplate", {}).get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT:
-        return False
-    body = {"spec": {"podTemplate": {"serviceAccountName": langfuse.CLICKHOUSE_ACCOUNT}}}
-    doors.kube.patch(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE, body, "merge")
-    return True
+def tell_operator(doors: Doors, *, own_account: bool) -> bool:
+    """Line 2: say to the operator what the chart has no keys for. Whether anything changed.
+
+    Its pods are not to be moved, and ``default`` stays the database it is: otherwise the operator makes it anew as a
+    Replicated one once ClickHouse is ready, and Langfuse's migrations may have been there first
+    (https://github.com/ClickHouse/clickhouse-operator/pull/255). Said right after the install, before it is ready.
+
+    Args:
+        own_account: let ClickHouse's pods use the service account with the role.
+    """
+    cluster: dict[str, Any] = {"annotations": UNDISTURBED, "settings": {"enableDatabaseSync": False}}
+    if own_account:
+        cluster["podTemplate"] = {"serviceAccountName": langfuse.CLICKHOUSE_ACCOUNT}
+    told = False
+    for kind, spec in (("KeeperCluster", {"annotations": UNDISTURBED}), ("ClickHouseCluster", cluster)):
+        found = doors.kube.get(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE)
+        if found is None:
+            raise StepError(f"{kind} langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
+        if not _has(found["spec"], spec):
+            doors.kube.patch(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE, {"spec": spec}, "merge")
+            told = True
+    return told
+
+
+def _has(now: Any, wanted: Any) -> bool:
+    """Whether a merge patch would change nothing."""
+    if isinstance(wanted, Mapping):
+        return isinstance(now, Mapping) and all(_has(now.get(key), value) for key, value in wanted.items())
+    return bool(now == wanted)
 
 
 def is_own_claim(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 from genai_platform.config.target import NAMESPACE
@@ -13,6 +14,8 @@ from genai_platform.tools.kube import Document
 
 _CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _CONTAINER = "clickhouse"
+_SEEN_AT = (langfuse.DISK_PATH, langfuse.DISK_PATH.replace("/etc/clickhouse-server", "/opt/bitnami/clickhouse/etc", 1))
+"""Where the file lies: Bitnami's image links the first folder to the second, and its chart mounts a volume there."""
 
 
 class Disk(PatchStep):
@@ -51,8 +54,8 @@ class Disk(PatchStep):
         body = mount_patch(pod)
         return Part(
             f"stateful set {name}",
-            f"does not mount {langfuse.DISK_FILE}",
-            lambda: self._doors.kube.patch("apps/v1", kind, name, NAMESPACE, body),
+            f"does not mount {langfuse.DISK_FILE} where ClickHouse sees it",
+            lambda: self._doors.kube.patch("apps/v1", kind, name, NAMESPACE, body, "json"),
             restarts=(CLICKHOUSE,),  # the template changes, so the controller makes the pods again
         )
 
@@ -77,26 +80,52 @@ class Disk(PatchStep):
 def mounted_volume(pod: Document) -> str | None:
     """The name of the volume through which ClickHouse's container sees the file, if it does."""
     volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
-    for mount in _container(pod).get("volumeMounts") or ():
+    mounts = _container(pod).get("volumeMounts") or []
+    for at, mount in enumerate(mounts):
         config = volumes.get(mount["name"], {}).get("configMap") or {}
         sees = mount["mountPath"] == langfuse.DISK_PATH and mount.get("subPath") == langfuse.DISK_FILE
-        if sees and config.get("name") == langfuse.DISK_CONFIG_MAP:
+        if sees and config.get("name") == langfuse.DISK_CONFIG_MAP and not any(_covers(later) for later in mounts[at + 1 :]):
             return str(mount["name"])
     return None
 
 
-def mount_patch(pod: Document) -> dict[str, Any]:
-    """A strategic merge patch that mounts the file. A volume of our name that is something else is left alone."""
+def _covers(mount: Document) -> bool:
+    """Whether a mount that is made later hides the file."""
+    above = posixpath.normpath(mount["mountPath"]).rstrip("/")
+    return any(f"{place}/".startswith(f"{above}/") for place in _SEEN_AT)
+
+
+def mount_patch(pod: Document) -> list[dict[str, Any]]:
+    """A JSON patch that mounts the file after everything else. A volume of our name that is something else is left alone.
+
+    The order decides: the chart's own volume on Bitnami's configuration folder covers what is mounted before it, and a
+    strategic merge patch would put ours there (``mergeSortedSlice`` in k8s.io/apimachinery's strategicpatch).
+    """
+    spec = "/spec/template/spec"
     volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
     name = next(
         (key for key, one in volumes.items() if (one.get("configMap") or {}).get("name") == langfuse.DISK_CONFIG_MAP), langfuse.DISK_VOLUME
     )
     while name in volumes and (volumes[name].get("configMap") or {}).get("name") != langfuse.DISK_CONFIG_MAP:
         name = f"{name}-genai"
-    added = [] if name in volumes else [langfuse.disk_volume(name)]
-    mounts = [langfuse.disk_mount(name)]
-    container = {"name": _container(pod)["name"], "volumeMounts": mounts}
-    return {"spec": {"template": {"spec": {"volumes": added, "containers": [container]}}}}
+    container = _container(pod)
+    place = f"{spec}/containers/{pod['containers'].index(container)}"
+    mounts = container.get("volumeMounts") or []
+    # Lists are addressed by number: should one have changed meanwhile, nothing is patched.
+    operations: list[dict[str, Any]] = [{"op": "test", "path": f"{place}/name", "value": container["name"]}]
+    if name not in volumes:
+        operations += _appended(f"{spec}/volumes", langfuse.disk_volume(name), empty=not volumes)
+    for at in reversed(range(len(mounts))):
+        if mounts[at]["mountPath"] == langfuse.DISK_PATH:
+            path = f"{place}/volumeMounts/{at}"
+            operations += [{"op": "test", "path": f"{path}/mountPath", "value": langfuse.DISK_PATH}, {"op": "remove", "path": path}]
+    return [*operations, *_appended(f"{place}/volumeMounts", langfuse.disk_mount(name), empty=not mounts)]
+
+
+def _appended(path: str, value: Document, *, empty: bool) -> list[dict[str, Any]]:
+    """One more entry at the end of a list, which may have to be made first."""
+    made = [{"op": "add", "path": path, "value": []}] if empty else []
+    return [*made, {"op": "add", "path": f"{path}/-", "value": value}]
 
 
 def _container(pod: Document) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
 from genai_platform.render import langfuse
-from genai_platform.steps.langfuse_chart import use_own_account
+from genai_platform.steps.langfuse_chart import tell_operator
 from genai_platform.steps.patch_step import APPLICATION, CLICKHOUSE, Part, PatchStep, Workload
 from genai_platform.tools.kube import ClusterAbsent, Document
 
@@ -57,7 +57,9 @@ class Identity(PatchStep):
         found = self.the(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE)
         fits = found["spec"].get("podTemplate", {}).get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT
         return Part(
-            "ClickHouseCluster langfuse", None if fits else "its pods use another service account", lambda: use_own_account(self._doors)
+            "ClickHouseCluster langfuse",
+            None if fits else "its pods use another service account",
+            lambda: tell_operator(self._doors, own_account=True),
         )
 
     def destroy(self, progress: Progress) -> str:

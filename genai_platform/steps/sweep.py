@@ -164,7 +164,7 @@ def _retained(doors: Doors, items: tuple[Item, ...], owned: _Owned, unseen: list
         except GenaiError as error:
             unseen.append(error.message)
     if owned.roots == {"storage"}:
-        yield from _kept(doors, unseen)
+        yield from _kept(doors, items, unseen)
     # Snapshots are kept together with the buckets; without those they are of no use to anybody.
     if "storage" in owned.roots:
         for item in items:
@@ -172,7 +172,7 @@ def _retained(doors: Doors, items: tuple[Item, ...], owned: _Owned, unseen: list
                 yield f"{item.id} (database snapshot, {item.usd_per_hour * 730:.2f} USD a month)"
 
 
-def _kept(doors: Doors, unseen: list[str]) -> Iterator[str]:
+def _kept(doors: Doors, items: tuple[Item, ...], unseen: list[str]) -> Iterator[str]:
     """What ``down --keep-data`` leaves standing, and what it costs. Nothing else stands then."""
     try:
         storage = doors.storage()
@@ -180,6 +180,10 @@ def _kept(doors: Doors, unseen: list[str]) -> Iterator[str]:
             size = aws_buckets.size(doors.aws, bucket)
             yield f"{bucket} (bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month)"
         yield f"{doors.aws.secret_name} (the platform's secrets, {SECRET * 730:.2f} USD a month)"
+        callers = caller_documents(doors.target.prefix)
+        for item in items:
+            if item.kind == "secretsmanager:secret" and item.id in callers:
+                yield f"{item.id} (the callers' client secrets, {SECRET * 730:.2f} USD a month)"
     except GenaiError as error:
         unseen.append(error.message)
 

@@ -10,10 +10,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
 from genai_platform.render.secrets import PlatformSecrets
@@ -28,7 +28,7 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "S
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 """Zones where EKS puts no control plane; ``terraform/network`` leaves them out, too."""
 
-_ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404"})
+_ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404", "NotFoundException"})
 
 
 def code(error: Exception) -> str:
@@ -123,9 +123,14 @@ class Aws:
                     user_agent_extra="genai-platform",
                 )
                 with explained(f"use AWS {name}"):
-                    self._clients[key] = self._boto3().client(
-                        name, region_name=key[1], endpoint_url=self.target.endpoints.aws.url, config=config
+                    made = self._boto3().client(name, region_name=key[1], endpoint_url=self.target.endpoints.aws.url, config=config)
+                if real and is_loopback(made.meta.endpoint_url):
+                    raise ConfigError(
+                        f"the AWS profile sends {name} to this machine ({made.meta.endpoint_url}), and this is a run on the real clouds",
+                        remedy="remove endpoint_url from that profile, choose another one, or give --sandbox",
+                        id="target.loopback",
                     )
+                self._clients[key] = made
             return self._clients[key]
 
     def _boto3(self) -> boto3.Session:
@@ -244,7 +249,9 @@ class Aws:
 
                 raise NoCredentialsError
             signer = RequestSigner(sts.meta.service_model.service_id, self.region, "sts", "v4", credentials, session.events)
-            address = sts.meta.endpoint_url.rstrip("/")
+            # The region's own, also where `sts_regional_endpoints = legacy` would choose the global one: it signs for us-east-1.
+            real = f"https://sts.{self.region}.{'amazonaws.com.cn' if self.partition == 'aws-cn' else 'amazonaws.com'}"
+            address = (self.target.endpoints.aws.url or real).rstrip("/")
             question = {
                 "method": "GET",
                 "url": f"{address}/?Action=GetCallerIdentity&Version=2011-06-15",
@@ -326,27 +333,8 @@ def _parse(name: str, document: Mapping[str, Any], *, mend: bool = False) -> Pla
 
 def absent(error: Exception) -> bool:
     """Whether AWS said that the thing does not exist."""
-    return code(error) in _ABSENT
-
-
-def refuse_loopback(variables: Mapping[str, str]) -> None:
-    """Refuse an ambient AWS address on this machine: a real environment must never be mistaken for another world.
-
-    Raises:
-        ConfigError: names the variable.
-    """
-    for name, value in variables.items():
-        if not name.startswith("AWS_ENDPOINT_URL") or not value:
-            continue
-        host = urlsplit(value).hostname or ""
-        with contextlib.suppress(ValueError):
-            host = "localhost" if ipaddress.ip_address(host).is_loopback else host
-        if host == "localhost" or host.endswith(".localhost"):
-            raise ConfigError(
-                f"{name} points to this machine, but the environment is a real one",
-                remedy=f"unset {name}, or add --sandbox",
-                id="aws.endpoint",
-            )
+    said = code(error)
+    return said in _ABSENT or said.endswith(("NotFound", "NotFoundFault"))
 
 
 def _without_files() -> botocore.session.Session:

@@ -9,6 +9,7 @@ from typing import Any
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Progress
 from genai_platform.tools.aws import Aws, absent, code, explained
+from genai_platform.tools.wait import wait_for
 
 _BATCH = 1000
 _VERSIONING, _CLOSED, _ENCRYPTION, _POLICY, _TAGS = "versioning", "public access block", "encryption", "policy", "tags"
@@ -114,10 +115,10 @@ def state_bucket_faults(aws: Aws, bucket: str) -> list[str]:
     return faults
 
 
-def make_state_bucket(aws: Aws, bucket: str) -> None:
+def make_state_bucket(aws: Aws, bucket: str, progress: Progress) -> None:
     """Make it: versioned, encrypted, private, TLS only, tagged. One that exists gets what it lacks, and keeps its own policy and tags."""
     if not exists(aws, bucket):
-        _create(aws, bucket)
+        _create(aws, bucket, progress)
     client = aws.client("s3")
     mend: dict[str, Callable[[], Any]] = {
         _VERSIONING: lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
@@ -136,19 +137,36 @@ def make_state_bucket(aws: Aws, bucket: str) -> None:
             mend[fault]()
 
 
-def _create(aws: Aws, bucket: str) -> None:
+def _create(aws: Aws, bucket: str, progress: Progress) -> None:
+    """Make it. A name that was ours until lately is not free at once: S3 answers ``OperationAborted``, for up to an hour."""
+
+    from botocore.exceptions import ClientError
+
+    def make() -> bool | None:
+        try:
+            _ask_for(aws, bucket)
+        except ClientError as error:
+            if code(error) == "OperationAborted":
+                return None
+            raise
+        return True
+
+    with explained(f"make the bucket {bucket}"):
+        wait_for(make, progress, lambda: f"waiting until S3 gives the name {bucket} free: a bucket of that name was just deleted", 3600, 10)
+
+
+def _ask_for(aws: Aws, bucket: str) -> None:
     client = aws.client("s3")
     # us-east-1 is the one region that must not be named.
     place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-    with explained(f"make the bucket {bucket}"):
-        try:
-            client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
-        except client.exceptions.BucketAlreadyExists:
-            raise StepError(
-                f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
-            ) from None
-        except client.exceptions.BucketAlreadyOwnedByYou:
-            pass
+    try:
+        client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+    except client.exceptions.BucketAlreadyExists:
+        raise StepError(
+            f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
+        ) from None
+    except client.exceptions.BucketAlreadyOwnedByYou:
+        pass
 
 
 def _tls_only(arn: str) -> dict[str, Any]:

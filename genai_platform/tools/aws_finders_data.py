@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from genai_platform.tools import aws_buckets
 from genai_platform.tools.aws import Aws
-from genai_platform.tools.aws_items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages
+from genai_platform.tools.aws_items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages, still
 
 _DATABASES = (
     Listing(
@@ -73,7 +74,8 @@ def _tags(aws: Aws, listing: Listing, entry: Mapping[str, Any]) -> Iterable[Mapp
     if "TagList" in entry or name.startswith("default"):
         return list(entry.get("TagList", ()))
     arn = entry[listing.key.removesuffix("Name").removesuffix("Identifier") + "Arn"]
-    return list(aws.client("rds").list_tags_for_resource(ResourceName=arn)["TagList"])
+    answer = still(aws.client("rds").list_tags_for_resource, ResourceName=arn)
+    return list(answer["TagList"]) if answer else ()
 
 
 _CACHES = (
@@ -126,7 +128,8 @@ def buckets(aws: Aws, scope: Scope) -> Iterator[Item]:
     for entry in pages(aws, "s3", "list_buckets", "Buckets"):
         name = entry["Name"]
         by = scope.by(None, name=name, arn=f"arn:{aws.partition}:s3:::{name}")
-        if by:
+        # A bucket that was just deleted may still be listed.
+        if by and aws_buckets.exists(aws, name):
             yield Item("s3:bucket", name, 0, _removal(aws, scope, name), by)
 
 
@@ -142,8 +145,11 @@ def _removal(aws: Aws, scope: Scope, name: str) -> str:
 
 
 def secrets(aws: Aws, scope: Scope) -> Iterator[Item]:
+    client = aws.client("secretsmanager")
     for entry in pages(aws, "secretsmanager", "list_secrets", "SecretList"):
         by = scope.by(entry.get("Tags"), name=entry["Name"])
-        if by:
+        # The listing is up to five minutes late; a description is not (Secrets Manager API, ListSecrets).
+        seen = still(client.describe_secret, SecretId=entry["ARN"]) if by else None
+        if by and seen and "DeletedDate" not in seen:
             remove = scope.command(f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {entry['Name']}")
             yield Item("secretsmanager:secret", entry["Name"], SECRET, remove, by, frozenset({entry["ARN"]}))

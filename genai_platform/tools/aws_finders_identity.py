@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from genai_platform.tools.aws import Aws
-from genai_platform.tools.aws_items import USD, Item, Scope, pages
+from genai_platform.tools.aws_items import USD, Item, Scope, pages, still
 
 _KEY_TYPES = ("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1")
 """All of ACM's: by default it lists RSA certificates of two sizes alone."""
@@ -16,32 +17,39 @@ def roles(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("iam")
     for entry in pages(aws, "iam", "list_instance_profiles", "InstanceProfiles"):
         name = entry["InstanceProfileName"]
-        if by := scope.by(
-            client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"].get("Tags") if _near(scope, name) else ()
-        ):
+        tags = _tags(scope, name, client.get_instance_profile, InstanceProfileName=name)
+        if tags is not None and (by := scope.by(tags)):
             named = f"--instance-profile-name {name}"
             words = [f"aws iam remove-role-from-instance-profile {named} --role-name {role['RoleName']}" for role in entry["Roles"]]
             yield Item("iam:instance-profile", name, 0, " && ".join([*words, f"aws iam delete-instance-profile {named}"]), by)
     for entry in pages(aws, "iam", "list_roles", "Roles"):
         name = entry["RoleName"]
-        if by := scope.by(client.list_role_tags(RoleName=name)["Tags"] if _near(scope, name) else (), name=name):
+        tags = _tags(scope, name, client.list_role_tags, RoleName=name)
+        if tags is not None and (by := scope.by(tags, name=name)):
             yield Item("iam:role", name, 0, _removal(aws, name), by)
     for entry in pages(aws, "iam", "list_policies", "Policies", Scope="Local"):
         arn, name = entry["Arn"], entry["PolicyName"]
-        if by := scope.by(client.list_policy_tags(PolicyArn=arn)["Tags"] if _near(scope, name) else (), name=name):
+        tags = _tags(scope, name, client.list_policy_tags, PolicyArn=arn)
+        if tags is not None and (by := scope.by(tags, name=name)):
             yield Item("iam:policy", arn, 0, f"aws iam delete-policy --policy-arn {arn}", by)
 
 
-def _near(scope: Scope, name: str) -> bool:
-    """Whether an identity is worth asking for its tags: named after us or by Auto Mode. An account may hold hundreds of others."""
-    return scope.prefix in name or name.startswith("eks")
+def _tags(scope: Scope, name: str, ask: Callable[..., Mapping[str, Any]], **which: str) -> list[dict[str, str]] | None:
+    """The tags of an identity; None when it is gone by now.
+
+    Only of one named after us or by Auto Mode: an account may hold hundreds of others, and each would be a request.
+    """
+    if scope.prefix not in name and not name.startswith("eks"):
+        return []
+    answer = still(ask, **which)
+    return None if answer is None else list(answer.get("InstanceProfile", answer).get("Tags", ()))
 
 
 def _removal(aws: Aws, name: str) -> str:
     """A role goes only without its policies and profiles."""
-    attached = pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)
+    attached = still(lambda: list(pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name))) or ()
     words = [f"aws iam detach-role-policy --role-name {name} --policy-arn {policy['PolicyArn']}" for policy in attached]
-    inline = aws.client("iam").list_role_policies(RoleName=name)["PolicyNames"]
+    inline = (still(aws.client("iam").list_role_policies, RoleName=name) or {}).get("PolicyNames", ())
     words += [f"aws iam delete-role-policy --role-name {name} --policy-name {policy}" for policy in inline]
     return " && ".join([*words, f"aws iam delete-role --role-name {name}"])
 
@@ -50,11 +58,8 @@ def identity_providers(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("iam")
     for entry in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         arn = entry["Arn"]
-        try:
-            tags = client.get_open_id_connect_provider(OpenIDConnectProviderArn=arn).get("Tags")
-        except client.exceptions.NoSuchEntityException:
-            continue
-        if by := scope.by(tags):
+        seen = still(client.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+        if seen and (by := scope.by(seen.get("Tags"))):
             yield Item("iam:oidc-provider", arn, 0, f"aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}", by)
 
 
@@ -62,11 +67,8 @@ def certificates(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("acm")
     for entry in pages(aws, "acm", "list_certificates", "CertificateSummaryList", Includes={"keyTypes": list(_KEY_TYPES)}):
         arn = entry["CertificateArn"]
-        try:
-            tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
-        except client.exceptions.ResourceNotFoundException:
-            continue
-        if by := scope.by(tags):
+        seen = still(client.list_tags_for_certificate, CertificateArn=arn)
+        if seen and (by := scope.by(seen["Tags"])):
             yield Item("acm:certificate", arn, 0, scope.command(f"acm delete-certificate --certificate-arn {arn}"), by)
 
 
@@ -74,10 +76,7 @@ def keys(aws: Aws, scope: Scope) -> Iterator[Item]:
     """Keys of KMS with our tags. None is made by us; somebody may have added one."""
     client = aws.client("kms")
     for key in sorted(arn.rpartition("/")[2] for arn in scope.tagged if ":kms:" in arn and ":key/" in arn):
-        try:
-            state = client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
-        except client.exceptions.NotFoundException:
-            continue
-        if state != "PendingDeletion":
+        seen = still(client.describe_key, KeyId=key)
+        if seen and seen["KeyMetadata"]["KeyState"] != "PendingDeletion":
             words = f"kms schedule-key-deletion --pending-window-in-days 7 --key-id {key}"
             yield Item("kms:key", key, USD["key"], scope.command(words), "tag")

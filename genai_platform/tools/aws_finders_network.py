@@ -8,6 +8,7 @@ from typing import Any
 
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.aws_items import GIGABYTE, USD, Item, Listing, Scope, pages
+from genai_platform.tools.load_balancers import tags_of
 
 
 def instances(aws: Aws, scope: Scope) -> Iterator[Item]:
@@ -137,11 +138,7 @@ def load_balancers(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("elbv2")
     for listing in _BALANCERS:
         found = {entry[listing.key]: entry for entry in pages(aws, "elbv2", listing.operation, listing.entries)}
-        arns = list(found)
-        # Tags are told for twenty at a time.
-        for start in range(0, len(arns), 20):
-            for described in client.describe_tags(ResourceArns=arns[start : start + 20])["TagDescriptions"]:
-                entry = found[described["ResourceArn"]]
-                by = scope.by(described.get("Tags"), network=entry.get("VpcId"))
-                if by:
-                    yield listing.item(scope, entry, by)
+        for arn, tags in tags_of(client, list(found)):
+            by = scope.by(tags, network=found[arn].get("VpcId"))
+            if by:
+                yield listing.item(scope, found[arn], by)

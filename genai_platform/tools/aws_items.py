@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from genai_platform.tools.aws import Aws
+from genai_platform.tools.aws import Aws, absent
+
+T = TypeVar("T")
 
 By = Literal["tag", "cluster", "network", "name"]
 
@@ -96,14 +98,33 @@ def tagged(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:
     return frozenset(str(entry["ResourceARN"]) for entry in found)
 
 
+_HIDING = frozenset({"describe_instances", "describe_volumes", "describe_network_interfaces", "describe_launch_templates"})
+"""EC2 leaves out of these what services made for us, Auto Mode for one, unless it is asked for (EC2 API, 2016-11-15:
+``IncludeManagedResources``; hidden by default in accounts that had none before April 2026)."""
+
+
 def pages(aws: Aws, service: str, operation: str, entries: str, **arguments: Any) -> Iterator[dict[str, Any]]:
     """All entries of a listing, whether or not it comes in pages."""
     client = aws.client(service)
+    if operation in _HIDING:
+        arguments["IncludeManagedResources"] = True
     if client.can_paginate(operation):
         for page in client.get_paginator(operation).paginate(**arguments):
             yield from page.get(entries, [])
     else:
         yield from getattr(client, operation)(**arguments).get(entries, [])
+
+
+def still(ask: Callable[..., T], **arguments: Any) -> T | None:
+    """What a client's operation answers about one thing of a listing; None when it is gone by now: listings remember for a while."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return ask(**arguments)
+    except ClientError as error:
+        if absent(error):
+            return None
+        raise
 
 
 class Listing(NamedTuple):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.graph.step import Progress
 from genai_platform.tools.aws import Aws, explained
+from genai_platform.tools.aws_items import still
 from genai_platform.tools.wait import wait_for
 
+_AT_ONCE = 20
+"""ARNs that ``DescribeTags`` takes (Elastic Load Balancing API, 2015-12-01)."""
 CLUSTER_TAG = "eks:eks-cluster-name"
 """Auto Mode puts this on what it makes; our own tags it cannot carry."""
 
@@ -29,14 +33,25 @@ def of_cluster(aws: Aws, cluster: str) -> list[LoadBalancer]:
     client = aws.client("elbv2")
     with explained(f"list the load balancers of {cluster}"):
         found = [one for page in client.get_paginator("describe_load_balancers").paginate() for one in page["LoadBalancers"]]
-        tagged: set[str] = set()
-        # The API takes twenty names at a time.
-        for start in range(0, len(found), 20):
-            arns = [one["LoadBalancerArn"] for one in found[start : start + 20]]
-            for described in client.describe_tags(ResourceArns=arns)["TagDescriptions"]:
-                if any(tag["Key"] == CLUSTER_TAG and tag.get("Value") == cluster for tag in described["Tags"]):
-                    tagged.add(described["ResourceArn"])
+        tagged = {
+            arn
+            for arn, tags in tags_of(client, [one["LoadBalancerArn"] for one in found])
+            if any(tag["Key"] == CLUSTER_TAG and tag.get("Value") == cluster for tag in tags)
+        }
     return [_read(one) for one in found if one["LoadBalancerArn"] in tagged]
+
+
+def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The tags of load balancers or target groups, as ``elbv2`` tells them; those that are gone by now are left out."""
+    for start in range(0, len(arns), _AT_ONCE):
+        some = arns[start : start + _AT_ONCE]
+        answer = still(client.describe_tags, ResourceArns=some)
+        if answer is not None:
+            yield from ((one["ResourceArn"], one["Tags"]) for one in answer["TagDescriptions"])
+        elif len(some) > 1:
+            # One of them is gone, and none of the others was told.
+            for arn in some:
+                yield from tags_of(client, [arn])
 
 
 def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:

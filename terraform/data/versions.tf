@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.100.0, < 7"
+      version = "~> 5.100"
     }
   }
 }
@@ -15,5 +15,10 @@ provider "aws" {
 
   default_tags {
     tags = var.tags
+  }
+
+  # Put there by whoever gives Redis its token.
+  ignore_tags {
+    keys = ["genai:redis-token"]
   }
 }

@@ -16,7 +16,7 @@ from genai_platform.checks import azure, azure_refuses
 from genai_platform.checks.check import Outcome
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.tools.azure import token
-from tests.checks.azure_platform import CALLER, MASTER, TENANT, AzurePlatform
+from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatform
 
 CHECKS: dict[str, Callable[[Any], Outcome]] = {
     "azure.token": azure.token, "azure.chat": azure.chat, "azure.stream": azure.stream, "azure.key": azure.key,
@@ -92,6 +92,22 @@ def other_key_in_the_vault(platform: AzurePlatform) -> None:
     platform.store_key("sk-somebody-elses-virtual-key")
 
 
+def foreign_alias(platform: AzurePlatform) -> None:
+    for entry in platform.model.keys.values():
+        entry["alias"] = "other.1"
+
+
+def booked_elsewhere(platform: AzurePlatform) -> None:
+    for entry in platform.model.keys.values():
+        entry["spend"] = -1.0
+
+
+def other_audience(platform: AzurePlatform) -> None:
+    other, store = "aaaaaaaa-0000-4000-8000-000000000002", platform.state.store
+    for kind, id in (("applications", "o-api"), ("servicePrincipals", "p-api")):
+        store.put(kind, id, {**(store.get(kind, id) or {}), "appId": other})
+
+
 def unassigned(platform: AzurePlatform) -> None:
     store = platform.state.store
     store.delete("appRoleAssignments", "p-api/1")
@@ -105,10 +121,13 @@ def put(**values: object) -> Callable[[AzurePlatform], object]:
 CODE_401, CODE_403 = 'failed-validation-httpcode="401"', 'failed-validation-httpcode="403"'
 BROKEN = [
     ("azure.token", unassigned, "roles are []"),
+    ("azure.token", other_audience, 'aud is "aaaaaaaa-0000-4000-8000-000000000002"'),
     ("azure.chat", put(pieces=[]), "empty"),
     ("azure.chat", change('backend-id="behind"', 'backend-id="nothing"'), "500"),
     ("azure.stream", put(gap=0.0, pieces=["東京"]), "one piece"),
     ("azure.key", put(booked_on=MASTER), "another key"),
+    ("azure.key", foreign_alias, "is 'other.1', which is not team-a's"),
+    ("azure.key", booked_elsewhere, "USD booked, this chat alone cost"),
     ("azure.refuses.no_token", change(CODE_401, CODE_403), "gets 403"),
     ("azure.refuses.no_token", without("<validate-jwt", "</validate-jwt>"), "gets 500"),
     ("azure.refuses.garbage", change(CODE_401, CODE_403), "a broken signature"),
@@ -144,6 +163,28 @@ def test_another_callers_key_in_the_vault_is_noticed(platform: AzurePlatform) ->
     assert azure.chat(view).status == "pass"
     other_key_in_the_vault(platform)
     assert "another key" in azure.key(view).evidence
+
+
+def test_no_key_in_the_vault_is_noticed(platform: AzurePlatform) -> None:
+    view = platform.view()
+    assert azure.chat(view).status == "pass"
+    for entry in ("secrets", "deletedSecrets"):
+        platform.state.store.delete(entry, f"{VAULT}/litellm-{CALLER}")
+    outcome = azure.key(view)
+    assert outcome.status == "fail"
+    assert "holds no key for team-a" in outcome.evidence
+    assert outcome.hint == "run: genai keys issue team-a"
+
+
+@pytest.mark.parametrize("claim", ["iss", "aud", "azp"])
+def test_a_token_with_another_claim_than_expected_is_noticed(platform: AzurePlatform, claim: str) -> None:
+    view, probe = platform.view(), platform.view().probe()
+    assert probe
+    signed = probe.sign({**token.claims(view.token()), claim: "another one"})
+    view.token = lambda: signed  # type: ignore[method-assign]
+    outcome = azure.token(view)
+    assert outcome.status == "fail"
+    assert f'{claim} is "another one"' in outcome.evidence
 
 
 @pytest.mark.parametrize("row", ONLY_PROBED)

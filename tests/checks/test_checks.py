@@ -222,6 +222,16 @@ def test_before_anything_stands_a_check_says_so_and_does_not_wait(id):
     assert (outcome.status, outcome.hint, outcome.final) == ("fail", "run: genai up", True)
 
 
+@pytest.mark.parametrize("remedy", ["", "add one under [[litellm.models]]"])
+def test_advice_without_a_command_gets_the_family_s(remedy):
+    def wrong():
+        raise StepError("it is not as it should be", remedy=remedy, id="litellm.no_model")
+
+    hint = Look("litellm.chat", 90, wrong).look().hint
+    assert hint.startswith(remedy)
+    assert hint.endswith("why: genai logs litellm; make it again: genai litellm")
+
+
 @pytest.mark.parametrize("id", ["litellm.ready", "litellm.chat"])
 @pytest.mark.parametrize(("ingress", "final"), [(None, True), ({"status": {}}, False)])
 def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingress, final, monkeypatch):

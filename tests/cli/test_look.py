@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genai_platform.cli.target import is_loopback, refuse_loopback
+from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.errors import ConfigError, StepError
 from genai_platform.graph.graph import Graph
 from genai_platform.graph.step import State
@@ -147,6 +147,9 @@ def test_every_document_and_table_names_its_world(shell: Shell, world: World) ->
         world.there = {"infra.network"}
         assert named in shell(*words).out, words
         world.there = {"infra.network"}
+        assert shell(*words, "--json").document["target"] == named
+    for words in (("cost",), ("config", "show")):
+        assert named in shell(*words).out, words
         assert shell(*words, "--json").document["target"] == named
 
 

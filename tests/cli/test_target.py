@@ -46,6 +46,22 @@ def test_another_account_is_refused_before_anything_else_happens(asked: list[str
     assert asked == ["aws"]
 
 
+def test_a_model_on_this_machine_is_refused(asked: list[str]) -> None:
+    model = 'litellm.models=[{name="a",azure_deployment="a",api_base="http://localhost:8080"}]'
+    with pytest.raises(ConfigError, match="api_base points to this machine"):
+        resolve('aws.account_id="222222222222"', model)
+    assert asked == []
+
+
+def test_a_profile_that_leads_to_this_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://localhost:4566\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ConfigError, match="the AWS profile sends sts to this machine"):
+        aws.Aws(Target("default", Settings(), Endpoints(), tmp_path)).client("sts")
+
+
 def test_no_pinned_account_is_refused(asked: list[str]) -> None:
     with pytest.raises(ConfigError, match=r"aws\.account_id is not set"):
         resolve()

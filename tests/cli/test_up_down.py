@@ -19,7 +19,7 @@ def test_up_builds_everything_and_says_what_comes_next(shell: Shell, world: Worl
     assert answer.code == 0
     assert world.there == {"infra.network", "infra.cluster", "litellm.proxy", "langfuse.chart"}
     assert "123456789012" in answer.out
-    assert "litellm: https://litellm.example.com" in answer.out
+    assert "litellm: https://litellm.example.com (encrypted, not authenticated by name)" in answer.out
     assert "next: genai verify" in answer.out
     assert "\x1b" not in answer.out  # no control characters without a terminal
 
@@ -132,7 +132,7 @@ def test_down_shows_the_list_and_removes_everything(shell: Shell, world: World) 
     assert answer.code == 0
     assert world.happened[-1] == "destroy infra.network"
     assert "will be removed from 'default': AWS account 123456789012" in answer.out
-    assert "nothing left, 4 steps removed" in answer.out
+    assert "nothing left, 4 resources removed" in answer.out
 
 
 def test_down_with_nothing_there(shell: Shell, world: World) -> None:

@@ -11,6 +11,7 @@ from tests.end_to_end.conftest import Platform
 _ZONE = "ap-northeast-1a"
 _NOBODY = '{"Version":"2012-10-17","Statement":[]}'
 _ANYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]})
+_PARAMETER = "left-behind"
 _TEMPLATE = {"ImageId": "ami-12c6146b", "InstanceType": "t3.micro"}
 
 
@@ -38,9 +39,17 @@ class Land:
 def plant(land: Land) -> set[tuple[str, str]]:
     """One leftover of each kind, tagged or named: kind and identifier."""
     made: set[tuple[str, str]] = set()
-    for planter in (_storage, _network, _machines, _balancers, _buckets, _databases, _caches, _identities, _rest):
+    for planter in (
+        _storage, _network, _machines, _balancers, _buckets, _cluster, _databases, _database, _caches, _cache_groups, _identities, _rest,
+        _unthought_of,
+    ):  # fmt: skip
         made |= set(planter(land).items())
     return made
+
+
+def clear(land: Land) -> None:
+    """What a person removes in a console: for a service nobody thought of there is no command."""
+    land.platform.aws("ssm").delete_parameters(Names=[_PARAMETER])
 
 
 def _storage(land: Land) -> dict[str, str]:
@@ -115,7 +124,16 @@ def _buckets(land: Land) -> dict[str, str]:
     return {"s3:bucket": "left-behind"}
 
 
+def _cluster(land: Land) -> dict[str, str]:
+    eks = land.platform.aws("eks")
+    tags = {tag["Key"]: tag["Value"] for tag in land.tags}
+    role = eks.describe_cluster(name="genai-sandbox")["cluster"]["roleArn"]
+    eks.create_cluster(name="left-behind", roleArn=role, resourcesVpcConfig={"subnetIds": land.subnets}, tags=tags)
+    return {"eks:cluster": "left-behind"}
+
+
 def _databases(land: Land) -> dict[str, str]:
+    """A snapshot of ours, what a cluster needs, and a cluster with its instance. MySQL's: the stand-in starts no server for it."""
     rds = land.platform.aws("rds")
     cluster = rds.describe_db_clusters()["DBClusters"][0]["DBClusterIdentifier"]
     rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier="left-behind", DBClusterIdentifier=cluster, Tags=land.tags)
@@ -125,10 +143,49 @@ def _databases(land: Land) -> dict[str, str]:
     rds.create_db_cluster_parameter_group(
         DBClusterParameterGroupName="left-behind", DBParameterGroupFamily="aurora-postgresql16", Description="left", Tags=land.tags
     )
-    return {"rds:cluster-snapshot": "left-behind", "rds:subnet-group": "left-behind", "rds:parameter-group": "left-behind"}
+    rds.create_db_cluster(
+        DBClusterIdentifier="left-behind", Engine="aurora-mysql", MasterUsername="left", MasterUserPassword="left-behind", Tags=land.tags
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier="left-behind-1", DBInstanceClass="db.t4g.medium", Engine="aurora-mysql", DBClusterIdentifier="left-behind",
+        Tags=land.tags,
+    )  # fmt: skip
+    return {
+        "rds:cluster-snapshot": "left-behind",
+        "rds:subnet-group": "left-behind",
+        "rds:parameter-group": "left-behind",
+        "rds:cluster": "left-behind",
+        "rds:instance": "left-behind-1",
+    }
+
+
+def _database(land: Land) -> dict[str, str]:
+    """One without a cluster: its snapshots are of another kind."""
+    rds = land.platform.aws("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier="left-alone", DBInstanceClass="db.t4g.micro", Engine="mysql", AllocatedStorage=20, MasterUsername="left",
+        MasterUserPassword="left-behind", Tags=land.tags,
+    )  # fmt: skip
+    rds.create_db_snapshot(DBSnapshotIdentifier="left-alone", DBInstanceIdentifier="left-alone", Tags=land.tags)
+    return {"rds:instance": "left-alone", "rds:snapshot": "left-alone"}
 
 
 def _caches(land: Land) -> dict[str, str]:
+    cache, kind = land.platform.aws("elasticache"), "cache.t4g.micro"
+    cache.create_replication_group(
+        ReplicationGroupId="left-behind", ReplicationGroupDescription="left", Engine="redis", CacheNodeType=kind, NumCacheClusters=1,
+        Tags=land.tags,
+    )  # fmt: skip
+    cache.create_snapshot(SnapshotName="left-behind", ReplicationGroupId="left-behind", Tags=land.tags)
+    cache.create_cache_cluster(CacheClusterId="left-alone", Engine="memcached", CacheNodeType=kind, NumCacheNodes=1, Tags=land.tags)
+    return {
+        "elasticache:replication-group": "left-behind",
+        "elasticache:snapshot": "left-behind",
+        "elasticache:cluster": "left-alone",
+    }
+
+
+def _cache_groups(land: Land) -> dict[str, str]:
     """By their names: as a run leaves them that was ended before it had written down what it made."""
     cache = land.platform.aws("elasticache")
     cache.create_cache_subnet_group(
@@ -169,3 +226,10 @@ def _rest(land: Land) -> dict[str, str]:
         "kms:key": key["KeyMetadata"]["KeyId"],
         "acm:certificate": certificate,
     }
+
+
+def _unthought_of(land: Land) -> dict[str, str]:
+    """A thing of a service that the platform does not use, with our tags on it."""
+    ssm = land.platform.aws("ssm")
+    ssm.put_parameter(Name=_PARAMETER, Type="String", Value="x", Tags=land.tags)
+    return {"ssm:parameter": ssm.get_parameter(Name=_PARAMETER)["Parameter"]["ARN"]}

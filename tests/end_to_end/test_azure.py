@@ -263,7 +263,8 @@ def test_revocation_closes_both_entrances_and_is_undone_by_reinstating_only(plat
     revoked = platform.run("keys", "revoke", CALLER, "--yes").document
     assert revoked["keys"][0]["state"] == "revoked"
     assert set(revoked["closed_seconds"]) == {"API Management", "the load balancer"}
-    assert max(revoked["closed_seconds"].values()) <= 60
+    # LiteLLM's workers hear of it through Redis, which the sandbox has.
+    assert max(revoked["closed_seconds"].values()) <= 10
     try:
         assert platform.run("keys", "issue", CALLER, code=None).code == 1
     finally:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from genai_platform.steps.azure import KEPT_WITH_DATA
 from tests.end_to_end.conftest import Platform
+
+CALLER = "team-a"
 
 
 @pytest.fixture
@@ -17,6 +20,12 @@ def own(tmp_path: Path) -> Iterator[Platform]:
     made = Platform(tmp_path)
     yield made
     made.run("sandbox", "remove", "--yes", code=None)
+
+
+def identity(own: Platform) -> tuple[str, str]:
+    """What a caller has written down, and signs in with."""
+    found = own.run("azure", "env", "--caller", CALLER).document["variables"]
+    return found["CLIENT_ID"], found["CLIENT_SECRET"]
 
 
 @pytest.mark.timeout(1500)
@@ -29,9 +38,12 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     bearer = {"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}
     with own.http(litellm, headers=bearer) as http:
         key = http.post("/key/generate", json={"key_alias": "yesterday"}).raise_for_status().json()["key"]
+    before = identity(own)
 
-    evening = own.run("down", "--keep-data", "--yes").document
+    ended = own.run("down", "--keep-data", "--yes")
+    evening = ended.document
     assert (evening["ok"], evening["leftovers"]) == (True, [])
+    assert {id: ended.steps[id]["outcome"] for id in KEPT_WITH_DATA} == dict.fromkeys(KEPT_WITH_DATA, "retained")
     retained = " ".join(evening["retained"])
     for what in ("-langfuse-", "-clickhouse-", "/platform", "-kept-", "USD a month"):
         assert what in retained
@@ -52,6 +64,8 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
         assert len(trace["observations"]) > 0
     with own.http(litellm, headers={"Authorization": f"Bearer {key}"}) as http:
         assert http.get("/v1/models").status_code == 200
+    assert identity(own) == before
+    assert own.run("chat", "--caller", CALLER, "日本の首都はどこですか。").document["text"]
     assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
 
     last = own.down().document

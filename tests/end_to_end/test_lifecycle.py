@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.conftest import GENAI, NAMESPACE, Platform, wait_until
-from tests.end_to_end.leftovers import Land, plant
+from tests.end_to_end.leftovers import Land, clear, plant
 
 STEP_BY_STEP = {
     "litellm": ("infra.", "genai up --only"),
@@ -83,18 +83,22 @@ def test_a_second_run_is_refused_by_the_lock(platform: Platform) -> None:
 
 # -- leftovers ------------------------------------------------------------------------------------
 def test_the_audit_finds_a_leftover_of_each_kind_and_how_to_remove_it(platform: Platform) -> None:
+    land = Land.of(platform)
     try:
-        made = plant(Land.of(platform))
+        made = plant(land)
         found = platform.run("audit", code=1).document["leftovers"]
         assert made <= {(one["kind"], one["id"]) for one in found}
         paid = {one["kind"] for one in found if one["usd_per_hour"] > 0}
         assert paid >= {
-            "ec2:nat-gateway", "ec2:instance", "ec2:volume", "ec2:elastic-ip", "elbv2:load-balancer", "secretsmanager:secret", "kms:key"
+            "ec2:nat-gateway", "ec2:instance", "ec2:volume", "ec2:elastic-ip", "elbv2:load-balancer", "secretsmanager:secret", "kms:key",
+            "eks:cluster", "rds:instance", "rds:snapshot", "elasticache:replication-group", "elasticache:cluster",
         }  # fmt: skip
+        assert [one["remove"].partition(" ")[0] for one in found if one["kind"] == "ssm:parameter"] == ["#"]
     finally:
         left = platform.run("audit", code=None).document["leftovers"]
         # As they are listed, like a person would.
         done = [platform.tool("sh", "-c", one["remove"], code=None) for one in left]
+        clear(land)
     assert [str(one) for one in done if one.code != 0] == []
     assert platform.run("audit").document["leftovers"] == []
 

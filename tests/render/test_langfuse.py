@@ -190,3 +190,25 @@ def test_the_small_chart_is_never_for_the_real_clouds() -> None:
 
 def test_values_text_is_one_yaml_document() -> None:
     assert yaml.safe_load(langfuse.values_text(target(), outputs(), URL)) == values(target())
+
+
+@pytest.mark.parametrize("version", LINES)
+def test_every_pod_has_the_memory_it_may_use(version: str) -> None:
+    made = values(target(chart={"version": version}))
+    clickhouse = made["clickhouse"]
+    sizes = [made["langfuse"][name]["resources"] for name in ("web", "worker")]
+    sizes.append(clickhouse["resources"] if version.startswith("1.") else clickhouse["cluster"]["resources"])
+    assert [size["limits"]["memory"] for size in sizes] == ["2Gi", "2Gi", "4Gi"]
+    assert all(size["requests"]["memory"] == size["limits"]["memory"] for size in sizes)
+
+
+def test_no_pod_of_the_chart_is_moved_while_it_migrates() -> None:
+    undisturbed = {"karpenter.sh/do-not-disrupt": "true"}
+    for version in LINES:
+        assert values(target(chart={"version": version}))["langfuse"]["pod"]["annotations"] == undisturbed
+    first = values(target())["clickhouse"]
+    assert first["podAnnotations"] == first["zookeeper"]["podAnnotations"] == undisturbed
+
+
+def test_the_operators_clickhouse_is_a_cluster() -> None:
+    assert values(target(chart={"version": "2.0.0"}))["clickhouse"]["cluster"].get("enabled", True) is True

@@ -141,3 +141,10 @@ def test_public_addresses(ingress, litellm_url, langfuse_url):
     assert addresses.langfuse_url(given, status) == langfuse_url
     assert addresses.litellm_url(given, {"status": {"loadBalancer": {}}}) is None
     assert addresses.litellm_url(given, None) is None
+
+
+def test_the_proxy_is_not_moved_and_has_the_memory_it_may_use():
+    template = deployment()[0]["spec"]["template"]
+    assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
+    resources = template["spec"]["containers"][0]["resources"]
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]

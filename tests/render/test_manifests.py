@@ -8,7 +8,7 @@ import jinja2
 import pytest
 import yaml
 
-from genai_platform.render import manifests
+from genai_platform.render import clickhouse_job, manifests
 
 HOSTILE = [
     'a"b',
@@ -88,5 +88,26 @@ def test_a_jobs_mark_follows_its_inputs_and_nothing_else():
 
 
 def test_shown_text_reads_back_as_the_same_document():
-    made = manifests.namespace() + manifests.storage_class()
+    made = manifests.namespace(1) + manifests.storage_class()
     assert list(yaml.safe_load_all(manifests.as_text(made))) == made
+
+
+def test_the_pod_security_level_is_the_one_the_chart_line_needs():
+    level = lambda line: {  # noqa: E731
+        name.rpartition("/")[2]: value
+        for name, value in manifests.namespace(line)[0]["metadata"]["labels"].items()
+        if name.startswith("pod-security.kubernetes.io/")
+    }
+    assert level(1) == {"enforce": "baseline", "warn": "baseline"}
+    assert level(2) == {"enforce": "privileged", "warn": "baseline"}
+
+
+def test_no_job_is_ended_because_its_node_is_underused():
+    jobs = [
+        database()[-1],
+        clickhouse_job.job("x", purpose="p", script="", line=1, tries=0, seconds=1, variables={}),
+        *manifests.objects("litellm-migration", namespace="n", image="i", variables={}),
+    ]
+    for job in jobs:
+        assert job["kind"] == "Job"
+        assert job["spec"]["template"]["metadata"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}

@@ -261,12 +261,20 @@ class Group:
 
     def __init__(self) -> None:
         self.strategies: list[str] = []
+        self.tags: list[dict[str, str]] = []
         self.looks_until_settled = 0
 
     def describe_replication_groups(self, **_: Any) -> dict[str, Any]:
         self.looks_until_settled -= 1
         busy = self.looks_until_settled > 0
-        return {"ReplicationGroups": [{"Status": "modifying" if busy else "available", "AuthTokenEnabled": bool(self.strategies)}]}
+        status = "modifying" if busy else "available"
+        return {"ReplicationGroups": [{"ARN": "arn", "Status": status, "AuthTokenEnabled": bool(self.strategies)}]}
+
+    def list_tags_for_resource(self, ResourceName: str) -> dict[str, Any]:
+        return {"TagList": self.tags}
+
+    def add_tags_to_resource(self, ResourceName: str, Tags: list[dict[str, str]]) -> None:
+        self.tags += Tags
 
     def modify_replication_group(self, **asked: Any) -> None:
         self.strategies.append(asked["AuthTokenUpdateStrategy"])
@@ -283,6 +291,12 @@ def test_redis_gets_its_token_and_is_waited_for(tmp_path: Path, monkeypatch: pyt
         assert step.probe().state is State.ABSENT
         assert step.apply(Quiet()) == "genai demands its token"
         assert group.strategies == ["ROTATE", "SET"]
+        assert step.probe().state is State.PRESENT
+        # As a run leaves it that was ended between the two: clients without a token may still come in.
+        group.strategies, group.tags = ["ROTATE"], []
+        assert step.probe().state is State.DRIFTED
+        step.apply(Quiet())
+        assert group.strategies == ["ROTATE", "ROTATE", "SET"]
         assert step.probe().state is State.PRESENT
 
 

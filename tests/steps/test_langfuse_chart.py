@@ -19,7 +19,7 @@ from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOu
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.langfuse import preflight, steps
-from genai_platform.steps.langfuse_chart import Chart, is_own_claim, resolve
+from genai_platform.steps.langfuse_chart import Chart, is_own_claim, resolve, tell_operator
 from genai_platform.tools.helm import Release, ResolvedChart
 
 SANDBOX = Endpoints(aws=AwsEndpoints(url="http://127.0.0.1:5000"))
@@ -260,3 +260,21 @@ def test_the_operators_charts_are_sought_in_every_place_and_the_remedy_is_their_
 def test_own_claims() -> None:
     assert is_own_claim("clickhouse-storage-volume-x-0")
     assert not is_own_claim("data-litellm-0")
+
+
+@pytest.mark.parametrize("how", ["values", "patch", "none"])
+def test_line_2_tells_the_operator_to_move_no_pod_and_to_leave_the_database(how: str) -> None:
+    doors, cluster, _ = world(chart={"version": "2.0.0"}, post_install=how)
+    cluster.put("ClickHouseCluster", "langfuse", spec={"replicas": 1})
+    cluster.put("KeeperCluster", "langfuse", spec={"replicas": 1})
+    chart(doors).apply(Quiet())
+    told = cluster.objects["ClickHouseCluster", "langfuse"]["spec"]
+    assert told["settings"] == {"enableDatabaseSync": False}
+    assert ("podTemplate" in told) is (how == "values")
+    for kind in ("ClickHouseCluster", "KeeperCluster"):
+        assert cluster.objects[kind, "langfuse"]["spec"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
+    patches = [one for one in cluster.happened if one.startswith("patch")]
+    chart(doors).apply(Quiet())
+    assert [one for one in cluster.happened if one.startswith("patch")] == patches
+    # Pods that would only be made again for it get the account by the same road.
+    assert tell_operator(doors, own_account=True) is (how != "values")

@@ -58,12 +58,12 @@ class Cluster:
         return dict(document)
 
     def patch(
-        self, api_version: str, kind: str, name: str, namespace: str | None, body: Mapping[str, Any], strategy: str = "strategic"
+        self, api_version: str, kind: str, name: str, namespace: str | None, body: Any, strategy: str = "strategic"
     ) -> Document:  # fmt: skip
         self.patched.append(name)
         found = self.objects[kind, name]
         before = copy.deepcopy(found.get("spec", {}).get("template"))
-        _merge(found, body)
+        _operate(found, body) if strategy == "json" else _merge(found, body)
         if found.get("spec", {}).get("template") != before:
             self.roll(kind, name)
         return found
@@ -94,7 +94,7 @@ class Cluster:
 
 
 def _merge(into: Document, body: Mapping[str, Any]) -> None:
-    """A strategic merge, as far as these steps need it: lists of named things are merged by their name or path."""
+    """A strategic merge, as far as these steps need it: lists of named things are merged by their name or path, new ones come first."""
     for key, value in body.items():
         if isinstance(value, Mapping):
             _merge(into.setdefault(key, {}), value)
@@ -103,11 +103,29 @@ def _merge(into: Document, body: Mapping[str, Any]) -> None:
             mark = "mountPath" if key == "volumeMounts" else "name"
             for one in value:
                 same = next((old for old in listed if old[mark] == one[mark]), None)
-                _merge(same, one) if same is not None else listed.append(copy.deepcopy(one))
+                _merge(same, one) if same is not None else listed.insert(0, copy.deepcopy(one))
         elif value is None:
             into.pop(key, None)
         else:
             into[key] = value
+
+
+def _operate(on: Document, operations: list[Document]) -> None:
+    """A JSON patch (RFC 6902): all of it, or an error."""
+    for one in operations:
+        *way, last = one["path"].split("/")[1:]
+        at: Any = on
+        for step in way:
+            at = at[int(step)] if isinstance(at, list) else at[step]
+        key = int(last) if isinstance(at, list) and last != "-" else last
+        if one["op"] == "test":
+            assert at[key] == one["value"]
+        elif one["op"] == "remove":
+            del at[key]
+        elif isinstance(at, list):
+            at.insert(len(at) if key == "-" else key, copy.deepcopy(one["value"]))
+        else:
+            at[key] = copy.deepcopy(one["value"])
 
 
 @pytest.fixture
@@ -243,3 +261,50 @@ def test_removing_takes_the_roles_away(cluster: Cluster) -> None:
     Identity(doors(cluster)).apply(Quiet())
     assert "langfuse, langfuse-clickhouse" in Identity(doors(cluster)).destroy(Quiet())
     assert Identity(doors(cluster)).destroy(Quiet()) == "no service account had a role"
+
+
+CHARTS_OWN = [
+    {"name": "empty-dir", "mountPath": "/opt/bitnami/clickhouse/etc", "subPath": "app-conf-dir"},
+    {"name": "data", "mountPath": "/bitnami/clickhouse"},
+]
+
+
+def with_the_charts_mounts(cluster: Cluster) -> Document:
+    """The pod of the public chart: its image links /etc/clickhouse-server to the folder of the first mount."""
+    cluster.workload("StatefulSet", STATEFUL, "langfuse-clickhouse")
+    pod: Document = cluster.objects["StatefulSet", STATEFUL]["spec"]["template"]["spec"]
+    pod["volumes"] = [{"name": "empty-dir", "emptyDir": {}}]
+    pod["containers"][0]["volumeMounts"] = copy.deepcopy(CHARTS_OWN)
+    return pod
+
+
+def test_the_file_is_mounted_after_what_would_cover_it(cluster: Cluster) -> None:
+    pod = with_the_charts_mounts(cluster)
+    Disk(doors(cluster)).apply(Quiet())
+    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == [*(one["mountPath"] for one in CHARTS_OWN), PATH]
+    assert [volume["name"] for volume in pod["volumes"]] == ["empty-dir", "s3disk-config"]
+    assert Disk(doors(cluster)).probe().state is State.PRESENT
+
+
+@pytest.mark.parametrize("cover", ["/opt/bitnami/clickhouse/etc", "/etc/clickhouse-server/config.d/", "/opt/bitnami"])
+def test_a_mount_that_is_covered_does_not_count_and_is_put_last(cluster: Cluster, cover: str) -> None:
+    pod = with_the_charts_mounts(cluster)
+    Disk(doors(cluster)).apply(Quiet())
+    # As a strategic merge patch by hand leaves it.
+    ours = {"name": "s3", "mountPath": PATH, "subPath": "s3disk.xml"}
+    pod["volumes"][1]["name"] = "s3"
+    pod["containers"][0]["volumeMounts"] = [ours, {"name": "empty-dir", "mountPath": cover}]
+    found = Disk(doors(cluster)).probe()
+    assert found.state is State.DRIFTED
+    assert "does not mount s3disk.xml where ClickHouse sees it" in found.evidence
+    Disk(doors(cluster)).apply(Quiet())
+    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == [cover, PATH]
+    assert [volume["name"] for volume in pod["volumes"]] == ["empty-dir", "s3"]
+    assert Disk(doors(cluster)).probe().state is State.PRESENT
+
+
+def test_a_later_mount_beside_the_file_covers_nothing(cluster: Cluster) -> None:
+    pod = with_the_charts_mounts(cluster)
+    Disk(doors(cluster)).apply(Quiet())
+    pod["containers"][0]["volumeMounts"].append({"name": "empty-dir", "mountPath": "/etc/clickhouse-server/config.d/s3disk.xml.bak"})
+    assert Disk(doors(cluster)).probe().state is State.PRESENT

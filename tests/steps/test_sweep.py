@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from genai_platform.errors import StepError
 from genai_platform.steps import sweep
-from genai_platform.tools import aws_audit, aws_finders
+from genai_platform.tools import aws_audit, aws_finders, aws_finders_data, aws_finders_identity, aws_items, load_balancers
 from genai_platform.tools.aws_items import Scope
 from tests.tools.aws_world import Quiet, world
 
@@ -97,6 +98,60 @@ def test_things_in_every_service_are_found_by_tag_and_by_cluster(tmp_path: Path,
         client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
         client("logs").delete_log_group(logGroupName="left/behind")
         assert {entry.kind for entry in sweep.audit(doors).leftovers} == set(found) - {"kms:key", "logs:log-group"}
+
+
+def test_what_is_listed_and_gone_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listings remember for a while what was deleted; asked about one such thing, each service says so in its own way."""
+    with world(tmp_path, monkeypatch) as doors:
+        client = doors.aws.client
+        client("secretsmanager").create_secret(Name="genai/platform", SecretString="x", Tags=tags(OURS))
+        client("iam").create_role(RoleName="genai-cluster", AssumeRolePolicyDocument="{}", Tags=tags(OURS))
+        client("s3").create_bucket(Bucket="genai-langfuse-0a0a0a", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        listed = {"list_secrets", "list_roles", "list_buckets"}
+        real = aws_items.pages
+        answers = {name: list(real(doors.aws, service, name, key)) for service, name, key in (
+            ("secretsmanager", "list_secrets", "SecretList"), ("iam", "list_roles", "Roles"), ("s3", "list_buckets", "Buckets"),
+        )}  # fmt: skip
+        client("secretsmanager").delete_secret(SecretId="genai/platform", ForceDeleteWithoutRecovery=True)
+        client("iam").delete_role(RoleName="genai-cluster")
+        client("s3").delete_bucket(Bucket="genai-langfuse-0a0a0a")
+
+        def remembering(aws: Any, service: str, operation: str, entries: str, **arguments: Any) -> Any:
+            return iter(answers[operation]) if operation in listed else real(aws, service, operation, entries, **arguments)
+
+        for module in (aws_finders_data, aws_finders_identity):
+            monkeypatch.setattr(module, "pages", remembering)
+        assert sweep.audit(doors) == sweep.Audit((), (), ())
+
+
+class Balancers:
+    """Elastic Load Balancing, which tells nothing at all when it is asked about one that is gone."""
+
+    gone = "b"
+
+    def describe_tags(self, ResourceArns: list[str]) -> dict[str, Any]:
+        if self.gone in ResourceArns:
+            raise ClientError({"Error": {"Code": "LoadBalancerNotFound", "Message": "not there"}}, "DescribeTags")
+        return {"TagDescriptions": [{"ResourceArn": arn, "Tags": tags(OURS)} for arn in ResourceArns]}
+
+
+def test_tags_of_load_balancers_one_of_which_is_gone() -> None:
+    assert [arn for arn, _ in load_balancers.tags_of(Balancers(), ["a", "b", "c"])] == ["a", "c"]
+    assert list(load_balancers.tags_of(Balancers(), ["b"])) == []
+
+
+def test_what_ec2_hides_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Auto Mode's machines, volumes and interfaces are left out of listings unless they are asked for."""
+    asked: list[str] = []
+
+    def hear(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if params.get("IncludeManagedResources"):
+            asked.append(model.name)
+
+    with world(tmp_path, monkeypatch) as doors:
+        doors.aws.client("ec2").meta.events.register("provide-client-params.ec2.*", hear)
+        sweep.audit(doors)
+    assert set(asked) == {"DescribeInstances", "DescribeVolumes", "DescribeNetworkInterfaces", "DescribeLaunchTemplates"}
 
 
 def test_a_bucket_with_versions_is_removed_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

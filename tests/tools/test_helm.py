@@ -19,8 +19,10 @@ from genai_platform.render.chart import ChartSource, chart_sources, small_chart
 from genai_platform.tools.helm import Helm, Release, ResolvedChart
 from genai_platform.tools.kube import Kube
 
+UNDISTURBED = {"karpenter.sh/do-not-disrupt": "true"}
 VALUES: dict[str, Any] = {
     "langfuse": {
+        "pod": {"annotations": UNDISTURBED},
         "salt": {"secretKeyRef": {"name": "s", "key": "salt"}},
         "encryptionKey": {"secretKeyRef": {"name": "s", "key": "e"}},
         "nextauth": {"url": "https://x:8443", "secret": {"secretKeyRef": {"name": "s", "key": "n"}}},
@@ -33,7 +35,11 @@ VALUES: dict[str, Any] = {
     },
     "redis": {"deploy": False, "host": "r", "tls": {"enabled": True}, "auth": {"existingSecret": "s", "existingSecretPasswordKey": "t"}},
     "s3": {"deploy": False, "bucket": "b", "region": "ap-northeast-1"},
-    "clickhouse": {"auth": {"existingSecret": "s", "existingSecretKey": "c"}, "persistence": {"storageClass": "fast"}},
+    "clickhouse": {
+        "auth": {"existingSecret": "s", "existingSecretKey": "c"}, "persistence": {"storageClass": "fast"},
+        "podAnnotations": UNDISTURBED, "zookeeper": {"podAnnotations": UNDISTURBED},
+        "extraVolumes": [{"name": "more", "configMap": {"name": "m"}}], "extraVolumeMounts": [{"name": "more", "mountPath": "/etc/more"}],
+    },
 }  # fmt: skip
 
 
@@ -74,6 +80,7 @@ def test_the_small_chart_of_line_2_leaves_clickhouse_to_the_operator() -> None:
     assert cluster["dataVolumeClaimSpec"]["storageClassName"] == "fast"
     env = {one["name"]: one.get("value") for one in found["Deployment", "langfuse-web"]["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert env["CLICKHOUSE_URL"] == "http://langfuse-clickhouse-headless:8123"
+    assert env["CLICKHOUSE_CLUSTER_ENABLED"] == "true"
 
 
 def test_object_names_are_those_of_the_public_chart(rendered: dict[tuple[str, str], Any]) -> None:
@@ -95,6 +102,7 @@ def test_pods_get_the_variables_langfuse_reads(rendered: dict[tuple[str, str], A
     assert env["DATABASE_HOST"] == "pg"
     assert env["REDIS_CONNECTION_STRING"] == "rediss://default:$(REDIS_PASSWORD)@r:6379/0"
     assert env["CLICKHOUSE_URL"] == "http://langfuse-clickhouse:8123"
+    assert env["CLICKHOUSE_CLUSTER_ENABLED"] == "false"
     assert env["CLICKHOUSE_MIGRATION_URL"] == "clickhouse://langfuse-clickhouse:9000"
     assert env["LANGFUSE_S3_EVENT_UPLOAD_REGION"] == "ap-northeast-1"
     assert env["SALT"] == {"secretKeyRef": {"name": "s", "key": "salt"}}
@@ -103,6 +111,19 @@ def test_pods_get_the_variables_langfuse_reads(rendered: dict[tuple[str, str], A
     # A reference to a variable works only where that variable comes first.
     names = [one["name"] for one in container["env"]]
     assert names.index("REDIS_PASSWORD") < names.index("REDIS_CONNECTION_STRING")
+
+
+def test_every_pod_has_the_annotations_it_is_given(rendered: dict[tuple[str, str], Any]) -> None:
+    workloads = [one for (kind, _), one in rendered.items() if kind in ("Deployment", "StatefulSet")]
+    assert len(workloads) == 4
+    for one in workloads:
+        assert UNDISTURBED.items() <= one["spec"]["template"]["metadata"]["annotations"].items()
+
+
+def test_what_is_added_to_clickhouse_is_mounted_after_the_charts_own(rendered: dict[tuple[str, str], Any]) -> None:
+    [container] = rendered["StatefulSet", "langfuse-clickhouse-shard0"]["spec"]["template"]["spec"]["containers"]
+    places = [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert places[-1] == "/etc/more"
 
 
 def test_claims_and_accounts(rendered: dict[tuple[str, str], Any]) -> None:

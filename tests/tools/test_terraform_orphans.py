@@ -20,6 +20,8 @@ def error(address: str, summary: str) -> dict[str, Any]:
     ("address", "summary", "id"),
     [
         ("aws_rds_cluster.this", "creating RDS Cluster (genai): operation error RDS: DBClusterAlreadyExistsFault: …", "genai"),
+        ("aws_rds_cluster.this", "creating RDS Cluster (restore from snapshot) (genai): DBClusterAlreadyExistsFault: …", "genai"),
+        ('aws_s3_bucket.this["langfuse"]', "creating S3 Bucket (genai-1): BucketAlreadyExists", "genai-1"),
         (
             "aws_rds_cluster_instance.this",
             "creating RDS Cluster (genai) Instance (genai-1): operation error RDS (x): DBInstanceAlreadyExists: DB instance already exists",
@@ -39,7 +41,6 @@ def test_a_thing_that_stands_already_is_named_with_its_address(address: str, sum
     [
         ("aws_rds_cluster.this", "creating RDS Cluster (genai): api error InvalidParameterValue: …"),
         ("aws_vpc.this", "creating EC2 VPC (a): already exists"),
-        ('aws_s3_bucket.this["a"]', "creating S3 Bucket (a): BucketAlreadyExists: The requested bucket name is not available."),
     ],
 )
 def test_other_errors_are_left_as_they_are(address: str, summary: str) -> None:
@@ -80,6 +81,14 @@ def test_aws_may_still_be_at_work_on_it(tmp_path: Path, monkeypatch: pytest.Monk
         doors.aws.client("eks").create_cluster(name="genai", roleArn="arn:aws:iam::123456789012:role/a", resourcesVpcConfig=network)
         eks_backends["123456789012"]["ap-northeast-1"].clusters["genai"].status = status
         assert settled(doors.aws, Orphan("aws_eks_cluster.this", "genai")) == said
+
+
+def test_a_bucket_is_there_when_it_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        orphan = Orphan('aws_s3_bucket.this["langfuse"]', "genai-1")
+        assert settled(doors.aws, orphan) == "gone"
+        doors.aws.client("s3").create_bucket(Bucket="genai-1", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        assert settled(doors.aws, orphan) == "there"
 
 
 def test_a_database_is_there_when_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import EC2Backend
+from moto.ec2.responses import EC2Response
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
 from genai_platform.sandbox.aws import occupied
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.world import World
+
+_CLUSTER = "eks:eks-cluster-name"
 
 
 def mend(world: World) -> None:
@@ -21,6 +24,7 @@ def mend(world: World) -> None:
         EC2Backend.delete_nat_gateway,
         EC2Backend.delete_network_interface,
     )
+    terminate = EC2Backend.terminate_instances
     create_balancer, delete_balancer = ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer
 
     def _delete_vpc(self: Any, vpc_id: str) -> Any:
@@ -61,6 +65,13 @@ def mend(world: World) -> None:
             raise DependencyViolationError(f"Network interface '{eni_id}' is currently in use.")
         detach_interface(self, eni_id)
 
+    def terminate_instances(self: Any, instance_ids: list[str]) -> Any:
+        ended = terminate(self, instance_ids)
+        # Its first interface goes with a machine (DeleteOnTermination), and its subnet can go then.
+        for eni in [eni for eni in self.enis.values() if eni.instance is not None and eni.instance.id in instance_ids]:
+            del self.enis[eni.id]
+        return ended
+
     def create_load_balancer(self: Any, *positional: Any, **asked: Any) -> Any:
         balancer = create_balancer(self, *positional, **asked)
         kind = {"network": "net", "gateway": "gwy"}.get(balancer.type, "app")
@@ -83,14 +94,30 @@ def mend(world: World) -> None:
         for eni_id in getattr(balancer, "interfaces", []):
             self.ec2_backend.enis.pop(eni_id, None)
 
+    EC2Response.describe_volumes = _hidden(EC2Response.describe_volumes, "Volumes")
+    EC2Response.describe_network_interfaces = _hidden(EC2Response.describe_network_interfaces, "NetworkInterfaces")
+    EC2Response.describe_launch_templates = _hidden(EC2Response.describe_launch_templates, "LaunchTemplates")
     EC2Backend.delete_vpc = _delete_vpc
     EC2Backend.delete_subnet = _delete_subnet
     EC2Backend._delete_security_group = _delete_security_group
     EC2Backend.detach_internet_gateway = detach_internet_gateway
     EC2Backend.delete_nat_gateway = delete_nat_gateway
+    EC2Backend.terminate_instances = terminate_instances
     EC2Backend.delete_network_interface = delete_network_interface
     ELBv2Backend.create_load_balancer = create_load_balancer
     ELBv2Backend.delete_load_balancer = delete_load_balancer
+
+
+def _hidden(describe: Any, key: str) -> Any:
+    """What Auto Mode made is left out unless it is asked for, as in accounts that are new to it."""
+
+    def described(self: Any) -> Any:
+        answer = describe(self)
+        if str(self._get_param("IncludeManagedResources", "")).lower() != "true":
+            answer.result[key] = [one for one in answer.result[key] if _CLUSTER not in {tag["key"] for tag in one.get_tags()}]
+        return answer
+
+    return described
 
 
 def _interfaces(backend: Any, **wanted: str) -> list[Any]:

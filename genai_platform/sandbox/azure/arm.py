@@ -20,10 +20,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure.entra import Entra
-from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, OWNER, Roles
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
 from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT, World
 
 Body = dict[str, Any]
+_WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ class Arm:
         writes_roles = "microsoft.authorization/roleassignments" in call.id.lower() and call.method in ("PUT", "DELETE")
         needed = {OWNER, ACCESS_ADMINISTRATOR} if writes_roles else {OWNER, CONTRIBUTOR}
         if call.id.lower().endswith("/providers/microsoft.authorization/permissions"):
-            return str(claims["oid"])  # everybody may ask what they may do
+            needed = set(NAMES.values())  # whoever has any role at a scope may ask what it allows there
+        if call.method == "GET" and _WHOLE_SUBSCRIPTION.fullmatch(call.id) and self.roles.holds_inside(str(claims["oid"]), call.id):
+            return str(claims["oid"])  # whoever has a role anywhere inside sees the subscription, and of its lists what is theirs
         if subscription and not self.roles.holds(str(claims["oid"]), call.id, needed):
             text = f"The client '{claims['oid']}' does not have authorization to perform the action over scope '{call.id}'."
             raise Refusal(403, "AuthorizationFailed", text)
@@ -127,6 +130,10 @@ class Arm:
         for entry in self.world.store.all("arm", id + "/"):
             self.world.store.delete("arm", entry["id"])
         self.world.store.delete("arm", id)
+
+    def may_read(self, call: Call, id: str) -> bool:
+        """Whether a list shows this resource to who calls."""
+        return self.roles.holds(call.caller, id, {OWNER, CONTRIBUTOR})
 
     def exists(self, id: str) -> bool:
         return self.world.store.get("arm", id) is not None
@@ -163,7 +170,7 @@ def subscriptions(arm: Arm, call: Call) -> Response:
 
 
 def resources(arm: Arm, call: Call) -> Response:
-    """What lies in a resource group or, with a filter by one tag, in the subscription."""
+    """What lies in a resource group or, with a filter by one tag, in the subscription: then without tags, as documented."""
     group = call.id.rsplit("/", 1)[0]
     in_group = group.count("/") > 2
     if in_group and not arm.exists(group):
@@ -174,7 +181,8 @@ def resources(arm: Arm, call: Call) -> Response:
         if tag is None:
             raise Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{wanted}' specified in the query string.")
         found = [entry for entry in found if (entry.get("tags") or {}).get(tag[1]) == tag[2]]
-    shown = ("id", "name", "type", "location", "tags")
+    found = [entry for entry in found if arm.may_read(call, entry["id"])]
+    shown = ("id", "name", "type", "location", *(() if wanted else ("tags",)))
     return JSONResponse({"value": [{name: entry[name] for name in shown if name in entry} for entry in found]})
 
 

@@ -46,7 +46,7 @@ def services(arm: Arm, call: Call) -> Response:
 def every_service(arm: Arm, call: Call) -> Response:
     """The services of all resource groups."""
     found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("services")]
-    return JSONResponse({"value": [_with_state(entry) for entry in found if entry]})
+    return JSONResponse({"value": [_with_state(entry) for entry in found if entry and arm.may_read(call, entry["id"])]})
 
 
 def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
@@ -143,6 +143,7 @@ def entities(arm: Arm, call: Call) -> Response:
     kind = parts[-2].lower()
     if call.method in ("GET", "HEAD"):
         return _shown(arm, call, kind)
+    _refuse_while_settling(arm, call, f"{service[0]}/{parts[0]}/{parts[1]}")
     if call.method == "DELETE":
         known = arm.exists(call.id)
         arm.remove(call.id)
@@ -173,8 +174,18 @@ def _stored(arm: Arm, call: Call, kind: str) -> Response:
     if call.method == "PATCH":
         properties = {**(arm.world.store.get("arm", call.id) or {}).get("properties", {}), **properties}
     shown = arm.put(call, {"properties": properties}, f"{_KIND}/{kind}")
+    if kind == "apis":
+        arm.world.store.put("settlingApis", call.id, {"id": call.id})
     headers = {"ETag": f'"{(arm.world.store.get("arm", call.id) or {})["_etag"]}"'}
     return JSONResponse(_reformatted(shown) if kind == "policies" else shown, 200 if known else 201, headers)
+
+
+def _refuse_while_settling(arm: Arm, call: Call, entity: str) -> None:
+    """An API that was put holds a lock for a moment: the first write to something inside it is refused."""
+    if call.id.lower() != entity.lower() and arm.world.store.get("settlingApis", entity):
+        arm.world.store.delete("settlingApis", entity)
+        text = "Unable to obtain lock for operation on the entity. Please retry the operation."
+        raise Refusal(409, "PessimisticConcurrencyConflict", text)
 
 
 def _free_path(arm: Arm, call: Call, path: str) -> None:

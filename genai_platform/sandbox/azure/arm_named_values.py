@@ -1,7 +1,8 @@
 """Named values of API Management: kept in the service, or read from Key Vault by the service's own identity.
 
-Making one is a long-running operation that is followed by an ``Azure-AsyncOperation`` address, and reading the vault
-fails as it does on Azure: the named value is there, and its last status says why it has no value.
+Making one is a long-running operation that is followed by an ``Azure-AsyncOperation`` address. As on Azure it is refused
+when the vault cannot be read at that moment; one that is there keeps its value, and the last status says how reading the
+vault anew ended.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ def _put(arm: Arm, call: Call, service: str) -> Response:
         raise Refusal(400, "ValidationError", "Either a value or a keyVault must be given, and not both.")
     if vault is not None:
         value, wanted["keyVault"] = _read(arm, service, str(vault.get("secretIdentifier", "")))
+        status = wanted["keyVault"]["lastStatus"]
+        if status["code"] != "Success":
+            text = f"Failed to access the Key Vault secret {vault['secretIdentifier']}: {status['code']}: {status['message']}"
+            raise Refusal(400, "ValidationError", text)
     if not wanted.get("secret"):
         wanted["value"] = value
     shown = arm.put(call, {"properties": wanted, "_value": value}, KIND)
@@ -92,7 +97,7 @@ def _action(arm: Arm, call: Call, service: str) -> Response:
     if "keyVault" not in properties:
         raise Refusal(400, "ValidationError", "The named value does not come from Key Vault.")
     value, properties["keyVault"] = _read(arm, service, properties["keyVault"]["secretIdentifier"])
-    arm.world.store.put("arm", id, {**held, "_value": value})
+    arm.world.store.put("arm", id, {**held, "_value": held["_value"] if value is None else value})
     return arm.accepted(call, _SECONDS, 202, visible(held))
 
 

@@ -1,7 +1,9 @@
 """Microsoft Graph v1.0: applications, service principals, app role assignments and deleted items, as far as `genai` uses them.
 
-A fresh object answers 404 for a moment; a deleted application stays in ``/directory/deletedItems`` and keeps its
-``uniqueName``; creating the same name meanwhile answers 400. Both as the real one does.
+As the real one does: a fresh object answers 404 for a moment, and what refers to it 400 or 403; a deleted application
+stays in ``/directory/deletedItems`` and keeps its ``uniqueName``, and creating the same name meanwhile answers 400; whoever
+creates by POST owns what was made, whoever creates by PATCH does not, and ``Application.ReadWrite.OwnedBy`` alone reaches
+no farther than what the caller owns.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.world import TENANT, World
 
 Body = dict[str, Any]
-_HIDDEN = ("secrets", "createdAt", "graphPermissions")
+_HIDDEN = ("secrets", "createdAt", "graphPermissions", "owners")
 _WRITE = {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"}
 _ASSIGN = {"AppRoleAssignment.ReadWrite.All"}
 
@@ -40,6 +42,7 @@ class Graph:
     def routes(self) -> list[Route]:
         handlers: list[tuple[str, str, Callable[[Request], Response]]] = [
             ("GET", "/applications", self._list_applications),
+            ("POST", "/applications", self._create_application),
             ("PATCH", "/applications(uniqueName='{name}')", self._upsert_application),
             ("GET", "/applications(uniqueName='{name}')", self._get_application),
             ("GET", "/applications(appId='{app_id}')", self._get_application),
@@ -49,6 +52,7 @@ class Graph:
             ("POST", "/applications/{id}/addPassword", self._add_password),
             ("POST", "/applications/{id}/removePassword", self._remove_password),
             ("GET", "/servicePrincipals", self._list_principals),
+            ("POST", "/servicePrincipals", self._create_principal),
             ("PATCH", "/servicePrincipals(appId='{app_id}')", self._upsert_principal),
             ("GET", "/servicePrincipals(appId='{app_id}')", self._get_principal),
             ("GET", "/servicePrincipals/{id}", self._get_principal),
@@ -75,7 +79,8 @@ class Graph:
             held = set(claims.get("roles", []))
             needed = _ASSIGN if "appRoleAssignedTo" in request.url.path and method != "GET" else _WRITE
             if not held & (needed if method != "GET" else _WRITE | {"Application.Read.All"}):
-                return fault(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+                return _denied()
+            request.state.caller, request.state.permissions = str(claims.get("oid")), held
             with self._store.exclusively():
                 return handler(request)
 
@@ -90,7 +95,18 @@ class Graph:
             found = self._store.find(kind, "appId", wanted["app_id"])
         else:
             found = self._store.find(kind, "uniqueName", wanted["name"])
-        return found if found and time.time() >= found["createdAt"] + self._world.delays.directory else None
+        return found if found and not self._fresh(found) else None
+
+    def _fresh(self, found: Body) -> bool:
+        """Whether an object was made so short a time ago that it is not known everywhere."""
+        return time.time() < float(found["createdAt"]) + self._world.delays.directory
+
+    @staticmethod
+    def _owns(request: Request, found: Body) -> bool:
+        """Whether the caller may change an object: its own ones, or any with the wider permission. Unrecorded owners do not count."""
+        caller = str(request.state.caller)
+        owners: list[str] = found.get("owners", [caller])
+        return "Application.ReadWrite.All" in set(request.state.permissions) or caller in owners
 
     def _list_applications(self, request: Request) -> Response:
         return listed(_filtered(self._store.all("applications"), request))
@@ -104,14 +120,23 @@ class Graph:
         existing = self._store.find("applications", "uniqueName", name)
         body = _body(request)
         if existing:
+            if not self._owns(request, existing):
+                return _denied()
             self._store.put("applications", existing["id"], {**existing, **body})
             return Response(status_code=204)
         if request.headers.get("prefer") != "create-if-missing":
             return _not_found(request)
-        if self._store.find("deletedApplications", "uniqueName", name):
+        return self._new_application(name, body, owners=[])
+
+    def _create_application(self, request: Request) -> Response:
+        body = _body(request)
+        return self._new_application(str(body.get("uniqueName") or uuid4()), body, owners=[request.state.caller])
+
+    def _new_application(self, name: str, body: Body, owners: list[str]) -> Response:
+        if any(self._store.find(kind, "uniqueName", name) for kind in ("applications", "deletedApplications")):
             return fault(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
-        made = {"id": str(uuid4()), "appId": str(uuid4()), "uniqueName": name, "identifierUris": [], "appRoles": [], **body}
-        made |= {"passwordCredentials": [], "secrets": [], "createdAt": time.time()}
+        made = {"id": str(uuid4()), "appId": str(uuid4()), "identifierUris": [], "appRoles": [], **body, "uniqueName": name}
+        made |= {"passwordCredentials": [], "secrets": [], "createdAt": time.time(), "owners": owners}
         self._store.put("applications", made["id"], made)
         return JSONResponse(_public(made), 201)
 
@@ -119,6 +144,8 @@ class Graph:
         found = self._find("applications", request)
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         body = _body(request)
         for uri in body.get("identifierUris", []):
             if uri != f"api://{found['appId']}":
@@ -130,6 +157,8 @@ class Graph:
         found = self._find("applications", request)
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         self._store.delete("applications", found["id"])
         self._store.put("deletedApplications", found["id"], {**found, "deletedDateTime": _stamp()})
         if principal := self._store.find("servicePrincipals", "appId", found["appId"]):
@@ -140,6 +169,8 @@ class Graph:
         found = self._find("applications", request)
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         wanted = _body(request).get("passwordCredential", {})
         until = datetime.fromisoformat(wanted["endDateTime"]) if wanted.get("endDateTime") else datetime.now(UTC) + timedelta(days=730)
         credential = {"keyId": str(uuid4()), "displayName": wanted.get("displayName", ""), "startDateTime": _stamp()}
@@ -154,6 +185,8 @@ class Graph:
         found, key = self._find("applications", request), _body(request).get("keyId")
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         for name in ("passwordCredentials", "secrets"):
             found[name] = [entry for entry in found[name] if entry["keyId"] != key]
         self._store.put("applications", found["id"], found)
@@ -171,18 +204,29 @@ class Graph:
         app_id = request.path_params["app_id"]
         existing = self._store.find("servicePrincipals", "appId", app_id)
         if existing:
+            if not self._owns(request, existing):
+                return _denied()
             self._store.put("servicePrincipals", existing["id"], {**existing, **_body(request)})
             return Response(status_code=204)
-        application = self._store.find("applications", "appId", app_id)
-        if application is None or request.headers.get("prefer") != "create-if-missing":
-            return fault(400, "Request_BadRequest", f"The appId '{app_id}' does not reference a valid application object.")
-        made = {
-            "id": str(uuid4()),
-            "appId": app_id,
-            "displayName": application.get("displayName"),
-            **_body(request),
-            "createdAt": time.time(),
-        }
+        if request.headers.get("prefer") != "create-if-missing":
+            return _not_found(request)
+        return self._new_principal({**_body(request), "appId": app_id}, owners=[])
+
+    def _create_principal(self, request: Request) -> Response:
+        body = _body(request)
+        if self._store.find("servicePrincipals", "appId", str(body.get("appId"))):
+            text = f"The service principal cannot be created, updated, or restored because the name {body['appId']} is already in use."
+            return fault(409, "Request_MultipleObjectsWithSameKeyValue", text)
+        return self._new_principal(body, owners=[request.state.caller])
+
+    def _new_principal(self, body: Body, owners: list[str]) -> Response:
+        application = self._store.find("applications", "appId", str(body.get("appId")))
+        if application is None:
+            return fault(400, "Request_BadRequest", f"The appId '{body.get('appId')}' does not reference a valid application object.")
+        if self._fresh(application):
+            text = "When using this permission, the backing application of the service principal being created must in the local tenant"
+            return fault(403, "Authorization_RequestDenied", text)
+        made = {"id": str(uuid4()), "displayName": application.get("displayName"), **body, "createdAt": time.time(), "owners": owners}
         self._store.put("servicePrincipals", made["id"], made)
         return JSONResponse(_public(made), 201)
 
@@ -190,6 +234,8 @@ class Graph:
         found = self._find("servicePrincipals", request)
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         self._store.put("servicePrincipals", found["id"], {**found, **_body(request)})
         return Response(status_code=204)
 
@@ -197,6 +243,8 @@ class Graph:
         found = self._find("servicePrincipals", request)
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         self._forget_principal(found)
         return Response(status_code=204)
 
@@ -212,10 +260,12 @@ class Graph:
         return listed(self._store.all("appRoleAssignments", request.path_params["id"] + "/"))
 
     def _assign(self, request: Request) -> Response:
-        body, resource = _body(request), self._find("servicePrincipals", request)
+        body, resource = _body(request), self._store.get("servicePrincipals", request.path_params["id"])
         principal = self._store.get("servicePrincipals", str(body.get("principalId")))
         if resource is None or principal is None:
             return fault(404, "Request_ResourceNotFound", f"Resource '{body.get('principalId')}' does not exist.")
+        if self._fresh(resource) or self._fresh(principal):
+            return fault(400, "Request_BadRequest", "Not a valid reference update.")
         api = self._store.find("applications", "appId", resource["appId"]) or {}
         if body.get("appRoleId") not in [role["id"] for role in api.get("appRoles", [])]:
             return fault(400, "Request_BadRequest", "Permission being assigned was not found on application.")
@@ -245,6 +295,8 @@ class Graph:
         found = self._store.get("deletedApplications", request.path_params["id"])
         if not found:
             return _not_found(request)
+        if not self._owns(request, found):
+            return _denied()
         self._store.delete("deletedApplications", found["id"])
         found.pop("deletedDateTime")
         self._store.put("applications", found["id"], found)
@@ -252,7 +304,9 @@ class Graph:
 
     def _purge(self, request: Request) -> Response:
         for kind in ("deletedApplications", "deletedServicePrincipals"):
-            if self._store.get(kind, request.path_params["id"]):
+            if found := self._store.get(kind, request.path_params["id"]):
+                if not self._owns(request, found):
+                    return _denied()
                 self._store.delete(kind, request.path_params["id"])
                 return Response(status_code=204)
         return _not_found(request)
@@ -283,6 +337,10 @@ def _filtered(entries: list[Body], request: Request) -> list[Body]:
 
 def _public(entry: Body) -> Body:
     return {name: value for name, value in entry.items() if name not in _HIDDEN}
+
+
+def _denied() -> Response:
+    return fault(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def _not_found(request: Request) -> Response:

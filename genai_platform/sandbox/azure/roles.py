@@ -39,6 +39,14 @@ class Roles:
             for assignment in self._assignments()
         )
 
+    def holds_inside(self, principal_id: str, scope: str) -> bool:
+        """Whether a principal holds any role at a scope, above it or below it."""
+        subscription = "/".join(scope.lower().split("/")[:3])
+        return any(
+            assignment["principalId"] == principal_id and assignment["scope"].lower().startswith(subscription)
+            for assignment in self._assignments()
+        )
+
     def _assignments(self) -> list[dict[str, Any]]:
         seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in self._world.store.all("seededRoles")]
         return seeded + self._world.store.all("roleAssignments")

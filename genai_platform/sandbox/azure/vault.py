@@ -119,6 +119,8 @@ class Vault:
     # -- writing ------------------------------------------------------------------------------------
     def _set(self, request: Request, vault: Body) -> Response:
         key, body = _key(vault, request), _body(request)
+        if busy := self._being_deleted(request, vault):
+            return busy
         if self._store.get("deletedSecrets", key):
             text = f"Secret {request.path_params['name']} is currently in a deleted but recoverable state."
             return _fault(409, "Conflict", text, inner="ObjectIsDeletedButRecoverable")
@@ -150,7 +152,7 @@ class Vault:
         secret = self._store.get("secrets", key)
         if secret is None:
             return _fault(404, "SecretNotFound", f"A secret with (name/id) {request.path_params['name']} was not found in this key vault.")
-        secret |= {"deletedDate": int(time.time())}
+        secret |= {"deletedDate": int(time.time()), "deletedAt": time.time()}
         self._store.delete("secrets", key)
         self._store.put("deletedSecrets", key, secret)
         return JSONResponse(self._shown_deleted(request, secret))
@@ -166,15 +168,27 @@ class Vault:
         return self._paged(request, entries)
 
     def _purge(self, request: Request, vault: Body) -> Response:
+        if busy := self._being_deleted(request, vault):
+            return busy
         self._store.delete("deletedSecrets", _key(vault, request))
         return Response(status_code=204)
 
+    def _being_deleted(self, request: Request, vault: Body) -> Response | None:
+        """The refusal while a deletion is under way: it goes on for a moment after the secret shows among the deleted ones."""
+        secret = self._store.get("deletedSecrets", _key(vault, request))
+        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._world.delays.deletion:
+            return None
+        return _fault(409, "Conflict", "Secret is currently being deleted.", inner="ObjectIsBeingDeleted")
+
     def _recover(self, request: Request, vault: Body) -> Response:
+        if busy := self._being_deleted(request, vault):
+            return busy
         key = _key(vault, request)
         secret = self._store.get("deletedSecrets", key)
         if secret is None:
             return _fault(404, "SecretNotFound", f"Deleted Secret not found: {request.path_params['name']}")
-        secret.pop("deletedDate")
+        for stamp in ("deletedDate", "deletedAt"):
+            secret.pop(stamp, None)
         self._store.delete("deletedSecrets", key)
         self._store.put("secrets", key, secret)
         return JSONResponse(self._shown(request, secret["versions"][-1]))

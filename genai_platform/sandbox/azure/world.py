@@ -40,6 +40,8 @@ class Delays:
     """A role assignment takes effect (Azure: minutes)."""
     service: float = 2.0
     """A long-running operation (Azure: seconds to 40 minutes)."""
+    deletion: float = 0.3
+    """A secret that was deleted can be neither purged nor made anew (Azure: seconds)."""
 
 
 @dataclass(frozen=True)

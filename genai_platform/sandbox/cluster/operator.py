@@ -123,7 +123,10 @@ def _stateful_set(resource: Object, name: str, application: str, container: Obje
             "podManagementPolicy": "Parallel",
             "serviceName": f"{application}-headless",
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels, "annotations": {"checksum/configuration": checksum}}, "spec": pod},
+            "template": {
+                "metadata": {"labels": labels, "annotations": {**(spec.get("annotations") or {}), "checksum/configuration": checksum}},
+                "spec": pod,
+            },
             "volumeClaimTemplates": [
                 {
                     "apiVersion": "v1",

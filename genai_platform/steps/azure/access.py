@@ -19,6 +19,9 @@ from genai_platform.tools.azure.arm import SECRETS_OFFICER, SECRETS_USER
 from genai_platform.tools.azure.vaults import Vault
 from genai_platform.tools.wait import wait_for
 
+NOT_YET = ("azure.403", "azure.unreachable")
+"""What a vault that was made a moment ago answers: its role assignments are not known everywhere, nor is its name."""
+
 
 class AccessStep(AzureStep):
     """Two role assignments at the vault, waited for: they take effect after minutes."""
@@ -74,7 +77,7 @@ class AccessStep(AzureStep):
         try:
             self.doors.azure.vaults.secrets(vault)
         except StepError as error:
-            if error.id != "azure.403":
+            if error.id not in NOT_YET:
                 raise
             return None
         return True

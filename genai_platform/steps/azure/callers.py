@@ -45,14 +45,14 @@ class CallersStep(AzureStep):
 
     def apply(self, progress: Progress) -> str:
         wanted.callers(self.target)
-        work, lines = Callers(self.doors), []
+        work, lines = Callers(self.doors, site.PATIENCE), []
         progress.say("looking at the callers")
         work.look()
         gone = strays(work)
         if gone:
             lines = [remove(work, gone, progress)]
             purge_deleted(self.doors, site.caller_prefix(self.target), progress)
-            work = Callers(self.doors)
+            work = Callers(self.doors, site.PATIENCE)
         lines.append(ensure_all(work, sorted(work.configured), progress))
         return "; ".join(lines)
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from genai_platform.config.settings import Caller
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Progress
+from genai_platform.steps.azure.access import NOT_YET
 from genai_platform.steps.azure.callers_seen import OVERLAP, Callers, same_moment, secret_name
 from genai_platform.steps.azure.wanted import expiry
 from genai_platform.tools.azure.vaults import Stored, Vault, Vaults
@@ -75,13 +76,13 @@ def forget_key(work: Callers, client: str) -> None:
 def store(
     vaults: Vaults, vault: Vault, name: str, value: SecretStr, tags: dict[str, str], end: datetime | None, progress: Progress
 ) -> None:
-    """Put a secret into the vault. A right that was given a moment ago is waited for."""
+    """Put a secret into the vault. A right that was given, or a vault that was made, a moment ago is waited for."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
             return vaults.put(vault, name, value, tags, end)
         except GenaiError as error:
-            if error.id != "azure.403" or time.monotonic() > deadline:
+            if error.id not in NOT_YET or time.monotonic() > deadline:
                 raise
         progress.say(f"waiting until we may write to the vault {vault.name}")
         progress.check()

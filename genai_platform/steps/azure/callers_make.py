@@ -77,7 +77,7 @@ def ensure(work: Callers, name: str, progress: Progress, *, reinstate: bool = Fa
         forget_key(work, identity.client_id)
     # Last: whoever holds the role and has no key yet would be told that it has none.
     if identity.principal not in work.assigned:
-        work.graph.assign(work.api_principal, identity.principal, work.role)
+        work.graph.assign(work.api_principal, identity.principal, work.role, progress.check)
 
 
 def _existing(work: Callers, name: str, caller: Caller) -> Identity:

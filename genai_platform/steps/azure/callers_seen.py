@@ -32,9 +32,15 @@ def secret_name(client_id: str) -> str:
 
 
 class Callers:
-    """All callers of one environment."""
+    """All callers of one environment.
 
-    def __init__(self, doors: Doors) -> None:
+    Args:
+        patience: seconds to go on asking for the API's application and its service principal, which may have been made a
+            moment ago; ``site.PATIENCE`` for whoever builds.
+    """
+
+    def __init__(self, doors: Doors, patience: float = 0.0) -> None:
+        self._patience = patience
         self.doors = doors
         self.target = doors.target
         self.configured = doors.target.settings.azure.callers
@@ -47,7 +53,7 @@ class Callers:
     # -- looks ------------------------------------------------------------------------------------
     @cached_property
     def api(self) -> Body:
-        return site.need_application(self.doors)
+        return site.need_application(self.doors, self._patience)
 
     @property
     def shared_client(self) -> str:
@@ -56,7 +62,7 @@ class Callers:
 
     @cached_property
     def api_principal(self) -> str:
-        found = self.graph.principal(str(self.api["appId"]))
+        found = self.graph.principal(str(self.api["appId"]), fresh=self._patience)
         if found is None:
             raise StepError(
                 "the API's application has no service principal", remedy="run: genai azure --only application", id="azure.no_application"
@@ -147,6 +153,11 @@ class Callers:
         """Look at everything now, so that what cannot be seen stops us before anything is changed."""
         for name in ("api_principal", "assigned", "applications", "principals", "kept", "secrets", "users", "keys"):
             getattr(self, name)
+
+    def forget_assignments(self) -> None:
+        """Look again at who holds the role when it is asked for next."""
+        for name in ("_assignments", "assigned", "holders"):
+            self.__dict__.pop(name, None)
 
     # -- what is known of one caller -----------------------------------------------------------------
     def client_id(self, name: str) -> str | None:

@@ -17,7 +17,10 @@ def step(doors: Doors) -> Step:
     """An ingress of its own. Where the service's tier has fixed addresses, nobody else is admitted."""
 
     def documents() -> list[Document]:
-        fixed = [address for address in need_service(doors).addresses if ":" not in address]
+        service = need_service(doors)
+        # The other tiers name addresses, too, but share them and may change them.
+        named = service.addresses if service.sku in gateway.FIXED_ADDRESS_TIERS else ()
+        fixed = [address for address in named if ":" not in address]
         return gateway.ingress(doors.target.settings, doors.secrets(), fixed)
 
     return ingress_step(doors, ID, ("azure.service", "litellm.ingress"), GATEWAY, documents)

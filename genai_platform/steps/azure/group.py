@@ -9,6 +9,9 @@ from genai_platform.steps.azure.site import AzureStep, absent, group_name, ours,
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.wait import wait_for
 
+_EMPTIED = (180.0, 10.0)
+"""Seconds to wait until the group is empty, and between two looks."""
+
 
 class GroupStep(AzureStep):
     """The resource group. One that existed before is used and never removed."""
@@ -43,13 +46,27 @@ class GroupStep(AzureStep):
             return "nothing was there"
         if not ours(self.target, found.get("tags")):
             return f"{self.name} existed before and stays"
-        inside = arm.contents(self.name)
-        if inside:
+        self._emptied(progress)
+        arm.delete_group(self.name)
+        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600)
+        return f"removed {self.name}"
+
+    def _emptied(self, progress: Progress) -> None:
+        """Wait until nothing is in the group: ARM lists what was deleted a moment ago for minutes. Raises ``StepError``."""
+        inside: list[str] = []
+
+        def empty() -> bool | None:
+            inside[:] = self.doors.azure.arm.contents(self.name)
+            return None if inside else True
+
+        limit, interval = _EMPTIED if self.target.endpoints.real else (3.0, 0.3)
+        try:
+            wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval)
+        except StepError as error:
+            if error.id != "wait.timeout":
+                raise
             raise StepError(
                 f"the resource group {self.name} still holds {', '.join(inside[:5])}",
                 remedy="remove what is in it, or keep the group: it costs nothing",
                 id="azure.group_in_use",
-            )
-        arm.delete_group(self.name)
-        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600)
-        return f"removed {self.name}"
+            ) from None

@@ -18,11 +18,15 @@ from genai_platform.steps.azure.callers_make import Identity, ensure_all, new_pa
 from genai_platform.steps.azure.callers_seen import Callers, secret_name
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.caller_store import Kept
+from genai_platform.tools.wait import wait_for
 
 __all__ = (
     "Client", "Key", "KeyState", "Revocation", "Rotation", "SecretRotation",
     "client", "issue", "known", "listed", "revoke", "rotate", "rotate_secret", "show",
 )  # fmt: skip
+
+_LISTED = 60.0
+"""Seconds; role assignments show in the directory's list 30 to 60 s after they were given."""
 
 
 def known(doors: Doors, name: str) -> None:
@@ -121,13 +125,40 @@ def revoke(doors: Doors, name: str, *, progress: Progress | None = None) -> Revo
             progress.say(f"blocking {key.alias}")
             work.litellm.block_key(key.hash)
         closed.append(f"{len(open_keys)} key{'' if len(open_keys) == 1 else 's'} blocked in LiteLLM")
-    assignment = work.assigned.get(work.principal(client_id) or "")
+    assignment = _assignment(work, name, client_id, progress)
     if assignment:
         work.graph.unassign(work.api_principal, assignment)
         closed.append("role assignment removed")
     if work.shared:
         closed.append("tokens issued before work until they end: about an hour")
     return Revocation(show(doors, name), tuple(closed))
+
+
+def _assignment(work: Callers, name: str, client_id: str, progress: Progress) -> str | None:
+    """The caller's role assignment; None when it holds none. The directory lists one that was given a moment ago after a while."""
+    principal = work.principal(client_id)
+    if principal is None or _revoked_before(work, client_id):
+        return work.assigned.get(principal or "")
+
+    def listed() -> str | None:
+        found = work.assigned.get(principal)
+        if found is None:
+            work.forget_assignments()
+        return found
+
+    try:
+        return wait_for(listed, progress, lambda: f"waiting for the role assignment of {name}", _LISTED, 2)
+    except StepError as error:
+        if error.id != "wait.timeout":
+            raise
+        return None
+
+
+def _revoked_before(work: Callers, client_id: str) -> bool:
+    """Whether a revocation so long ago was begun that what was given before it is listed by now."""
+    held = work.stored(client_id)
+    stamp = held.tags.get("revoked") if held else None
+    return stamp is not None and work.now - datetime.fromisoformat(stamp.replace("Z", "+00:00")) > timedelta(seconds=_LISTED)
 
 
 def _disable(work: Callers, name: str, client_id: str, progress: Progress) -> str:

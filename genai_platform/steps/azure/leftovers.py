@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from genai_platform.config.prices import apim_usd_per_hour
 from genai_platform.errors import GenaiError
 from genai_platform.steps.azure import api, shared_key, site
 from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.rest import Body
 
 _VERSION = "api-version=2024-05-01"
+_DIRECTORY_KEEPS_DAYS = 30
+"""How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
 KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application"})
 """What ``down --keep-data`` leaves standing on purpose."""
 
@@ -63,7 +67,7 @@ def _services(doors: Doors, seen: Seen) -> None:
         values = [site.object_name(target, kind) for kind in (shared_key.KIND, api.GATEWAY)]
         inside = (
             ("api", name, azure.apim.api(found, name), f"az apim api delete {at} --api-id {name} --yes"),
-            ("backend", backend, azure.apim.backend(found, backend), f"az rest --method DELETE --url {rest}/backends/{backend}?{_VERSION}"),
+            ("backend", backend, azure.apim.backend(found, backend), _rest_delete(f"{rest}/backends/{backend}")),
             *(
                 ("named-value", value, azure.named_values.get(found, value), f"az apim nv delete {at} --named-value-id {value} --yes")
                 for value in values
@@ -74,6 +78,11 @@ def _services(doors: Doors, seen: Seen) -> None:
         remove = f"az apim delete --name {found.name} --resource-group {found.group}"
         seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
     _deleted(doors, seen, "API Management service", lambda name: azure.apim.deleted(name, target.settings.azure.location))
+
+
+def _rest_delete(url: str) -> str:
+    """The command that removes what `az` has no command for: API Management wants the version that is meant, any one here."""
+    return f"az rest --method DELETE --url '{url}?{_VERSION}' --headers 'If-Match=*'"
 
 
 def _deleted(doors: Doors, seen: Seen, kind: str, ask: Callable[[str], object]) -> None:
@@ -91,9 +100,17 @@ def _applications(doors: Doors, seen: Seen) -> None:
     for entry in graph.applications(prefix):
         app = str(entry["appId"])
         seen.standing.append(("azure:application", str(entry["uniqueName"]), 0.0, f"az ad app delete --id {app}"))
-    count = len(graph.deleted(prefix))
-    if count:
-        seen.retained.append(f"{prefix}* ({count} deleted applications, retained for 30 days, cost nothing)")
+    ends = sorted(_end(entry) for entry in graph.deleted(prefix))
+    if len(ends) == 1:
+        seen.retained.append(f"{prefix}* (1 deleted application, retained until {ends[0]}, costs nothing)")
+    elif ends:
+        seen.retained.append(f"{prefix}* ({len(ends)} deleted applications, the first retained until {ends[0]}, cost nothing)")
+
+
+def _end(deleted: Body) -> str:
+    """The day on which the directory frees a deleted application by itself; ``YYYY-MM-DD``."""
+    at = datetime.fromisoformat(str(deleted["deletedDateTime"]).replace("Z", "+00:00"))
+    return (at + timedelta(days=_DIRECTORY_KEEPS_DAYS)).date().isoformat()
 
 
 def _elsewhere(doors: Doors, seen: Seen) -> None:

@@ -15,10 +15,7 @@ def vault(doors: Doors) -> str:
     name, location = site.candidates(doors.target)[0], doors.target.settings.azure.location
     if doors.azure.vaults.deleted(name, location):
         return f"{name} is soft-deleted and will be purged or recovered"
-    why = doors.azure.vaults.available(name)
-    if why:
-        raise taken("vault", name, why)
-    return f"{name} is free"
+    return _free("vault", name, doors.azure.vaults.available(name))
 
 
 def service(doors: Doors) -> str:
@@ -29,10 +26,15 @@ def service(doors: Doors) -> str:
     name, location = site.candidates(doors.target)[0], doors.target.settings.azure.location
     if doors.azure.apim.deleted(name, location):
         return f"{name} is soft-deleted and will be purged or restored"
-    why = doors.azure.apim.available(name)
+    return _free("service", name, doors.azure.apim.available(name))
+
+
+def _free(kind: str, name: str, why: str | None) -> str:
+    """What is told of an answer to whether a name is free. Raises ``MissingError`` for one that somebody else has."""
     if why:
-        raise taken("service", name, why)
-    return f"{name} is free"
+        raise taken(kind, name, why)
+    # Asking is a right at the subscription: with rights at the group alone it shows when the name is asked for.
+    return f"{name} is free" if why is None else f"{name}: whether it is free will be seen (no right to ask at the subscription)"
 
 
 def taken(kind: str, name: str, why: str) -> MissingError:

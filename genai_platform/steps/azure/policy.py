@@ -9,6 +9,7 @@ from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import PolicyValues, faults, render_policy, same_policy
 from genai_platform.steps.azure import api, existing, shared_key
 from genai_platform.steps.azure.site import (
+    PATIENCE,
     AzureStep,
     absent,
     drifted,
@@ -24,14 +25,18 @@ from genai_platform.steps.doors import Doors
 _TRIES = 5
 
 
-def values(doors: Doors) -> PolicyValues:
-    """What the policy depends on, looked up. Raises ``StepError`` naming the command that makes what is missing."""
+def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
+    """What the policy depends on, looked up. Raises ``StepError`` naming the command that makes what is missing.
+
+    Args:
+        patience: seconds to go on asking for an application that was made a moment ago.
+    """
     target, vault = doors.target, need_vault(doors)
     return PolicyValues(
         environment=target.environment,
         authority=target.endpoints.azure.authority,
         tenant_id=doors.azure.tenant,
-        audience=str(need_application(doors)["appId"]),
+        audience=str(need_application(doors, patience)["appId"]),
         vault_name=vault.name,
         vault_url=vault.url,
         backend_id=object_name(target, "litellm"),
@@ -74,7 +79,7 @@ class PolicyStep(AzureStep):
         return {"policy.xml": render_policy(values(self.doors))}
 
     def apply(self, progress: Progress) -> str:
-        service, text = need_service(self.doors), render_policy(values(self.doors))
+        service, text = need_service(self.doors), render_policy(values(self.doors, PATIENCE))
         wrong = faults(text)
         if wrong:
             raise StepError(f"the policy was not sent: {wrong[0]}", id="azure.policy_faults")

@@ -17,6 +17,7 @@ from genai_platform.steps.azure.caller import Client
 from genai_platform.steps.azure.callers_make import Identity, new_password, without_old
 from genai_platform.steps.azure.callers_seen import Callers
 from genai_platform.steps.azure.site import (
+    PATIENCE,
     AzureStep,
     absent,
     api_name,
@@ -95,7 +96,7 @@ class ProbesStep(AzureStep):
         return None
 
     def apply(self, progress: Progress) -> str:
-        work, found = Callers(self.doors), self._applications()
+        work, found = Callers(self.doors, PATIENCE), self._applications()
         graph = work.graph
         for name in sorted(set(found) - set(self.roles)):
             remove_applications(self.doors, f"{probe_prefix(self.target)}{name}", progress)
@@ -114,8 +115,8 @@ class ProbesStep(AzureStep):
             if not work.good_secret(kept, set(held)):
                 kept = Kept(client, (*kept.passwords, new_password(work, name, str(entry["id"]))))
             work.store.put(f"{work.PROBE}{name}", kept)
-            graph.assign(str(principal["id"]), str(principal["id"]), role_id(unique, APP_ROLE))
-            graph.assign(work.api_principal, str(principal["id"]), role_id(api_name(self.target), role))
+            graph.assign(str(principal["id"]), str(principal["id"]), role_id(unique, APP_ROLE), progress.check)
+            graph.assign(work.api_principal, str(principal["id"]), role_id(api_name(self.target), role), progress.check)
         return f"{len(self.roles)} applications for checks"
 
     def destroy(self, progress: Progress) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from genai_platform.errors import GenaiError, MissingError
 from genai_platform.steps.azure import probes, site
 from genai_platform.steps.doors import Doors
@@ -23,7 +25,7 @@ _BUILD = {
     "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
     "Role Based Access Control Administrator": ("Microsoft.Authorization/roleAssignments/write",),
 }
-_PURGE = {
+_PURGE: dict[Literal["vaults", "API Management services"], str] = {
     "vaults": "Microsoft.KeyVault/locations/deletedVaults/purge/action",
     "API Management services": "Microsoft.ApiManagement/locations/deletedservices/delete",
 }
@@ -67,6 +69,19 @@ def _lacks(doors: Doors, permissions: list[str]) -> MissingError:
             f"--url https://graph.microsoft.com/v1.0/roleManagement/directory/roleAssignments --body '{body}'",
             id="azure.graph_permission",
         )
+    if doors.target.settings.azure.auth == "managed_identity":
+        # It has no app registration that permissions could be added to: Graph's app roles are assigned to it directly.
+        return MissingError(
+            f"{who.name} lacks the Graph permission {', '.join(permissions)}",
+            remedy=f"by an administrator, with the object id of Microsoft Graph's service principal: "
+            f"G=$(az ad sp show --id {_GRAPH} --query id -o tsv); "
+            + "; ".join(
+                f"az rest --method POST --url 'https://graph.microsoft.com/v1.0/servicePrincipals/{who.object_id}/appRoleAssignments' "
+                f'--body \'{{"principalId":"{who.object_id}","resourceId":"\'$G\'","appRoleId":"{_IDS[name]}"}}\''
+                for name in permissions
+            ),
+            id="azure.graph_permission",
+        )
     commands = [f"az ad app permission add --id {who.name} --api {_GRAPH} --api-permissions {_IDS[name]}=Role" for name in permissions]
     return MissingError(
         f"{who.name} lacks the Graph permission {', '.join(permissions)}",
@@ -100,13 +115,18 @@ def _building_site(doors: Doors) -> str:
 def purge(doors: Doors) -> str:
     """Whether deleted vaults and services may be purged. Without that right names stay taken for a while: no fault, but to be known."""
     scope = _subscription(doors)
-    refused = [what for what, action in _PURGE.items() if not doors.azure.arm.may(scope, action)]
+    refused = [what for what in _PURGE if not may_purge(doors, what)]
     if not refused:
         return "may purge deleted vaults and services"
     return (
         f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services 48 hours), "
         f"and the next `genai up` recovers them or takes other names; to allow it: {_grant(doors, 'Contributor', scope)}"
     )
+
+
+def may_purge(doors: Doors, what: Literal["vaults", "API Management services"]) -> bool:
+    """Whether deleted ones may be purged: a right at the subscription, which the resource group's rights do not include."""
+    return doors.azure.arm.may(_subscription(doors), _PURGE[what])
 
 
 def quota(doors: Doors) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import existing
+from genai_platform.steps.azure import existing, rights
 from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
 from genai_platform.steps.doors import Doors
@@ -25,6 +25,7 @@ MINUTES = {
     "PremiumV2": 10.0,
 }
 """Typical minutes until a new service answers."""
+_SOFT_DELETED = "ServiceAlreadyExistsInSoftDeletedState"
 
 
 class ServiceStep(AzureStep):
@@ -66,14 +67,15 @@ class ServiceStep(AzureStep):
             return f"{found.name} (existing) at {found.gateway}"
         if found is None or found.sku != self._apim.sku or found.principal is None:
             name = found.name if found else self._free(progress)
-            self._begin(name)
+            if found is not None:
+                self._begin(name)
         else:
             name = found.name
         ready = self._wait(name, progress)
         return f"{ready.name} ({ready.sku}) at {ready.gateway}"
 
     def _free(self, progress: Progress) -> str:
-        """A name that can be taken; a soft-deleted one is purged first."""
+        """The name under which a service was begun; a soft-deleted one is purged first, or else restored."""
         apim, location = self.doors.azure.apim, self.target.settings.azure.location
         for name in candidates(self.target):
             gone = apim.deleted(name, location)
@@ -84,22 +86,42 @@ class ServiceStep(AzureStep):
                 except StepError as error:
                     if error.id != "azure.403":
                         raise
-                    if gone.resource_id.split("/")[4:5] == [group_name(self.target)]:
-                        progress.say(f"no right to purge {name}: restoring it")
-                        self._begin(name, restore=True)
-                        self._wait(name, progress)
+                    progress.say(f"no right to purge {name}")
+                    if gone.resource_id.split("/")[4:5] == [group_name(self.target)] and self._restored(name, progress):
                         return name
                     progress.say(f"{name} can be neither purged nor restored: taking another name")
                     continue
             why = apim.available(name)
             if why:
                 raise taken("service", name, why)
+            try:
+                self._begin(name)
+            except StepError as error:
+                # Whoever may not look at deleted services hears it now.
+                if _SOFT_DELETED not in error.message:
+                    raise
+                if not self._restored(name, progress):
+                    progress.say(f"{name} can be neither purged nor restored: taking another name")
+                    continue
             return name
         raise StepError(
             "every name for the service belongs to a deleted service that may be neither purged nor restored",
             remedy="use another environment name, or wait 48 hours",
             id="azure.service_names",
         )
+
+    def _restored(self, name: str, progress: Progress) -> bool:
+        """Restore a soft-deleted service and give it its settings again; False where that is refused."""
+        progress.say(f"restoring {name}")
+        try:
+            self._begin(name, restore=True)
+        except StepError as error:
+            if error.id not in ("azure.400", "azure.403", "azure.404", "azure.409"):
+                raise
+            return False
+        self._wait(name, progress)
+        self._begin(name)
+        return True
 
     def _begin(self, name: str, *, restore: bool = False) -> None:
         azure = self.target.settings.azure
@@ -159,6 +181,8 @@ class ServiceStep(AzureStep):
         apim.begin_delete(found.group, found.name)
         gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
         wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, self._interval)
+        if not rights.may_purge(self.doors, "API Management services"):
+            return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
         # It shows among the deleted ones after a moment; only then can it be purged.
         try:
             wait_for(lambda: apim.deleted(found.name, found.location), progress, lambda: f"{found.name}: deleted", 180, self._interval)

@@ -5,11 +5,14 @@ LiteLLM issues it, limited to the model routes; Key Vault keeps it; a named valu
 
 from __future__ import annotations
 
+import time
+
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.steps.azure.callers_key import ensure_key, ensure_user, forget_key, issue, overlap
 from genai_platform.steps.azure.callers_seen import Callers, secret_name
 from genai_platform.steps.azure.site import (
+    PATIENCE,
     AzureStep,
     absent,
     drifted,
@@ -27,6 +30,10 @@ from genai_platform.tools.wait import wait_for
 KIND = "shared-key"
 """What the named value's name ends with."""
 _NAME = "everybody"
+_AGAIN = 30.0
+"""Seconds between two orders to read the vault: each begins a long-running operation."""
+_NOT_YET = ("azure.400", "azure.404", "azure.409")
+"""How the service refuses a named value whose vault it cannot read yet, and one that is still being made."""
 
 
 class SharedKeyStep(AzureStep):
@@ -61,7 +68,7 @@ class SharedKeyStep(AzureStep):
         return drifted("; ".join(faults)) if faults else present(f"{key.alias if key else ''} through the named value {name}")
 
     def apply(self, progress: Progress) -> str:
-        service, work = need_service(self.doors), Callers(self.doors)
+        service, work = need_service(self.doors), Callers(self.doors, PATIENCE)
         work.look()
         client = work.shared_client
         caller = everybody(self.target)
@@ -72,18 +79,35 @@ class SharedKeyStep(AzureStep):
         return f"{self.what}, through the named value {name}"
 
     def _connect(self, service: Service, name: str, identifier: str, progress: Progress) -> None:
-        """The service reads the vault while it takes the named value: its right to do so may be a moment old."""
-        values = self.doors.azure.named_values
+        """The service reads the vault while it takes the named value: its right to do so, and the vault's name, may be a moment old.
+
+        Until both are known, it refuses the named value at once, or takes it and says afterwards that it could not be read.
+        """
+        values, again = self.doors.azure.named_values, _AGAIN if self.target.endpoints.real else 1.0
+        asked, last = -again, ""
 
         def read() -> bool | None:
-            found = values.get(service, name)
-            if found and found.secret_identifier == identifier and found.status == "Success":
-                return True
-            if found is None or found.secret_identifier != identifier or found.status:
-                values.begin_from_vault(service, name, identifier)
+            nonlocal asked, last
+            try:
+                found = values.get(service, name)
+                ours = found is not None and found.secret_identifier == identifier
+                if found and ours and found.status == "Success":
+                    return True
+                if found and ours and found.status:
+                    last = found.status
+                if (found is None or not ours or found.status) and time.monotonic() - asked >= again:
+                    asked = time.monotonic()
+                    values.begin_from_vault(service, name, identifier)
+            except StepError as error:
+                if error.id not in _NOT_YET:
+                    raise
+                last = error.message
             return None
 
-        wait_for(read, progress, lambda: f"waiting until {service.name} has read {name} from the vault", self.limit - 60, 2)
+        def told() -> str:
+            return f"waiting until {service.name} has read {name} from the vault" + (f"; last answer: {last}" if last else "")
+
+        wait_for(read, progress, told, self.limit - 60, 2)
 
     def destroy(self, progress: Progress) -> str:
         service, name = find_service(self.doors), object_name(self.target, KIND)

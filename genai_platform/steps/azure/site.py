@@ -17,6 +17,8 @@ from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.azure.vaults import Vault
 
 NAMES_TO_TRY = 4
+PATIENCE = 60.0
+"""Seconds for which a step that builds goes on asking for what the step before it made: the directory shows it after a while."""
 
 
 # -- names ----------------------------------------------------------------------------------------
@@ -111,9 +113,13 @@ def need_principal(service: Service) -> str:
     return service.principal
 
 
-def need_application(doors: Doors) -> Body:
-    """The API's application. Raises ``StepError`` naming the command that makes it."""
-    found = doors.azure.graph.application(api_name(doors.target))
+def need_application(doors: Doors, patience: float = 0.0) -> Body:
+    """The API's application. Raises ``StepError`` naming the command that makes it.
+
+    Args:
+        patience: seconds to go on asking for one that was made a moment ago.
+    """
+    found = doors.azure.graph.application(api_name(doors.target), fresh=patience)
     if found is None:
         raise StepError("the API's application is not there yet", remedy="run: genai azure --only application", id="azure.no_application")
     return found

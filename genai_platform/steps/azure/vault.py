@@ -8,6 +8,9 @@ from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_vault, group_name, present
 from genai_platform.tools.azure.vaults import Vault
 
+_NOT_OURS = ("azure.400", "azure.403", "azure.404", "azure.409")
+"""How a recovery is refused when we may not, or when the deleted vault is not one of this subscription and group."""
+
 
 class VaultStep(AzureStep):
     """Role-based access, soft delete at its minimum, never purge protection."""
@@ -51,19 +54,27 @@ class VaultStep(AzureStep):
             except StepError as error:
                 if error.id != "azure.403":
                     raise
+                progress.say(f"no right to purge {name}")
                 return self._recover(name, progress)
         why = vaults.available(name)
         if why:
             raise taken("vault", name, why)
         progress.say(f"making the vault {name}")
-        return self._make(name, recover=False)
+        try:
+            return self._make(name, recover=False)
+        except StepError as error:
+            # Soft-deleted, or somebody else's: whoever may not look at deleted vaults hears it now.
+            if error.id != "azure.409":
+                raise
+        progress.say(f"{name} cannot be made: another vault, maybe a deleted one, has the name")
+        return self._recover(name, progress)
 
     def _recover(self, name: str, progress: Progress) -> Vault | None:
-        progress.say(f"no right to purge {name}: recovering it")
+        progress.say(f"recovering {name}")
         try:
             return self._make(name, recover=True)
         except StepError as error:
-            if error.id != "azure.403":
+            if error.id not in _NOT_OURS:
                 raise
         progress.say(f"{name} can be neither purged nor recovered: taking another name")
         return None

@@ -88,4 +88,4 @@ class Azure:
         """What policies of API Management name."""
         from genai_platform.tools.azure.named_values import NamedValues
 
-        return NamedValues(self.apim.client)
+        return NamedValues(self.apim.client, self.apim.writes)

@@ -6,12 +6,13 @@ Long-running operations are begun without the SDK's poller and watched by readin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from genai_platform.errors import StepError
+from genai_platform.tools.azure.conflicts import Writes
 from genai_platform.tools.azure.credentials import ARM_SCOPE
 from genai_platform.tools.azure.errors import explained
 from genai_platform.tools.azure.transport import transport
@@ -55,6 +56,7 @@ class Apim:
 
     def __init__(self, azure: Any) -> None:
         self._azure = azure
+        self.writes = Writes(azure.target.endpoints)
 
     @cached_property
     def client(self) -> Any:
@@ -99,19 +101,31 @@ class Apim:
         return next((entry for entry in found if entry.name.lower() == name.lower()), None)
 
     def available(self, name: str) -> str | None:
-        """None when the name is free everywhere, else why not."""
+        """None when the name is free everywhere, else why not; empty when we may not ask: a right at the subscription."""
+        from azure.core.exceptions import HttpResponseError
+
         with explained(f"ask whether the service name {name} is free"):
-            answer = self.client.api_management_service.check_name_availability({"name": name})
+            try:
+                answer = self.client.api_management_service.check_name_availability({"name": name})
+            except HttpResponseError as error:
+                if error.status_code != 403:
+                    raise
+                return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
     def deleted(self, name: str, location: str) -> Gone | None:
-        """The soft-deleted service of this name; None when there is none."""
-        from azure.core.exceptions import ResourceNotFoundError
+        """The soft-deleted service of this name; None when there is none, or none that we may see.
+
+        Looking at deleted services is a right at the subscription: whoever has the resource group alone is refused.
+        """
+        from azure.core.exceptions import HttpResponseError
 
         with explained(f"look for a deleted service {name}"):
             try:
                 found = self.client.deleted_services.get_by_name(name, location)
-            except ResourceNotFoundError:
+            except HttpResponseError as error:
+                if error.status_code not in (403, 404):
+                    raise
                 return None
         held = properties(found)
         return Gone(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
@@ -119,12 +133,12 @@ class Apim:
     def begin(self, group: str, name: str, body: dict[str, Any]) -> None:
         """Begin to make or restore a service; ``service`` tells how far it is."""
         with explained(f"make the API Management service {name}"):
-            self.client.api_management_service.begin_create_or_update(group, name, body, polling=False)
+            self.writes.send(lambda: self.client.api_management_service.begin_create_or_update(group, name, body, polling=False))
 
     def begin_delete(self, group: str, name: str) -> None:
         """Begin to delete a service."""
         with explained(f"delete the API Management service {name}"):
-            self.client.api_management_service.begin_delete(group, name, polling=False)
+            self.writes.send(lambda: self.client.api_management_service.begin_delete(group, name, polling=False))
 
     def begin_purge(self, name: str, location: str) -> None:
         """Begin to remove a soft-deleted service for good."""
@@ -142,7 +156,7 @@ class Apim:
         tls = {"validateCertificateChain": verified, "validateCertificateName": verified}
         body = {"properties": {"url": url, "protocol": "http", "description": "LiteLLM behind its load balancer", "tls": tls}}
         with explained(f"make the backend {name}"):
-            self.client.backend.create_or_update(at.group, at.name, name, body)
+            self.writes.send(lambda: self.client.backend.create_or_update(at.group, at.name, name, body))
 
     def apis(self, at: Service) -> list[Api]:
         """Every API of a service, without operations."""
@@ -172,12 +186,12 @@ class Apim:
             }
         }
         with explained(f"make the API {name}"):
-            self.client.api.begin_create_or_update(at.group, at.name, name, body, polling=False)
+            self.writes.send(lambda: self.client.api.begin_create_or_update(at.group, at.name, name, body, polling=False))
 
     def put_operation(self, at: Service, api: str, id: str, method: str, template: str) -> None:
         body = {"properties": {"displayName": f"{method} {template}", "method": method, "urlTemplate": template}}
         with explained(f"make the operation {method} {template}"):
-            self.client.api_operation.create_or_update(at.group, at.name, api, id, body)
+            self.writes.send(lambda: self.client.api_operation.create_or_update(at.group, at.name, api, id, body))
 
     def operation_ids(self, at: Service, api: str) -> dict[str, tuple[str, str]]:
         """Identifier of each operation to its method and template."""
@@ -187,7 +201,7 @@ class Apim:
 
     def delete_operation(self, at: Service, api: str, id: str) -> None:
         with explained(f"delete the operation {id}"):
-            self.client.api_operation.delete(at.group, at.name, api, id, "*")
+            self.writes.send(lambda: self.client.api_operation.delete(at.group, at.name, api, id, "*"))
 
     def policy(self, at: Service, api: str | None) -> str | None:
         """The policy of an API, or with None the service's own; None when there is none."""
@@ -211,7 +225,7 @@ class Apim:
     def put_policy(self, at: Service, api: str, text: str) -> None:
         with explained(f"set the policy of {api}"):
             body = {"properties": {"format": "xml", "value": text}}
-            self.client.api_policy.create_or_update(at.group, at.name, api, "policy", body)
+            self.writes.send(lambda: self.client.api_policy.create_or_update(at.group, at.name, api, "policy", body))
 
     def delete_policy(self, at: Service, api: str) -> None:
         self._delete(lambda: self.client.api_policy.delete(at.group, at.name, api, "policy", "*"), f"delete the policy of {api}")
@@ -235,13 +249,12 @@ class Apim:
             except ResourceNotFoundError:
                 return None
 
-    @staticmethod
-    def _delete(delete: Any, what: str) -> None:
+    def _delete(self, delete: Callable[[], object], what: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
         with explained(what):
             try:
-                delete()
+                self.writes.send(delete)
             except ResourceNotFoundError:
                 return
 

@@ -70,16 +70,25 @@ class Arm:
 
     def tagged(self, tags: dict[str, str]) -> list[tuple[str, str, str]]:
         """Everything in the subscription that carries these tags: identifier, type and name."""
-        name, value = next(iter(reversed(tags.items())))  # the service searches by one; the rest is compared here
-        query = {**_GROUPS, "$filter": f"tagName eq '{name}' and tagValue eq '{value}'"}
-        found = self._rest.pages(f"{self._root}/resources", "list what carries our tags", query)
-        ours = [entry for entry in found if (entry.get("tags") or {}).items() >= tags.items()]
-        return [(str(entry["id"]), str(entry["type"]), str(entry["name"])) for entry in ours]
+        # The service searches by one tag at a time, and its answer then leaves the tags out (Resources - List): one query for each.
+        found: dict[str, tuple[str, str, str]] | None = None
+        for name, value in tags.items():
+            query = {**_GROUPS, "$filter": f"tagName eq '{name}' and tagValue eq '{value}'"}
+            entries = self._rest.pages(f"{self._root}/resources", "list what carries our tags", query)
+            those = {str(entry["id"]).lower(): (str(entry["id"]), str(entry["type"]), str(entry["name"])) for entry in entries}
+            found = those if found is None else {id: entry for id, entry in found.items() if id in those}
+        return list((found or {}).values())
 
     def may(self, scope: str, action: str) -> bool:
-        """Whether the signed-in identity's effective permissions at a scope allow an action."""
+        """Whether the signed-in identity's effective permissions at a scope allow an action; not, where it may not even ask."""
         path = f"{scope}/providers/Microsoft.Authorization/permissions"
-        for entry in self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES):
+        try:
+            held = list(self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES))
+        except StepError as error:
+            if error.id != "azure.403":
+                raise
+            held = []
+        for entry in held:
             allowed = any(_matches(pattern, action) for pattern in entry.get("actions") or ())
             if allowed and not any(_matches(pattern, action) for pattern in entry.get("notActions") or ()):
                 return True

@@ -1,12 +1,13 @@
 """Microsoft Graph v1.0: the applications, service principals and app role assignments of the tenant.
 
-Fresh objects answer 404 for seconds, so whatever follows a creation asks again for a while.
+Fresh objects answer 404 for seconds, so whatever follows a creation asks again for a while. What refers to one by its
+identifier is answered 400 or 403 instead, in words of its own: those are waited for, too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from genai_platform.tools.azure import Azure
 
 _FRESH = 90.0
+_REPLICATED = 600.0
+"""Seconds; a service principal is known to role assignments last of all."""
+_NO_APPLICATION_YET = (("azure.400", "does not reference a valid"), ("azure.403", "backing application"))
+_NO_PRINCIPAL_YET = (("azure.400", "not a valid reference update"), ("azure.400", "was not found on application"))
+"""Error id and words with which Graph says that what was made a moment ago is not known yet (the azuread provider waits for the same)."""
 _COUNTED = {"ConsistencyLevel": "eventual"}
 CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
 APPLICATION_ADMINISTRATORS = frozenset(
@@ -40,10 +46,14 @@ class Graph:
         self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints)
 
     # -- applications -----------------------------------------------------------------------------
-    def application(self, unique_name: str) -> Body | None:
-        """One of our applications; None when there is none."""
+    def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
+        """One of our applications; None when there is none.
+
+        Args:
+            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
+        """
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
-        return self._rest.call("GET", path, f"read the application {unique_name}")
+        return self._rest.call("GET", path, f"read the application {unique_name}", fresh=fresh)
 
     def applications(self, prefix: str) -> list[Body]:
         """Our applications whose name begins with ``prefix``."""
@@ -52,23 +62,27 @@ class Graph:
         return [entry for entry in found if str(entry.get("uniqueName") or "").startswith(prefix)]
 
     def ensure_application(self, unique_name: str, body: Body) -> Body:
-        """The application of this name, made when missing, with these properties."""
+        """The application of this name, made when missing, with these properties.
+
+        It is made by POST: whoever makes one by PATCH with ``create-if-missing`` does not become its owner, and with
+        ``Application.ReadWrite.OwnedBy`` alone may not change it afterwards.
+        """
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
         what = f"make the application {unique_name}"
         wanted: Body = {"displayName": unique_name, **body}
         try:
-            made = self._rest.call("PATCH", path, what, body=wanted, headers={"Prefer": "create-if-missing"})
+            return _there(self._rest.call("POST", "/v1.0/applications", what, body={"uniqueName": unique_name, **wanted}), unique_name)
         except StepError as error:
-            if "Quota" not in error.message:
+            if "Quota" in error.message:
+                raise StepError(
+                    error.message,
+                    remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
+                    "an administrator of applications",
+                    id="azure.directory_quota",
+                ) from None
+            if error.id != "azure.400" or not _taken(error.message):
                 raise
-            raise StepError(
-                error.message,
-                remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
-                "an administrator of applications",
-                id="azure.directory_quota",
-            ) from None
-        if made and made.get("appId"):
-            return made
+        _there(self._rest.call("PATCH", path, what, body=wanted, fresh=_FRESH), unique_name)
         return _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
 
     def change_application(self, id: str, body: Body) -> None:
@@ -102,9 +116,14 @@ class Graph:
         self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH)
 
     # -- service principals -----------------------------------------------------------------------
-    def principal(self, app_id: str) -> Body | None:
-        """The service principal of an application; None when there is none."""
-        return self._rest.call("GET", f"/v1.0/servicePrincipals(appId='{app_id}')", f"read the service principal of {app_id}")
+    def principal(self, app_id: str, *, fresh: float = 0.0) -> Body | None:
+        """The service principal of an application; None when there is none.
+
+        Args:
+            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
+        """
+        path = f"/v1.0/servicePrincipals(appId='{app_id}')"
+        return self._rest.call("GET", path, f"read the service principal of {app_id}", fresh=fresh)
 
     def principals(self, prefix: str) -> list[Body]:
         """The service principals whose display name begins with ``prefix``."""
@@ -112,13 +131,19 @@ class Graph:
         return list(self._rest.pages("/v1.0/servicePrincipals", f"list the service principals {prefix}*", query))
 
     def ensure_principal(self, app_id: str) -> Body:
-        """The service principal of an application, made when missing (a POST would make a second one)."""
-        path, what = f"/v1.0/servicePrincipals(appId='{app_id}')", f"make the service principal of {app_id}"
-        # The application may not be visible yet: Graph answers 400 then, not 404.
-        made = self._again(lambda: self._rest.call("PATCH", path, what, body={}, headers={"Prefer": "create-if-missing"}), "azure.400")
-        if made and made.get("id"):
-            return made
-        return _there(self._rest.call("GET", path, what, fresh=_FRESH), app_id)
+        """The service principal of an application, made when missing: by POST, so that it is ours."""
+        what = f"make the service principal of {app_id}"
+        found = self.principal(app_id)
+        if found is not None:
+            return found
+        try:
+            make = lambda: self._rest.call("POST", "/v1.0/servicePrincipals", what, body={"appId": app_id})  # noqa: E731
+            return _there(self._again(make, _NO_APPLICATION_YET, _FRESH), app_id)
+        except StepError as error:
+            # Made a moment ago, and not shown yet.
+            if "already in use" not in error.message.lower() and "already exists" not in error.message.lower():
+                raise
+        return _there(self.principal(app_id, fresh=_FRESH), app_id)
 
     def change_principal(self, id: str, body: Body) -> None:
         """Change a service principal, also one that was made a moment ago."""
@@ -130,12 +155,17 @@ class Graph:
         path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
         return list(self._rest.pages(path, "list the app role assignments", {"$top": "999"}))
 
-    def assign(self, api_principal: str, principal: str, role: str) -> None:
-        """Give an app role; given already is fine."""
+    def assign(self, api_principal: str, principal: str, role: str, check: Callable[[], None] = lambda: None) -> None:
+        """Give an app role; given already is fine. Principals that were made a moment ago are waited for, 600 s at most.
+
+        Args:
+            check: called between two tries; what it raises ends the wait.
+        """
         body: Body = {"principalId": principal, "resourceId": api_principal, "appRoleId": role}
         path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
+        give = lambda: self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH)  # noqa: E731
         try:
-            _there(self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH), principal)
+            _there(self._again(give, _NO_PRINCIPAL_YET, _REPLICATED, check), principal)
         except StepError as error:
             if "already exists" not in error.message:
                 raise
@@ -188,15 +218,26 @@ class Graph:
         return claims(SecretStr(token))
 
     @staticmethod
-    def _again(ask: Callable[[], Body | None], id: str) -> Body | None:
-        deadline = time.monotonic() + _FRESH
+    def _again(
+        ask: Callable[[], Body | None], passing: Sequence[tuple[str, str]], limit: float, check: Callable[[], None] = lambda: None
+    ) -> Body | None:
+        """Ask until the answer is none of the ``passing`` refusals (error id, words in small letters), ``limit`` seconds at most."""
+        deadline, pause = time.monotonic() + limit, 0.2
         while True:
             try:
                 return ask()
             except StepError as error:
-                if error.id != id or time.monotonic() >= deadline or "does not reference a valid" not in error.message:
+                passes = any(error.id == id and words in error.message.lower() for id, words in passing)
+                if not passes or time.monotonic() >= deadline:
                     raise
-                time.sleep(1)
+            check()
+            time.sleep(pause)
+            pause = min(pause * 1.7, 5.0)
+
+
+def _taken(message: str) -> bool:
+    """Whether Graph says that another application has the unique name."""
+    return "uniquename" in message.lower() and "already exists" in message.lower()
 
 
 def _there(found: Body | None, name: str) -> Body:

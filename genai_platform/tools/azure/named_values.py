@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from genai_platform.tools.azure.apim import Service, properties
+from genai_platform.tools.azure.conflicts import Writes
 from genai_platform.tools.azure.errors import explained
 
 
@@ -28,8 +29,9 @@ class NamedValue:
 class NamedValues:
     """Through the SDK's client of API Management."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, writes: Writes) -> None:
         self._client = client.named_value
+        self._writes = writes
 
     def get(self, at: Service, name: str) -> NamedValue | None:
         """One named value; None when there is none."""
@@ -55,7 +57,7 @@ class NamedValues:
     def _begin(self, at: Service, name: str, what: dict[str, Any]) -> None:
         with explained(f"make the named value {name}"):
             body = {"properties": {"displayName": name, "secret": True, **what}}
-            self._client.begin_create_or_update(at.group, at.name, name, body, polling=False)
+            self._writes.send(lambda: self._client.begin_create_or_update(at.group, at.name, name, body, polling=False))
 
     def value(self, at: Service, name: str) -> SecretStr:
         """The value that the service keeps."""
@@ -65,7 +67,7 @@ class NamedValues:
     def refresh(self, at: Service, name: str) -> None:
         """Let the service read the vault now; by itself it does so every four hours."""
         with explained(f"refresh the named value {name}"):
-            self._client.begin_refresh_secret(at.group, at.name, name, polling=False)
+            self._writes.send(lambda: self._client.begin_refresh_secret(at.group, at.name, name, polling=False))
 
     def delete(self, at: Service, name: str) -> None:
         """Remove one; gone already is fine."""
@@ -73,6 +75,6 @@ class NamedValues:
 
         with explained(f"delete the named value {name}"):
             try:
-                self._client.delete(at.group, at.name, name, "*")
+                self._writes.send(lambda: self._client.delete(at.group, at.name, name, "*"))
             except ResourceNotFoundError:
                 return

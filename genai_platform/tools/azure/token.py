@@ -14,14 +14,18 @@ from genai_platform.config.target import Target
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.transport import public, transport
 
-PATIENCE = 20.0
-"""Seconds; a fresh client secret takes 4 to 18 s to work."""
-_NOT_YET = ("AADSTS7000215", "AADSTS700016")
+PATIENCE = 60.0
+"""Seconds; a fresh client secret takes 4 to 18 s to work, a fresh role assignment up to a minute."""
+_NOT_YET = ("AADSTS7000215", "AADSTS700016", "AADSTS501051")
+"""Unknown secret, unknown application, application without a role: each may be a moment old (Entra ID's authentication error codes)."""
 _REMEDY = "see the caller's state: genai keys list; a client secret that was lost is replaced by: genai keys rotate NAME --secret"
 
 
-def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope: str) -> SecretStr:
-    """A fresh access token. A client secret that was made just now is given the time it needs to be known everywhere.
+def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope: str, patience: float | None = None) -> SecretStr:
+    """A fresh access token. A client secret or a role that was given just now gets the time it needs to be known everywhere.
+
+    Args:
+        patience: seconds to go on asking; None: ``PATIENCE``.
 
     Raises:
         StepError: Entra ID refuses; its own code (AADSTS…) is in the message.
@@ -41,7 +45,7 @@ def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope:
         disable_instance_discovery=not public(authority),
         transport=transport(target.endpoints),
     )
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
         try:
             return SecretStr(found.get_token(scope).token)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 RETENTION_DAYS = 7
 """The least that Key Vault allows."""
+_SETTLES = 120.0
+"""Seconds; until then a deletion of a secret that is under way keeps its name from being used."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,31 @@ class Vaults:
                 return []
 
     def available(self, name: str) -> str | None:
-        """None when the name is free everywhere, else why not."""
+        """None when the name is free everywhere, else why not; empty when we may not ask: a right at the subscription."""
+        from azure.core.exceptions import HttpResponseError
+
         with explained(f"ask whether the vault name {name} is free"):
-            answer = self._management.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
+            try:
+                answer = self._management.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
+            except HttpResponseError as error:
+                if error.status_code != 403:
+                    raise
+                return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
     def deleted(self, name: str, location: str) -> Gone | None:
-        """The soft-deleted vault of this name in this subscription; None when there is none."""
-        from azure.core.exceptions import ResourceNotFoundError
+        """The soft-deleted vault of this name in this subscription; None when there is none, or none that we may see.
+
+        Looking at deleted vaults is a right at the subscription: whoever has the resource group alone is refused.
+        """
+        from azure.core.exceptions import HttpResponseError
 
         with explained(f"look for a deleted vault {name}"):
             try:
                 found = self._management.vaults.get_deleted(name, location)
-            except ResourceNotFoundError:
+            except HttpResponseError as error:
+                if error.status_code not in (403, 404):
+                    raise
                 return None
             until = found.properties.scheduled_purge_date
             return Gone(
@@ -159,21 +174,34 @@ class Vaults:
             ]
 
     def put(self, vault: Vault, name: str, value: SecretStr, tags: Mapping[str, str], expires: datetime | None) -> None:
-        """Store a secret's new version. A soft-deleted one of this name is recovered first."""
-        from azure.core.exceptions import HttpResponseError
-
+        """Store a secret's new version. A soft-deleted one of this name is recovered first; one that is being deleted, waited for."""
         client = self.client(vault)
         more: dict[str, Any] = {"tags": dict(tags), "content_type": "text/plain", "enabled": True}
         if expires is not None:
             more["expires_on"] = expires
         with explained(f"store {name} in the vault {vault.name}"):
+            self._set(client, name, lambda: client.set_secret(name, value.get_secret_value(), **more))
+
+    @staticmethod
+    def _set(client: SecretClient, name: str, store: Callable[[], object]) -> None:
+        from azure.core.exceptions import HttpResponseError
+
+        deadline, pause = time.monotonic() + _SETTLES, 0.5
+        while True:
             try:
-                client.set_secret(name, value.get_secret_value(), **more)
+                store()
+                return
             except HttpResponseError as error:
-                if error.status_code != 409 or "recoverable" not in f"{code(error)} {error.message}".lower():
+                said = f"{code(error)} {error.message}".lower()
+                if error.status_code != 409 or time.monotonic() >= deadline:
                     raise
-                client.begin_recover_deleted_secret(name).wait()
-                client.set_secret(name, value.get_secret_value(), **more)
+                if "recoverable" in said:
+                    client.begin_recover_deleted_secret(name).wait()
+                elif "being" not in said:  # neither being deleted nor being recovered: no wait ends that
+                    raise
+                else:
+                    time.sleep(pause)
+                    pause = min(pause * 2, 8.0)
 
     def value(self, vault: Vault, name: str) -> SecretStr | None:
         """A secret's value; None when there is none. A disabled one raises ``StepError``."""
@@ -207,7 +235,8 @@ class Vaults:
             try:
                 client.purge_deleted_secret(name)
             except HttpResponseError as error:
-                if error.status_code not in (403, 404):
+                # 409: its deletion is still under way. What stays is recovered by the next ``put``, and goes with the vault.
+                if error.status_code not in (403, 404, 409):
                     raise
 
 

@@ -68,6 +68,8 @@
 {{- $host := .Values.clickhouse.host | default (include "small.clickhouse.host" .) -}}
 {{- $secret := .Values.clickhouse.auth.existingSecret | default (include "small.clickhouse" .) -}}
 {{- with .Values.clickhouse -}}
+{{- /* Line 2.x says so in clickhouse.cluster, line 1.5.x in a key of its own and only with more than one replica. */ -}}
+{{- $clustered := hasKey . "cluster" | ternary (.cluster | default dict).enabled (and .clusterEnabled (gt (int .replicaCount) 1)) -}}
 - {name: CLICKHOUSE_MIGRATION_URL, value: {{ .migration.url | default (printf "clickhouse://%s:%v" $host .nativePort) | quote }}}
 - {name: CLICKHOUSE_MIGRATION_SSL, value: {{ .migration.ssl | quote }}}
 - {name: CLICKHOUSE_URL, value: {{ printf "http://%s:%v" $host .httpPort | quote }}}
@@ -76,7 +78,7 @@
 - name: CLICKHOUSE_PASSWORD
   valueFrom:
     secretKeyRef: {name: {{ $secret | quote }}, key: {{ .auth.existingSecretKey | quote }}}
-- {name: CLICKHOUSE_CLUSTER_ENABLED, value: {{ and .clusterEnabled (gt (int .replicaCount) 1) | quote }}}
+- {name: CLICKHOUSE_CLUSTER_ENABLED, value: {{ $clustered | quote }}}
 - {name: LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED, value: {{ not .migration.autoMigrate | quote }}}
 {{- end -}}
 {{- end -}}

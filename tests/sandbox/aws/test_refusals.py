@@ -13,6 +13,13 @@ def code(error: pytest.ExceptionInfo[ClientError]) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
+def refused(attempt: Callable[[], Any]) -> str:
+    """The code AWS refuses it with."""
+    with pytest.raises(ClientError) as error:
+        attempt()
+    return code(error)
+
+
 def test_what_is_in_use_is_not_deleted(cloud: Any) -> None:
     ec2, balancers = cloud.client("ec2"), cloud.client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
@@ -43,6 +50,26 @@ def test_what_is_in_use_is_not_deleted(cloud: Any) -> None:
     ec2.delete_vpc(VpcId=vpc)
 
 
+def test_a_machine_takes_its_interface_along(cloud: Any) -> None:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.6.0.0/24")["Subnet"]["SubnetId"]
+    machine = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
+    assert refused(lambda: ec2.delete_subnet(SubnetId=subnet)) == "DependencyViolation"
+    ec2.terminate_instances(InstanceIds=[machine])
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def test_what_auto_mode_made_is_listed_only_when_asked_for(cloud: Any) -> None:
+    ec2 = cloud.client("ec2")
+    marks = [{"ResourceType": "volume", "Tags": [{"Key": "eks:eks-cluster-name", "Value": "genai"}]}]
+    made = ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=1, TagSpecifications=marks)["VolumeId"]
+    assert made not in [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
+    assert made in [one["VolumeId"] for one in ec2.describe_volumes(IncludeManagedResources=True)["Volumes"]]
+    ec2.delete_volume(VolumeId=made)
+
+
 def test_a_network_with_a_database_a_cache_or_a_cluster_in_it_is_not_deleted(cloud: Any) -> None:
     ec2, rds, cache, eks = (cloud.client(name) for name in ("ec2", "rds", "elasticache", "eks"))
     vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
@@ -53,11 +80,6 @@ def test_a_network_with_a_database_a_cache_or_a_cluster_in_it_is_not_deleted(clo
     group = ec2.create_security_group(GroupName="in-use", Description="d", VpcId=vpc)["GroupId"]
     rds.create_db_subnet_group(DBSubnetGroupName="used", DBSubnetGroupDescription="d", SubnetIds=subnets)
     cache.create_cache_subnet_group(CacheSubnetGroupName="used", CacheSubnetGroupDescription="d", SubnetIds=subnets)
-
-    def refused(attempt: Callable[[], Any]) -> str:
-        with pytest.raises(ClientError) as error:
-            attempt()
-        return code(error)
 
     def both() -> set[str]:
         return {refused(lambda: ec2.delete_subnet(SubnetId=subnets[0])), refused(lambda: ec2.delete_security_group(GroupId=group))}

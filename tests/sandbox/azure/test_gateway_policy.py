@@ -88,6 +88,26 @@ def test_the_key_is_looked_up_once_and_then_cached(world: World) -> None:
     assert world.vault_calls == 1
 
 
+@pytest.mark.parametrize("left", ["unset", "null"])
+def test_the_vault_is_asked_whatever_a_look_up_leaves_that_found_nothing(world: World, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if left == "null":
+        missed = lambda self, node, context: context.variables.__setitem__(node.get("variable-name"), None)  # noqa: E731
+        monkeypatch.setattr(Executor, "_lookup", missed)
+        world.executor = Executor(Tokens(world.client), Cache(), world.client, lambda resource: f"identity for {resource}")
+    answer, context = world.call()
+    assert answer is None
+    assert context.headers["authorization"] == "Bearer sk-callers-own"
+    assert world.vault_calls == 1
+
+
+def test_a_form_of_expression_that_is_not_listed_is_refused() -> None:
+    policy = render_policy(VALUES)
+    listed = "!context.Variables.ContainsKey(&#34;virtual-key&#34;) ||"
+    assert listed in policy
+    with pytest.raises(ValueError, match="expression form that this gateway does not know"):
+        compile_policy(policy.replace(listed, "context.Variables.Count == 0 ||"))
+
+
 @pytest.mark.parametrize(
     "claims",
     [

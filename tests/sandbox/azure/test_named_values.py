@@ -56,15 +56,21 @@ def allow(world: World) -> None:
     world.store.put("roleAssignments", "1", entry)
 
 
-def test_without_the_right_it_is_there_and_has_no_value(world: World) -> None:
+def test_without_the_right_it_is_refused_and_one_that_is_there_keeps_its_value(world: World) -> None:
+    answer = put(world)
+    assert answer.status_code == 400
+    assert "Forbidden" in answer.text
+    assert ask(world, "GET", "/namedValues/key").status_code == 404
+    allow(world)
     answer = put(world)
     assert answer.status_code == 201
     assert "Azure-AsyncOperation" in answer.headers
-    assert status(world) == "Forbidden"
-    allow(world)
-    assert put(world).status_code == 200
     assert status(world) == "Success"
     assert "first" not in ask(world, "GET", "/namedValues/key").text
+    world.store.delete("roleAssignments", "1")
+    assert ask(world, "POST", "/namedValues/key/refreshSecret").status_code == 202
+    assert status(world) == "Forbidden"
+    assert ask(world, "POST", "/namedValues/key/listValue").json() == {"value": "first"}
 
 
 def test_a_new_secret_is_read_when_it_is_told_to(world: World) -> None:

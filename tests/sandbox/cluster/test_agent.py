@@ -198,7 +198,9 @@ def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Calla
     kubectl("apply", "-f", "-", documents=[storage, service, stateful])
     kubectl("rollout", "status", "statefulset/db", "--timeout=30s")
     _until(lambda: "db-0.db.default.svc.cluster.local" in place.hosts_file.read_text())
-    (volume,) = ec2.describe_volumes(Filters=[{"Name": "tag:eks:eks-cluster-name", "Values": ["genai"]}])["Volumes"]
+    (volume,) = ec2.describe_volumes(Filters=[{"Name": "tag:eks:eks-cluster-name", "Values": ["genai"]}], IncludeManagedResources=True)[
+        "Volumes"
+    ]
     assert volume["Size"] == 3
     kubectl("delete", "pod", "db-0")
     kubectl("rollout", "status", "statefulset/db", "--timeout=30s")
@@ -206,7 +208,7 @@ def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Calla
     kubectl("delete", "statefulset", "db")
     kubectl("wait", "pod/db-0", "--for=delete", "--timeout=30s")
     kubectl("delete", "pvc", "data-db-0")
-    _until(lambda: not ec2.describe_volumes(VolumeIds=[])["Volumes"])
+    _until(lambda: not ec2.describe_volumes(IncludeManagedResources=True)["Volumes"])
     _until(lambda: not list(place.folder("volumes").iterdir()))
 
 

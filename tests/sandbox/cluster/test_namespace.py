@@ -87,6 +87,16 @@ def test_a_volume_in_place_of_the_temporary_folder_can_be_written(run: Run, tmp_
     assert (code, text.count("Read-only file system")) == (1, 1)
 
 
+def test_a_volume_is_seen_below_another_that_is_mounted_before_it(run: Run, tmp_path: Path) -> None:
+    """As ClickHouse's configuration: an empty folder that can be written, with a configuration map in it."""
+    (tmp_path / "empty").mkdir()
+    mounts = (Mount(str(tmp_path / "empty"), "/opt/app/etc"), Mount(str(tmp_path / "volume"), "/opt/app/etc/conf.d/default", True))
+    for again in range(2):
+        code, text = run("cat /opt/app/etc/conf.d/default/file && echo more >> /opt/app/etc/written", mounts=mounts)
+        assert (code, text.count("from the volume")) == (0, again + 1)
+    assert (tmp_path / "empty" / "written").read_text() == "more\n" * 2
+
+
 def test_what_is_hidden_cannot_be_read(command: Callable[..., Command], tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()

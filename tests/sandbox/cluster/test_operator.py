@@ -123,3 +123,9 @@ def test_the_values_of_line_2_give_such_settings() -> None:
     settings = langfuse.disk_settings(target, outputs)
     text = made("ClickHouseCluster", settings={"extraConfig": settings})["ConfigMap langfuse-clickhouse"]["data"]
     assert check_policy(next(iter(text.values()))) == "s3_main"
+
+
+def test_annotations_reach_the_pods() -> None:
+    for kind, name in (("ClickHouseCluster", "langfuse-clickhouse-0-0"), ("KeeperCluster", "langfuse-keeper-0")):
+        template = made(kind, annotations={"karpenter.sh/do-not-disrupt": "true"})[f"StatefulSet {name}"]["spec"]["template"]
+        assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"

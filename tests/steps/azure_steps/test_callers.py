@@ -15,7 +15,7 @@ from genai_platform.steps.azure.callers_seen import Callers
 from genai_platform.steps.azure.estate import Estate
 from genai_platform.tools.caller_store import Kept, Password
 
-from .world import AzureWorld, Quiet, down, states, up
+from .world import AzureWorld, down, states, up
 
 MODELS = {"models": ["gpt-4o-mini"]}
 
@@ -221,4 +221,3 @@ def test_steps_that_are_needed_are_there(world: AzureWorld) -> None:
     shared(world)
     found = {step.id: step for step in steps(world.doors())}
     assert "azure.shared_key" in found["azure.policy"].needs
-    found["azure.group"].apply(Quiet())

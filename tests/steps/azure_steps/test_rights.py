@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from genai_platform.errors import MissingError
-from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import questions, rights
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.credentials import Identity
 from genai_platform.tools.azure.graph import CLOUD_APPLICATION_ADMINISTRATOR
 
-from .world import AzureWorld
-
-
-@contextmanager
-def store(world: AzureWorld) -> Iterator[Store]:
-    opened = Store(world.place.root / "azure" / "world.sqlite")
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-@contextmanager
-def without(world: AzureWorld, kind: str, match: str, change: dict[str, Any] | None = None) -> Iterator[None]:
-    """The stand-ins' memory without one thing, or with a changed one."""
-    with store(world) as opened:
-        (entry,) = [one for one in opened.all(kind) if match in json.dumps(one)]
-        id = entry["id"] if "id" in entry else f"{entry['scope']}/{entry['role']}"
-        opened.delete(kind, id)
-        if change:
-            opened.put(kind, id, {**entry, **change})
-        try:
-            yield
-        finally:
-            opened.put(kind, id, entry)
+from .world import AzureWorld, without
 
 
 def test_with_every_right_nothing_is_wrong(world: AzureWorld) -> None:
@@ -90,6 +63,19 @@ def test_a_person_needs_a_directory_role(world: AzureWorld) -> None:
     assert CLOUD_APPLICATION_ADMINISTRATOR in refused.value.remedy
     assert "applications" in rights.directory(person(world, wids=[CLOUD_APPLICATION_ADMINISTRATOR]))
     assert "does not say" in rights.directory(person(world))
+
+
+def test_a_managed_identity_is_given_graph_permissions_without_an_app_registration(world: AzureWorld) -> None:
+    world.configure(auth="managed_identity")
+    doors = world.doors()
+    doors.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "ServicePrincipal", "runner", doors.azure.tenant)
+    doors.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
+    doors.azure.graph.permissions = Mock(return_value=set())  # type: ignore[method-assign]
+    with pytest.raises(MissingError) as refused:
+        rights.directory(doors)
+    assert "az ad app permission" not in refused.value.remedy
+    assert refused.value.remedy.count("servicePrincipals/44444444-4444-4444-8444-444444444444/appRoleAssignments") == len(rights._IDS)
+    assert all(id in refused.value.remedy for id in rights._IDS.values())
 
 
 def test_a_quota_that_would_not_hold_is_told(world: AzureWorld) -> None:

@@ -23,6 +23,7 @@ from genai_platform.config.target import Target
 from genai_platform.graph.step import State
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure.part import PART
+from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.place import Place
 from genai_platform.steps.azure import steps
@@ -266,6 +267,30 @@ class AzureWorld:
         doors = Doors(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
         doors.__dict__ |= {"litellm_admin": self.litellm.admin, "secrets": lambda: self.secrets}
         return doors
+
+
+@contextmanager
+def store(world: AzureWorld) -> Iterator[Store]:
+    opened = Store(world.place.root / "azure" / "world.sqlite")
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def without(world: AzureWorld, kind: str, match: str, change: dict[str, Any] | None = None) -> Iterator[None]:
+    """The stand-ins' memory without one thing, or with a changed one."""
+    with store(world) as opened:
+        (entry,) = [one for one in opened.all(kind) if match in json.dumps(one)]
+        id = entry["id"] if "id" in entry else f"{entry['scope']}/{entry['role']}"
+        opened.delete(kind, id)
+        if change:
+            opened.put(kind, id, {**entry, **change})
+        try:
+            yield
+        finally:
+            opened.put(kind, id, entry)
 
 
 def up(world: AzureWorld) -> list[str]:

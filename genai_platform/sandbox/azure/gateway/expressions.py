@@ -104,7 +104,6 @@ _MEANING: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {
     ),
     forms.CLAIM_GUID.id: _guid,
     forms.VARIABLE_IS.id: lambda context, holes: context.variables[holes["variable"]] == holes["text"],
-    forms.VARIABLE_MISSING.id: lambda context, holes: holes["variable"] not in context.variables,
     forms.VARIABLE_EMPTY.id: lambda context, holes: not context.variables.get(holes["variable"]),
     forms.VARIABLE.id: lambda context, holes: str(context.variables[holes["variable"]]),
     forms.JOIN.id: lambda context, holes: f"{holes['before']}{context.variables[holes['variable']]}{holes['after']}",

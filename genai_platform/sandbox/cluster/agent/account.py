@@ -52,7 +52,8 @@ class Account:
         }
         ec2 = self._client("ec2")
         with _answered():
-            before = ec2.describe_volumes(Filters=[{"Name": "tag:CSIVolumeName", "Values": [name]}])["Volumes"]
+            ours = [{"Name": "tag:CSIVolumeName", "Values": [name]}]
+            before = ec2.describe_volumes(Filters=ours, IncludeManagedResources=True)["Volumes"]
             made = (
                 before[0]
                 if before

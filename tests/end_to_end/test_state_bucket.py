@@ -1,0 +1,57 @@
+"""Terraform's state in S3: made, used, locked and removed, on a sandbox of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Platform
+from tests.end_to_end.test_lifecycle import started
+
+STATE = "genai-sandbox/storage.tfstate"
+SETS = ("terraform.backend=s3", "azure.enabled=false")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Platform]:
+    """A sandbox that comes and goes in this test, with its states in S3."""
+    made = Platform(tmp_path, SETS)
+    yield made
+    made.run("sandbox", "remove", "--yes", code=None)
+
+
+def test_the_state_lies_in_a_bucket_that_goes_last(own: Platform) -> None:
+    chosen = ("--only", "infra.state", "--only", "infra.storage")
+    assert {step["outcome"] for step in own.up(*chosen).steps.values()} == {"done"}
+    s3 = own.aws("s3")
+    bucket = next(one["Name"] for one in s3.list_buckets()["Buckets"] if "-state-" in one["Name"])
+    state = json.loads(s3.get_object(Bucket=bucket, Key=STATE)["Body"].read())
+    assert "aws_s3_bucket" in {resource["type"] for resource in state["resources"]}
+    assert [path for path in (own.folder / ".genai" / "sandbox" / "terraform" / "storage").glob("*.tfstate*") if path.is_file()] == []
+    assert {step["outcome"] for step in own.up(*chosen).steps.values()} == {"present"}
+
+    _a_lock_without_a_holder_is_named_with_what_takes_it_away(own, bucket)
+
+    done = own.down().document
+    assert (done["ok"], done["leftovers"], done["retained"]) == (True, [], [])
+    assert not (own.folder / ".genai" / "sandbox" / "world").exists()
+
+
+def _a_lock_without_a_holder_is_named_with_what_takes_it_away(own: Platform, bucket: str) -> None:
+    """As after a power cut: the lock is an object, and nobody is there to take it away."""
+    lock = {
+        "ID": "11111111-2222-3333-4444-555555555555", "Operation": "OperationTypeApply", "Info": "", "Who": "somebody@elsewhere",
+        "Version": "1.9.0", "Created": "2026-01-02T03:04:05.678901Z", "Path": f"{bucket}/{STATE}",
+    }  # fmt: skip
+    own.aws("s3").put_object(Bucket=bucket, Key=f"{STATE}.tflock", Body=json.dumps(lock).encode())
+    sets = [word for one in own.sets for word in ("--set", one)]
+    with started(own, "up", "--only", "infra.storage", *sets) as (process, until):
+        until("infra.storage", "somebody@elsewhere has it since 2026-01-02T03:04:05")
+        until("infra.storage", f"force-unlock {lock['ID']}")
+        folder = own.folder / ".genai" / "sandbox" / "terraform" / "storage"
+        own.tool("terraform", f"-chdir={folder}", "force-unlock", lock["ID"], text="yes\n")
+        out, _ = process.communicate(timeout=200)
+        assert process.returncode == 0, out
