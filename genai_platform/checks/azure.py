@@ -97,5 +97,8 @@ def key(view: AzureView) -> Outcome:
     if view.per_caller and not alias.startswith(f"{client.client_id}."):
         return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", f"run: genai keys rotate {client.caller}")
     if booked + 1e-9 < spent:
-        return failed(f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}", "spend is written every few seconds")
+        return failed(
+            f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}",
+            "spend is written every few seconds; run: genai verify --only azure.key",
+        )
     return passed(f"{answer.id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")
