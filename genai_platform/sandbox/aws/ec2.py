@@ -94,7 +94,6 @@ def mend(world: World) -> None:
         for eni_id in getattr(balancer, "interfaces", []):
             self.ec2_backend.enis.pop(eni_id, None)
 
-    EC2Response.describe_volumes = _hidden(EC2Response.describe_volumes, "Volumes")
     EC2Response.describe_network_interfaces = _hidden(EC2Response.describe_network_interfaces, "NetworkInterfaces")
     EC2Response.describe_launch_templates = _hidden(EC2Response.describe_launch_templates, "LaunchTemplates")
     EC2Backend.delete_vpc = _delete_vpc
@@ -109,15 +108,24 @@ def mend(world: World) -> None:
 
 
 def _hidden(describe: Any, key: str) -> Any:
-    """What Auto Mode made is left out unless it is asked for, as in accounts that are new to it."""
+    """What Auto Mode made is left out unless it is asked for, as in accounts that are new to it.
+
+    Volumes of claims are shown: whether AWS hides those, too, is unverified.
+    """
 
     def described(self: Any) -> Any:
         answer = describe(self)
         if str(self._get_param("IncludeManagedResources", "")).lower() != "true":
-            answer.result[key] = [one for one in answer.result[key] if _CLUSTER not in {tag["key"] for tag in one.get_tags()}]
+            answer.result[key] = [one for one in answer.result[key] if _CLUSTER not in _tag_keys(one)]
         return answer
 
     return described
+
+
+def _tag_keys(one: Any) -> set[str]:
+    if isinstance(one, dict):
+        return {tag.get("Key", tag.get("key")) for tag in one.get("Tags", ())}
+    return {tag["key"] for tag in one.get_tags()}
 
 
 def _interfaces(backend: Any, **wanted: str) -> list[Any]:

@@ -63,11 +63,13 @@ def test_a_machine_takes_its_interface_along(cloud: Any) -> None:
 
 def test_what_auto_mode_made_is_listed_only_when_asked_for(cloud: Any) -> None:
     ec2 = cloud.client("ec2")
-    marks = [{"ResourceType": "volume", "Tags": [{"Key": "eks:eks-cluster-name", "Value": "genai"}]}]
-    made = ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=1, TagSpecifications=marks)["VolumeId"]
-    assert made not in [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
-    assert made in [one["VolumeId"] for one in ec2.describe_volumes(IncludeManagedResources=True)["Volumes"]]
-    ec2.delete_volume(VolumeId=made)
+    marks = [{"ResourceType": "launch-template", "Tags": [{"Key": "eks:eks-cluster-name", "Value": "genai"}]}]
+    made = ec2.create_launch_template(
+        LaunchTemplateName="of-auto-mode", LaunchTemplateData={"InstanceType": "t3.micro"}, TagSpecifications=marks
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    assert made not in [one["LaunchTemplateId"] for one in ec2.describe_launch_templates()["LaunchTemplates"]]
+    assert made in [one["LaunchTemplateId"] for one in ec2.describe_launch_templates(IncludeManagedResources=True)["LaunchTemplates"]]
+    ec2.delete_launch_template(LaunchTemplateId=made)
 
 
 def test_a_network_with_a_database_a_cache_or_a_cluster_in_it_is_not_deleted(cloud: Any) -> None:
