@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from genai_platform.errors import ConfigError
 
 _NAME = re.compile(r"(?=.{1,16}$)[a-z](-?[a-z0-9])*")
-_SANDBOX_NAME = 11
-"""Characters of a sandbox's name: PLATFORM-sandbox-NAME must fit where 36 are allowed."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +42,7 @@ class Options:
             if name in (None, "default", "sandbox"):
                 return "sandbox"
             assert name
-            own = name.removeprefix("sandbox-")
-            if len(own) > _SANDBOX_NAME:
-                raise ConfigError(
-                    f"--env {own}: a sandbox's name has at most {_SANDBOX_NAME} characters",
-                    remedy=f"give a shorter name, e.g. --env {own[:_SANDBOX_NAME].rstrip('-')}",
-                    id="usage.environment",
-                )
-            return f"sandbox-{own}"
+            return name if name.startswith("sandbox-") else f"sandbox-{name}"
         if name and (name == "sandbox" or name.startswith("sandbox-")):
             raise ConfigError(f"--env {name}: that is a sandbox's name", remedy="give --sandbox", id="usage.environment")
         return name or "default"

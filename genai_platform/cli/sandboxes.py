@@ -16,8 +16,8 @@ from genai_platform.cli.folders import sandbox_exists, state_folder, world_folde
 from genai_platform.cli.voice import Voice
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import Loaded, load, project_folder
-from genai_platform.config.target import Target
-from genai_platform.errors import MissingError
+from genai_platform.config.target import PREFIX_LENGTH, Target
+from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps import catalog
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
     environment, project = options.environment, project_folder()
     configured = load(project, environment, sets=options.set)
     if building:
-        catalog.preflight(Target(environment, configured.settings, Endpoints(), state_folder(project, environment)))
+        named = Target(environment, configured.settings, Endpoints(), state_folder(project, environment))
+        _refuse_long(named.prefix)
+        catalog.preflight(named)
     if start:
         # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
         provision.provide(screen, sandbox=True)
@@ -58,6 +60,16 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
 
         openai_part.offer(place, [model.azure_deployment for model in target.settings.litellm.models])
     return target
+
+
+def _refuse_long(prefix: str) -> None:
+    """A real environment's names always fit; ``sandbox-`` makes a sandbox's longer."""
+    if len(prefix) > PREFIX_LENGTH:
+        raise ConfigError(
+            f"--env: names here would begin with '{prefix}', which has {len(prefix)} characters; {PREFIX_LENGTH} are allowed",
+            remedy="give a shorter --env or platform.name",
+            id="usage.environment",
+        )
 
 
 def open_place(project: Path, environment: str) -> Place:

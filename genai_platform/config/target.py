@@ -8,6 +8,8 @@ from pathlib import Path
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 
+PREFIX_LENGTH = 36
+"""Characters of the first part of every name: ElastiCache takes 40, and Terraform's roots add to it."""
 NAMESPACE = "genai-platform"
 
 

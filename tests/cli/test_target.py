@@ -46,6 +46,22 @@ def test_another_account_is_refused_before_anything_else_happens(asked: list[str
     assert asked == ["aws"]
 
 
+def test_a_sandbox_whose_names_would_be_too_long_is_refused(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandboxes, "drop_ambient", lambda: None)
+    options = Options(env="abcdefghijklmnop", sandbox=True, set=('platform.name="abcdefghijklmnop"',))
+    with pytest.raises(ConfigError, match="41 characters; 36 are allowed"):
+        targets.resolve(options, Screen(plain=True), building=True)
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", ["a-", "a--b", "-a", "a_b", "A", "a" * 17])
+def test_names_that_could_be_no_part_of_others_are_refused(asked: list[str], name: str) -> None:
+    with pytest.raises(ConfigError, match="single hyphens between"):
+        _ = Options(env=name).environment
+    with pytest.raises(ConfigError, match=r"platform\.name"):
+        resolve(f'platform.name="{name}"')
+
+
 def test_a_model_on_this_machine_is_refused(asked: list[str]) -> None:
     model = 'litellm.models=[{name="a",azure_deployment="a",api_base="http://localhost:8080"}]'
     with pytest.raises(ConfigError, match="api_base points to this machine"):
