@@ -132,8 +132,7 @@ def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: 
         (
             "data",
             [
-                "aws_db_subnet_group.this", "aws_rds_cluster_parameter_group.this", "aws_rds_cluster.this",
-                "aws_rds_cluster_instance.this", "aws_elasticache_subnet_group.this", "aws_elasticache_parameter_group.this",
+                "aws_db_subnet_group.this", "aws_rds_cluster.this", "aws_rds_cluster_instance.this",
                 "aws_elasticache_replication_group.this",
             ],
         ),

@@ -59,6 +59,7 @@ def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Doors]:
     """Doors into an empty AWS."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("moto.settings.ACM_VALIDATION_WAIT", 0)  # by itself it takes a minute to prove that a domain is ours
     with mock_aws():
         target = Target("default", Settings.model_validate({"litellm": {"models": MODELS}, **settings}), Endpoints(), folder)
         aws = Aws(target)

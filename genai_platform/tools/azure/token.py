@@ -37,18 +37,19 @@ def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope:
     logging.getLogger("azure").addHandler(logging.NullHandler())
 
     authority = target.endpoints.azure.authority
-    found = ClientSecretCredential(
-        tenant,
-        client_id,
-        secret.get_secret_value(),
-        authority=authority,
-        disable_instance_discovery=not public(authority),
-        transport=transport(target.endpoints),
-    )
     deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
+        # Anew at each try: MSAL answers a refused question from its memory for a minute (``ThrottledHttpClient``).
+        credential = ClientSecretCredential(
+            tenant,
+            client_id,
+            secret.get_secret_value(),
+            authority=authority,
+            disable_instance_discovery=not public(authority),
+            transport=transport(target.endpoints),
+        )
         try:
-            return SecretStr(found.get_token(scope).token)
+            return SecretStr(credential.get_token(scope).token)
         except ClientAuthenticationError as error:
             fresh = any(code in error.message for code in _NOT_YET)
             if not fresh or time.monotonic() > deadline:
