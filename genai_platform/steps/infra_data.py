@@ -43,13 +43,17 @@ def kept_snapshots(aws: Aws) -> list[str]:
 
 def stands(aws: Aws, cluster: str) -> bool:
     """Whether the database is there and not on its way out, so that a snapshot can be taken."""
+    return _status(aws, cluster) not in (None, "deleting")
+
+
+def _status(aws: Aws, cluster: str) -> str | None:
+    """What RDS says of the database; None when there is none."""
     client = aws.client("rds")
     with explained(f"look at the database {cluster}"):
         try:
-            found = client.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+            return str(client.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["Status"])
         except client.exceptions.DBClusterNotFoundFault:
-            return False
-    return any(entry["Status"] != "deleting" for entry in found)
+            return None
 
 
 def keep(aws: Aws, cluster: str, progress: Progress, timeout: float) -> str:
@@ -78,14 +82,14 @@ def keep(aws: Aws, cluster: str, progress: Progress, timeout: float) -> str:
 
 def _until_available(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
     """While it is backed up or changed, RDS takes no snapshot (InvalidDBClusterStateFault)."""
-    status = ""
+    status: str | None = ""
 
     def look() -> bool | None:
         nonlocal status
-        with explained(f"look at the database {cluster}"):
-            status = aws.client("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["Status"]
-        if "fail" in status or status.startswith("inaccessible"):
-            raise StepError(f"the database {cluster} is {status}: no snapshot can be taken", id="infra.snapshot")
+        status = _status(aws, cluster)
+        # "failing-over" passes; what has failed does not.
+        if status is None or status.endswith("failed") or status.startswith("inaccessible"):
+            raise StepError(f"the database {cluster} is {status or 'gone'}: no snapshot can be taken", id="infra.snapshot")
         return True if status == "available" else None
 
     wait_for(look, progress, lambda: f"database {cluster}: {status}; a snapshot needs it available", timeout, 10)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.rds.models import rds_backends
 
 from genai_platform.config.settings import Ingress
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.graph.step import State
 from genai_platform.steps import infra, infra_certificate
 from genai_platform.steps.doors import Doors
@@ -239,6 +240,37 @@ def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatc
         assert step.probe().state is State.DRIFTED
         assert step.destroy(Quiet()) == "nothing ran; 1 snapshots deleted"
         assert step.probe().state is State.ABSENT
+
+
+class Impatient(Quiet):
+    """Stops once it has heard what is waited for."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def check(self) -> None:
+        if self.said:
+            raise Interrupted
+
+
+@pytest.mark.parametrize(("status", "passes"), [("failing-over", True), ("backing-up", True), ("cloning-failed", False)])
+def test_a_snapshot_waits_for_a_database_that_will_be_available(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, passes: bool
+) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        rds = doors.aws.client("rds")
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="x" * 9
+        )
+        rds_backends["123456789012"]["ap-northeast-1"].clusters["genai"].status = status
+        progress = Impatient()
+        with pytest.raises(Interrupted if passes else StepError):
+            keep(doors.aws, "genai", progress, 60)
+        assert progress.said == ([f"database genai: {status}; a snapshot needs it available"] if passes else [])
+        assert rds.describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"] == []
 
 
 def test_keeping_goes_on_where_an_earlier_run_had_deleted_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
