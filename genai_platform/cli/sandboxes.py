@@ -39,13 +39,13 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
     if start:
         # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
         provision.provide(screen, sandbox=True)
-    from genai_platform.sandbox import loopback, supervisor
+    from genai_platform.sandbox import loopback, pace, supervisor
     from genai_platform.sandbox.place import Place
 
     loopback.close()
     if start and building:
         state_folder(project, environment)
-        place = Place.create(world_folder(project, environment), environment, configured.settings.platform.region)
+        place = Place.create(world_folder(project, environment), environment, configured.settings.platform.region, pace.chosen())
     else:
         place = open_place(project, environment)
     if start:

@@ -14,13 +14,14 @@ import random
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
     "aws", "etcd", "etcd_peer", "kubernetes", "controllers", "kubelet", "webhook", "openai",
@@ -42,10 +43,15 @@ class Place:
     ports: Mapping[str, int]
     region: str = "ap-northeast-1"
     """The AWS region this sandbox plays."""
+    pace: Pace = field(default_factory=Pace)
+    """How late its stand-ins are. A part learns of a change when it is started again."""
 
     @classmethod
-    def create(cls, root: Path, environment: str, region: str | None = None) -> Place:
+    def create(cls, root: Path, environment: str, region: str | None = None, pace: float | None = None) -> Place:
         """Choose free ports and a free octet, and write them down (or read what was written before).
+
+        Args:
+            pace: the factor of ``sandbox/pace.py``; default: the one it has, or the usual one.
 
         Raises:
             ConfigError: it exists and plays another region.
@@ -59,6 +65,9 @@ class Place:
                     remedy=f"use {place.region}, or remove it first, with all its data: genai sandbox remove",
                     id="sandbox.region",
                 )
+            if pace not in (None, place.pace.factor):
+                _keep(root, dict(_document(root)) | {"pace": pace})
+                return cls.open(root)
             return place
         root.mkdir(parents=True, mode=0o700, exist_ok=True)
         document = {
@@ -66,6 +75,7 @@ class Place:
             "network": claim_network(root),
             "ports": _free_ports(_PORTS),
             "region": region or cls.region,
+            "pace": pace or DEFAULT,
         }
         _keep(root, document)
         return cls.open(root)
@@ -79,7 +89,8 @@ class Place:
         if missing:  # made by an older version
             document["ports"] |= _free_ports(missing)
             _keep(root, document)
-        return cls(root, document["environment"], document["network"], document["ports"], document.get("region", cls.region))
+        pace = Pace(document.get("pace", DEFAULT))
+        return cls(root, document["environment"], document["network"], document["ports"], document.get("region", cls.region), pace)
 
     # -- addresses ------------------------------------------------------------------------------
     @property

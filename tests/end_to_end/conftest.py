@@ -171,7 +171,7 @@ class Platform:
 
 def _clean() -> dict[str, str]:
     """This process's variables without anything that configures genai or names a cloud."""
-    kept = ("GENAI_CACHE_DIR",)
+    kept = ("GENAI_CACHE_DIR", "GENAI_SANDBOX_PACE")
     return {name: value for name, value in os.environ.items() if name in kept or not name.startswith(_OURS)}
 
 
