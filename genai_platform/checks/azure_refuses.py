@@ -248,7 +248,8 @@ def _issued(view: AzureView, name: str, what: str, wanted: int, read: Callable[[
     control = _send(view, "GET", _MODELS, _bearer(view.token()))
     if control.status_code == 401:
         return failed("a caller's own token is refused, too: 401", f"the policy refuses every token; {_APPLY}")
-    scope = f"api://{client.client_id}/.default" if own else client.scope
+    # For itself an application gets a token under its GUID only (AADSTS90009).
+    scope = f"{client.client_id}/.default" if own else client.scope
     found = token.fetch(view.world.doors.target, client.tenant_id, client.client_id, client.secret, scope, _PATIENCE)
     return _all(view, {what: _bearer(found)}, wanted)
 

@@ -39,7 +39,7 @@ def world(place: Place, settings: Settings) -> World:
         settings: the person's, with a sandbox's defaults.
     """
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
-    from genai_platform.sandbox.azure import world as azure
+    from genai_platform.sandbox.azure import tenancy as azure
 
     admin = administrator(place)
     endpoints = Endpoints(

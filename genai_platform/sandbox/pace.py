@@ -67,6 +67,10 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 # -- AWS: credentials, other services ---------------------------------------------------------------
 
 # -- Azure: Entra ID, role assignments --------------------------------------------------------------
+RESOURCE_PRINCIPAL_KNOWN = Duration(
+    15, "Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
+)
+"""The token endpoint says AADSTS500011 for a service principal that Graph shows already."""
 
 # -- Azure: Resource Manager, Key Vault, API Management service -------------------------------------
 

@@ -31,7 +31,8 @@ from genai_platform.sandbox import ca
 from genai_platform.sandbox.azure import server
 from genai_platform.sandbox.azure.probe import PATH, secret_file
 from genai_platform.sandbox.azure.roles import SECRETS_USER
-from genai_platform.sandbox.azure.world import TENANT, Delays, open_world
+from genai_platform.sandbox.azure.tenancy import TENANT
+from genai_platform.sandbox.azure.world import Delays, open_world
 from genai_platform.sandbox.place import Place
 from genai_platform.steps.azure.caller import Client
 from genai_platform.tools.litellm import Litellm

@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
-from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT, World
+from genai_platform.sandbox.azure.world import World
 
 Body = dict[str, Any]
 _WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
@@ -44,6 +45,12 @@ class Call:
     @property
     def name(self) -> str:
         return self.id.rsplit("/", 1)[1]
+
+    @property
+    def subscription(self) -> str:
+        """The subscription in the path; empty for a path that names none."""
+        words = self.id.split("/")
+        return words[2] if len(words) > 2 else ""
 
 
 class Refusal(Exception):
@@ -93,8 +100,11 @@ class Arm:
         except jwt.PyJWTError:
             raise Refusal(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
         subscription = re.match(r"(?i)/subscriptions/([^/]+)", call.id)
-        if subscription and subscription[1].lower() != SUBSCRIPTION:
+        if subscription and self.world.store.get("subscriptions", subscription[1]) is None:
             raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription[1]}' could not be found.")
+        if subscription and tenancy.tenant_of(self.world.store, subscription[1]) != claims["tid"]:
+            text = "The access token is from the wrong issuer. It must match the tenant associated with this subscription."
+            raise Refusal(401, "InvalidAuthenticationTokenTenant", text)
         writes_roles = "microsoft.authorization/roleassignments" in call.id.lower() and call.method in ("PUT", "DELETE")
         needed = {OWNER, ACCESS_ADMINISTRATOR} if writes_roles else {OWNER, CONTRIBUTOR}
         if call.id.lower().endswith("/providers/microsoft.authorization/permissions"):
@@ -142,7 +152,7 @@ class Arm:
         """Begin a long-running operation that succeeds after ``seconds``."""
         operation = uuid4().hex
         self.world.store.put("operations", operation, {"until": time.time() + seconds})
-        url = f"{call.base}/subscriptions/{SUBSCRIPTION}/operations/{operation}?api-version={call.query['api-version']}"
+        url = f"{call.base}/subscriptions/{call.subscription}/operations/{operation}?api-version={call.query['api-version']}"
         headers = {"Azure-AsyncOperation": url, "Location": url, "Retry-After": "1"}
         return JSONResponse(body, status, headers) if body is not None else Response(status_code=status, headers=headers)
 
@@ -163,10 +173,16 @@ def visible(entry: Body) -> Body:
 
 
 def subscriptions(arm: Arm, call: Call) -> Response:
-    """The one subscription, and the tenant."""
-    entry = {"id": f"/subscriptions/{SUBSCRIPTION}", "subscriptionId": SUBSCRIPTION, "tenantId": TENANT, "state": "Enabled"}
-    entry["displayName"] = "sandbox"
-    return JSONResponse(entry if call.id.count("/") == 2 else {"value": [entry]})
+    """The subscriptions in which the caller has a role, with their tenants."""
+    every = tenancy.subscriptions(arm.world.store)
+    seen = [_subscription(entry) for entry in every if arm.roles.holds_inside(call.caller, f"/subscriptions/{entry['subscriptionId']}")]
+    if not call.subscription:
+        return JSONResponse({"value": seen})
+    return JSONResponse(next(entry for entry in seen if entry["subscriptionId"] == call.subscription.lower()))
+
+
+def _subscription(entry: Body) -> Body:
+    return {"id": f"/subscriptions/{entry['subscriptionId']}", "state": "Enabled", **entry}
 
 
 def resources(arm: Arm, call: Call) -> Response:

@@ -13,10 +13,9 @@ from uuid import uuid4
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure import arm_named_values
+from genai_platform.sandbox.azure import arm_named_values, tenancy
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
 from genai_platform.sandbox.azure.gateway.program import compile_policy
-from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
 
 _KIND = "Microsoft.ApiManagement/service"
 _FIXED_ADDRESS_SKUS = {"Developer", "Basic", "Standard", "Premium"}
@@ -46,7 +45,14 @@ def services(arm: Arm, call: Call) -> Response:
 def every_service(arm: Arm, call: Call) -> Response:
     """The services of all resource groups."""
     found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("services")]
-    return JSONResponse({"value": [_with_state(entry) for entry in found if entry and arm.may_read(call, entry["id"])]})
+    return JSONResponse(
+        {"value": [_with_state(entry) for entry in found if entry and _here(call, entry) and arm.may_read(call, entry["id"])]}
+    )
+
+
+def _here(call: Call, entry: dict[str, Any]) -> bool:
+    """Whether a service is, or was, in the subscription that the path names."""
+    return str(entry["id"]).split("/")[2] == call.subscription
 
 
 def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
@@ -64,7 +70,7 @@ def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
     if identity and "SystemAssigned" in str(identity.get("type")):
         principal = ((found or {}).get("identity") or {}).get("principalId") or str(uuid4())
         store.put("managedIdentities", principal, {"id": principal, "resource": call.id})
-        identity = {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
+        identity = {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(store, call.id)}
     ready = (found or {}).get("_ready") or time.time() + arm.world.delays.service
     properties = {
         **wanted,
@@ -105,9 +111,9 @@ def deleted_services(arm: Arm, call: Call) -> Response:
     """Soft-deleted services: list, get, purge."""
     store = arm.world.store
     if call.id.lower().endswith("/deletedservices"):
-        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices")]})
+        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices") if _here(call, entry["service"])]})
     found = store.get("deletedServices", call.name)
-    if found is None:
+    if found is None or not _here(call, found["service"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
@@ -117,7 +123,7 @@ def deleted_services(arm: Arm, call: Call) -> Response:
 
 def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
     service = entry["service"]
-    base = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ApiManagement/locations/{service['location']}/deletedservices"
+    base = f"/subscriptions/{service['id'].split('/')[2]}/providers/Microsoft.ApiManagement/locations/{service['location']}/deletedservices"
     stamps = {"deletionDate": _stamp(entry["at"]), "scheduledPurgeDate": _stamp(entry["at"] + 48 * 3600)}
     return {
         "id": f"{base}/{service['name']}",

@@ -7,6 +7,7 @@ import time
 
 from starlette.responses import JSONResponse, Response
 
+from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
 
@@ -36,9 +37,12 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
     if role not in NAMES.values():
         raise Refusal(400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{role}' does not exist.")
     principal = str(wanted["principalId"])
-    known = arm.world.store.get("servicePrincipals", principal) or arm.world.store.get("managedIdentities", principal)
-    if known is None:
+    kind = _kind(arm, call, principal)
+    if kind is None:
         raise Refusal(400, "PrincipalNotFound", f"Principal {principal} does not exist in the directory.")
+    if wanted.get("principalType", kind) != kind:
+        text = f"The PrincipalId '{principal}' has type '{kind}', which is different from specified PrincipalType"
+        raise Refusal(400, "UnmatchedPrincipalType", f"{text} '{wanted['principalType']}'.")
     for other in arm.world.store.all("roleAssignments"):
         same = (other["principalId"], other["roleId"], other["scope"].lower()) == (principal, role, scope.lower())
         if same and other["id"].lower() != call.id.lower():
@@ -50,6 +54,16 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
         entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
         arm.world.store.put("roleAssignments", call.id, entry)
     return JSONResponse(body, 200 if existed else 201)
+
+
+def _kind(arm: Arm, call: Call, principal: str) -> str | None:
+    """What a principal is in the subscription's own tenant; None for an unknown one."""
+    store = arm.world.store
+    directory = arm.world.directory(tenancy.tenant_of(store, call.id))
+    if directory.get("users", principal):
+        return "User"
+    known = directory.get("servicePrincipals", principal) or store.get("managedIdentities", principal)
+    return "ServicePrincipal" if known else None
 
 
 def _listed(arm: Arm, call: Call, scope: str) -> Response:

@@ -9,7 +9,6 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
-from genai_platform.sandbox.azure.world import SUBSCRIPTION
 
 _KIND = "Microsoft.KeyVault/vaults"
 
@@ -81,10 +80,10 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
     """Deleted vaults: list, get, purge."""
     store = arm.world.store
     if call.id.lower().endswith("/deletedvaults"):
-        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults")]})
+        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults") if _here(call, entry)]})
     name = call.id.split("/")[8]
     found = store.get("deletedVaults", name)
-    if found is None:
+    if found is None or not _here(call, found):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
@@ -95,10 +94,16 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
     return arm.accepted(call, arm.world.delays.service)
 
 
+def _here(call: Call, entry: dict[str, Any]) -> bool:
+    """Whether a deleted vault was in the subscription that the path names."""
+    return str(entry["vault"]["id"]).split("/")[2] == call.subscription
+
+
 def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
     vault, at = entry["vault"], entry["at"]
     days = vault["properties"].get("softDeleteRetentionInDays", 90)
-    base = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{vault['name']}"
+    subscription = vault["id"].split("/")[2]
+    base = f"/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{vault['name']}"
     properties = {
         "vaultId": vault["id"],
         "location": vault["location"],

@@ -1,4 +1,4 @@
-"""Entra ID: the token endpoint of the Microsoft identity platform v2.0, with published keys.
+"""Entra ID: the token endpoint of the Microsoft identity platform v2.0, with published keys, for every tenant of the sandbox.
 
 Errors carry the codes the real one uses (AADSTS…, Microsoft identity platform error reference).
 """
@@ -16,17 +16,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from genai_platform.sandbox.azure.world import MICROSOFT_RESOURCES, TENANT, World
+from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure.tenancy import TENANT
+from genai_platform.sandbox.azure.throttle import Throttle
+from genai_platform.sandbox.azure.world import MICROSOFT_RESOURCES, World
+from genai_platform.sandbox.pace import RESOURCE_PRINCIPAL_KNOWN
 
 KEY_ID = "sandbox-1"
 LIFETIME_SECONDS = 3600
+_OF_THE_PROTOCOL = {"openid", "profile", "offline_access", "email"}
+"""Scopes that name no resource."""
+_ALIASES = {"https://management.core.windows.net": "https://management.azure.com"}
+"""Older names of Microsoft's services, which their clients still ask for."""
 
 
 class Entra:
-    """Issues and signs tokens for applications of the sandbox's directory."""
+    """Issues and signs tokens for applications and people of the sandbox's tenants."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, throttle: Throttle | None = None) -> None:
         self._world = world
+        self._throttle = throttle or Throttle()
 
     def routes(self) -> list[Route]:
         return [
@@ -36,12 +45,13 @@ class Entra:
         ]
 
     async def _configuration(self, request: Request) -> Response:
-        if refused := _wrong_tenant(request):
+        if refused := self._wrong_tenant(request):
             return refused
-        base = f"{self._world.authority}/{TENANT}"
+        tenant = request.path_params["tenant"]
+        base = f"{self._world.authority}/{tenant}"
         return JSONResponse(
             {
-                "issuer": self._world.issuer,
+                "issuer": self._world.issuer(tenant),
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
@@ -54,28 +64,35 @@ class Entra:
         )
 
     async def _keys(self, request: Request) -> Response:
-        if refused := _wrong_tenant(request):
+        if refused := self._wrong_tenant(request):
             return refused
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._world.key.public_key()))
         return JSONResponse({"keys": [{**public, "kid": KEY_ID, "use": "sig"}]})
 
     async def _token(self, request: Request) -> Response:
-        if refused := _wrong_tenant(request):
+        if refused := self._wrong_tenant(request):
             return refused
+        if wait := self._throttle.refuses("entra"):
+            text = "AADSTS90055: There are too many requests for this tenant or application."
+            return JSONResponse({"error": "temporarily_unavailable", "error_description": text}, 429, {"Retry-After": wait})
         form = await request.form()
+        directory = self._world.directory(request.path_params["tenant"])
+        scope = " ".join(one for one in str(form.get("scope", "")).split() if one not in _OF_THE_PROTOCOL)
+        if form.get("grant_type") == "password":
+            return self._signed_in(directory, str(form.get("username")), str(form.get("password")), scope)
         if form.get("grant_type") != "client_credentials":
             return _error("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
-        client_id, secret, scope = str(form.get("client_id", "")), form.get("client_secret"), str(form.get("scope", ""))
+        client_id, secret = str(form.get("client_id", "")), form.get("client_secret")
         if secret is None:
             basic = request.headers.get("authorization", "").partition(" ")[2]
             if basic:
                 client_id, _, secret = base64.b64decode(basic).decode().partition(":")
-        application = self._world.store.find("applications", "appId", client_id)
+        application = directory.find("applications", "appId", client_id)
         if application is None:
             return _error("unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found in the directory.")
         if fault := self._secret_fault(application, str(secret or "")):
             return fault
-        return self._issue(application, scope)
+        return self._issue(directory, application, scope)
 
     def _secret_fault(self, application: dict[str, Any], secret: str) -> Response | None:
         now = time.time()
@@ -86,24 +103,45 @@ class Entra:
             return _error("invalid_client", 7000222, "The provided client secret keys are expired.", 401)
         return None
 
-    def _issue(self, application: dict[str, Any], scope: str) -> Response:
+    def _signed_in(self, directory: tenancy.Directory, name: str, password: str, scope: str) -> Response:
+        """A person's token for one of Microsoft's services: what a client gets with which somebody is signed in."""
+        person = directory.find("users", "userPrincipalName", name)
+        if person is None or person["password"] != password:
+            return _error("invalid_grant", 50126, "Error validating credentials due to invalid username or password.")
+        resource = _resource(scope)
+        if resource not in (*MICROSOFT_RESOURCES, self._world.vault_resource):
+            return _error("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
+        claims = {
+            **self._v1(directory.tenant, resource, person["id"]),
+            "idtyp": "user",
+            "upn": name,
+            "unique_name": name,
+            "wids": person["wids"],
+            "scp": tenancy.CLI_SCOPES if "graph" in resource else "user_impersonation",
+        }
+        return JSONResponse(_answer(self.sign(claims)))
+
+    def _issue(self, directory: tenancy.Directory, application: dict[str, Any], scope: str) -> Response:
         resource = scope.removesuffix("/.default")
         if scope == resource:
             return _error("invalid_scope", 1002012, f"The provided value for scope {scope} is not valid; it must end with /.default.")
-        principal = self._principal(application["appId"])
+        principal = directory.find("servicePrincipals", "appId", application["appId"])
         if principal is None:
             return _error("unauthorized_client", 700016, "The application has no service principal in the directory.")
-        if resource.rstrip("/") in (*MICROSOFT_RESOURCES, self._world.vault_resource):
-            roles = application.get("graphPermissions", []) if "graph" in resource else []
-            return JSONResponse(_answer(self.microsoft_token(principal["id"], resource.rstrip("/"), application["appId"], roles)))
+        service = _resource(scope)
+        if service in (*MICROSOFT_RESOURCES, self._world.vault_resource):
+            roles = application.get("graphPermissions", []) if "graph" in service else []
+            return JSONResponse(_answer(self.microsoft_token(principal["id"], service, application["appId"], roles, directory.tenant)))
         api = next(
-            (entry for entry in self._world.store.all("applications") if resource in (entry["appId"], *entry.get("identifierUris", []))),
-            None,
+            (entry for entry in directory.all("applications") if resource in (entry["appId"], *entry.get("identifierUris", []))), None
         )
-        api_principal = self._principal(api["appId"]) if api else None
-        if api is None or api_principal is None:
+        api_principal = directory.find("servicePrincipals", "appId", api["appId"]) if api else None
+        if api is None or api_principal is None or self._unknown_yet(api_principal):
             return _error("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
-        roles = self._roles(api, api_principal["id"], principal["id"])
+        if api["appId"] == application["appId"] != resource:
+            text = f"Application '{api['appId']}' is requesting a token for itself. This scenario is supported only if resource is"
+            return _error("invalid_request", 90009, f"{text} specified using the GUID based App Identifier.")
+        roles = self._roles(directory, api, api_principal["id"], principal["id"])
         if not roles and api_principal.get("appRoleAssignmentRequired"):
             return _error("invalid_grant", 501051, f"Application '{application['appId']}' is not assigned to a role for the application.")
         claims: dict[str, Any] = {
@@ -115,23 +153,26 @@ class Entra:
         }
         if roles:
             claims["roles"] = roles
-        return JSONResponse(_answer(self.sign({**claims, "iss": self._world.issuer, "tid": TENANT, "ver": "2.0"})))
+        return JSONResponse(
+            _answer(self.sign({**claims, "iss": self._world.issuer(directory.tenant), "tid": directory.tenant, "ver": "2.0"}))
+        )
 
-    def microsoft_token(self, principal_id: str, resource: str, app_id: str = "", roles: list[str] | None = None) -> str:
+    def _unknown_yet(self, principal: dict[str, Any]) -> bool:
+        """Whether the token endpoint has not heard yet of a service principal that Graph shows already."""
+        return time.time() < float(principal["createdAt"]) + self._world.place.pace.of(RESOURCE_PRINCIPAL_KNOWN)
+
+    def microsoft_token(
+        self, principal_id: str, resource: str, app_id: str = "", roles: list[str] | None = None, tenant: str = TENANT
+    ) -> str:
         """A v1 token for one of Microsoft's own services, also for managed identities."""
-        claims: dict[str, Any] = {
-            "aud": resource,
-            "iss": f"https://sts.windows.net/{TENANT}/",
-            "appid": app_id,
-            "oid": principal_id,
-            "sub": principal_id,
-            "tid": TENANT,
-            "idtyp": "app",
-            "ver": "1.0",
-        }
+        claims = {**self._v1(tenant, resource, principal_id), "appid": app_id, "idtyp": "app"}
         if roles:
             claims["roles"] = roles
         return self.sign(claims)
+
+    @staticmethod
+    def _v1(tenant: str, resource: str, holder: str) -> dict[str, Any]:
+        return {"aud": resource, "iss": f"https://sts.windows.net/{tenant}/", "oid": holder, "sub": holder, "tid": tenant, "ver": "1.0"}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Sign claims with the published key; times are added where they are missing."""
@@ -146,27 +187,25 @@ class Entra:
         )
         return claims
 
-    def _principal(self, app_id: str) -> dict[str, Any] | None:
-        return self._world.store.find("servicePrincipals", "appId", app_id)
+    @staticmethod
+    def _roles(directory: tenancy.Directory, api: dict[str, Any], api_principal: str, principal: str) -> list[str]:
+        given = {entry["appRoleId"] for entry in directory.all("appRoleAssignments", api_principal) if entry["principalId"] == principal}
+        return [role["value"] for role in api.get("appRoles", []) if role["id"] in given and role.get("isEnabled", True)]
 
-    def _roles(self, api: dict[str, Any], api_principal_id: str, principal_id: str) -> list[str]:
-        assigned = {
-            entry["appRoleId"]
-            for entry in self._world.store.all("appRoleAssignments", api_principal_id)
-            if entry["principalId"] == principal_id
-        }
-        return [role["value"] for role in api.get("appRoles", []) if role["id"] in assigned and role.get("isEnabled", True)]
+    def _wrong_tenant(self, request: Request) -> Response | None:
+        tenant = request.path_params["tenant"]
+        if tenancy.known(self._world.store, tenant):
+            return None
+        return _error("invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
+
+
+def _resource(scope: str) -> str:
+    resource = scope.removesuffix("/.default").rstrip("/")
+    return _ALIASES.get(resource, resource)
 
 
 def _answer(token: str) -> dict[str, Any]:
     return {"token_type": "Bearer", "expires_in": LIFETIME_SECONDS, "ext_expires_in": LIFETIME_SECONDS, "access_token": token}
-
-
-def _wrong_tenant(request: Request) -> Response | None:
-    tenant = request.path_params["tenant"]
-    if tenant == TENANT:
-        return None
-    return _error("invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
 
 
 def _error(name: str, code: int, text: str, status: int = 400) -> Response:

@@ -1,7 +1,7 @@
-"""A door for checks: tokens with any claims, signed by the sandbox's Entra ID, and secrets that cannot be read for a while.
+"""A door for checks: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
 
-Entra ID never signs an expired token or one of another tenant, and no vault fails on demand; the checks of what the
-gateway must refuse need all three. The door asks for a secret of its own.
+Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. The door
+asks for a secret of its own.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.world import World
 from genai_platform.sandbox.place import Place
 
@@ -39,43 +44,67 @@ def secret_file(place: Place) -> Path:
 
 
 class Probe:
-    """``POST …/token {claims}`` and ``POST …/unreachable {secret, seconds}``, both with the door's own bearer secret."""
+    """All with the door's own bearer secret.
 
-    def __init__(self, world: World, entra: Entra) -> None:
-        self._entra = entra
+    ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
+    ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a
+    deployer of its own, by default in the first tenant. ``POST …/person {name, subscription?, directory_roles?}``: somebody
+    who can sign in and build there.
+    """
+
+    def __init__(self, world: World, entra: Entra, throttle: Throttle) -> None:
+        self._world, self._entra, self._throttle = world, entra, throttle
         self._secret = secret_file(world.place).read_text().strip()
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
 
     def routes(self) -> list[Route]:
-        return [
-            Route(f"{PATH}/token", self._token, methods=["POST"]),
-            Route(f"{PATH}/unreachable", self._fail, methods=["POST"]),
-        ]
+        asked = {
+            "token": self._token,
+            "unreachable": self._fail,
+            "throttle": self._slow_down,
+            "subscription": self._subscription,
+            "person": self._person,
+        }
+        return [Route(f"{PATH}/{name}", self._guarded(handler), methods=["POST"]) for name, handler in asked.items()]
 
     def unreachable(self, name: str) -> bool:
         """Whether a secret cannot be read now."""
         with self._lock:
             return self._until.get(name, 0.0) > time.monotonic()
 
-    async def _token(self, request: Request) -> Response:
-        body = await self._asked(request)
-        if body is None:
-            return JSONResponse({"error": "not allowed"}, 403)
-        return JSONResponse({"access_token": self._entra.sign(dict(body.get("claims") or {}))})
+    def _token(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"access_token": self._entra.sign(dict(body.get("claims") or {}))}
 
-    async def _fail(self, request: Request) -> Response:
-        body = await self._asked(request)
-        if body is None:
-            return JSONResponse({"error": "not allowed"}, 403)
+    def _fail(self, body: dict[str, Any]) -> dict[str, Any]:
         seconds = min(float(body.get("seconds", 0)), _LONGEST)
         with self._lock:
             self._until[str(body["secret"])] = time.monotonic() + seconds
-        return JSONResponse({"seconds": seconds})
+        return {"seconds": seconds}
 
-    async def _asked(self, request: Request) -> dict[str, Any] | None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._secret.encode()):
-            return None
-        body: dict[str, Any] = json.loads(await request.body() or b"{}")
-        return body
+    def _slow_down(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._throttle.order(str(body["service"]), int(body["requests"]), int(body.get("retry_after", 1)))
+        return {}
+
+    def _subscription(self, body: dict[str, Any]) -> dict[str, Any]:
+        store, name = self._world.store, str(body["name"])
+        subscription, tenant = str(uuid4()), str(body.get("tenant") or TENANT)
+        client, secret = str(uuid4()), secrets.token_urlsafe(32)
+        with store.exclusively():
+            tenancy.add_subscription(store, subscription, tenant, name)
+            tenancy.add_deployer(store, subscription, client, secret, f"{name} deployer")
+        return {"subscription_id": subscription, "tenant_id": tenant, "client_id": client, "client_secret": secret}
+
+    def _person(self, body: dict[str, Any]) -> dict[str, Any]:
+        subscription, roles = str(body.get("subscription") or SUBSCRIPTION), list(body.get("directory_roles") or ())
+        with self._world.store.exclusively():
+            return dict(tenancy.add_person(self._world.store, subscription, str(body["name"]), roles))
+
+    def _guarded(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self._secret.encode()):
+                return JSONResponse({"error": "not allowed"}, 403)
+            return JSONResponse(handler(json.loads(await request.body() or b"{}")))
+
+        return answer

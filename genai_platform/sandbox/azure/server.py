@@ -22,6 +22,7 @@ from genai_platform.sandbox.azure.gateway.server import Gateway
 from genai_platform.sandbox.azure.graph import Graph
 from genai_platform.sandbox.azure.probe import Probe
 from genai_platform.sandbox.azure.roles import Roles
+from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.vault import Vault
 from genai_platform.sandbox.azure.world import World, open_world
 from genai_platform.sandbox.place import Place
@@ -54,11 +55,12 @@ TYPES = {
 
 def applications(world: World) -> dict[str, Starlette]:
     """Port name to application."""
-    entra, roles = Entra(world), Roles(world)
-    gateway, probe = Gateway(world, entra), Probe(world, entra)
+    throttle = Throttle()
+    entra, roles = Entra(world, throttle), Roles(world)
+    gateway, probe = Gateway(world, entra), Probe(world, entra, throttle)
     return {
         "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), *probe.routes(), *entra.routes()]),
-        "graph": Starlette(routes=Graph(world, entra).routes()),
+        "graph": Starlette(routes=Graph(world, entra, throttle).routes()),
         "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES)).routes()),
         "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable).routes()),
         "gateway": Starlette(routes=gateway.routes()),

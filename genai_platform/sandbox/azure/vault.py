@@ -18,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
-from genai_platform.sandbox.azure.world import TENANT, World
+from genai_platform.sandbox.azure.world import World
 
 Body = dict[str, Any]
 _PAGE = 25
@@ -62,13 +63,14 @@ class Vault:
             if method == "GET" and self._unreachable(request.path_params.get("name", "")):
                 return Response(status_code=503)
             token = request.headers.get("authorization", "").partition(" ")[2]
+            name = (request.url.hostname or "").split(".")[0]
+            vault = self._store.get("vaults", name)
             try:
                 claims = self._read(token)
             except jwt.PyJWTError:
-                challenge = f'Bearer authorization="{self._world.authority}/{TENANT}", resource="{self._world.vault_resource}"'
+                tenant = tenancy.tenant_of(self._store, vault["id"]) if vault else tenancy.TENANT
+                challenge = f'Bearer authorization="{self._world.authority}/{tenant}", resource="{self._world.vault_resource}"'
                 return _fault(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"WWW-Authenticate": challenge})
-            name = (request.url.hostname or "").split(".")[0]
-            vault = self._store.get("vaults", name)
             if vault is None:
                 return _fault(404, "VaultNotFound", f"The vault '{name}' does not exist.")
             wanted = {SECRETS_OFFICER} if method != "GET" else {SECRETS_OFFICER, SECRETS_USER}

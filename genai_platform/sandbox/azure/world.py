@@ -1,25 +1,22 @@
-"""The directory, subscription and deployer that every sandbox begins with, and how its clock of delays runs."""
+"""The tenant, subscription and deployer that every sandbox begins with, and how its clock of delays runs."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.place import Place
 
-TENANT = "11111111-1111-4111-8111-111111111111"
-SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
-GRAPH_PERMISSIONS = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
 MICROSOFT_RESOURCES = {
     "https://management.azure.com": "797f4846-ba00-4fd7-ba43-dac1f8f63013",
     "https://graph.microsoft.com": "00000003-0000-0000-c000-000000000000",
@@ -62,9 +59,13 @@ class World:
         """What tokens for the vaults are issued for: the SDK wants it to be the end of the vault's own host name."""
         return f"https://vault.localhost:{self.place.ports['vault']}"
 
-    @property
-    def issuer(self) -> str:
-        return f"{self.authority}/{TENANT}/v2.0"
+    def issuer(self, tenant: str) -> str:
+        """Who signs a tenant's v2.0 tokens."""
+        return f"{self.authority}/{tenant}/v2.0"
+
+    def directory(self, tenant: str) -> tenancy.Directory:
+        """A tenant's applications, service principals and people."""
+        return tenancy.Directory(self.store, tenant)
 
 
 def prepare(place: Place) -> None:
@@ -107,24 +108,7 @@ def _delays(file: Path) -> Delays:
 
 
 def _seed(world: World, deployer: dict[str, str]) -> None:
-    if world.store.all("applications"):
-        return
-    application: dict[str, Any] = {
-        "id": str(uuid4()),
-        "appId": deployer["client_id"],
-        "displayName": "sandbox deployer",
-        "passwordCredentials": [],
-        "appRoles": [],
-        "createdAt": 0,
-        "graphPermissions": list(GRAPH_PERMISSIONS),
-    }
-    application["secrets"] = [
-        {"keyId": str(uuid4()), "value": deployer["client_secret"], "from": 0, "until": time.time() + 10 * 365 * 86400}
-    ]
-    principal: dict[str, Any] = {"id": str(uuid4()), "appId": deployer["client_id"], "displayName": "sandbox deployer", "createdAt": 0}
-    world.store.put("applications", application["id"], application)
-    world.store.put("servicePrincipals", principal["id"], principal)
-    scope = f"/subscriptions/{SUBSCRIPTION}"
-    for role in ("Contributor", "Role Based Access Control Administrator"):
-        assignment = {"scope": scope, "principalId": principal["id"], "role": role, "effectiveAt": 0}
-        world.store.put("seededRoles", f"{scope}/{role}", assignment)
+    if world.store.get("subscriptions", SUBSCRIPTION) is None:
+        tenancy.add_subscription(world.store, SUBSCRIPTION, TENANT, "sandbox")
+    if not world.store.all("applications"):
+        tenancy.add_deployer(world.store, SUBSCRIPTION, deployer["client_id"], deployer["client_secret"], "sandbox deployer")

@@ -8,7 +8,9 @@ from uuid import NAMESPACE_URL, uuid5
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import APP_ROLE
-from genai_platform.steps.azure.site import AzureStep, absent, api_name, drifted, present, role_id
+from genai_platform.steps.azure import directory
+from genai_platform.steps.azure.directory import api_name, role_id
+from genai_platform.steps.azure.site import AzureStep, absent, drifted, present
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.graph import Graph
 
@@ -31,18 +33,20 @@ class ApplicationStep(AzureStep):
 
     def look(self) -> Finding:
         graph = self.doors.azure.graph
-        found = graph.application(self.name)
+        found = directory.application(self.doors, self.name)
         if found is None:
             return absent(f"application {self.name}: not there")
         principal = graph.principal(str(found["appId"]))
         faults = _faults(found, principal, self._body())
+        if not directory.marked(self.target, found):
+            faults.append("does not carry this environment's tags")
         return drifted(f"{self.name}: {'; '.join(faults)}") if faults else present(f"{self.name} ({found['appId']})")
 
     def apply(self, progress: Progress) -> str:
         graph = self.doors.azure.graph
-        revive(graph, self.name, progress)
+        revive(self.doors, self.name, progress)
         progress.say(f"making the application {self.name}")
-        found = graph.ensure_application(self.name, self._body())
+        found = directory.ensure(self.doors, self.name, self._body())
         app_id = str(found["appId"])
         graph.change_application(str(found["id"]), {"identifierUris": [f"api://{app_id}"]})
         principal = graph.ensure_principal(app_id)
@@ -105,9 +109,11 @@ def _faults(found: dict[str, Any], principal: dict[str, Any] | None, wanted: dic
     return faults
 
 
-def revive(graph: Graph, name: str, progress: Progress) -> None:
+def revive(doors: Doors, name: str, progress: Progress) -> None:
     """Make way for an application of this name: a soft-deleted one blocks it for 30 days. Purged, or else restored."""
+    graph = doors.azure.graph
     for entry in [one for one in graph.deleted(name) if (one.get("uniqueName") or one.get("displayName")) == name]:
+        directory.refuse_foreign(doors.target, entry)
         progress.say(f"a deleted application {name} blocks the name: purging it")
         try:
             graph.purge(str(entry["id"]))
@@ -118,17 +124,24 @@ def revive(graph: Graph, name: str, progress: Progress) -> None:
 
 
 def remove_applications(doors: Doors, prefix: str, progress: Progress) -> str:
-    """Delete and purge the applications whose unique name is or begins with ``prefix``, and what was deleted before."""
-    graph = doors.azure.graph
+    """Delete and purge the applications whose unique name is or begins with ``prefix``, and what was deleted before.
+
+    One that carries another environment's tags is left alone, and said.
+    """
+    graph, target = doors.azure.graph, doors.target
     exact = not prefix.endswith(".")
-    count = 0
+    count, lines = 0, []
     for entry in graph.applications(prefix):
         if exact and entry.get("uniqueName") != prefix:
             continue
         progress.check()
+        if other := directory.foreign(target, entry):
+            lines.append(f"left alone {entry['uniqueName']}, which carries the tag {other}")
+            continue
         erase(graph, str(entry["id"]))
         count += 1
-    return ", ".join(filter(None, (f"removed {count} application{'' if count == 1 else 's'}", purge_deleted(doors, prefix, progress))))
+    lines = [f"removed {count} application{'' if count == 1 else 's'}", *lines, purge_deleted(doors, prefix, progress)]
+    return ", ".join(filter(None, lines))
 
 
 def erase(graph: Graph, id: str) -> None:
@@ -145,7 +158,7 @@ def purge_deleted(doors: Doors, prefix: str, progress: Progress) -> str:
     """Purge our deleted applications and service principals; what may not be purged is said."""
     graph, kept = doors.azure.graph, 0
     exact = not prefix.endswith(".")
-    for entry in [*graph.deleted(prefix), *graph.deleted_principals(prefix)]:
+    for entry in [*directory.deleted(doors, prefix), *directory.deleted_principals(doors, prefix)]:
         name = entry.get("uniqueName") or entry.get("displayName")
         if exact and name != prefix:
             continue

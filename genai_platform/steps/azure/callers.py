@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genai_platform.errors import GenaiError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import site, wanted
+from genai_platform.steps.azure import directory, site, wanted
 from genai_platform.steps.azure.application import purge_deleted
 from genai_platform.steps.azure.callers_make import ensure_all
 from genai_platform.steps.azure.callers_remove import remove
@@ -51,7 +51,7 @@ class CallersStep(AzureStep):
         gone = strays(work)
         if gone:
             lines = [remove(work, gone, progress)]
-            purge_deleted(self.doors, site.caller_prefix(self.target), progress)
+            purge_deleted(self.doors, directory.caller_prefix(self.target), progress)
             work = Callers(self.doors, site.PATIENCE)
         lines.append(ensure_all(work, sorted(work.configured), progress))
         return "; ".join(lines)
@@ -64,7 +64,7 @@ class CallersStep(AzureStep):
         elif not _may_see(work):
             work.__dict__["secrets"] = {}
             lines = ["the vault's secrets could not be seen and go with the vault"]
-        if self.doors.azure.graph.application(site.api_name(self.target)) is None:
+        if directory.application(self.doors, directory.api_name(self.target)) is None:
             work.__dict__ |= {"assigned": {}, "holders": {}}
         asked = self._litellm(work)
         if not asked:
@@ -72,7 +72,7 @@ class CallersStep(AzureStep):
         if asked is None:
             lines.append("LiteLLM did not answer: its keys end with its database")
         lines.insert(0, remove(work, traces(work), progress, litellm=bool(asked)))
-        lines.append(purge_deleted(self.doors, site.caller_prefix(self.target), progress))
+        lines.append(purge_deleted(self.doors, directory.caller_prefix(self.target), progress))
         work.store.delete_when_empty()
         return "; ".join(filter(None, lines))
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from genai_platform.config.settings import Caller
 from genai_platform.errors import MissingError, StepError
 from genai_platform.graph.step import Progress
-from genai_platform.steps.azure import crowd, site
+from genai_platform.steps.azure import crowd, directory
 from genai_platform.steps.azure.application import revive
 from genai_platform.steps.azure.callers_key import ensure_key, ensure_user, forget_key
 from genai_platform.steps.azure.callers_seen import Callers
@@ -47,11 +47,11 @@ def ensure_all(work: Callers, names: Sequence[str], progress: Progress, *, reins
                 raise revoked(name)
             continue
         chosen.append(name)
-    prefix = site.caller_prefix(work.target)
+    prefix = directory.caller_prefix(work.target)
     blocked = frozenset(str(entry.get("uniqueName") or entry.get("displayName")) for entry in work.graph.deleted(prefix))
     for name in chosen:
         if f"{prefix}{name}" in blocked and name not in work.applications:
-            revive(work.graph, f"{prefix}{name}", progress)
+            revive(work.doors, f"{prefix}{name}", progress)
             work.__dict__.pop("applications", None)  # a restored one is there again
     crowd.each(chosen, lambda name: ensure(work, name, progress, reinstate=reinstate), str, progress, "callers")
     left = len(names) - len(chosen)
@@ -95,9 +95,9 @@ def _existing(work: Callers, name: str, caller: Caller) -> Identity:
 def _application(work: Callers, name: str) -> Identity:
     found = work.applications.get(name)
     if found is None:
-        unique = f"{site.caller_prefix(work.target)}{name}"
+        unique = f"{directory.caller_prefix(work.target)}{name}"
         body = {"signInAudience": "AzureADMyOrg", "api": {"requestedAccessTokenVersion": 2}}
-        found = work.graph.ensure_application(unique, body)
+        found = directory.ensure(work.doors, unique, body)
     client = str(found["appId"]).lower()
     principal = work.principals.get(client) or str(work.graph.ensure_principal(client)["id"])
     passwords = frozenset(str(entry["keyId"]) for entry in found.get("passwordCredentials") or ())

@@ -11,7 +11,7 @@ from functools import cached_property
 from genai_platform.config.settings import Caller
 from genai_platform.errors import StepError
 from genai_platform.render.policy import APP_ROLE, CACHE_SECONDS
-from genai_platform.steps.azure import site
+from genai_platform.steps.azure import directory, site
 from genai_platform.steps.azure.wanted import expiry
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.rest import Body
@@ -53,7 +53,7 @@ class Callers:
     # -- looks ------------------------------------------------------------------------------------
     @cached_property
     def api(self) -> Body:
-        return site.need_application(self.doors, self._patience)
+        return directory.need_api(self.doors, self._patience)
 
     @property
     def shared_client(self) -> str:
@@ -71,7 +71,7 @@ class Callers:
 
     @cached_property
     def role(self) -> str:
-        return site.role_id(site.api_name(self.target), APP_ROLE)
+        return directory.role_id(directory.api_name(self.target), APP_ROLE)
 
     @cached_property
     def holders(self) -> dict[str, str]:
@@ -90,13 +90,13 @@ class Callers:
     @cached_property
     def applications(self) -> dict[str, Body]:
         """Our callers' applications by caller."""
-        prefix = site.caller_prefix(self.target)
-        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in self.graph.applications(prefix)}
+        prefix = directory.caller_prefix(self.target)
+        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in directory.applications(self.doors, prefix)}
 
     @cached_property
     def principals(self) -> dict[str, str]:
         """Client id to service principal, of our callers' applications."""
-        prefix = site.caller_prefix(self.target)
+        prefix = directory.caller_prefix(self.target)
         return {str(entry["appId"]).lower(): str(entry["id"]) for entry in self.graph.principals(prefix)}
 
     PROBE = "probe."

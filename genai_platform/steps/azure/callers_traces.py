@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genai_platform.steps.azure import site
+from genai_platform.steps.azure import directory
 from genai_platform.steps.azure.callers_seen import PREFIX, Callers
 
 
@@ -47,6 +47,6 @@ def traces(work: Callers) -> list[Trace]:
         if named:
             found.setdefault(client, Trace(named[0], client))
     known = {work.principal(client) for client in found}
-    known |= {str(entry["id"]) for entry in work.graph.principals(site.probe_prefix(work.target))}
+    known |= {str(entry["id"]) for entry in work.graph.principals(directory.probe_prefix(work.target))}
     others = [Trace(work.holders[principal], None, principal) for principal in sorted(work.assigned) if principal not in known]
     return [found[client] for client in sorted(found)] + others

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from genai_platform.config.prices import apim_usd_per_hour
 from genai_platform.errors import GenaiError
-from genai_platform.steps.azure import api, shared_key, site
+from genai_platform.steps.azure import api, directory, shared_key, site
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.rest import Body
 
@@ -95,12 +95,11 @@ def _deleted(doors: Doors, seen: Seen, kind: str, ask: Callable[[str], object]) 
 
 
 def _applications(doors: Doors, seen: Seen) -> None:
-    graph, target = doors.azure.graph, doors.target
-    prefix = f"{target.prefix}."
-    for entry in graph.applications(prefix):
+    prefix = directory.prefix(doors.target)
+    for entry in directory.applications(doors, prefix):
         app = str(entry["appId"])
         seen.standing.append(("azure:application", str(entry["uniqueName"]), 0.0, f"az ad app delete --id {app}"))
-    ends = sorted(_end(entry) for entry in graph.deleted(prefix))
+    ends = sorted(_end(entry) for entry in directory.deleted(doors, prefix))
     if len(ends) == 1:
         seen.retained.append(f"{prefix}* (1 deleted application, retained until {ends[0]}, costs nothing)")
     elif ends:

@@ -8,13 +8,13 @@ from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import PolicyValues, faults, render_policy, same_policy
 from genai_platform.steps.azure import api, existing, shared_key
+from genai_platform.steps.azure.directory import need_api
 from genai_platform.steps.azure.site import (
     PATIENCE,
     AzureStep,
     absent,
     drifted,
     find_service,
-    need_application,
     need_service,
     need_vault,
     object_name,
@@ -36,7 +36,7 @@ def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
         environment=target.environment,
         authority=target.endpoints.azure.authority,
         tenant_id=doors.azure.tenant,
-        audience=str(need_application(doors, patience)["appId"]),
+        audience=str(need_api(doors, patience)["appId"]),
         vault_name=vault.name,
         vault_url=vault.url,
         backend_id=object_name(target, "litellm"),

@@ -12,21 +12,19 @@ from typing import Any
 from genai_platform.config.target import Target
 from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import APP_ROLE
+from genai_platform.steps.azure import directory
 from genai_platform.steps.azure.application import PROBE_ROLE, app_role, remove_applications, revive
 from genai_platform.steps.azure.caller import Client
 from genai_platform.steps.azure.callers_make import Identity, new_password, without_old
 from genai_platform.steps.azure.callers_seen import Callers
+from genai_platform.steps.azure.directory import api_name, need_api, probe_prefix, role_id
 from genai_platform.steps.azure.site import (
     PATIENCE,
     AzureStep,
     absent,
-    api_name,
     drifted,
-    need_application,
     need_service,
     present,
-    probe_prefix,
-    role_id,
 )
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.caller_store import Kept
@@ -79,7 +77,7 @@ class ProbesStep(AzureStep):
 
     def _applications(self) -> dict[str, dict[str, Any]]:
         prefix = probe_prefix(self.target)
-        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in self.doors.azure.graph.applications(prefix)}
+        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in directory.applications(self.doors, prefix)}
 
     @staticmethod
     def _secret_faults(work: Callers, name: str, entry: dict[str, Any]) -> bool:
@@ -105,8 +103,8 @@ class ProbesStep(AzureStep):
             progress.say(f"making the application for checks: {name}")
             unique = f"{probe_prefix(self.target)}{name}"
             if name not in found:
-                revive(graph, unique, progress)
-            entry = found.get(name) or graph.ensure_application(unique, _body(unique))
+                revive(self.doors, unique, progress)
+            entry = found.get(name) or directory.ensure(self.doors, unique, _body(unique))
             client = str(entry["appId"]).lower()
             graph.change_application(str(entry["id"]), {"identifierUris": [f"api://{entry['appId']}"]})
             principal = graph.ensure_principal(str(entry["appId"]))
@@ -137,7 +135,7 @@ def client(doors: Doors, name: str) -> Client | None:
         caller=f"the probe '{name}'",
         tenant_id=doors.azure.tenant,
         client_id=kept.client_id,
-        scope=f"api://{need_application(doors)['appId']}/.default",
+        scope=f"api://{need_api(doors)['appId']}/.default",
         authority=doors.target.endpoints.azure.authority,
         gateway_url=f"{service.gateway.rstrip('/')}/{doors.target.settings.azure.apim.path}",
         secret=kept.passwords[-1].value,

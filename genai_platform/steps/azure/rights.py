@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from genai_platform.errors import GenaiError, MissingError
+from genai_platform.steps.azure import directory as own
 from genai_platform.steps.azure import probes, site
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.graph import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
@@ -43,7 +44,7 @@ def directory(doors: Doors) -> str:
     """Whether the directory may be read and written. Raises ``MissingError`` with what is lacking."""
     graph = doors.azure.graph
     try:
-        graph.application(site.api_name(doors.target))
+        own.application(doors, own.api_name(doors.target))
     except GenaiError as error:
         raise _lacks(doors, ["Application.Read.All"]) if error.id == "azure.403" else error from None
     if doors.azure.identity.kind == "User":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from uuid import NAMESPACE_URL, uuid5
 
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError, MissingError, StepError
@@ -13,7 +12,6 @@ from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render import gateway
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.apim import Service
-from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.azure.vaults import Vault
 
 NAMES_TO_TRY = 4
@@ -22,11 +20,15 @@ PATIENCE = 60.0
 
 
 # -- names ----------------------------------------------------------------------------------------
+def digest(target: Target) -> str:
+    """Six hexadecimal digits that tell environments of one name in several subscriptions apart."""
+    return hashlib.sha256(f"{target.settings.azure.subscription_id}:{target.prefix}".encode()).hexdigest()[:6]
+
+
 def candidates(target: Target) -> list[str]:
     """Names for vault and service, global and at most 24 characters: the first, and what is taken when it is blocked."""
     environment = "".join(letter for letter in target.environment if letter.isalnum() or letter == "-")[:8].strip("-")
-    digest = hashlib.sha256(f"{target.settings.azure.subscription_id}:{target.prefix}".encode()).hexdigest()[:6]
-    first = f"genai-{environment}-{digest}"
+    first = f"genai-{environment}-{digest(target)}"
     return [first, *(f"{first}{letter}" for letter in "bcdefgh"[: NAMES_TO_TRY - 1])]
 
 
@@ -38,26 +40,6 @@ def group_name(target: Target) -> str:
 def object_name(target: Target, kind: str) -> str:
     """Names inside API Management, where others may have objects of their own."""
     return f"{target.settings.platform.name}-{target.environment}-{kind}"
-
-
-def api_name(target: Target) -> str:
-    """Unique name of the API's application. Dots are in no other part of a name, so no two environments meet."""
-    return f"{target.prefix}.api"
-
-
-def caller_prefix(target: Target) -> str:
-    """What the names of callers' applications begin with."""
-    return f"{target.prefix}.caller."
-
-
-def probe_prefix(target: Target) -> str:
-    """What the names of the applications for checks begin with."""
-    return f"{target.prefix}.probe."
-
-
-def role_id(unique_name: str, value: str) -> str:
-    """The identifier of an app role: always the same for one application."""
-    return str(uuid5(NAMESPACE_URL, f"{unique_name}/{value}"))
 
 
 def routes(target: Target) -> tuple[tuple[str, str], ...]:
@@ -111,18 +93,6 @@ def need_principal(service: Service) -> str:
             id="azure.no_identity",
         )
     return service.principal
-
-
-def need_application(doors: Doors, patience: float = 0.0) -> Body:
-    """The API's application. Raises ``StepError`` naming the command that makes it.
-
-    Args:
-        patience: seconds to go on asking for one that was made a moment ago.
-    """
-    found = doors.azure.graph.application(api_name(doors.target), fresh=patience)
-    if found is None:
-        raise StepError("the API's application is not there yet", remedy="run: genai azure --only application", id="azure.no_application")
-    return found
 
 
 # -- a step ---------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,10 +16,14 @@ from genai_platform.tools.azure.errors import explained
 from genai_platform.tools.azure.transport import public, transport
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
 
 ARM_SCOPE = "https://management.azure.com/.default"
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
+_AZ_SECONDS = 60
+"""`az account get-access-token` takes 5 to 13 s on a busy machine (Azure/azure-cli issues 20404 and 29329); the SDK's own limit is 10."""
+_SPARE = 300.0
+"""Seconds; a token that ends sooner is not used again."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,31 @@ class Identity:
     kind: Literal["User", "ServicePrincipal"]
     name: str
     tenant_id: str
+
+
+class Remembered:
+    """A credential that is asked once for each scope until its token ends, and by one thread at a time.
+
+    `az` keeps no token in this process: without it every client would start a program of its own, several at once.
+    """
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[tuple[str, ...], str | None], AccessToken] = {}
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **more: Any
+    ) -> AccessToken:
+        """As ``TokenCredential.get_token``. A question with claims is always asked: the last token did not satisfy."""
+        key = (scopes, tenant_id)
+        with self._lock:
+            held = self._tokens.get(key)
+            if claims is None and held is not None and held.expires_on - _SPARE > time.time():
+                return held
+            fresh = self._credential.get_token(*scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **more)
+            self._tokens[key] = fresh
+            return fresh
 
 
 def pinned(target: Target) -> tuple[str, str]:
@@ -61,7 +92,7 @@ def credential(target: Target) -> TokenCredential:
     }
     auth = target.settings.azure.auth
     if auth == "cli":
-        return identity.AzureCliCredential(tenant_id=tenant)
+        return Remembered(identity.AzureCliCredential(tenant_id=tenant, process_timeout=_AZ_SECONDS))
     if auth == "managed_identity":
         return identity.ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"))
     if auth == "workload_identity":

@@ -39,9 +39,12 @@ def explained(what: str) -> Iterator[None]:
     try:
         yield
     except exceptions.ClientAuthenticationError as error:
+        remedy = "sign in again: az login --tenant TENANT, or check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (azure.auth)"
+        if "Failed to invoke" in str(error):  # the SDK's words for an `az` that does not answer in time
+            remedy = "see whether `az account get-access-token` answers within a minute, then run the same command again"
         raise MissingError(
             f"could not {what}: signing in to Entra ID failed: {_short(error)}",
-            remedy="sign in again: az login --tenant TENANT, or check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (azure.auth)",
+            remedy=remedy,
             id="azure.credentials",
         ) from None
     except exceptions.HttpResponseError as error:

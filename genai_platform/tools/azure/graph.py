@@ -61,8 +61,12 @@ class Graph:
         found = self._rest.pages("/v1.0/applications", f"list the applications {prefix}*", query)
         return [entry for entry in found if str(entry.get("uniqueName") or "").startswith(prefix)]
 
-    def ensure_application(self, unique_name: str, body: Body) -> Body:
+    def ensure_application(self, unique_name: str, body: Body, change: Callable[[Body], Body] | None = None) -> Body:
         """The application of this name, made when missing, with these properties.
+
+        Args:
+            change: what to send to one that is there already, from how it is; raises for one that is not to be changed. Default: the
+                same properties.
 
         It is made by POST: whoever makes one by PATCH with ``create-if-missing`` does not become its owner, and with
         ``Application.ReadWrite.OwnedBy`` alone may not change it afterwards.
@@ -82,6 +86,9 @@ class Graph:
                 ) from None
             if error.id != "azure.400" or not _taken(error.message):
                 raise
+        if change is not None:
+            there = _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
+            wanted = {"displayName": unique_name, **change(there)}
         _there(self._rest.call("PATCH", path, what, body=wanted, fresh=_FRESH), unique_name)
         return _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
 

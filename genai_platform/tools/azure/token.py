@@ -16,8 +16,8 @@ from genai_platform.tools.azure.transport import public, transport
 
 PATIENCE = 60.0
 """Seconds; a fresh client secret takes 4 to 18 s to work, a fresh role assignment up to a minute."""
-_NOT_YET = ("AADSTS7000215", "AADSTS700016", "AADSTS501051")
-"""Unknown secret, unknown application, application without a role: each may be a moment old (Entra ID's authentication error codes)."""
+_NOT_YET = ("AADSTS7000215", "AADSTS700016", "AADSTS501051", "AADSTS500011")
+"""Unknown secret, unknown application, application without a role, unknown API: each may be a moment old (Entra ID's error codes)."""
 _REMEDY = "see the caller's state: genai keys list; a client secret that was lost is replaced by: genai keys rotate NAME --secret"
 
 

@@ -13,7 +13,8 @@ from genai_platform.sandbox import ca
 from genai_platform.sandbox.azure import server
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_USER
-from genai_platform.sandbox.azure.world import SUBSCRIPTION, Delays, World, open_world
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
+from genai_platform.sandbox.azure.world import Delays, World, open_world
 from genai_platform.sandbox.place import Place
 
 SERVICE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.ApiManagement/service/s"

@@ -10,7 +10,7 @@ from genai_platform.errors import StepError
 from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER
 from genai_platform.sandbox.azure.store import Store
-from genai_platform.steps.azure import keys, site, steps, wanted
+from genai_platform.steps.azure import directory, keys, site, steps, wanted
 from genai_platform.steps.azure.callers_seen import Callers
 from genai_platform.steps.azure.estate import Estate
 from genai_platform.tools.caller_store import Kept, Password
@@ -30,7 +30,7 @@ def somebodys_application(world: AzureWorld, name: str) -> str:
 
 def role_holders(world: AzureWorld) -> set[str]:
     """Those that hold the role, but the application that is there for checks."""
-    return {id for id, name in Callers(world.doors()).holders.items() if not name.startswith(site.probe_prefix(world.target))}
+    return {id for id, name in Callers(world.doors()).holders.items() if not name.startswith(directory.probe_prefix(world.target))}
 
 
 def vault_secrets(world: AzureWorld) -> set[str]:
@@ -60,7 +60,7 @@ def test_an_own_application_goes_when_an_existing_one_takes_its_place(world: Azu
     theirs = somebodys_application(world, "theirs")
     world.configure(callers={"team-a": {**MODELS, "client_id": theirs}})
     assert up(world) == ["azure.callers"]
-    assert not world.doors().azure.graph.applications(site.caller_prefix(world.target))
+    assert not world.doors().azure.graph.applications(directory.caller_prefix(world.target))
     assert set(world.litellm.users) == {theirs}
     assert keys.client(world.doors(), "team-a").secret is None
     assert up(world) == []
@@ -138,7 +138,7 @@ def test_shared_mode_has_one_key_that_the_service_reads_from_the_vault(world: Az
     assert up(world) == []
     (key,) = world.litellm.keys.values()
     doors = world.doors()
-    api = str(site.need_application(doors)["appId"])
+    api = str(directory.need_api(doors)["appId"])
     assert key["key_alias"] == f"{api}.1"
     assert "/v1/chat/completions" in key["allowed_routes"]
     assert vault_secrets(world) == {f"litellm-{api}"}

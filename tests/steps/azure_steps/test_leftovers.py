@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from genai_platform.steps.azure import leftovers, site
+from genai_platform.steps.azure import directory, leftovers, site
 from genai_platform.steps.doors import Doors
 
 from .test_existing_service import somebodys_service
@@ -28,7 +28,7 @@ def service(doors: Doors) -> None:
 
 
 def application(doors: Doors) -> None:
-    doors.azure.graph.ensure_application(f"{site.caller_prefix(doors.target)}stray", {})
+    doors.azure.graph.ensure_application(f"{directory.caller_prefix(doors.target)}stray", {})
 
 
 def group(doors: Doors) -> None:
@@ -80,8 +80,8 @@ def test_what_was_deleted_and_not_purged_is_retained_until_a_day(world: AzureWor
         name = site.need_service(doors).name
         doors.azure.apim.begin_delete(group, name)
     else:
-        name = f"{world.target.prefix}."
-        doors.azure.graph.delete_application(str(site.need_application(doors)["id"]))
+        name = directory.prefix(world.target)
+        doors.azure.graph.delete_application(str(directory.need_api(doors)["id"]))
     (line,) = [line for line in leftovers.look(world.doors()).retained if line.startswith(name)]
     assert re.search(r"retained until \d{4}-\d\d-\d\d", line)
 
@@ -89,7 +89,7 @@ def test_what_was_deleted_and_not_purged_is_retained_until_a_day(world: AzureWor
 def test_several_deleted_applications_are_told_with_the_first_day(world: AzureWorld) -> None:
     graph = world.doors().azure.graph
     for name, at in (("a", "2026-03-01T12:00:00Z"), ("b", "2026-02-01T12:00:00.1234567Z")):
-        made = graph.ensure_application(f"{site.caller_prefix(world.target)}{name}", {})
+        made = graph.ensure_application(f"{directory.caller_prefix(world.target)}{name}", {})
         graph.change_application(str(made["id"]), {})
         graph.delete_application(str(made["id"]))
         with store(world) as opened:

@@ -6,7 +6,7 @@ import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import State
-from genai_platform.steps.azure import keys, site, steps
+from genai_platform.steps.azure import directory, keys, site, steps
 
 from .world import AzureWorld, Quiet
 
@@ -38,5 +38,5 @@ def test_a_thousand_callers_killed_in_the_middle_and_run_again(world: AzureWorld
     assert {key.spend for key in listed if key.client_id in spent} == {1.5}
     assert {key.budget for key in listed} == {5}
     doors = world.doors()
-    assert len({str(entry["appId"]) for entry in doors.azure.graph.applications(site.caller_prefix(world.target))}) == MANY
+    assert len({str(entry["appId"]) for entry in doors.azure.graph.applications(directory.caller_prefix(world.target))}) == MANY
     assert len(doors.azure.vaults.secrets(site.need_vault(doors))) == MANY

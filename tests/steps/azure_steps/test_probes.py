@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genai_platform.graph.step import State
-from genai_platform.steps.azure import probes, site
+from genai_platform.steps.azure import directory, probes
 from genai_platform.steps.azure.callers_seen import Callers
 from genai_platform.tools.azure import token
 
@@ -17,13 +17,13 @@ def claims(world: AzureWorld, name: str, *, own: bool = False) -> dict[str, obje
     client = probes.client(world.doors(), name)
     assert client
     assert client.secret
-    scope = f"api://{client.client_id}/.default" if own else client.scope
+    scope = f"{client.client_id}/.default" if own else client.scope
     return token.claims(token.fetch(world.target, client.tenant_id, client.client_id, client.secret, scope))
 
 
 def test_each_token_is_wrong_in_one_point(world: AzureWorld) -> None:
     up(world)
-    audience = str(site.need_application(world.doors())["appId"])
+    audience = str(directory.need_api(world.doors())["appId"])
     role, key = claims(world, "role"), claims(world, "key")
     assert (role["aud"], role["roles"]) == (audience, ["Genai.Probe"])
     assert (key["aud"], key["roles"]) == (audience, ["Genai.Call"])
@@ -41,7 +41,7 @@ def test_no_probe_is_served_by_a_key_that_all_share(world: AzureWorld) -> None:
     assert "azure.probes" in up(world)
     assert up(world) == []
     held = Callers(world.doors()).holders.values()
-    assert not any(name.startswith(site.probe_prefix(world.target)) for name in held)
+    assert not any(name.startswith(directory.probe_prefix(world.target)) for name in held)
 
 
 @pytest.mark.parametrize("kind", ["assignment", "secret"])
@@ -51,7 +51,7 @@ def test_what_a_probe_lacks_is_noticed(world: AzureWorld, kind: str) -> None:
     if kind == "secret":
         work.store.forget(["probe.role"])
     else:
-        mine = next(id for id, name in work.holders.items() if name.startswith(site.probe_prefix(world.target)))
+        mine = next(id for id, name in work.holders.items() if name.startswith(directory.probe_prefix(world.target)))
         work.graph.unassign(work.api_principal, work.assigned[mine])
     step = probes.ProbesStep(world.doors())
     assert step.probe().state is State.DRIFTED

@@ -9,7 +9,7 @@ import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import State
-from genai_platform.steps.azure import keys, policy, site
+from genai_platform.steps.azure import directory, keys, policy, site
 from genai_platform.steps.azure.access import AccessStep
 from genai_platform.steps.azure.application import ApplicationStep
 from genai_platform.steps.azure.callers_key import store as store_secret
@@ -38,7 +38,7 @@ def failing_once(id: str, result: object) -> Mock:
 
 def test_a_role_is_assigned_once_the_service_principal_is_known(world: AzureWorld) -> None:
     graph = world.doors().azure.graph
-    role = {"id": site.role_id("x", "R"), "value": "R", "displayName": "R", "description": "R", "allowedMemberTypes": ["Application"]}
+    role = {"id": directory.role_id("x", "R"), "value": "R", "displayName": "R", "description": "R", "allowedMemberTypes": ["Application"]}
     api = graph.ensure_application(f"api-{world.environment}", {"appRoles": [role]})
     caller = graph.ensure_application(f"caller-{world.environment}", {})
     resource, principal = graph.ensure_principal(str(api["appId"])), graph.ensure_principal(str(caller["appId"]))
@@ -80,7 +80,7 @@ def test_a_service_principal_waits_for_its_application(world: AzureWorld) -> Non
 def test_probes_wait_for_the_application_of_the_step_before(world: AzureWorld) -> None:
     doors = world.doors()
     ApplicationStep(doors).apply(Quiet())
-    client = str(site.need_application(doors)["appId"])
+    client = str(directory.need_api(doors)["appId"])
     for kind in ("applications", "servicePrincipals"):
         made_just_now(world, kind, client, 1)
     ProbesStep(world.doors()).apply(Quiet())
@@ -89,7 +89,7 @@ def test_probes_wait_for_the_application_of_the_step_before(world: AzureWorld) -
 
 def test_callers_and_policy_wait_for_the_application(world: AzureWorld) -> None:
     up(world)
-    client = str(site.need_application(world.doors())["appId"])
+    client = str(directory.need_api(world.doors())["appId"])
     made_just_now(world, "applications", client, 1)
     with pytest.raises(StepError, match="not there yet"):
         policy.values(world.doors())

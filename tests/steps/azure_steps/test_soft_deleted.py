@@ -10,8 +10,8 @@ import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import State
-from genai_platform.sandbox.azure.world import SUBSCRIPTION
-from genai_platform.steps.azure import names, questions, rights, site, steps
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
+from genai_platform.steps.azure import directory, names, questions, rights, site, steps
 from genai_platform.steps.azure.application import ApplicationStep
 from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.service import ServiceStep
@@ -90,12 +90,12 @@ def test_a_deleted_service(world: AzureWorld, purge: bool, again: bool, said: st
 def test_a_deleted_application(world: AzureWorld, purge: bool) -> None:
     ApplicationStep(world.doors()).apply(Quiet())
     doors = world.doors()
-    first = site.need_application(doors)
+    first = directory.need_api(doors)
     doors.azure.graph.delete_application(str(first["id"]))
     progress = Quiet()
     ApplicationStep(doors if purge else forbid(doors, again=True)).apply(progress)
     assert any("blocks the name" in text for text in progress.said)
-    assert (site.need_application(world.doors())["appId"] != first["appId"]) is purge
+    assert (directory.need_api(world.doors())["appId"] != first["appId"]) is purge
     assert ApplicationStep(world.doors()).probe().state is State.PRESENT
 
 

@@ -11,7 +11,7 @@ from genai_platform.errors import ConfigError, GenaiError, MissingError, StepErr
 from genai_platform.graph.graph import Graph
 from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.store import Store
-from genai_platform.steps.azure import keys, questions, site, steps, wanted
+from genai_platform.steps.azure import directory, keys, questions, site, steps, wanted
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -26,8 +26,8 @@ def test_the_second_up_does_nothing_and_after_down_nothing_is_there(world: Azure
     assert world.aws is not None
     assert not world.aws.secrets.documents
     graph = world.doors().azure.graph
-    assert not graph.deleted(f"{world.target.prefix}.")
-    assert not graph.deleted_principals(f"{world.target.prefix}.")
+    assert not graph.deleted(directory.prefix(world.target))
+    assert not graph.deleted_principals(directory.prefix(world.target))
     assert len(up(world)) == 10, "the same names can be had again on the same day"
 
 
@@ -178,7 +178,7 @@ def test_a_client_secret_is_rotated_with_overlap(world: AzureWorld) -> None:
     second = keys.client(world.doors(), "team-a").secret
     assert first != second
     assert done.old_until
-    application = world.doors().azure.graph.applications(site.caller_prefix(world.target))[0]
+    application = world.doors().azure.graph.applications(directory.caller_prefix(world.target))[0]
     assert len(application["passwordCredentials"]) == 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import ssl
 import subprocess
 import threading
 import time
@@ -22,9 +23,10 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.graph.step import State
 from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.sandbox.azure import probe
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.store import Store
-from genai_platform.sandbox.azure.world import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.place import Place
 from genai_platform.steps.azure import steps
 from genai_platform.steps.doors import Doors
@@ -218,21 +220,37 @@ def _after(duration: str | None) -> str | None:
     return (datetime.now(UTC) + timedelta(seconds=int(duration[:-1]))).isoformat() if duration else None
 
 
-class AzureWorld:
-    """One environment in the stand-ins, and everything else in memory."""
+def ask(place: Place, what: str, **body: Any) -> dict[str, Any]:
+    """The stand-ins' own door: what Azure does at its own time."""
+    headers = {"Authorization": f"Bearer {probe.secret_file(place).read_text().strip()}"}
+    url = f"https://localhost:{place.ports['entra']}{probe.PATH}/{what}"
+    answer = httpx.post(url, json=body, headers=headers, verify=ssl.create_default_context(cafile=str(place.ca_file)))
+    return dict(answer.raise_for_status().json())
 
-    def __init__(self, place: Place, environment: str, **azure: Any) -> None:
+
+class AzureWorld:
+    """One environment in the stand-ins, and everything else in memory.
+
+    Args:
+        subscription: another one than the first, as the door ``subscription`` made it.
+    """
+
+    def __init__(self, place: Place, environment: str, subscription: dict[str, Any] | None = None, **azure: Any) -> None:
         self.place, self.environment = place, environment
         self.litellm, self.kube = FakeLitellm(), FakeKube()
-        self._folder = place.root / environment
+        self.subscription = subscription or {"subscription_id": SUBSCRIPTION, "tenant_id": TENANT}
+        self._folder = place.root / f"{environment}-{self.subscription['subscription_id'][:8]}"
         self._folder.mkdir(exist_ok=True)
+        self._deployer = place.root / "azure" / "deployer.json"
+        if subscription:
+            self._deployer = self._folder / "deployer.json"
+            self._deployer.write_text(json.dumps(subscription))
         self.aws: FakeAws | None = None
         self.secrets = PlatformSecrets()
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Doors:
         """Other settings for the same world; new doors for them."""
-        deployer = self.place.root / "azure" / "deployer.json"
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
@@ -241,15 +259,15 @@ class AzureWorld:
                 graph=f"https://localhost:{self.place.ports['graph']}",
                 vault_suffix=f"vault.localhost:{self.place.ports['vault']}",
                 gateway_suffix=f"azure-api.localhost:{self.place.ports['gateway']}",
-                client_id=json.loads(deployer.read_text())["client_id"],
-                client_secret_file=deployer,
+                client_id=json.loads(self._deployer.read_text())["client_id"],
+                client_secret_file=self._deployer,
             ),
             ca_bundle=self.place.ca_file,
         )
         common = {
             "enabled": True,
-            "tenant_id": TENANT,
-            "subscription_id": SUBSCRIPTION,
+            "tenant_id": self.subscription["tenant_id"],
+            "subscription_id": self.subscription["subscription_id"],
             "resource_group": f"group-{self.environment}",
             "auth": "service_principal",
             "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},

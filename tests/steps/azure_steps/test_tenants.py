@@ -1,0 +1,115 @@
+"""One tenant, several subscriptions: each environment works on its own, whatever the other one does in the directory they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.graph.step import State
+from genai_platform.sandbox.place import Place
+from genai_platform.steps.azure import directory, keys, leftovers, site
+from genai_platform.steps.azure.application import ApplicationStep
+from genai_platform.steps.azure.callers_seen import secret_name
+from genai_platform.tools.azure import token
+
+from .world import AzureWorld, Quiet, ask, down, running, states, up
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Stand-ins of their own: what is added to their tenant is in no other test."""
+    with running(tmp_path_factory.mktemp("tenant")) as place:
+        yield place
+
+
+def works(world: AzureWorld, name: str = "team-a") -> None:
+    """A caller gets its token with the role, and the vault holds the key that LiteLLM knows it by."""
+    doors = world.doors()
+    client = keys.client(doors, name)
+    assert client.secret
+    claims = token.claims(token.fetch(world.target, client.tenant_id, client.client_id, client.secret, client.scope))
+    assert claims["roles"] == ["Genai.Call"]
+    assert claims["aud"] == directory.need_api(doors)["appId"]
+    held = doors.azure.vaults.value(site.need_vault(doors), secret_name(client.client_id))
+    assert held
+    assert held.get_secret_value() in world.litellm.values
+    assert states(world) == {State.PRESENT}
+
+
+def test_two_environments_of_one_name_in_two_subscriptions_leave_each_other_alone(tenant: Place) -> None:
+    theirs = {"team-a": {"models": ["gpt-4o-mini"]}, "team-z": {"models": ["gpt-4o-mini"]}}
+    first = AzureWorld(tenant, "shared", callers=theirs)
+    second = AzureWorld(tenant, "shared", ask(tenant, "subscription", name="production"))
+    assert first.target.prefix == second.target.prefix
+    up(first)
+    up(second)
+    works(first)
+    works(first, "team-z")
+    works(second)
+    assert up(first) == up(second) == []
+    down(second)
+    assert states(second) == {State.ABSENT}
+    assert leftovers.look(second.doors()).standing == []
+    works(first)
+    works(first, "team-z")
+    down(first)
+
+
+def test_two_tenants_know_nothing_of_each_other(tenant: Place) -> None:
+    first = AzureWorld(tenant, "apart")
+    other = ask(tenant, "subscription", name="elsewhere", tenant="33333333-3333-4333-8333-333333333333")
+    second = AzureWorld(tenant, "apart", other)
+    up(first)
+    up(second)
+    assert second.doors().azure.graph.application(directory.api_name(first.target)) is None
+    works(first)
+    works(second)
+    down(first)
+    works(second)
+    down(second)
+
+
+def marked_as_somebody_elses(world: AzureWorld, name: str) -> str:
+    """An application of a name of this environment that carries another subscription: its object id."""
+    tags = ["genai:environment=shared", "genai:subscription=99999999-9999-4999-8999-999999999999"]
+    return str(world.doors().azure.graph.ensure_application(name, {"tags": tags})["id"])
+
+
+def test_an_application_of_our_name_that_carries_another_subscription_is_refused(world: AzureWorld) -> None:
+    theirs = marked_as_somebody_elses(world, directory.api_name(world.target))
+    step = ApplicationStep(world.doors())
+    assert step.probe().state is State.UNKNOWN
+    with pytest.raises(StepError, match="99999999-9999-4999-8999-999999999999"):
+        step.apply(Quiet())
+    assert "left alone" in step.destroy(Quiet())
+    assert world.doors().azure.graph.application(directory.api_name(world.target))
+    world.doors().azure.graph.delete_application(theirs)
+
+
+@pytest.mark.parametrize("kind", ["caller", "probe"])
+def test_a_callers_application_that_carries_another_subscription_is_never_touched(world: AzureWorld, kind: str) -> None:
+    prefix = directory.caller_prefix(world.target) if kind == "caller" else directory.probe_prefix(world.target)
+    stray, named = f"{prefix}stray", f"{prefix}team-a" if kind == "caller" else f"{prefix}role"
+    graph = world.doors().azure.graph
+    marked_as_somebody_elses(world, stray)
+    up(world)
+    assert up(world) == [], "it is neither a stray of this environment nor a fault"
+    down(world)
+    marked_as_somebody_elses(world, named)
+    with pytest.raises(StepError, match="99999999"):
+        up(world)
+    down(world)
+    assert graph.application(stray)
+    assert graph.application(named)
+    for name in (stray, named):
+        graph.delete_application(str((graph.application(name) or {})["id"]))
+
+
+def test_an_application_that_lost_its_mark_gets_it_again(world: AzureWorld) -> None:
+    up(world)
+    graph = world.doors().azure.graph
+    graph.change_application(str(directory.need_api(world.doors())["id"]), {"tags": []})
+    assert up(world) == ["azure.application"]
+    assert directory.marks(world.target) == directory.need_api(world.doors())["tags"]
