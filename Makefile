@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 GENAI  := $(VENV)/bin/genai
 
-.PHONY: rehearse test lint types tools check env clean lock
+.PHONY: rehearse test lint types tools az check env clean lock
 .DEFAULT_GOAL := rehearse
 
 rehearse: env
@@ -35,7 +35,16 @@ types: env
 tools: env
 	$(GENAI) sandbox tools --plain
 
-check: env tools
+# The Azure CLI pins SDKs of its own: an environment of its own, in the cache, for the tests.
+az: env
+	@AZ="$$($(VENV)/bin/python -c 'from genai_platform.toolchain.cache import cache_folder; print(cache_folder() / "azure-cli")')"; \
+	cmp -s requirements/az.txt "$$AZ/requirements.txt" && exit 0; \
+	echo "Installing the Azure CLI into $$AZ (locked versions)"; \
+	rm -rf "$$AZ" && $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python "$$AZ" && \
+	$(VENV)/bin/uv pip install --quiet --python "$$AZ/bin/python" --require-hashes -r requirements/az.txt && \
+	cp requirements/az.txt "$$AZ/requirements.txt"
+
+check: env tools az
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 # After a change in pyproject.toml: pin again. No index address is written.
@@ -44,6 +53,8 @@ lock:
 		pyproject.toml --extra sandbox --group dev -o requirements/all.txt
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -c requirements/all.txt -o requirements/product.txt
+	echo azure-cli | $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		- -o requirements/az.txt
 
 clean:
 	-$(GENAI) down --sandbox --yes

@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(group, "env")
     def env(run: Run) -> None:
-        """Print shell exports for aws, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
+        """Print shell exports for aws, az, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
         environment(run)
 
     @command(group, "tools")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError
 from genai_platform.sandbox.aws.identity import administrator
+from genai_platform.sandbox.azure import cli
 from genai_platform.sandbox.azure.world import deployer
 from genai_platform.sandbox.endpoints import closed_variables, trusted
 from genai_platform.sandbox.place import Place
@@ -22,7 +24,7 @@ _SERVICES = (
 
 
 def variables(place: Place, target: Target) -> dict[str, str]:
-    """Variables for aws, terraform, kubectl, helm, the Azure SDKs and any OpenAI or Langfuse client.
+    """Variables for aws, az, terraform, kubectl, helm, the Azure SDKs and any OpenAI or Langfuse client.
 
     What is not there yet (LiteLLM's address before ``up``) is left out. The document holds keys: printing it is what
     the command is for.
@@ -44,7 +46,7 @@ def variables(place: Place, target: Target) -> dict[str, str]:
         "PATH": _path(),
         **_past_proxies(),
     }
-    return found | _terraform(target) | _azure(place, target) | _applications(target)
+    return found | _terraform(target) | _azure(place, target, Path(bundle)) | _applications(target)
 
 
 def exports(found: Mapping[str, str]) -> str:
@@ -72,8 +74,8 @@ def _path() -> str:
     return os.pathsep.join([helm, *(folder for folder in before if folder != helm)])
 
 
-def _azure(place: Place, target: Target) -> dict[str, str]:
-    """The deployer's identity under the names that azure-identity reads, and where ARM answers."""
+def _azure(place: Place, target: Target, bundle: Path) -> dict[str, str]:
+    """The deployer's identity under the names that azure-identity reads, where ARM and Graph answer, and the cloud for `az`."""
     if not target.settings.azure.enabled:
         return {}
     endpoints, azure = target.endpoints.azure, target.settings.azure
@@ -82,6 +84,7 @@ def _azure(place: Place, target: Target) -> dict[str, str]:
         "AZURE_TENANT_ID": str(azure.tenant_id),
         "AZURE_SUBSCRIPTION_ID": str(azure.subscription_id),
         **deployer(place),
+        **cli.variables(place, bundle),
         "AZURE_RESOURCE_MANAGER_URL": endpoints.arm,
     }
 

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure import arm_metadata, tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
 from genai_platform.sandbox.azure.world import World
@@ -77,6 +77,8 @@ class Arm:
     async def _answer(self, request: Request) -> Response:
         raw = await request.body()
         path = "/" + request.path_params["path"].strip("/")
+        if path == arm_metadata.PATH:
+            return arm_metadata.metadata(self.world, request)
         call = Call(
             request.method, path, json.loads(raw) if raw else {}, request.query_params, request.headers, f"https://{request.url.netloc}"
         )
@@ -192,14 +194,28 @@ def resources(arm: Arm, call: Call) -> Response:
     if in_group and not arm.exists(group):
         raise not_found(call)
     found = [entry for entry in arm.world.store.all("arm", group + "/") if entry["id"].count("/") == 8]
-    if wanted := call.query.get("$filter"):
-        tag = re.fullmatch(r"tagName eq '([^']+)' and tagValue eq '([^']+)'", wanted)
-        if tag is None:
-            raise Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{wanted}' specified in the query string.")
-        found = [entry for entry in found if (entry.get("tags") or {}).get(tag[1]) == tag[2]]
+    wanted = call.query.get("$filter")
+    by_tag = re.fullmatch(r"tagName eq '([^']+)' and tagValue eq '([^']+)'", wanted or "")
+    if by_tag:
+        found = [entry for entry in found if (entry.get("tags") or {}).get(by_tag[1]) == by_tag[2]]
+    elif wanted:
+        found = [entry for entry in found if _meets(entry, wanted)]
     found = [entry for entry in found if arm.may_read(call, entry["id"])]
-    shown = ("id", "name", "type", "location", *(() if wanted else ("tags",)))
+    shown = ("id", "name", "type", "location", *(() if by_tag else ("tags",)))
     return JSONResponse({"value": [{name: entry[name] for name in shown if name in entry} for entry in found]})
+
+
+def _meets(entry: Body, wanted: str) -> bool:
+    """Whether a resource meets a filter of equalities (Resources - List). Tags can be combined with nothing else."""
+    parts = {"resourcetype": entry["type"], "name": entry["name"], "resourcegroup": entry["id"].split("/")[4]}
+    parts["location"] = str(entry.get("location"))
+    for condition in re.split(r"\s+and\s+", wanted.strip("() ")):
+        equal = re.fullmatch(r"(\w+) eq '([^']*)'", condition)
+        if equal is None or equal[1].lower() not in parts:
+            raise Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{wanted}' specified in the query string.")
+        if parts[equal[1].lower()].lower() != equal[2].lower():
+            return False
+    return True
 
 
 def resource_groups(arm: Arm, call: Call) -> Response:

@@ -8,7 +8,7 @@ import time
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
 
 _KIND = "Microsoft.Authorization/roleAssignments"
@@ -91,13 +91,19 @@ _ACTIONS = {
 
 def role_definitions(arm: Arm, call: Call) -> Response:
     """Built-in roles by name or id."""
-    entries = [
-        {"id": f"/providers/Microsoft.Authorization/roleDefinitions/{id}", "name": id, "properties": {"roleName": name}}
-        for name, id in NAMES.items()
-    ]
+    entries = [_definition(name, id) for name, id in NAMES.items()]
     if call.id.lower().endswith("/roledefinitions"):
+        named = re.fullmatch(r"roleName eq '([^']+)'", call.query.get("$filter", ""))
+        if named:
+            entries = [entry for entry in entries if entry["properties"]["roleName"].lower() == named[1].lower()]
         return JSONResponse({"value": entries})
     found = next((entry for entry in entries if entry["name"] == call.name.lower()), None)
     if found is None:
         raise not_found(call)
     return JSONResponse(found)
+
+
+def _definition(name: str, id: str) -> Body:
+    actions = _ACTIONS.get(id, {"actions": [], "notActions": []})
+    properties = {"roleName": name, "type": "BuiltInRole", "assignableScopes": ["/"], "permissions": [actions]}
+    return {"id": f"/providers/Microsoft.Authorization/roleDefinitions/{id}", "name": id, "properties": properties}

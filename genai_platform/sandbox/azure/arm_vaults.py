@@ -94,6 +94,11 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
     return arm.accepted(call, arm.world.delays.service)
 
 
+def deleted_hsms(arm: Arm, call: Call) -> Response:
+    """Deleted managed HSMs: the sandbox has none."""
+    return JSONResponse({"value": []})
+
+
 def _here(call: Call, entry: dict[str, Any]) -> bool:
     """Whether a deleted vault was in the subscription that the path names."""
     return str(entry["vault"]["id"]).split("/")[2] == call.subscription

@@ -28,6 +28,7 @@ _OF_THE_PROTOCOL = {"openid", "profile", "offline_access", "email"}
 """Scopes that name no resource."""
 _ALIASES = {"https://management.core.windows.net": "https://management.azure.com"}
 """Older names of Microsoft's services, which their clients still ask for."""
+_ADDRESSES = {"arm": "https://management.azure.com", "graph": "https://graph.microsoft.com"}
 
 
 class Entra:
@@ -108,7 +109,7 @@ class Entra:
         person = directory.find("users", "userPrincipalName", name)
         if person is None or person["password"] != password:
             return _error("invalid_grant", 50126, "Error validating credentials due to invalid username or password.")
-        resource = _resource(scope)
+        resource = self._service(scope)
         if resource not in (*MICROSOFT_RESOURCES, self._world.vault_resource):
             return _error("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
         claims = {
@@ -128,7 +129,7 @@ class Entra:
         principal = directory.find("servicePrincipals", "appId", application["appId"])
         if principal is None:
             return _error("unauthorized_client", 700016, "The application has no service principal in the directory.")
-        service = _resource(scope)
+        service = self._service(scope)
         if service in (*MICROSOFT_RESOURCES, self._world.vault_resource):
             roles = application.get("graphPermissions", []) if "graph" in service else []
             return JSONResponse(_answer(self.microsoft_token(principal["id"], service, application["appId"], roles, directory.tenant)))
@@ -156,6 +157,13 @@ class Entra:
         return JSONResponse(
             _answer(self.sign({**claims, "iss": self._world.issuer(directory.tenant), "tid": directory.tenant, "ver": "2.0"}))
         )
+
+    def _service(self, scope: str) -> str:
+        """The resource that a scope names. A client that takes a service's address for its name means the service."""
+        resource = scope.removesuffix("/.default").rstrip("/")
+        local = {f"https://localhost:{self._world.place.ports[port]}": name for port, name in _ADDRESSES.items()}
+        local[f"https://localhost:{self._world.place.ports['vault']}"] = self._world.vault_resource
+        return _ALIASES.get(resource) or local.get(resource, resource)
 
     def _unknown_yet(self, principal: dict[str, Any]) -> bool:
         """Whether the token endpoint has not heard yet of a service principal that Graph shows already."""
@@ -197,11 +205,6 @@ class Entra:
         if tenancy.known(self._world.store, tenant):
             return None
         return _error("invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
-
-
-def _resource(scope: str) -> str:
-    resource = scope.removesuffix("/.default").rstrip("/")
-    return _ALIASES.get(resource, resource)
 
 
 def _answer(token: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.graph_applications import Applications
-from genai_platform.sandbox.azure.graph_directory import EVERYTHING, Asked, denied, fault, filtered, listed, not_found, public
+from genai_platform.sandbox.azure.graph_directory import EVERYTHING, Asked, body_of, denied, fault, filtered, listed, not_found, public
 from genai_platform.sandbox.azure.graph_principals import Principals
 from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.world import World
@@ -71,6 +71,17 @@ class Others(Asked):
     def organization(self, request: Request) -> Response:
         return listed([{"id": self.store.tenant, "displayName": "sandbox"}])
 
+    def by_ids(self, request: Request) -> Response:
+        """Objects of any kind by their identifiers; unknown ones are left out."""
+        kinds = {"users": "#microsoft.graph.user", "servicePrincipals": "#microsoft.graph.servicePrincipal"}
+        found = [
+            {"@odata.type": name, **entry}
+            for id in body_of(request).get("ids", [])
+            for kind, name in kinds.items()
+            if (entry := self.store.get(kind, id))
+        ]
+        return listed(found)
+
     def me(self, request: Request) -> Response:
         found = self.store.get("users", self.caller)
         return (
@@ -120,7 +131,12 @@ class Graph:
                 ("POST", "/directory/deletedItems/{id}/restore", Deleted.restore),
                 ("DELETE", "/directory/deletedItems/{id}", Deleted.purge),
             ),
-            *self._of(Others, ("GET", "/organization", Others.organization), ("GET", "/me", Others.me)),
+            *self._of(
+                Others,
+                ("GET", "/organization", Others.organization),
+                ("GET", "/me", Others.me),
+                ("POST", "/directoryObjects/getByIds", Others.by_ids),
+            ),
         ]
 
     def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]]) -> list[Route]:
@@ -138,7 +154,13 @@ class Graph:
             except jwt.PyJWTError:
                 return fault(401, "InvalidAuthenticationToken", "Access token validation failure.")
             held = _permissions(claims)
-            needed = _READ if method == "GET" else _ASSIGN if "appRoleAssignedTo" in request.url.path else _WRITE
+            needed = (
+                _READ
+                if method == "GET" or request.url.path.endswith("/getByIds")
+                else _ASSIGN
+                if "appRoleAssignedTo" in request.url.path
+                else _WRITE
+            )
             if not held & needed:
                 return denied()
             asked = kind(self._world, self._world.directory(str(claims["tid"])), str(claims.get("oid")), held)
@@ -146,6 +168,13 @@ class Graph:
                 return handler(asked, request)
 
         return answer
+
+
+def _needed(method: str, path: str) -> frozenset[str]:
+    """Any one of these permissions is enough for a request."""
+    if method == "GET" or path.endswith("/getByIds"):
+        return _READ
+    return _ASSIGN if "appRoleAssignedTo" in path else _WRITE
 
 
 def _permissions(claims: dict[str, Any]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_roles, arm_vaults
+from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_vaults
 from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
@@ -39,6 +39,8 @@ TYPES = {
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
     rf"({_GROUP}|{_SUBSCRIPTION})/resources": resources,
+    rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_providers.providers,
+    rf"{_SUBSCRIPTION}{_VAULTS}/deletedmanagedhsms": arm_vaults.deleted_hsms,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from genai_platform.steps.azure.application import ApplicationStep
 from genai_platform.steps.azure.callers_seen import secret_name
 from genai_platform.tools.azure import token
 
-from .world import AzureWorld, Quiet, ask, down, running, states, up
+from .world import AzureWorld, Quiet, ask, down, running, states, store, up
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,36 @@ def test_an_application_that_lost_its_mark_gets_it_again(world: AzureWorld) -> N
     graph.change_application(str(directory.need_api(world.doors())["id"]), {"tags": []})
     assert up(world) == ["azure.application"]
     assert directory.marks(world.target) == directory.need_api(world.doors())["tags"]
+
+
+def test_a_throttled_directory_is_asked_again(world: AzureWorld) -> None:
+    for service in ("entra", "graph"):
+        ask(world.place, "throttle", service=service, requests=3, retry_after=1)
+    ApplicationStep(world.doors()).apply(Quiet())
+    assert ApplicationStep(world.doors()).probe().state is State.PRESENT
+
+
+def test_an_enabled_role_that_stands_in_the_way_is_disabled_first_and_others_stay(world: AzureWorld) -> None:
+    ApplicationStep(world.doors()).apply(Quiet())
+    graph, found = world.doors().azure.graph, directory.need_api(world.doors())
+    kept = {"id": "55555555-5555-4555-8555-555555555555", "value": "Theirs", "isEnabled": True}
+    with store(world) as opened:
+        held = opened.get("applications", str(found["id"])) or {}
+        (call, probe) = held["appRoles"]
+        opened.put("applications", held["id"], {**held, "appRoles": [{**call, "id": "66666666-6666-4666-8666-666666666666"}, probe, kept]})
+    with pytest.raises(StepError, match="CannotDeleteOrUpdateEnabledEntitlement"):
+        graph.change_application(str(found["id"]), {"appRoles": [call, probe]})
+    assert ApplicationStep(world.doors()).probe().state is State.DRIFTED
+    ApplicationStep(world.doors()).apply(Quiet())
+    roles = {role["id"]: role["value"] for role in directory.need_api(world.doors())["appRoles"]}
+    assert roles == {call["id"]: call["value"], probe["id"]: probe["value"], kept["id"]: "Theirs"}
+
+
+def test_an_api_that_the_token_endpoint_does_not_know_yet_is_waited_for(world: AzureWorld) -> None:
+    up(world)
+    client = keys.client(world.doors(), "team-a")
+    assert client.secret
+    with store(world) as opened:
+        found = opened.find("servicePrincipals", "appId", str(directory.need_api(world.doors())["appId"])) or {}
+        opened.put("servicePrincipals", found["id"], {**found, "createdAt": time.time() + 1})
+    assert token.claims(token.fetch(world.target, client.tenant_id, client.client_id, client.secret, client.scope))["roles"]
