@@ -167,7 +167,7 @@ class Entra:
 
     def _unknown_yet(self, principal: dict[str, Any]) -> bool:
         """Whether the token endpoint has not heard yet of a service principal that Graph shows already."""
-        return time.time() < float(principal["createdAt"]) + self._world.place.pace.of(RESOURCE_PRINCIPAL_KNOWN)
+        return time.time() < float(principal.get("createdAt", 0)) + self._world.place.pace.of(RESOURCE_PRINCIPAL_KNOWN)
 
     def microsoft_token(
         self, principal_id: str, resource: str, app_id: str = "", roles: list[str] | None = None, tenant: str = TENANT
