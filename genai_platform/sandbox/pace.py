@@ -67,12 +67,32 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 # -- AWS: credentials, other services ---------------------------------------------------------------
 
 # -- Azure: Entra ID, role assignments --------------------------------------------------------------
+DIRECTORY_OBJECT_SHOWN = Duration(15, "Microsoft Graph, eventual consistency: a replica answers 404 for a new object for some seconds")
+CLIENT_SECRET_KNOWN = Duration(
+    18, "Microsoft Q&A and hashicorp/terraform-provider-azuread #4: AADSTS7000215 for 4 to 18 s after addPassword"
+)
+ROLE_ASSIGNED = Duration(300, "Troubleshoot Azure RBAC: up to 10 minutes until a role assignment takes effect")
 RESOURCE_PRINCIPAL_KNOWN = Duration(
     15, "Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
 )
 """The token endpoint says AADSTS500011 for a service principal that Graph shows already."""
 
 # -- Azure: Resource Manager, Key Vault, API Management service -------------------------------------
+RESOURCE_GROUP_DELETED = Duration(60, "Azure Resource Manager resource group deletion: asynchronous, a minute for an empty group")
+PROVIDER_REGISTERED = Duration(120, "Resolve errors for resource provider registration: Registering for some minutes")
+VAULT_MADE = Duration(30, "azurerm key_vault: about half a minute until a new vault's name resolves")
+VAULT_PURGED = Duration(60, "Key Vault soft-delete: a purge is asynchronous and takes a minute")
+VAULT_NAME_FREE = Duration(120, "Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
+SECRET_DELETED = Duration(15, "Key Vault error ObjectIsBeingDeleted: a deleted secret's name is locked for some seconds")
+SERVICE_MADE_V2 = Duration(300, "API Management v2 tiers overview: a service is deployed in minutes")
+SERVICE_MADE_CLASSIC = Duration(2400, "Create an API Management service: 30 to 40 minutes in the classic tiers")
+SERVICE_MADE_CONSUMPTION = Duration(90, "API Management, Consumption tier: a service is deployed in under two minutes")
+SERVICE_CHANGED = Duration(60, "API Management: a change of sku or tags leaves the state Updating for a minute and more")
+SERVICE_DELETED = Duration(180, "azurerm api_management: deletion is a long-running operation of some minutes")
+SERVICE_RESTORABLE = Duration(60, "azure-rest-api-specs #25262: a restore is refused for about a minute after the deletion")
+SERVICE_PURGED = Duration(120, "azure-rest-api-specs #14961: the purge of a deleted service is a long-running operation")
+SERVICE_NAME_FREE = Duration(180, "Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
+ENTITY_WRITTEN = Duration(10, "API Management: APIs and named values are written by long-running operations of some seconds")
 
 # -- Azure: gateway, Azure OpenAI -------------------------------------------------------------------
 

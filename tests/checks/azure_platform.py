@@ -32,7 +32,7 @@ from genai_platform.sandbox.azure import server
 from genai_platform.sandbox.azure.probe import PATH, secret_file
 from genai_platform.sandbox.azure.roles import SECRETS_USER
 from genai_platform.sandbox.azure.tenancy import TENANT
-from genai_platform.sandbox.azure.world import Delays, open_world
+from genai_platform.sandbox.azure.world import open_world
 from genai_platform.sandbox.place import Place
 from genai_platform.steps.azure.caller import Client
 from genai_platform.tools.litellm import Litellm
@@ -123,9 +123,9 @@ class AzurePlatform:
     """Stand-ins on loopback ports. Start once, ``reset`` before each test, break one thing, look."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place.create(folder, "sandbox")
+        self.place = Place.create(folder, "sandbox", pace=0.0001)
         ca.authority(self.place)
-        self.state = open_world(self.place, Delays(0, 0, 0, 0))
+        self.state = open_world(self.place)
         self.model = Model()
         applications = server.applications(self.state)
         self._servers = [server._server(self.place, port, app) for port, app in applications.items()]

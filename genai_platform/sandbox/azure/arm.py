@@ -23,6 +23,7 @@ from genai_platform.sandbox.azure import arm_metadata, tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
 from genai_platform.sandbox.azure.world import World
+from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
 
 Body = dict[str, Any]
 _WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
@@ -150,10 +151,10 @@ class Arm:
     def exists(self, id: str) -> bool:
         return self.world.store.get("arm", id) is not None
 
-    def accepted(self, call: Call, seconds: float, status: int = 202, body: Body | None = None) -> Response:
-        """Begin a long-running operation that succeeds after ``seconds``."""
+    def accepted(self, call: Call, duration: Duration, status: int = 202, body: Body | None = None) -> Response:
+        """Begin a long-running operation that succeeds after ``duration``."""
         operation = uuid4().hex
-        self.world.store.put("operations", operation, {"until": time.time() + seconds})
+        self.world.store.put("operations", operation, {"until": self.world.after(duration)})
         url = f"{call.base}/subscriptions/{call.subscription}/operations/{operation}?api-version={call.query['api-version']}"
         headers = {"Azure-AsyncOperation": url, "Location": url, "Retry-After": "1"}
         return JSONResponse(body, status, headers) if body is not None else Response(status_code=status, headers=headers)
@@ -231,4 +232,4 @@ def resource_groups(arm: Arm, call: Call) -> Response:
     if not arm.exists(call.id):
         raise not_found(call)
     arm.remove(call.id)
-    return arm.accepted(call, arm.world.delays.service)
+    return arm.accepted(call, RESOURCE_GROUP_DELETED)

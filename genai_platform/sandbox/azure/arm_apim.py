@@ -16,9 +16,19 @@ from starlette.responses import JSONResponse, Response
 from genai_platform.sandbox.azure import arm_named_values, tenancy
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
 from genai_platform.sandbox.azure.gateway.program import compile_policy
+from genai_platform.sandbox.pace import (
+    ENTITY_WRITTEN,
+    SERVICE_DELETED,
+    SERVICE_MADE_CLASSIC,
+    SERVICE_MADE_CONSUMPTION,
+    SERVICE_MADE_V2,
+    SERVICE_PURGED,
+)
 
 _KIND = "Microsoft.ApiManagement/service"
-_FIXED_ADDRESS_SKUS = {"Developer", "Basic", "Standard", "Premium"}
+_CLASSIC = {"Developer", "Basic", "Standard", "Premium"}
+MADE = {**dict.fromkeys(_CLASSIC, SERVICE_MADE_CLASSIC), "Consumption": SERVICE_MADE_CONSUMPTION}
+"""How long a new service takes, by sku; the others are v2."""
 
 
 def services(arm: Arm, call: Call) -> Response:
@@ -38,7 +48,7 @@ def services(arm: Arm, call: Call) -> Response:
         arm.remove(call.id)
         store.delete("services", call.name)
         store.put("deletedServices", call.name, {"service": visible(found), "at": time.time()})
-        return arm.accepted(call, arm.world.delays.service)
+        return arm.accepted(call, SERVICE_DELETED)
     return _put(arm, call, found)
 
 
@@ -71,11 +81,12 @@ def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
         principal = ((found or {}).get("identity") or {}).get("principalId") or str(uuid4())
         store.put("managedIdentities", principal, {"id": principal, "resource": call.id})
         identity = {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(store, call.id)}
-    ready = (found or {}).get("_ready") or time.time() + arm.world.delays.service
+    made = MADE.get(str(sku.get("name")), SERVICE_MADE_V2)
+    ready = (found or {}).get("_ready") or arm.world.after(made)
     properties = {
         **wanted,
         "gatewayUrl": f"https://{call.name}.azure-api.localhost:{arm.world.place.ports['gateway']}",
-        "publicIPAddresses": ["203.0.113.10"] if sku.get("name") in _FIXED_ADDRESS_SKUS else None,
+        "publicIPAddresses": ["203.0.113.10"] if sku.get("name") in _CLASSIC else None,
         "createdAtUtc": "2026-01-01T00:00:00Z",
     }
     body = {
@@ -91,7 +102,7 @@ def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
     shown = _with_state(store.get("arm", call.id) or {})
     if found is not None:
         return JSONResponse(shown, 200)
-    return arm.accepted(call, arm.world.delays.service, 201, shown)
+    return arm.accepted(call, made, 201, shown)
 
 
 def _with_state(entry: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +129,7 @@ def deleted_services(arm: Arm, call: Call) -> Response:
     if call.method == "GET":
         return JSONResponse(_deleted(found))
     store.delete("deletedServices", call.name)
-    return arm.accepted(call, arm.world.delays.service)
+    return arm.accepted(call, SERVICE_PURGED)
 
 
 def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +165,7 @@ def entities(arm: Arm, call: Call) -> Response:
         known = arm.exists(call.id)
         arm.remove(call.id)
         if kind == "apis" and known:
-            return arm.accepted(call, 0.2)
+            return arm.accepted(call, ENTITY_WRITTEN)
         return Response(status_code=200 if known else 204)
     if len(parts) > 2 and not arm.exists(call.id.rsplit("/", 2)[0]):
         raise Refusal(404, "ResourceNotFound", f"{parts[-4]} not found.")

@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER
+from genai_platform.sandbox.pace import ENTITY_WRITTEN
 
 KIND = "Microsoft.ApiManagement/service/namedValues"
 _IN_POLICY = re.compile(r"\{\{([A-Za-z0-9._-]+)\}\}")
-_SECONDS = 0.2
 
 
 def named_values(arm: Arm, call: Call) -> Response:
@@ -61,7 +61,7 @@ def _put(arm: Arm, call: Call, service: str) -> Response:
     if not wanted.get("secret"):
         wanted["value"] = value
     shown = arm.put(call, {"properties": wanted, "_value": value}, KIND)
-    return arm.accepted(call, _SECONDS, 200 if held else 201, shown)
+    return arm.accepted(call, ENTITY_WRITTEN, 200 if held else 201, shown)
 
 
 def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str, Any]]:
@@ -98,7 +98,7 @@ def _action(arm: Arm, call: Call, service: str) -> Response:
         raise Refusal(400, "ValidationError", "The named value does not come from Key Vault.")
     value, properties["keyVault"] = _read(arm, service, properties["keyVault"]["secretIdentifier"])
     arm.world.store.put("arm", id, {**held, "_value": held["_value"] if value is None else value})
-    return arm.accepted(call, _SECONDS, 202, visible(held))
+    return arm.accepted(call, ENTITY_WRITTEN, 202, visible(held))
 
 
 def _delete(arm: Arm, call: Call, service: str) -> Response:

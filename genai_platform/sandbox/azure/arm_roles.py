@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.arm import Arm, Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
+from genai_platform.sandbox.pace import ROLE_ASSIGNED
 
 _KIND = "Microsoft.Authorization/roleAssignments"
 
@@ -50,7 +50,7 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
     existed = arm.exists(call.id)
     body = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
     if not existed:
-        effective = time.time() + arm.world.delays.roles
+        effective = arm.world.after(ROLE_ASSIGNED)
         entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
         arm.world.store.put("roleAssignments", call.id, entry)
     return JSONResponse(body, 200 if existed else 201)

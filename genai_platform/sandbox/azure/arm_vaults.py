@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
+from genai_platform.sandbox.pace import VAULT_PURGED
 
 _KIND = "Microsoft.KeyVault/vaults"
 
@@ -91,7 +92,7 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
     for kind in ("secrets", "deletedSecrets"):
         for secret in store.all(kind, name + "/"):
             store.delete(kind, f"{name}/{secret['versions'][-1]['name']}")
-    return arm.accepted(call, arm.world.delays.service)
+    return arm.accepted(call, VAULT_PURGED)
 
 
 def deleted_hsms(arm: Arm, call: Call) -> Response:

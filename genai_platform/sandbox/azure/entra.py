@@ -20,7 +20,7 @@ from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.tenancy import TENANT
 from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.world import MICROSOFT_RESOURCES, World
-from genai_platform.sandbox.pace import RESOURCE_PRINCIPAL_KNOWN
+from genai_platform.sandbox.pace import CLIENT_SECRET_KNOWN, RESOURCE_PRINCIPAL_KNOWN
 
 KEY_ID = "sandbox-1"
 LIFETIME_SECONDS = 3600
@@ -98,7 +98,7 @@ class Entra:
     def _secret_fault(self, application: dict[str, Any], secret: str) -> Response | None:
         now = time.time()
         known = next((entry for entry in application["secrets"] if entry["value"] == secret), None)
-        if known is None or now < known["from"] + self._world.delays.secret * (known["from"] > 0):
+        if known is None or now < known["from"] + self._world.place.pace.of(CLIENT_SECRET_KNOWN) * (known["from"] > 0):
             return _error("invalid_client", 7000215, "Invalid client secret provided.", 401)
         if now > known["until"]:
             return _error("invalid_client", 7000222, "The provided client secret keys are expired.", 401)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.tenancy import Directory
 from genai_platform.sandbox.azure.world import World
+from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN
 
 Body = dict[str, Any]
 _HIDDEN = ("secrets", "createdAt", "graphPermissions", "owners", "tenant", "password", "wids")
@@ -44,7 +45,7 @@ class Asked:
 
     def fresh(self, found: Body) -> bool:
         """Whether an object was made so short a time ago that it is not known everywhere."""
-        return time.time() < float(found["createdAt"]) + self.world.delays.directory
+        return time.time() < float(found["createdAt"]) + self.world.place.pace.of(DIRECTORY_OBJECT_SHOWN)
 
     def owns(self, found: Body) -> bool:
         """Whether the caller may change an object: its own ones, or any with the wider permission. Unrecorded owners do not count."""

@@ -22,6 +22,7 @@ from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
 from genai_platform.sandbox.azure.world import World
+from genai_platform.sandbox.pace import SECRET_DELETED
 
 Body = dict[str, Any]
 _PAGE = 25
@@ -186,7 +187,7 @@ class Vault:
     def _being_deleted(self, request: Request, vault: Body) -> Response | None:
         """The refusal while a deletion is under way: it goes on for a moment after the secret shows among the deleted ones."""
         secret = self._store.get("deletedSecrets", _key(vault, request))
-        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._world.delays.deletion:
+        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._world.place.pace.of(SECRET_DELETED):
             return None
         return _fault(409, "Conflict", "Secret is currently being deleted.", inner="ObjectIsBeingDeleted")
 

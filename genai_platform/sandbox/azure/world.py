@@ -1,12 +1,12 @@
-"""The tenant, subscription and deployer that every sandbox begins with, and how its clock of delays runs."""
+"""The tenant, subscription and deployer that every sandbox begins with."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.pace import Duration
 from genai_platform.sandbox.place import Place
 
 MICROSOFT_RESOURCES = {
@@ -26,29 +27,16 @@ MICROSOFT_RESOURCES = {
 
 
 @dataclass(frozen=True)
-class Delays:
-    """Seconds until a change is seen, shorter than Azure's so that a rehearsal does not wait for minutes."""
-
-    directory: float = 0.3
-    """A fresh directory object answers 404 (Azure: seconds)."""
-    secret: float = 0.5
-    """A fresh client secret is refused (Azure: 4 to 18 s)."""
-    roles: float = 1.0
-    """A role assignment takes effect (Azure: minutes)."""
-    service: float = 2.0
-    """A long-running operation (Azure: seconds to 40 minutes)."""
-    deletion: float = 0.3
-    """A secret that was deleted can be neither purged nor made anew (Azure: seconds)."""
-
-
-@dataclass(frozen=True)
 class World:
     """Shared by every Azure stand-in of one sandbox."""
 
     place: Place
     store: Store
     key: rsa.RSAPrivateKey
-    delays: Delays = Delays()
+
+    def after(self, duration: Duration) -> float:
+        """The moment at which something that begins now is done; seconds since the epoch."""
+        return time.time() + self.place.pace.of(duration)
 
     @property
     def authority(self) -> str:
@@ -84,7 +72,7 @@ def deployer(place: Place) -> dict[str, str]:
     return {"AZURE_CLIENT_ID": known["client_id"], "AZURE_CLIENT_SECRET": known["client_secret"]}
 
 
-def open_world(place: Place, delays: Delays | None = None) -> World:
+def open_world(place: Place) -> World:
     """The world as it was left, or a new one with a deployer and nothing else."""
     prepare(place)
     folder = place.folder("azure")
@@ -97,14 +85,9 @@ def open_world(place: Place, delays: Delays | None = None) -> World:
     key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("signing.pem does not hold an RSA key")
-    world = World(place, Store(folder / "world.sqlite"), key, delays or _delays(folder / "delays.json"))
+    world = World(place, Store(folder / "world.sqlite"), key)
     _seed(world, json.loads((folder / "deployer.json").read_text()))
     return world
-
-
-def _delays(file: Path) -> Delays:
-    """The delays that a file beside the state asks for; the usual ones without it."""
-    return Delays(**json.loads(file.read_text())) if file.exists() else Delays()
 
 
 def _seed(world: World, deployer: dict[str, str]) -> None:

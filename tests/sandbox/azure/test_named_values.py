@@ -14,7 +14,7 @@ from genai_platform.sandbox.azure import server
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_USER
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
-from genai_platform.sandbox.azure.world import Delays, World, open_world
+from genai_platform.sandbox.azure.world import World, open_world
 from genai_platform.sandbox.place import Place
 
 SERVICE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.ApiManagement/service/s"
@@ -23,9 +23,9 @@ _VERSION = {"api-version": "2024-05-01"}
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    place = Place.create(tmp_path, "sandbox")
+    place = Place.create(tmp_path, "sandbox", pace=0.001)
     ca.authority(place)
-    world = open_world(place, Delays(0, 0, 0, 0))
+    world = open_world(place)
     store = world.store
     service = {"id": SERVICE, "name": "s", "type": "Microsoft.ApiManagement/service", "identity": {"principalId": "gateway"}}
     store.put("arm", SERVICE, {**service, "properties": {}})

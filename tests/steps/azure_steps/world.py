@@ -33,15 +33,15 @@ from genai_platform.steps.doors import Doors
 from genai_platform.tools.litellm_keys import KeyAdmin
 
 _numbers = itertools.count(1)
+PACE = 0.001
+"""An assigned role takes effect after 0.3 s."""
 
 
 @contextmanager
 def running(root: Path) -> Iterator[Place]:
     """The stand-ins of one sandbox."""
-    place = Place.create(root, "sandbox")
+    place = Place.create(root, "sandbox", pace=PACE)
     PART.prepare(place)
-    hurried = {"directory": 0.1, "secret": 0.1, "roles": 0.3, "service": 0.2}
-    (place.folder("azure") / "delays.json").write_text(json.dumps(hurried))
     process = subprocess.Popen(PART.argv(place))
     try:
         while not PART.ready(place):
