@@ -72,6 +72,9 @@ CLIENT_SECRET_KNOWN = Duration(
     18, "Microsoft Q&A and hashicorp/terraform-provider-azuread #4: AADSTS7000215 for 4 to 18 s after addPassword"
 )
 ROLE_ASSIGNED = Duration(300, "Troubleshoot Azure RBAC: up to 10 minutes until a role assignment takes effect")
+ROLE_ASSIGNED_TO_IDENTITY = Duration(
+    450, "Troubleshoot Azure RBAC: up to 10 minutes; a resource's own identity is later than people and applications"
+)
 RESOURCE_PRINCIPAL_KNOWN = Duration(
     15, "Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
 )

@@ -7,6 +7,7 @@ stored and returned as it was put. Types that no file registers are refused.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -20,8 +21,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure import arm_metadata, tenancy
+from genai_platform.sandbox.azure.arm_admission import Refusal, admitted, throttled
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
+from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.world import World
 from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
 
@@ -54,14 +57,6 @@ class Call:
         return words[2] if len(words) > 2 else ""
 
 
-class Refusal(Exception):
-    """An error answer, as ARM words it."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
 @dataclass
 class Arm:
     """The routes and the helpers that resource types use."""
@@ -71,6 +66,7 @@ class Arm:
     roles: Roles
     types: dict[str, Callable[[Arm, Call], Response]] = field(default_factory=dict)
     """Pattern of a resource path (case-insensitive, whole) to its handler."""
+    throttle: Throttle = field(default_factory=Throttle)
 
     def routes(self) -> list[Route]:
         return [Route("/{path:path}", self._answer, methods=["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"])]
@@ -84,6 +80,8 @@ class Arm:
             request.method, path, json.loads(raw) if raw else {}, request.query_params, request.headers, f"https://{request.url.netloc}"
         )
         try:
+            if wait := self.throttle.refuses("arm"):
+                raise throttled(wait)
             if operation := re.fullmatch(r"(?i)/subscriptions/[^/]+/operations/([0-9a-f]+)", path):
                 return self._operation(operation[1])
             call = replace(call, caller=self._authorise(call, request.headers.get("authorization", "")))
@@ -92,10 +90,10 @@ class Arm:
             for pattern, handler in self.types.items():
                 if re.fullmatch(pattern, path, re.IGNORECASE):
                     with self.world.store.exclusively():
-                        return handler(self, call)
+                        return handler(self, admitted(self, call))
             raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
         except Refusal as refusal:
-            return JSONResponse({"error": {"code": refusal.code, "message": str(refusal)}}, refusal.status)
+            return JSONResponse(refusal.document(), refusal.status, refusal.headers)
 
     def _authorise(self, call: Call, authorization: str) -> str:
         try:
@@ -220,16 +218,24 @@ def _meets(entry: Body, wanted: str) -> bool:
 
 
 def resource_groups(arm: Arm, call: Call) -> Response:
-    """Resource groups; deleting one removes what is in it."""
+    """Resource groups; deleting one removes what is in it, and takes its time."""
+    for entry in arm.world.store.all("arm", call.id) if call.subscription else ():
+        if time.time() >= entry.get("_gone", math.inf):
+            arm.remove(entry["id"])
     if call.id.lower().endswith("/resourcegroups"):
         return arm.listed(call)
     if call.method in ("GET", "HEAD"):
         return arm.get(call)
     if call.method == "PUT":
         known = arm.exists(call.id)
+        if "_gone" in (arm.world.store.get("arm", call.id) or {}):
+            raise Refusal(409, "ResourceGroupBeingDeleted", f"The resource group '{call.name}' is in deprovisioning state.")
         body = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
         return JSONResponse(body, 200 if known else 201)
     if not arm.exists(call.id):
         raise not_found(call)
-    arm.remove(call.id)
+    held = arm.world.store.get("arm", call.id) or {}
+    if "_gone" not in held:
+        gone = arm.world.after(RESOURCE_GROUP_DELETED)
+        arm.world.store.put("arm", call.id, {**held, "properties": {"provisioningState": "Deleting"}, "_gone": gone})
     return arm.accepted(call, RESOURCE_GROUP_DELETED)

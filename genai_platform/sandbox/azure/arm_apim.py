@@ -1,4 +1,4 @@
-"""Microsoft.ApiManagement: services with soft delete, APIs, operations, backends and policies.
+"""What lies inside a service of API Management: APIs, operations, backends and policies.
 
 A policy is compiled by the gateway when it is put: what the gateway would not execute is refused here, as the real
 service refuses a policy it cannot compile. Policies come back reformatted, as the real service returns them.
@@ -7,146 +7,16 @@ service refuses a policy it cannot compile. Policies come back reformatted, as t
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
-from uuid import uuid4
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure import arm_named_values, tenancy
-from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
+from genai_platform.sandbox.azure import arm_named_values
+from genai_platform.sandbox.azure.arm import Arm, Call, not_found, visible
+from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm_services import KIND
 from genai_platform.sandbox.azure.gateway.program import compile_policy
-from genai_platform.sandbox.pace import (
-    ENTITY_WRITTEN,
-    SERVICE_DELETED,
-    SERVICE_MADE_CLASSIC,
-    SERVICE_MADE_CONSUMPTION,
-    SERVICE_MADE_V2,
-    SERVICE_PURGED,
-)
-
-_KIND = "Microsoft.ApiManagement/service"
-_CLASSIC = {"Developer", "Basic", "Standard", "Premium"}
-MADE = {**dict.fromkeys(_CLASSIC, SERVICE_MADE_CLASSIC), "Consumption": SERVICE_MADE_CONSUMPTION}
-"""How long a new service takes, by sku; the others are v2."""
-
-
-def services(arm: Arm, call: Call) -> Response:
-    """One service or the collection of a group."""
-    store = arm.world.store
-    if call.id.lower().endswith("/service"):
-        here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == _KIND]
-        return JSONResponse({"value": [_with_state(entry) for entry in here]})
-    found = store.get("arm", call.id)
-    if call.method == "GET":
-        if found is None:
-            raise not_found(call)
-        return JSONResponse(_with_state(found))
-    if call.method == "DELETE":
-        if found is None:
-            return Response(status_code=204)
-        arm.remove(call.id)
-        store.delete("services", call.name)
-        store.put("deletedServices", call.name, {"service": visible(found), "at": time.time()})
-        return arm.accepted(call, SERVICE_DELETED)
-    return _put(arm, call, found)
-
-
-def every_service(arm: Arm, call: Call) -> Response:
-    """The services of all resource groups."""
-    found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("services")]
-    return JSONResponse(
-        {"value": [_with_state(entry) for entry in found if entry and _here(call, entry) and arm.may_read(call, entry["id"])]}
-    )
-
-
-def _here(call: Call, entry: dict[str, Any]) -> bool:
-    """Whether a service is, or was, in the subscription that the path names."""
-    return str(entry["id"]).split("/")[2] == call.subscription
-
-
-def _put(arm: Arm, call: Call, found: dict[str, Any] | None) -> Response:
-    store = arm.world.store
-    if found is None and store.get("deletedServices", call.name):
-        if not (call.body.get("properties") or {}).get("restore"):
-            text = f"Api service '{call.name}' was soft-deleted. Restore or purge it before using this name."
-            raise Refusal(409, "ServiceAlreadyExistsInSoftDeletedState", text)
-        store.delete("deletedServices", call.name)
-    if found is None and (store.get("services", call.name) or store.get("takenNames", call.name)):
-        raise Refusal(409, "ServiceAlreadyExists", f"Api service already exists: {call.name}")
-    wanted = {**(found or {}).get("properties", {}), **(call.body.get("properties") or {})}
-    sku = call.body.get("sku") or (found or {}).get("sku") or {}
-    identity = call.body.get("identity") or (found or {}).get("identity")
-    if identity and "SystemAssigned" in str(identity.get("type")):
-        principal = ((found or {}).get("identity") or {}).get("principalId") or str(uuid4())
-        store.put("managedIdentities", principal, {"id": principal, "resource": call.id})
-        identity = {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(store, call.id)}
-    made = MADE.get(str(sku.get("name")), SERVICE_MADE_V2)
-    ready = (found or {}).get("_ready") or arm.world.after(made)
-    properties = {
-        **wanted,
-        "gatewayUrl": f"https://{call.name}.azure-api.localhost:{arm.world.place.ports['gateway']}",
-        "publicIPAddresses": ["203.0.113.10"] if sku.get("name") in _CLASSIC else None,
-        "createdAtUtc": "2026-01-01T00:00:00Z",
-    }
-    body = {
-        "location": call.body.get("location") or (found or {}).get("location"),
-        "sku": sku,
-        "identity": identity,
-        "tags": call.body.get("tags") or {},
-        "properties": properties,
-        "_ready": ready,
-    }
-    arm.put(call, body, _KIND)
-    store.put("services", call.name, {"id": call.id, "name": call.name})
-    shown = _with_state(store.get("arm", call.id) or {})
-    if found is not None:
-        return JSONResponse(shown, 200)
-    return arm.accepted(call, made, 201, shown)
-
-
-def _with_state(entry: dict[str, Any]) -> dict[str, Any]:
-    state = "Succeeded" if time.time() >= entry.get("_ready", 0) else "Activating"
-    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
-
-
-def service_names(arm: Arm, call: Call) -> Response:
-    """checkNameAvailability: service names are global; a soft-deleted one is taken too."""
-    name = str(call.body.get("name"))
-    taken = any(arm.world.store.get(kind, name) for kind in ("services", "deletedServices", "takenNames"))
-    reason = "AlreadyExists" if taken else "Valid"
-    return JSONResponse({"nameAvailable": not taken, "reason": reason, "message": f"{name} is already in use." if taken else ""})
-
-
-def deleted_services(arm: Arm, call: Call) -> Response:
-    """Soft-deleted services: list, get, purge."""
-    store = arm.world.store
-    if call.id.lower().endswith("/deletedservices"):
-        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices") if _here(call, entry["service"])]})
-    found = store.get("deletedServices", call.name)
-    if found is None or not _here(call, found["service"]):
-        raise not_found(call)
-    if call.method == "GET":
-        return JSONResponse(_deleted(found))
-    store.delete("deletedServices", call.name)
-    return arm.accepted(call, SERVICE_PURGED)
-
-
-def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
-    service = entry["service"]
-    base = f"/subscriptions/{service['id'].split('/')[2]}/providers/Microsoft.ApiManagement/locations/{service['location']}/deletedservices"
-    stamps = {"deletionDate": _stamp(entry["at"]), "scheduledPurgeDate": _stamp(entry["at"] + 48 * 3600)}
-    return {
-        "id": f"{base}/{service['name']}",
-        "name": service["name"],
-        "type": "Microsoft.ApiManagement/deletedservices",
-        "location": service["location"],
-        "properties": {"serviceId": service["id"], **stamps},
-    }
-
-
-def _stamp(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+from genai_platform.sandbox.pace import ENTITY_WRITTEN
 
 
 def entities(arm: Arm, call: Call) -> Response:
@@ -190,7 +60,7 @@ def _stored(arm: Arm, call: Call, kind: str) -> Response:
         _free_path(arm, call, str(properties.get("path", "")))
     if call.method == "PATCH":
         properties = {**(arm.world.store.get("arm", call.id) or {}).get("properties", {}), **properties}
-    shown = arm.put(call, {"properties": properties}, f"{_KIND}/{kind}")
+    shown = arm.put(call, {"properties": properties}, f"{KIND}/{kind}")
     if kind == "apis":
         arm.world.store.put("settlingApis", call.id, {"id": call.id})
     headers = {"ETag": f'"{(arm.world.store.get("arm", call.id) or {})["_etag"]}"'}

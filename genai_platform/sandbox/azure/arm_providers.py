@@ -1,10 +1,17 @@
-"""Microsoft.Resources: resource providers and whether they are registered with a subscription."""
+"""Microsoft.Resources: resource providers and whether they are registered with a subscription. A fresh subscription has few of them."""
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING, Any
+
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.arm import Arm, Body, Call, Refusal
+from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.pace import PROVIDER_REGISTERED
+
+if TYPE_CHECKING:
+    from genai_platform.sandbox.azure.arm import Arm, Call
 
 NAMESPACES = {
     "Microsoft.ApiManagement": ("service", "deletedServices"),
@@ -13,10 +20,14 @@ NAMESPACES = {
     "Microsoft.Resources": ("resourceGroups", "subscriptions"),
 }
 """The providers of the sandbox, and their resource types."""
+_ALWAYS = ("microsoft.authorization", "microsoft.resources")
+"""Registered in every subscription from the beginning (Azure resource providers and types)."""
 
 
 def providers(arm: Arm, call: Call) -> Response:
     """List, show, register and unregister."""
+    from genai_platform.sandbox.azure.arm_admission import Refusal
+
     words = call.id.split("/")
     if len(words) == 4:
         return JSONResponse({"value": [_shown(arm, call, name) for name in NAMESPACES]})
@@ -24,17 +35,35 @@ def providers(arm: Arm, call: Call) -> Response:
     if name is None:
         raise Refusal(404, "InvalidResourceNamespace", f"The resource namespace '{words[4]}' is invalid.")
     if call.method == "POST":
-        state = "Registered" if words[5].lower() == "register" else "Unregistered"
-        arm.world.store.put("providers", f"{call.subscription}/{name}", {"registrationState": state})
+        until = arm.world.after(PROVIDER_REGISTERED) if words[5].lower() == "register" else None
+        if until is None or state(arm.world.store, call.subscription, name) == "NotRegistered":
+            register(arm.world.store, call.subscription, name, until)
     return JSONResponse(_shown(arm, call, name))
 
 
-def _shown(arm: Arm, call: Call, name: str) -> Body:
-    known = arm.world.store.get("providers", f"{call.subscription}/{name}") or {"registrationState": "Registered"}
+def register(store: Store, subscription: str, namespace: str, at: float | None = 0.0) -> None:
+    """Write down since when a provider is registered; with None that it is not."""
+    store.put("providers", f"{subscription}/{namespace}", {"namespace": namespace, "registeredAt": at})
+
+
+def state(store: Store, subscription: str, namespace: str) -> str:
+    """``Registered``, ``Registering`` or ``NotRegistered``."""
+    if namespace.lower() in _ALWAYS:
+        return "Registered"
+    at = (store.get("providers", f"{subscription}/{namespace}") or {}).get("registeredAt")
+    return "NotRegistered" if at is None else "Registered" if time.time() >= at else "Registering"
+
+
+def registered(store: Store, subscription: str, namespace: str) -> bool:
+    """Whether a provider answers for the subscription."""
+    return state(store, subscription, namespace) == "Registered"
+
+
+def _shown(arm: Arm, call: Call, name: str) -> dict[str, Any]:
     return {
         "id": f"/subscriptions/{call.subscription}/providers/{name}",
         "namespace": name,
-        "registrationState": known["registrationState"],
+        "registrationState": state(arm.world.store, call.subscription, name),
         "registrationPolicy": "RegistrationRequired",
         "resourceTypes": [{"resourceType": kind, "locations": ["Japan East"], "apiVersions": ["2024-05-01"]} for kind in NAMESPACES[name]],
     }

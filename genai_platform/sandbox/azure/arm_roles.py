@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, Body, Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found
+from genai_platform.sandbox.azure.arm_admission import Refusal
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
-from genai_platform.sandbox.pace import ROLE_ASSIGNED
+from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN, ROLE_ASSIGNED, ROLE_ASSIGNED_TO_IDENTITY
 
 _KIND = "Microsoft.Authorization/roleAssignments"
 
@@ -50,7 +52,8 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
     existed = arm.exists(call.id)
     body = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
     if not existed:
-        effective = arm.world.after(ROLE_ASSIGNED)
+        of_a_resource = arm.world.store.get("managedIdentities", principal) is not None
+        effective = arm.world.after(ROLE_ASSIGNED_TO_IDENTITY if of_a_resource else ROLE_ASSIGNED)
         entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
         arm.world.store.put("roleAssignments", call.id, entry)
     return JSONResponse(body, 200 if existed else 201)
@@ -62,7 +65,10 @@ def _kind(arm: Arm, call: Call, principal: str) -> str | None:
     directory = arm.world.directory(tenancy.tenant_of(store, call.id))
     if directory.get("users", principal):
         return "User"
-    known = directory.get("servicePrincipals", principal) or store.get("managedIdentities", principal)
+    identity = store.get("managedIdentities", principal)
+    if identity and time.time() < identity.get("createdAt", 0) + arm.world.place.pace.of(DIRECTORY_OBJECT_SHOWN):
+        return None
+    known = directory.get("servicePrincipals", principal) or identity
     return "ServicePrincipal" if known else None
 
 

@@ -1,15 +1,21 @@
-"""Microsoft.KeyVault: vaults with soft delete, recovery, purge and names that are taken everywhere."""
+"""Microsoft.KeyVault: vaults with soft delete, recovery, purge and names that are taken everywhere.
+
+A name is taken while its vault is purged and for some minutes afterwards. With purge protection nobody purges.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.arm import Arm, Call, Refusal, not_found, visible
-from genai_platform.sandbox.pace import VAULT_PURGED
+from genai_platform.sandbox.azure.arm import Arm, Call, not_found, visible
+from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.pace import VAULT_MADE, VAULT_NAME_FREE, VAULT_PURGED
 
 _KIND = "Microsoft.KeyVault/vaults"
 
@@ -17,10 +23,15 @@ _KIND = "Microsoft.KeyVault/vaults"
 def vaults(arm: Arm, call: Call) -> Response:
     """One vault or the collection of a group."""
     store = arm.world.store
+    _advance(store)
     if call.id.lower().endswith("/vaults"):
-        return arm.listed(call)
+        here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == _KIND]
+        return JSONResponse({"value": [_with_state(entry) for entry in here]})
     if call.method == "GET":
-        return arm.get(call)
+        held = store.get("arm", call.id)
+        if held is None:
+            raise not_found(call)
+        return JSONResponse(_with_state(held))
     if call.method == "DELETE":
         found = store.get("arm", call.id)
         if found is None:
@@ -44,11 +55,15 @@ def _put(arm: Arm, call: Call) -> Response:
     if deleted and wanted.get("createMode") != "recover":
         text = f"A vault with the name '{call.name}' already exists in a deleted state. Recover or purge it."
         raise Refusal(409, "ConflictError", text)
-    if not known and (store.get("vaults", call.name) or store.get("takenNames", call.name)):
+    if known and _place(call.body.get("location")) != _place(known["location"]):
+        raise Refusal(409, "InvalidResourceLocation", f"The resource '{call.name}' already exists in location '{known['location']}'.")
+    if not known and any(store.get(kind, call.name) for kind in ("vaults", "takenNames", "freedVaults")):
         raise Refusal(409, "VaultAlreadyExists", f"The vault name '{call.name}' is already in use.")
     if wanted.get("createMode") == "recover":
         if not deleted:
             raise Refusal(404, "DeletedVaultNotFound", f"The deleted vault '{call.name}' was not found.")
+        if _place(deleted["vault"]["location"]) != _place(call.body.get("location")) or "_purged" in deleted:
+            raise Refusal(400, "VaultNotRecoverable", f"The deleted vault '{call.name}' cannot be recovered here.")
         store.delete("deletedVaults", call.name)
         body = {name: deleted["vault"][name] for name in ("location", "properties", "tags") if name in deleted["vault"]}
     else:
@@ -61,16 +76,39 @@ def _put(arm: Arm, call: Call) -> Response:
             "provisioningState": "Succeeded",
         }
         body = {"location": call.body.get("location"), "tags": call.body.get("tags") or {}, "properties": properties}
-    shown = arm.put(call, body, _KIND)
+    ready = known["_ready"] if known else arm.world.after(VAULT_MADE)
+    arm.put(call, {**body, "_ready": ready}, _KIND)
     store.put("vaults", call.name, {"id": call.id, "name": call.name})
-    return JSONResponse(shown, 200 if known else 201)
+    return JSONResponse(_with_state(store.get("arm", call.id) or {}), 200 if known else 201)
+
+
+def _with_state(entry: dict[str, Any]) -> dict[str, Any]:
+    """The vault with its provisioning state: its name is made known to DNS last."""
+    state = "Succeeded" if time.time() >= entry.get("_ready", 0) else "RegisteringDns"
+    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
+
+
+def _place(location: object) -> str:
+    return str(location or "").replace(" ", "").lower()
+
+
+def _advance(store: Store) -> None:
+    """Purges that are done, and names that are free by now."""
+    for entry in store.all("deletedVaults"):
+        if time.time() >= entry.get("_purged", math.inf):
+            store.delete("deletedVaults", entry["vault"]["name"])
+            store.put("freedVaults", entry["vault"]["name"], {"name": entry["vault"]["name"], "at": entry["_free"]})
+    for entry in store.all("freedVaults"):
+        if time.time() >= entry["at"]:
+            store.delete("freedVaults", entry["name"])
 
 
 def vault_names(arm: Arm, call: Call) -> Response:
     """checkNameAvailability: vault names are global, deleted ones included."""
     name = str(call.body.get("name"))
     store = arm.world.store
-    taken = any(store.get(kind, name) for kind in ("vaults", "deletedVaults", "takenNames"))
+    _advance(store)
+    taken = any(store.get(kind, name) for kind in ("vaults", "deletedVaults", "takenNames", "freedVaults"))
     answer = {"nameAvailable": not taken}
     if taken:
         answer |= {"reason": "AlreadyExists", "message": f"The vault name '{name}' is already in use."}  # type: ignore[dict-item]
@@ -80,15 +118,19 @@ def vault_names(arm: Arm, call: Call) -> Response:
 def deleted_vaults(arm: Arm, call: Call) -> Response:
     """Deleted vaults: list, get, purge."""
     store = arm.world.store
+    _advance(store)
     if call.id.lower().endswith("/deletedvaults"):
         return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults") if _here(call, entry)]})
     name = call.id.split("/")[8]
     found = store.get("deletedVaults", name)
-    if found is None or not _here(call, found):
+    if found is None or not _here(call, found) or call.id.split("/")[6] != _place(found["vault"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
-    store.delete("deletedVaults", name)
+    if found["vault"]["properties"].get("enablePurgeProtection"):
+        raise Refusal(405, "MethodNotAllowed", "Operation 'DeletedVaultPurge' is not allowed.")
+    purged = arm.world.after(VAULT_PURGED)
+    store.put("deletedVaults", name, {**found, "_purged": purged, "_free": purged + arm.world.place.pace.of(VAULT_NAME_FREE)})
     for kind in ("secrets", "deletedSecrets"):
         for secret in store.all(kind, name + "/"):
             store.delete(kind, f"{name}/{secret['versions'][-1]['name']}")
@@ -111,6 +153,7 @@ def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
     subscription = vault["id"].split("/")[2]
     base = f"/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{vault['name']}"
     properties = {
+        "purgeProtectionEnabled": vault["properties"].get("enablePurgeProtection"),
         "vaultId": vault["id"],
         "location": vault["location"],
         "deletionDate": datetime.fromtimestamp(at, UTC).isoformat(),

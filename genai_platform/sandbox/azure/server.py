@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_vaults
+from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults
 from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
@@ -45,10 +45,10 @@ TYPES = {
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
     rf"{_SUBSCRIPTION}{_VAULTS}(/locations/[^/]+)?/deletedvaults(/[^/]+)?(/purge)?": arm_vaults.deleted_vaults,
-    rf"{_GROUP}{_APIM}/service(/[^/]+)?": arm_apim.services,
-    rf"{_SUBSCRIPTION}{_APIM}/service": arm_apim.every_service,
-    rf"{_SUBSCRIPTION}{_APIM}/checknameavailability": arm_apim.service_names,
-    rf"{_SUBSCRIPTION}{_APIM}(/locations/[^/]+)?/deletedservices(/[^/]+)?": arm_apim.deleted_services,
+    rf"{_GROUP}{_APIM}/service(/[^/]+)?": arm_services.services,
+    rf"{_SUBSCRIPTION}{_APIM}/service": arm_services.every_service,
+    rf"{_SUBSCRIPTION}{_APIM}/checknameavailability": arm_services.service_names,
+    rf"{_SUBSCRIPTION}{_APIM}(/locations/[^/]+)?/deletedservices(/[^/]+)?": arm_services.deleted_services,
     rf"{_GROUP}{_APIM}/service/[^/]+/namedvalues(/[^/]+){{0,2}}": arm_named_values.named_values,
     rf"{_GROUP}{_APIM}/service/[^/]+/(apis|backends|policies)(/.*)?": arm_apim.entities,
 }
@@ -63,8 +63,8 @@ def applications(world: World) -> dict[str, Starlette]:
     return {
         "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), *probe.routes(), *entra.routes()]),
         "graph": Starlette(routes=Graph(world, entra, throttle).routes()),
-        "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES)).routes()),
-        "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable).routes()),
+        "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES), throttle).routes()),
+        "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable, throttle).routes()),
         "gateway": Starlette(routes=gateway.routes()),
     }
 

@@ -19,7 +19,7 @@ class Throttle:
         """The next requests to a service are refused.
 
         Args:
-            service: ``entra`` or ``graph``.
+            service: ``entra``, ``graph``, ``arm`` or ``vault``.
             requests: how many.
             retry_after: seconds that the answers name.
         """

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
+from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.world import World
 from genai_platform.sandbox.pace import SECRET_DELETED
 
@@ -31,8 +32,16 @@ _PAGE = 25
 class Vault:
     """Every vault of the sandbox; the first label of the host name chooses which."""
 
-    def __init__(self, world: World, entra: Entra, roles: Roles, unreachable: Callable[[str], bool] = lambda name: False) -> None:
+    def __init__(
+        self,
+        world: World,
+        entra: Entra,
+        roles: Roles,
+        unreachable: Callable[[str], bool] = lambda name: False,
+        throttle: Throttle | None = None,
+    ) -> None:
         """``unreachable`` says whether a secret cannot be read just now."""
+        self._throttle = throttle or Throttle()
         self._world, self._store, self._entra, self._roles = world, world.store, entra, roles
         self._unreachable = unreachable
 
@@ -61,6 +70,9 @@ class Vault:
     def _guarded(self, handler: Callable[[Request, Body], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             await request.body()
+            if wait := self._throttle.refuses("vault"):
+                text = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
+                return _fault(429, "Throttled", text, {"Retry-After": wait})
             if method == "GET" and self._unreachable(request.path_params.get("name", "")):
                 return Response(status_code=503)
             token = request.headers.get("authorization", "").partition(" ")[2]

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import questions
-from genai_platform.steps.azure.site import AzureStep, absent, group_name, ours, present
+from genai_platform.steps.azure import questions, resource_providers
+from genai_platform.steps.azure.site import AzureStep, absent, drifted, group_name, ours, present
 from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.wait import wait_for
 
 _EMPTIED = (180.0, 10.0)
 """Seconds to wait until the group is empty, and between two looks."""
+
+
+def _leaving(found: Body | None) -> bool:
+    """Whether a group is being deleted: until that is done nothing can be made in it."""
+    return found is not None and (found.get("properties") or {}).get("provisioningState") == "Deleting"
 
 
 class GroupStep(AzureStep):
@@ -30,12 +36,19 @@ class GroupStep(AzureStep):
         found = self.doors.azure.arm.group(self.name)
         if found is None:
             return absent(f"resource group {self.name}: not there")
+        if _leaving(found):
+            return drifted(f"{self.name} is being deleted")
+        if missing := resource_providers.missing(self.doors):
+            return drifted(f"{self.name}: {' and '.join(missing)} not registered with the subscription")
         made = "made by this tool" if ours(self.target, found.get("tags")) else "existed before, stays"
         return present(f"{self.name} in {found.get('location')} ({made})")
 
     def apply(self, progress: Progress) -> str:
         progress.say("asking who we are and whether the names are free")
         questions.refuse(self.doors)
+        resource_providers.register(self.doors, progress)
+        if _leaving(self.doors.azure.arm.group(self.name)):
+            self._gone(progress)
         self.doors.azure.arm.make_group(self.name, self.target.settings.azure.location, self.target.tags)
         return f"{self.name} in {self.target.settings.azure.location}"
 
@@ -46,10 +59,15 @@ class GroupStep(AzureStep):
             return "nothing was there"
         if not ours(self.target, found.get("tags")):
             return f"{self.name} existed before and stays"
-        self._emptied(progress)
-        arm.delete_group(self.name)
-        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600)
+        if not _leaving(found):
+            self._emptied(progress)
+            arm.delete_group(self.name)
+        self._gone(progress)
         return f"removed {self.name}"
+
+    def _gone(self, progress: Progress) -> None:
+        arm, interval = self.doors.azure.arm, 5.0 if self.target.endpoints.real else 0.3
+        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600, interval)
 
     def _emptied(self, progress: Progress) -> None:
         """Wait until nothing is in the group: ARM lists what was deleted a moment ago for minutes. Raises ``StepError``."""

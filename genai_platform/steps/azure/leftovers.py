@@ -50,12 +50,12 @@ def _group(doors: Doors, seen: Seen) -> None:
 
 
 def _vaults(doors: Doors, seen: Seen) -> None:
-    azure, target = doors.azure, doors.target
+    azure = doors.azure
     found = site.find_vault(doors)
     if found:
         remove = f"az keyvault delete --name {found.name} && az keyvault purge --name {found.name}"
         seen.standing.append(("azure:vault", found.name, 0.0, remove))
-    _deleted(doors, seen, "vault", lambda name: azure.vaults.deleted(name, target.settings.azure.location))
+    _deleted(doors, seen, "vault", azure.vaults.deleted)
 
 
 def _services(doors: Doors, seen: Seen) -> None:
@@ -77,7 +77,7 @@ def _services(doors: Doors, seen: Seen) -> None:
     elif found:
         remove = f"az apim delete --name {found.name} --resource-group {found.group}"
         seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
-    _deleted(doors, seen, "API Management service", lambda name: azure.apim.deleted(name, target.settings.azure.location))
+    _deleted(doors, seen, "API Management service", azure.apim.deleted)
 
 
 def _rest_delete(url: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from genai_platform.errors import MissingError
+from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps.azure import site
 from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.apim import Service
 
 
 def vault(doors: Doors) -> str:
@@ -12,19 +13,25 @@ def vault(doors: Doors) -> str:
     found = site.find_vault(doors)
     if found:
         return f"{found.name} is there"
-    name, location = site.candidates(doors.target)[0], doors.target.settings.azure.location
-    if doors.azure.vaults.deleted(name, location):
+    name = site.candidates(doors.target)[0]
+    if doors.azure.vaults.deleted(name):
         return f"{name} is soft-deleted and will be purged or recovered"
     return _free("vault", name, doors.azure.vaults.available(name))
 
 
 def service(doors: Doors) -> str:
-    """What is known of the new service's name. Raises ``MissingError`` when somebody else has it."""
+    """What is known of the new service's name.
+
+    Raises:
+        MissingError: somebody else has it.
+        ConfigError: the service is there and cannot become what is configured.
+    """
     found = site.find_service(doors)
     if found:
+        refuse_sku(doors, found)
         return f"{found.name} is there"
-    name, location = site.candidates(doors.target)[0], doors.target.settings.azure.location
-    if doors.azure.apim.deleted(name, location):
+    name = site.candidates(doors.target)[0]
+    if doors.azure.apim.deleted(name):
         return f"{name} is soft-deleted and will be purged or restored"
     return _free("service", name, doors.azure.apim.available(name))
 
@@ -33,8 +40,32 @@ def _free(kind: str, name: str, why: str | None) -> str:
     """What is told of an answer to whether a name is free. Raises ``MissingError`` for one that somebody else has."""
     if why:
         raise taken(kind, name, why)
-    # Asking is a right at the subscription: with rights at the group alone it shows when the name is asked for.
-    return f"{name} is free" if why is None else f"{name}: whether it is free will be seen (no right to ask at the subscription)"
+    # Asking is a right at the subscription, of a registered provider: otherwise it shows when the name is asked for.
+    return (
+        f"{name} is free"
+        if why is None
+        else f"{name}: whether it is free shows when it is made (no right to ask, or its resource provider is not registered)"
+    )
+
+
+def refuse_sku(doors: Doors, found: Service) -> None:
+    """Raise ``ConfigError`` where Azure does not change the service's tier into the configured one.
+
+    A service moves within the classic tiers or within the v2 tiers alone (Microsoft Learn, "API Management v2 tiers", questions).
+    """
+    wanted = doors.target.settings.azure.apim.sku
+    before, after = _family(found.sku), _family(wanted)
+    if before == after:
+        return
+    raise ConfigError(
+        f"azure.apim.sku: {found.name} is {found.sku} ({before}) and cannot become {wanted} ({after})",
+        remedy=f"set it back to '{found.sku}'; or remove the Azure half and make it again: genai azure remove, then genai up",
+        id="config.sku_change",
+    )
+
+
+def _family(sku: str) -> str:
+    return sku if sku == "Consumption" else "v2" if sku.endswith("V2") else "classic"
 
 
 def taken(kind: str, name: str, why: str) -> MissingError:

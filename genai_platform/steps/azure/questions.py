@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from genai_platform.errors import GenaiError
-from genai_platform.steps.azure import existing, names, rights, wanted
+from genai_platform.steps.azure import existing, names, resource_providers, rights, wanted
 from genai_platform.steps.doors import Doors
 
 
@@ -28,6 +28,7 @@ def looks(doors: Doors) -> Iterator[Found]:
         ("azure.subscription", lambda: f"subscription {doors.azure.arm.confirm()}"),
         ("azure.directory", lambda: rights.directory(doors)),
         ("azure.rights", lambda: rights.resources(doors)),
+        ("azure.providers", lambda: resource_providers.look(doors)),
         ("azure.purge", lambda: rights.purge(doors)),
         ("azure.quota", lambda: rights.quota(doors)),
         ("azure.vault_name", lambda: names.vault(doors)),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import existing, rights
-from genai_platform.steps.azure.names import taken
+from genai_platform.steps.azure import existing, rights, service_name
+from genai_platform.steps.azure.names import refuse_sku
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
 from genai_platform.steps.doors import Doors
-from genai_platform.tools.azure.apim import Service
+from genai_platform.tools.azure.apim import FAILED, PASSING, Service
 from genai_platform.tools.wait import wait_for
 
 MINUTES = {
@@ -22,10 +23,10 @@ MINUTES = {
     "Premium": 45.0,
     "BasicV2": 5.0,
     "StandardV2": 6.0,
-    "PremiumV2": 10.0,
 }
 """Typical minutes until a new service answers."""
-_SOFT_DELETED = "ServiceAlreadyExistsInSoftDeletedState"
+_TOMBSTONE = 180.0
+"""Seconds until a deleted service shows among the soft-deleted ones."""
 
 
 class ServiceStep(AzureStep):
@@ -65,63 +66,37 @@ class ServiceStep(AzureStep):
             existing.refuse_tier(self.doors, found)
             need_principal(found)
             return f"{found.name} (existing) at {found.gateway}"
-        if found is None or found.sku != self._apim.sku or found.principal is None:
-            name = found.name if found else self._free(progress)
-            if found is not None:
-                self._begin(name)
+        if found and found.state == "Terminating":
+            self._gone(found, progress)
+            found = None
+        if found and found.state in FAILED:
+            self._remove_failed(found, progress)
+            found = None
+        if found is None:
+            name = self._made(progress)
         else:
             name = found.name
+            refuse_sku(self.doors, found)
+            if found.sku != self._apim.sku or found.principal is None:
+                self._when_settled(name, lambda: self._begin(name), progress)
         ready = self._wait(name, progress)
+        if ready.state in FAILED:  # once more: capacity and networks of a region recover
+            self._remove_failed(ready, progress)
+            ready = self._wait(self._made(progress), progress)
+        if ready.state in FAILED:
+            raise StepError(
+                f"Azure could not make {ready.name} twice: its state is {ready.state}",
+                remedy=f"see why: az monitor activity-log list --resource-id {ready.id} --status Failed; another azure.apim.sku may help",
+                id="azure.service_failed",
+            )
         return f"{ready.name} ({ready.sku}) at {ready.gateway}"
 
-    def _free(self, progress: Progress) -> str:
-        """The name under which a service was begun; a soft-deleted one is purged first, or else restored."""
-        apim, location = self.doors.azure.apim, self.target.settings.azure.location
-        for name in candidates(self.target):
-            gone = apim.deleted(name, location)
-            if gone:
-                progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
-                try:
-                    self._purge(name, location, progress)
-                except StepError as error:
-                    if error.id != "azure.403":
-                        raise
-                    progress.say(f"no right to purge {name}")
-                    if gone.resource_id.split("/")[4:5] == [group_name(self.target)] and self._restored(name, progress):
-                        return name
-                    progress.say(f"{name} can be neither purged nor restored: taking another name")
-                    continue
-            why = apim.available(name)
-            if why:
-                raise taken("service", name, why)
-            try:
-                self._begin(name)
-            except StepError as error:
-                # Whoever may not look at deleted services hears it now.
-                if _SOFT_DELETED not in error.message:
-                    raise
-                if not self._restored(name, progress):
-                    progress.say(f"{name} can be neither purged nor restored: taking another name")
-                    continue
-            return name
-        raise StepError(
-            "every name for the service belongs to a deleted service that may be neither purged nor restored",
-            remedy="use another environment name, or wait 48 hours",
-            id="azure.service_names",
-        )
-
-    def _restored(self, name: str, progress: Progress) -> bool:
-        """Restore a soft-deleted service and give it its settings again; False where that is refused."""
-        progress.say(f"restoring {name}")
-        try:
-            self._begin(name, restore=True)
-        except StepError as error:
-            if error.id not in ("azure.400", "azure.403", "azure.404", "azure.409"):
-                raise
-            return False
-        self._wait(name, progress)
-        self._begin(name)
-        return True
+    def _made(self, progress: Progress) -> str:
+        """The name under which a service was begun, or restored and given its settings again."""
+        name, restored = service_name.begun(self.doors, lambda name, restore: self._begin(name, restore=restore), self._interval, progress)
+        if restored and self._wait(name, progress).state not in FAILED:
+            self._when_settled(name, lambda: self._begin(name), progress)
+        return name
 
     def _begin(self, name: str, *, restore: bool = False) -> None:
         azure = self.target.settings.azure
@@ -137,7 +112,9 @@ class ServiceStep(AzureStep):
         try:
             self.doors.azure.apim.begin(group_name(self.target), name, body)
         except StepError as error:
-            if any(word in error.message.lower() for word in ("capacity", "skunotavailable", "not available", "quota")):
+            if error.id != "azure.policy" and any(
+                word in error.message.lower() for word in ("capacity", "skunotavailable", "not available", "quota")
+            ):
                 raise StepError(
                     error.message,
                     remedy=f"{azure.apim.sku} cannot be had in {azure.location} now: set azure.location or azure.apim.sku to another one",
@@ -146,14 +123,15 @@ class ServiceStep(AzureStep):
             raise
 
     def _wait(self, name: str, progress: Progress) -> Service:
+        """The service once it is ready, or has failed."""
         group, began = group_name(self.target), time.monotonic()
         seen: list[Service | None] = [None]
 
         def look() -> Service | None:
             seen[0] = found = self.doors.azure.apim.service(group, name)
-            if found and found.state == "Failed":
-                raise StepError(f"Azure could not make {name}", remedy="see its activity log in the portal", id="azure.service_failed")
-            return found if found and found.state == "Succeeded" and found.principal else None
+            if found and (found.state in FAILED or (found.state == "Succeeded" and found.principal)):
+                return found
+            return None
 
         def told() -> str:
             state = seen[0].state if seen[0] else "asked for"
@@ -165,11 +143,39 @@ class ServiceStep(AzureStep):
     def _interval(self) -> float:
         return 15.0 if self.target.endpoints.real else 0.5
 
-    def _purge(self, name: str, location: str, progress: Progress) -> None:
+    def _when_settled(self, name: str, send: Callable[[], None], progress: Progress) -> None:
+        """Send a request that Azure refuses while the service is being made, changed or deleted; again until it takes it."""
+        state: list[str] = [""]
+
+        def sent() -> bool | None:
+            try:
+                send()
+            except StepError as error:
+                found = self.doors.azure.apim.service(group_name(self.target), name)
+                state[0] = found.state if found else "gone"
+                if error.id == "azure.busy" or (error.id == "azure.409" and state[0] in PASSING):
+                    return None
+                raise
+            return True
+
+        wait_for(sent, progress, lambda: f"{name} is {state[0]}: waiting until it can be changed", self.limit - 60, self._interval)
+
+    def _gone(self, found: Service, progress: Progress) -> None:
+        """Wait until a service that is being deleted is not there any more."""
         apim = self.doors.azure.apim
-        apim.begin_purge(name, location)
-        gone = lambda: True if apim.deleted(name, location) is None else None  # noqa: E731
-        wait_for(gone, progress, lambda: f"purging {name}", 1800, self._interval)
+        gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
+        wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, self._interval)
+
+    def _deleted(self, found: Service, progress: Progress) -> None:
+        """Delete a service and wait until it is not there any more."""
+        if found.state != "Terminating":
+            self._when_settled(found.name, lambda: self.doors.azure.apim.begin_delete(found.group, found.name), progress)
+        self._gone(found, progress)
+
+    def _remove_failed(self, found: Service, progress: Progress) -> None:
+        """Nothing can be deployed over a service that failed. It leaves no tombstone as a rule; one that shows is purged with the name."""
+        progress.say(f"{found.name} is {found.state}: deleting it, to begin again")
+        self._deleted(found, progress)
 
     def destroy(self, progress: Progress) -> str:
         found = find_service(self.doors)
@@ -178,20 +184,18 @@ class ServiceStep(AzureStep):
         if self._apim.existing:
             return f"{found.name} existed before and stays"
         apim = self.doors.azure.apim
-        apim.begin_delete(found.group, found.name)
-        gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
-        wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, self._interval)
+        self._deleted(found, progress)
         if not rights.may_purge(self.doors, "API Management services"):
             return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
+        if found.state in FAILED and apim.deleted(found.name) is None:
+            return f"removed {found.name}"
         # It shows among the deleted ones after a moment; only then can it be purged.
         try:
-            wait_for(lambda: apim.deleted(found.name, found.location), progress, lambda: f"{found.name}: deleted", 180, self._interval)
-            self._purge(found.name, found.location, progress)
+            gone = wait_for(lambda: apim.deleted(found.name), progress, lambda: f"{found.name}: deleted", _TOMBSTONE, self._interval)
+            if service_name.purged(self.doors, gone, self._interval, progress):
+                return f"removed and purged {found.name}"
         except StepError as error:
-            if error.id not in ("azure.403", "wait.timeout"):
+            if error.id != "wait.timeout":
                 raise
-            kept = apim.deleted(found.name, found.location)
-            return (
-                f"removed {found.name}; its name is retained until {kept.until[:16] if kept else 'Azure frees it'} (it could not be purged)"
-            )
-        return f"removed and purged {found.name}"
+        kept = apim.deleted(found.name)
+        return f"removed {found.name}; its name is retained until {kept.until[:16] if kept else 'Azure frees it'} (it could not be purged)"

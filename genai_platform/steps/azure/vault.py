@@ -7,9 +7,16 @@ from genai_platform.graph.step import Finding, Progress
 from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_vault, group_name, present
 from genai_platform.tools.azure.vaults import Vault
+from genai_platform.tools.wait import wait_for
 
 _NOT_OURS = ("azure.400", "azure.403", "azure.404", "azure.409")
 """How a recovery is refused when we may not, or when the deleted vault is not one of this subscription and group."""
+
+
+_NO_PURGE = {"azure.403": "no right to purge", "azure.purge_protected": "purge protection, set by a policy of the subscription"}
+"""Why a deleted vault stays until its retention ends."""
+_FREED = 300.0
+"""Seconds for which a name that was purged a moment ago may still be taken."""
 
 
 class VaultStep(AzureStep):
@@ -45,29 +52,42 @@ class VaultStep(AzureStep):
         )
 
     def _try(self, name: str, progress: Progress) -> Vault | None:
-        vaults, location = self.doors.azure.vaults, self.target.settings.azure.location
-        gone = vaults.deleted(name, location)
+        vaults = self.doors.azure.vaults
+        gone = vaults.deleted(name)
         if gone:
             progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
             try:
-                vaults.purge(name, location)
+                vaults.purge(name, gone.location)
             except StepError as error:
-                if error.id != "azure.403":
+                if error.id not in _NO_PURGE:
                     raise
-                progress.say(f"no right to purge {name}")
+                progress.say(f"{name} cannot be purged: {_NO_PURGE[error.id]}")
                 return self._recover(name, progress)
-        why = vaults.available(name)
-        if why:
+            if not self._freed(name, progress):
+                progress.say(f"{name} is still taken {_FREED:.0f} s after its purge: taking another name")
+                return None
+        elif why := vaults.available(name):
             raise taken("vault", name, why)
         progress.say(f"making the vault {name}")
         try:
             return self._make(name, recover=False)
         except StepError as error:
-            # Soft-deleted, or somebody else's: whoever may not look at deleted vaults hears it now.
+            # Soft-deleted, or somebody else's: anyone who may not look at deleted vaults hears it now.
             if error.id != "azure.409":
                 raise
         progress.say(f"{name} cannot be made: another vault, maybe a deleted one, has the name")
         return self._recover(name, progress)
+
+    def _freed(self, name: str, progress: Progress) -> bool:
+        """Whether the name of a vault that was purged a moment ago can be had again: that takes some minutes at most."""
+        vaults, interval = self.doors.azure.vaults, 5.0 if self.target.endpoints.real else 0.5
+        free = lambda: None if vaults.available(name) else True  # noqa: E731
+        try:
+            return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval)
+        except StepError as error:
+            if error.id != "wait.timeout":
+                raise
+            return False
 
     def _recover(self, name: str, progress: Progress) -> Vault | None:
         progress.say(f"recovering {name}")
@@ -93,8 +113,9 @@ class VaultStep(AzureStep):
         try:
             vaults.purge(found.name, found.location)
         except (StepError, MissingError) as error:
-            if error.id != "azure.403":
+            if error.id not in _NO_PURGE:
                 raise
-            gone = vaults.deleted(found.name, found.location)
-            return f"removed {found.name}; its name is retained until {gone.until[:10] if gone else 'Azure frees it'} (no right to purge)"
+            gone = vaults.deleted(found.name)
+            until = gone.until[:10] if gone else "Azure frees it"
+            return f"removed {found.name}; its name is retained until {until} ({_NO_PURGE[error.id]})"
         return f"removed and purged {found.name}"

@@ -6,20 +6,31 @@ Long-running operations are begun without the SDK's poller and watched by readin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from genai_platform.errors import StepError
-from genai_platform.tools.azure.conflicts import Writes
+from genai_platform.tools.azure.conflicts import LOCKED, Writes
 from genai_platform.tools.azure.credentials import ARM_SCOPE
-from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.errors import code, explained, unregistered
+from genai_platform.tools.azure.locations import normalized
+from genai_platform.tools.azure.pipeline import management
 from genai_platform.tools.azure.transport import transport
 from genai_platform.tools.azure.vaults import Gone
 
 KEY_HEADER = "x-genai-unused-subscription-key"
 """API Management refuses an invalid subscription key even where none is required; under this name nobody sends one."""
+
+
+PASSING = frozenset({"Created", "Activating", "Updating", "Terminating"})
+"""States of a service that end by themselves."""
+FAILED = frozenset({"Failed", "ActivationFailed", "TerminationFailed"})
+"""States of a service that nothing can be deployed over: it has to be deleted."""
+_BUSY = ("ServiceLocked", LOCKED)
+"""Codes of a 409 while an operation on the service itself is under way."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class Apim:
             self._azure.credential,
             self._azure.subscription,
             base_url=endpoints.azure.arm,
-            credential_scopes=[ARM_SCOPE],
+            policies=management(self._azure.credential, ARM_SCOPE),
             transport=transport(endpoints),
             polling_interval=1 if not endpoints.real else 15,
         )
@@ -86,35 +97,40 @@ class Apim:
 
     def in_group(self, group: str) -> list[Service]:
         """The services of a resource group; none when there is no such group."""
-        from azure.core.exceptions import ResourceNotFoundError
-
-        with explained(f"list the API Management services of {group}"):
-            try:
-                return [_service(entry) for entry in self.client.api_management_service.list_by_resource_group(group)]
-            except ResourceNotFoundError:
-                return []
+        return self._listed(f"list the API Management services of {group}", "list_by_resource_group", group)
 
     def find(self, name: str) -> Service | None:
         """A service of this name in any resource group of the subscription."""
-        with explained("list the API Management services"):
-            found = [_service(entry) for entry in self.client.api_management_service.list()]
+        found = self._listed("list the API Management services", "list")
         return next((entry for entry in found if entry.name.lower() == name.lower()), None)
 
+    def _listed(self, what: str, method: str, *at: str) -> list[Service]:
+        """A list of services; an empty one where there is no such group, or where the subscription never had any."""
+        from azure.core.exceptions import HttpResponseError
+
+        with explained(what):
+            try:
+                return [_service(entry) for entry in getattr(self.client.api_management_service, method)(*at)]
+            except HttpResponseError as error:
+                if error.status_code != 404 and not unregistered(error):
+                    raise
+                return []
+
     def available(self, name: str) -> str | None:
-        """None when the name is free everywhere, else why not; empty when we may not ask: a right at the subscription."""
+        """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
         from azure.core.exceptions import HttpResponseError
 
         with explained(f"ask whether the service name {name} is free"):
             try:
                 answer = self.client.api_management_service.check_name_availability({"name": name})
             except HttpResponseError as error:
-                if error.status_code != 403:
+                if error.status_code != 403 and not unregistered(error):
                     raise
                 return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
-    def deleted(self, name: str, location: str) -> Gone | None:
-        """The soft-deleted service of this name; None when there is none, or none that we may see.
+    def deleted(self, name: str) -> Gone | None:
+        """The soft-deleted service of this name, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted services is a right at the subscription: whoever has the resource group alone is refused.
         """
@@ -122,23 +138,33 @@ class Apim:
 
         with explained(f"look for a deleted service {name}"):
             try:
-                found = self.client.deleted_services.get_by_name(name, location)
+                found = [entry for entry in self.client.deleted_services.list_by_subscription() if str(entry.name).lower() == name.lower()]
             except HttpResponseError as error:
-                if error.status_code not in (403, 404):
+                if error.status_code not in (403, 404) and not unregistered(error):
                     raise
                 return None
-        held = properties(found)
+        if not found:
+            return None
+        held, location = properties(found[0]), normalized(str(_document(found[0]).get("location") or ""))
         return Gone(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
 
     def begin(self, group: str, name: str, body: dict[str, Any]) -> None:
-        """Begin to make or restore a service; ``service`` tells how far it is."""
-        with explained(f"make the API Management service {name}"):
-            self.writes.send(lambda: self.client.api_management_service.begin_create_or_update(group, name, body, polling=False))
+        """Begin to make, change or restore a service; ``service`` tells how far it is.
+
+        Raises:
+            StepError: with the id ``azure.busy`` while an earlier operation on it is under way.
+        """
+        with explained(f"make the API Management service {name}"), busy(name):
+            self.client.api_management_service.begin_create_or_update(group, name, body, polling=False)
 
     def begin_delete(self, group: str, name: str) -> None:
-        """Begin to delete a service."""
-        with explained(f"delete the API Management service {name}"):
-            self.writes.send(lambda: self.client.api_management_service.begin_delete(group, name, polling=False))
+        """Begin to delete a service.
+
+        Raises:
+            StepError: with the id ``azure.busy`` while an earlier operation on it is under way.
+        """
+        with explained(f"delete the API Management service {name}"), busy(name):
+            self.client.api_management_service.begin_delete(group, name, polling=False)
 
     def begin_purge(self, name: str, location: str) -> None:
         """Begin to remove a soft-deleted service for good."""
@@ -153,8 +179,15 @@ class Apim:
 
     def put_backend(self, at: Service, name: str, url: str, *, verified: bool) -> None:
         """A backend; ``verified`` says whether its certificate is one that everybody can check."""
-        tls = {"validateCertificateChain": verified, "validateCertificateName": verified}
-        body = {"properties": {"url": url, "protocol": "http", "description": "LiteLLM behind its load balancer", "tls": tls}}
+        from azure.mgmt.apimanagement import models
+
+        # A model, since a dictionary's `properties` would also be taken for the contract's own field of that name.
+        body = models.BackendContract(
+            url=url,
+            protocol="http",
+            description="LiteLLM behind its load balancer",
+            tls=models.BackendTlsProperties(validate_certificate_chain=verified, validate_certificate_name=verified),
+        )
         with explained(f"make the backend {name}"):
             self.writes.send(lambda: self.client.backend.create_or_update(at.group, at.name, name, body))
 
@@ -259,6 +292,23 @@ class Apim:
                 return
 
 
+@contextlib.contextmanager
+def busy(name: str) -> Iterator[None]:
+    """Tell a service that is occupied from one that refuses."""
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.status_code != 409 or not any(word in f"{code(error)} {error.message}" for word in _BUSY):
+            raise
+        raise StepError(
+            f"the API Management service {name} is busy with an earlier operation",
+            remedy="run the same command again in some minutes",
+            id="azure.busy",
+        ) from None
+
+
 def properties(entry: Any) -> dict[str, Any]:
     """The ``properties`` of an object, under the service's own names."""
     found = _document(entry).get("properties")
@@ -279,7 +329,7 @@ def _service(entry: Any) -> Service:
         name=str(document["name"]),
         group=str(document["id"]).split("/")[4],
         id=str(document["id"]),
-        location=str(document.get("location") or ""),
+        location=normalized(str(document.get("location") or "")),
         state=str(held.get("provisioningState") or ""),
         gateway=str(held.get("gatewayUrl") or ""),
         sku=str((document.get("sku") or {}).get("name") or ""),

@@ -13,6 +13,7 @@ from genai_platform.tools.azure.rest import Body, Rest
 if TYPE_CHECKING:
     from genai_platform.tools.azure import Azure
 
+_PROVIDERS = {"api-version": "2021-04-01"}
 _GROUPS = {"api-version": "2021-04-01"}
 _ROLES = {"api-version": "2022-04-01"}
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
@@ -48,6 +49,26 @@ class Arm:
                 id="azure.other_tenant",
             )
         return str(found.get("displayName") or self._azure.subscription)
+
+    # -- resource providers -----------------------------------------------------------------------
+    def registration(self, namespace: str) -> str:
+        """How far a resource provider is registered: ``Registered``, ``Registering``, ``NotRegistered``, ``Unregistered``, …
+
+        Empty when we may not ask: that is a right at the subscription.
+        """
+        path = f"{self._root}/providers/{namespace}"
+        try:
+            found = self._rest.call("GET", path, f"read the resource provider {namespace}", query=_PROVIDERS)
+        except StepError as error:
+            if error.id != "azure.403":
+                raise
+            return ""
+        return str((found or {}).get("registrationState") or "")
+
+    def register(self, namespace: str) -> None:
+        """Begin to register a resource provider; ``registration`` tells how far it is."""
+        path = f"{self._root}/providers/{namespace}/register"
+        self._rest.call("POST", path, f"register the resource provider {namespace}", query=_PROVIDERS)
 
     # -- resource groups --------------------------------------------------------------------------
     def group(self, name: str) -> Body | None:

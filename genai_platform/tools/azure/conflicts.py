@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _LONGEST = 120.0
 """Seconds; API Management usually lets go within half a minute."""
-_LOCKED = "PessimisticConcurrencyConflict"
+LOCKED = "PessimisticConcurrencyConflict"
 """The code of a 409 that passes by itself ("Unable to obtain lock for operation on the entity"); every other conflict stays."""
 
 
@@ -36,7 +36,7 @@ class Writes:
             try:
                 return write()
             except HttpResponseError as error:
-                if status(error) != 409 or _LOCKED not in f"{code(error)} {error.message}" or time.monotonic() + pause > deadline:
+                if status(error) != 409 or LOCKED not in f"{code(error)} {error.message}" or time.monotonic() + pause > deadline:
                     raise
             time.sleep(pause)
             pause = min(pause * 2, 32.0)

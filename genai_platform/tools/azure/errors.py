@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,11 @@ def code(error: BaseException) -> str:
     if isinstance(inner, dict) and inner.get("code"):
         return str(inner["code"])
     return str(getattr(found, "code", "") or "")
+
+
+def unregistered(error: BaseException) -> bool:
+    """Whether Azure refused because the resource provider is not registered with the subscription: then it holds nothing there."""
+    return code(error) == "MissingSubscriptionRegistration"
 
 
 @contextlib.contextmanager
@@ -60,14 +66,45 @@ def explained(what: str) -> Iterator[None]:
 
 
 def refusal(what: str, error: Any) -> GenaiError:
-    """The error for an answer that is no success."""
-    number, name = status(error), code(error)
-    remedy = ""
+    """The error for an unsuccessful answer."""
+    number, name, remedy = status(error), code(error), ""
+    if name == "RequestDisallowedByPolicy":
+        policy, id = _policy(error)
+        return StepError(
+            f"could not {what}: the Azure Policy assignment '{policy}' does not allow it",
+            remedy="ask those who administer the subscription for an exemption, or configure what it allows"
+            + (f": az policy assignment show --ids {id}" if id else f"; Azure says: {_short(error)}"),
+            id="azure.policy",
+        )
+    if unregistered(error):
+        namespace = re.search(r"'([A-Za-z]+\.[A-Za-z.]+)'", _short(error))
+        return StepError(
+            f"could not {what}: {_short(error)}",
+            remedy=f"az provider register --namespace {namespace[1] if namespace else 'NAMESPACE'}, then run the same command again",
+            id="azure.not_registered",
+        )
+    if number in (400, 405, 409) and re.search(r"DeletedVaultPurge|purge protection", str(error), re.IGNORECASE):
+        return StepError(f"could not {what}: it is protected against purging", id="azure.purge_protected")
     if number == 403:
         remedy = "the signed-in identity lacks a right; `genai doctor` names it and the command that grants it"
     elif number == 429:
         remedy = "Azure asks to slow down; run the same command again in a minute"
     return StepError(f"could not {what}: {name or number}: {_short(error)}", remedy=remedy, id=f"azure.{number}")
+
+
+def _policy(error: Any) -> tuple[str, str]:
+    """Display name and id of the policy assignment that denied a request; the id is empty where Azure did not say."""
+    try:
+        details = error.response.json()["error"].get("additionalInfo") or ()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        details = ()
+    for detail in details:
+        info = detail.get("info") or {}
+        if detail.get("type") == "PolicyViolation":
+            name = info.get("policyAssignmentDisplayName") or info.get("policyAssignmentName") or info.get("policyDefinitionDisplayName")
+            return str(name), str(info.get("policyAssignmentId") or "")
+    named = re.search(r'"policyAssignment": ?\{"name": ?"([^"]+)"(?:, ?"id": ?"([^"]+)")?', str(error))
+    return (named[1], named[2] or "") if named else ("unknown", "")
 
 
 def _short(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.tools.azure.errors import explained, status
+from genai_platform.tools.azure.pipeline import retry
 from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Rest:
             policies=[
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("genai"),
-                policies.RetryPolicy(),
+                retry(),
                 policies.BearerTokenCredentialPolicy(credential, scope),
             ],
         )

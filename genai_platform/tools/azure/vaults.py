@@ -14,12 +14,16 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.credentials import ARM_SCOPE
-from genai_platform.tools.azure.errors import code, explained
+from genai_platform.tools.azure.errors import code, explained, unregistered
+from genai_platform.tools.azure.locations import normalized
+from genai_platform.tools.azure.pipeline import RETRIES, management
 from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
+_MANAGEMENT_VERSION = "2023-07-01"
+"""Older than the SDK's own, and therefore in every region of every cloud (Microsoft.KeyVault/vaults, API versions)."""
 RETENTION_DAYS = 7
 """The least that Key Vault allows."""
 _SETTLES = 120.0
@@ -77,37 +81,40 @@ class Vaults:
             self._azure.credential,
             self._azure.subscription,
             base_url=endpoints.azure.arm,
-            credential_scopes=[ARM_SCOPE],
+            policies=management(self._azure.credential, ARM_SCOPE),
+            api_version=_MANAGEMENT_VERSION,
             transport=transport(endpoints),
             polling_interval=1 if not endpoints.real else 10,
         )
 
     # -- vaults -----------------------------------------------------------------------------------
     def in_group(self, group: str) -> list[Vault]:
-        """The vaults of a resource group; none when there is no such group."""
-        from azure.core.exceptions import ResourceNotFoundError
+        """The vaults of a resource group; none when there is no such group, or where the subscription never had any."""
+        from azure.core.exceptions import HttpResponseError
 
         with explained(f"list the vaults of {group}"):
             try:
                 return [self._vault(entry) for entry in self._management.vaults.list_by_resource_group(group)]
-            except ResourceNotFoundError:
+            except HttpResponseError as error:
+                if error.status_code != 404 and not unregistered(error):
+                    raise
                 return []
 
     def available(self, name: str) -> str | None:
-        """None when the name is free everywhere, else why not; empty when we may not ask: a right at the subscription."""
+        """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
         from azure.core.exceptions import HttpResponseError
 
         with explained(f"ask whether the vault name {name} is free"):
             try:
                 answer = self._management.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
             except HttpResponseError as error:
-                if error.status_code != 403:
+                if error.status_code != 403 and not unregistered(error):
                     raise
                 return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
-    def deleted(self, name: str, location: str) -> Gone | None:
-        """The soft-deleted vault of this name in this subscription; None when there is none, or none that we may see.
+    def deleted(self, name: str) -> Gone | None:
+        """The soft-deleted vault of this name in this subscription, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted vaults is a right at the subscription: whoever has the resource group alone is refused.
         """
@@ -115,15 +122,16 @@ class Vaults:
 
         with explained(f"look for a deleted vault {name}"):
             try:
-                found = self._management.vaults.get_deleted(name, location)
+                found = [entry for entry in self._management.vaults.list_deleted() if str(entry.name).lower() == name.lower()]
             except HttpResponseError as error:
-                if error.status_code not in (403, 404):
+                if error.status_code not in (403, 404) and not unregistered(error):
                     raise
                 return None
-            until = found.properties.scheduled_purge_date
-            return Gone(
-                name, str(found.properties.location or location), until.isoformat() if until else "", str(found.properties.vault_id)
-            )
+            if not found:
+                return None
+            held = found[0].properties
+            until = held.scheduled_purge_date
+            return Gone(name, normalized(str(held.location)), until.isoformat() if until else "", str(held.vault_id))
 
     def make(self, group: str, name: str, location: str, tags: Mapping[str, str], *, recover: bool = False) -> Vault:
         """Make a vault with role-based access, or recover a soft-deleted one. Purge protection is never switched on."""
@@ -144,7 +152,11 @@ class Vaults:
             self._management.vaults.delete(group, name)
 
     def purge(self, name: str, location: str) -> None:
-        """Remove a soft-deleted vault for good."""
+        """Remove a soft-deleted vault for good.
+
+        Raises:
+            StepError: with the id ``azure.403`` without the right, ``azure.purge_protected`` where nobody may.
+        """
         with explained(f"purge the vault {name}"):
             self._management.vaults.begin_purge_deleted(name, location).result()
 
@@ -152,7 +164,9 @@ class Vaults:
     def _vault(entry: Any) -> Vault:
         properties = entry.properties
         url = str(properties.vault_uri).rstrip("/")
-        return Vault(entry.name, entry.id, entry.location, url, dict(entry.tags or {}), bool(properties.enable_rbac_authorization))
+        return Vault(
+            entry.name, entry.id, normalized(entry.location), url, dict(entry.tags or {}), bool(properties.enable_rbac_authorization)
+        )
 
     # -- secrets ----------------------------------------------------------------------------------
     def client(self, vault: Vault) -> SecretClient:
@@ -162,7 +176,7 @@ class Vaults:
         with self._lock:
             if vault.url not in self._clients:
                 endpoints = self._azure.target.endpoints
-                self._clients[vault.url] = SecretClient(vault.url, self._azure.credential, transport=transport(endpoints))
+                self._clients[vault.url] = SecretClient(vault.url, self._azure.credential, transport=transport(endpoints), **RETRIES)
             return self._clients[vault.url]
 
     def secrets(self, vault: Vault) -> list[Stored]:

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import server
+from genai_platform.sandbox.azure import arm_providers, server
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_USER
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
@@ -27,6 +27,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     ca.authority(place)
     world = open_world(place)
     store = world.store
+    arm_providers.register(store, SUBSCRIPTION, "Microsoft.ApiManagement")
     service = {"id": SERVICE, "name": "s", "type": "Microsoft.ApiManagement/service", "identity": {"principalId": "gateway"}}
     store.put("arm", SERVICE, {**service, "properties": {}})
     store.put("vaults", "v", {"id": "/vaults/v", "name": "v"})

@@ -1,0 +1,58 @@
+"""Resource providers: a fresh subscription has those of API Management and Key Vault not registered, and refuses everything of theirs."""
+
+from __future__ import annotations
+
+from genai_platform.errors import MissingError
+from genai_platform.graph.step import Progress
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.wait import wait_for
+
+NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
+_LIMIT = 900.0
+"""Seconds; Azure registers a provider in some minutes."""
+
+
+def missing(doors: Doors) -> list[str]:
+    """The providers that are needed and not registered. What we may not see counts as registered: it shows when it is used."""
+    return [name for name in NAMESPACES if doors.azure.arm.registration(name) not in ("Registered", "")]
+
+
+def look(doors: Doors) -> str:
+    """Whether the providers are registered, or can be. Changes nothing.
+
+    Raises:
+        MissingError: one is not registered, and we may not do it.
+    """
+    arm, scope = doors.azure.arm, f"/subscriptions/{doors.azure.subscription}"
+    absent = missing(doors)
+    if not absent:
+        return f"{' and '.join(NAMESPACES)} are registered"
+    refused = [name for name in absent if not arm.may(scope, f"{name}/register/action")]
+    if refused:
+        raise MissingError(
+            f"{' and '.join(refused)} are not registered with the subscription, and {doors.azure.identity.name} may not register them",
+            remedy="; ".join(f"az provider register --namespace {name} --wait" for name in refused) + " (Contributor at the subscription)",
+            id="azure.not_registered",
+        )
+    return f"{' and '.join(absent)}: not registered yet, `genai up` registers"
+
+
+def register(doors: Doors, progress: Progress) -> None:
+    """Register what is missing, and wait until it is done.
+
+    Raises:
+        StepError: it is not done after a quarter of an hour, or was refused.
+    """
+    arm = doors.azure.arm
+    for name in missing(doors):
+        if arm.registration(name) != "Registering":
+            progress.say(f"registering the resource provider {name} with the subscription")
+            arm.register(name)
+    left: list[str] = []
+
+    def done() -> bool | None:
+        left[:] = missing(doors)
+        return None if left else True
+
+    interval = 10.0 if doors.target.endpoints.real else 0.5
+    wait_for(done, progress, lambda: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval)

@@ -1,0 +1,121 @@
+"""The name of the API Management service: what a deleted service still holds is purged, else restored, else left for another name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from genai_platform.errors import MissingError, StepError
+from genai_platform.graph.step import Progress
+from genai_platform.steps.azure.names import taken
+from genai_platform.steps.azure.site import candidates, group_name
+from genai_platform.steps.doors import Doors
+from genai_platform.tools.azure.vaults import Gone
+from genai_platform.tools.wait import wait_for
+
+FREED = 300.0
+"""Seconds for which a name that was purged a moment ago may still be taken."""
+RESTORABLE = 120.0
+"""Seconds for which a restore may be refused after the deletion (azure-rest-api-specs #25262: about one minute)."""
+_PURGED = 1800.0
+_SOFT_DELETED = "ServiceAlreadyExistsInSoftDeletedState"
+_SETTLES = ("azure.400", "azure.404", "azure.409")
+"""How a restore is refused while the deletion still settles, and also when the deleted service is not one that we can restore."""
+Begin = Callable[[str, bool], None]
+"""Begins to make a service of this name, or with True to restore it."""
+
+
+def begun(doors: Doors, begin: Begin, interval: float, progress: Progress) -> tuple[str, bool]:
+    """Begin to make the service under the first name that can be had; the name, and whether an older service was restored.
+
+    Raises:
+        MissingError: somebody else has the name.
+        StepError: no name can be had, or Azure refused.
+    """
+    location = doors.target.settings.azure.location
+    for name in candidates(doors.target):
+        gone = doors.azure.apim.deleted(name)
+        freed = False
+        if gone:
+            progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
+            freed = purged(doors, gone, interval, progress)
+            if not freed:
+                here = gone.location == location and gone.resource_id.split("/")[4:5] == [group_name(doors.target)]
+                if here and restored(name, begin, interval, progress):
+                    return name, True
+                progress.say(f"{name} can be neither purged nor restored: taking another name")
+                continue
+        why = _free(doors, name, FREED if freed else 0.0, interval, progress)
+        if why and freed:
+            progress.say(f"{name} is still taken {FREED:.0f} s after its purge: taking another name")
+            continue
+        if why:
+            raise taken("service", name, why)
+        try:
+            begin(name, False)
+        except StepError as error:
+            # Anyone who may not look at deleted services hears it now.
+            if _SOFT_DELETED not in error.message:
+                raise
+            if not restored(name, begin, interval, progress):
+                progress.say(f"{name} can be neither purged nor restored: taking another name")
+                continue
+            return name, True
+        return name, False
+    raise StepError(
+        "every name for the service belongs to a deleted service that may be neither purged nor restored",
+        remedy="use another environment name, or wait 48 hours",
+        id="azure.service_names",
+    )
+
+
+def purged(doors: Doors, gone: Gone, interval: float, progress: Progress) -> bool:
+    """Purge a soft-deleted service and wait until it is gone; False without the right to."""
+    apim = doors.azure.apim
+    try:
+        apim.begin_purge(gone.name, gone.location)
+    except StepError as error:
+        if error.id != "azure.403":
+            raise
+        progress.say(f"no right to purge {gone.name}")
+        return False
+    wait_for(lambda: True if apim.deleted(gone.name) is None else None, progress, lambda: f"purging {gone.name}", _PURGED, interval)
+    return True
+
+
+def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bool:
+    """Begin to restore a soft-deleted service; False where that is refused for longer than a deletion takes to settle."""
+    progress.say(f"restoring {name}")
+
+    def try_it() -> bool | None:
+        try:
+            begin(name, True)
+        except StepError as error:
+            if error.id == "azure.403" or "ServiceAlreadyExists" in error.message:
+                return False
+            if error.id not in _SETTLES:
+                raise
+            return None
+        return True
+
+    try:
+        return wait_for(try_it, progress, lambda: f"waiting until {name} can be restored", RESTORABLE, interval)
+    except StepError as error:
+        if error.id != "wait.timeout":
+            raise
+        return False
+
+
+def _free(doors: Doors, name: str, patience: float, interval: float, progress: Progress) -> str | None:
+    """None once the name is free; else why it is not, after ``patience`` seconds."""
+    last: list[str | None] = [None]
+
+    def free() -> bool | None:
+        last[0] = doors.azure.apim.available(name)
+        return None if last[0] and patience else True
+
+    try:
+        wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, interval)
+    except (StepError, MissingError) as error:
+        if error.id != "wait.timeout":
+            raise
+    return last[0]

@@ -1,0 +1,44 @@
+"""What every client of Azure shares between its caller and the transport: patience with a throttling service, and nothing that writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.policies import RetryPolicy
+
+RETRIES: dict[str, Any] = {"retry_total": 12, "retry_status": 12}
+"""Resource Manager, Key Vault and Graph answer 429 to whatever is too much and say in ``Retry-After`` how long to wait. A subscription
+that many people work in answers so more often in a row than the three times that azure.core forgives by itself."""
+
+
+def retry() -> RetryPolicy[Any, Any]:
+    """Waits as long as a service asks for, twelve times."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    return RetryPolicy(**RETRIES)
+
+
+def management(credential: TokenCredential, scope: str) -> list[Any]:
+    """The policies of a management SDK's client, without the one that registers resource providers.
+
+    ``ARMAutoResourceProviderRegistrationPolicy`` (azure-mgmt-core) answers a look at an unregistered provider by registering it, and
+    waits for that without a limit. Here a look never writes; ``azure.group`` registers what is needed.
+    """
+    from azure.core.pipeline import policies
+    from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy, ARMHttpLoggingPolicy
+
+    return [
+        policies.RequestIdPolicy(),
+        policies.HeadersPolicy(),
+        policies.UserAgentPolicy("genai"),
+        policies.ProxyPolicy(),
+        policies.ContentDecodePolicy(),
+        policies.RedirectPolicy(),
+        retry(),
+        ARMChallengeAuthenticationPolicy(credential, scope),
+        policies.DistributedTracingPolicy(),
+        policies.SensitiveHeaderCleanupPolicy(),
+        ARMHttpLoggingPolicy(),
+    ]
