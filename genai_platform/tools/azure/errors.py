@@ -108,5 +108,5 @@ def _policy(error: Any) -> tuple[str, str]:
 
 
 def _short(error: BaseException) -> str:
-    text = str(getattr(error, "message", "") or error)
+    text = str(getattr(getattr(error, "error", None), "message", "") or getattr(error, "message", "") or error)
     return " ".join(text.split())[:400]

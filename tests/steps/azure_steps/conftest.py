@@ -9,7 +9,7 @@ import pytest
 
 from genai_platform.sandbox.place import Place
 
-from .world import AzureWorld, running
+from .world import AzureWorld, registered, running
 
 _numbers = count(1)
 
@@ -17,6 +17,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with running(tmp_path_factory.mktemp("azure")) as place:
+        registered(place)
         yield place
 
 

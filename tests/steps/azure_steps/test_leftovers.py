@@ -12,7 +12,7 @@ from genai_platform.steps.azure import directory, leftovers, site
 from genai_platform.steps.doors import Doors
 
 from .test_existing_service import somebodys_service
-from .world import AzureWorld, down, store, up
+from .world import AzureWorld, down, store, until, up
 
 
 def vault(doors: Doors) -> None:
@@ -79,6 +79,7 @@ def test_what_was_deleted_and_not_purged_is_retained_until_a_day(world: AzureWor
     elif kind == "service":
         name = site.need_service(doors).name
         doors.azure.apim.begin_delete(group, name)
+        until(lambda: doors.azure.apim.deleted(name))
     else:
         name = directory.prefix(world.target)
         doors.azure.graph.delete_application(str(directory.need_api(doors)["id"]))

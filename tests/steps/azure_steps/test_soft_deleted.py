@@ -10,17 +10,15 @@ import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import State
-from genai_platform.sandbox.azure import arm_providers
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 from genai_platform.steps.azure import directory, names, questions, rights, site, steps
 from genai_platform.steps.azure.application import ApplicationStep
 from genai_platform.steps.azure.group import GroupStep
-from genai_platform.steps.azure.resource_providers import NAMESPACES
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
 from genai_platform.steps.doors import Doors
 
-from .world import AzureWorld, Quiet, down, states, store, up, without
+from .world import AzureWorld, Quiet, down, states, up, without
 
 REFUSED = StepError("AuthorizationFailed", id="azure.403")
 
@@ -126,9 +124,6 @@ def group_rights(world: AzureWorld) -> Iterator[None]:
     """The deployer has its roles at the group, which exists, and nothing at the subscription."""
     name = site.group_name(world.target)
     world.doors().azure.arm.make_group(name, "japaneast", {"owner": "somebody"})
-    with store(world) as opened:
-        for namespace in NAMESPACES:
-            arm_providers.register(opened, SUBSCRIPTION, namespace)
     scope = {"scope": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}"}
     with ExitStack() as held:
         for role in ("Contributor", "Role Based Access Control Administrator"):

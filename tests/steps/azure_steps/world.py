@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +23,13 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.graph.step import State
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.sandbox.azure import probe
+from genai_platform.sandbox.azure import arm_providers, probe
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.place import Place
 from genai_platform.steps.azure import steps
+from genai_platform.steps.azure.resource_providers import NAMESPACES
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.litellm_keys import KeyAdmin
 
@@ -51,6 +52,14 @@ def running(root: Path) -> Iterator[Place]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def registered(place: Place) -> None:
+    """The first subscription has been in use for a while: its resource providers are registered."""
+    opened = Store(place.root / "azure" / "world.sqlite")
+    for namespace in NAMESPACES:
+        arm_providers.register(opened, SUBSCRIPTION, namespace)
+    opened.close()
 
 
 class Quiet:
@@ -300,7 +309,11 @@ def store(world: AzureWorld) -> Iterator[Store]:
 def without(world: AzureWorld, kind: str, match: str, change: dict[str, Any] | None = None) -> Iterator[None]:
     """The stand-ins' memory without one thing, or with a changed one."""
     with store(world) as opened:
-        (entry,) = [one for one in opened.all(kind) if match in json.dumps(one)]
+        found = [one for one in opened.all(kind) if match in json.dumps(one)]
+        if kind == "seededRoles":  # those of people who were added are not meant
+            people = {person["id"] for person in opened.all("users")}
+            found = [one for one in found if one["principalId"] not in people and one["scope"].endswith(SUBSCRIPTION)]
+        (entry,) = found
         id = entry["id"] if "id" in entry else f"{entry['scope']}/{entry['role']}"
         opened.delete(kind, id)
         if change:
@@ -331,3 +344,12 @@ def down(world: AzureWorld) -> None:
 
 def states(world: AzureWorld) -> set[State]:
     return {step.probe().state for step in steps(world.doors())}
+
+
+def until(look: Callable[[], object]) -> None:
+    """Wait for what Azure does at its own time."""
+    for _ in range(600):
+        if look():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within half a minute")
