@@ -122,7 +122,7 @@ class AzurePlatform:
     """Stand-ins on loopback ports. Start once, ``reset`` before each test, break one thing, look."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place.create(folder, "sandbox")
+        self.place = Place.create(folder, "sandbox", pace=1e-6)
         ca.authority(self.place)
         self.state = open_world(self.place, Delays(0, 0, 0, 0))
         self.model = Model()

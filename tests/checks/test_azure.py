@@ -33,11 +33,9 @@ ONLY_PROBED = ("expired", "audience", "tenant", "role", "no_key", "vault_down")
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzurePlatform]:
     platform = AzurePlatform(tmp_path_factory.mktemp("azure"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genai_platform.sandbox.azure.gateway.server._REFRESH_SECONDS", 0.0)
-        platform.start()
-        yield platform
-        platform.stop()
+    platform.start()
+    yield platform
+    platform.stop()
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ api_base = "https://a.example.com"
 [azure]
 enabled = true
 tenant_id = "{TENANT}"
+[azure.apim]
+unverified_backend = true
 [azure.callers.team-a]
 models = ["large"]
 max_budget = 50
