@@ -7,6 +7,7 @@ delimiters, and what comes out is checked again by ``faults`` before it is sent.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -42,6 +43,7 @@ PROVIDER_HEADERS = {"per-caller": 32, "shared": 16}
 CORS_HEADERS = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers")
 """LiteLLM admits every origin; browsers are not offered."""
 
+_REVISION = 12
 CACHE_SECONDS = 300
 APP_ROLE = "Genai.Call"
 
@@ -84,7 +86,24 @@ class PolicyValues:
 
 
 def render_policy(values: PolicyValues) -> str:
-    """The policy document as well-formed XML (to be sent with ``format="xml"``). The same values give the same bytes."""
+    """The policy document as well-formed XML (to be sent with ``format="xml"``). The same values give the same bytes.
+
+    Its revision, the first digits of its own SHA-256, stands in the answer to a request without a token: by it anyone who changed
+    the policy sees when the gateway serves it.
+    """
+    blank = _rendered(values, "0" * _REVISION)
+    return blank.replace("0" * _REVISION, hashlib.sha256(blank.encode()).hexdigest()[:_REVISION], 1)
+
+
+def revision(text: str) -> str:
+    """The revision of a policy made by ``render_policy``."""
+    found = re.search(rf"Policy ([0-9a-f]{{{_REVISION}}})\.", text)
+    if found is None:
+        raise ValueError("the policy has no revision")
+    return found[1]
+
+
+def _rendered(values: PolicyValues, revision: str) -> str:
     cache_key = forms.JOIN.fill(before=f"genai:{values.environment}:{values.vault_name}:", variable="caller", after="")
     secret_url = forms.JOIN.fill(before=f"{values.vault_url}/secrets/litellm-", variable="caller", after="?api-version=7.4")
     expressions = {
@@ -113,6 +132,7 @@ def render_policy(values: PolicyValues) -> str:
     issuer = f"{values.authority}/{UUID(values.tenant_id)}/v2.0"
     plain: dict[str, Any] = {
         "mode": values.mode,
+        "revision": revision,
         "others": OTHER_HEADERS,
         "inner": [f"x-litellm-{name}" for name in INNER_HEADERS],
         "other_inner": OTHER_INNER_HEADERS,

@@ -73,6 +73,7 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 # -- Azure: gateway, Azure OpenAI -------------------------------------------------------------------
 APIM_EFFECTIVE = Duration(25, "an API's or a policy's change reaches the v2 gateways after seconds; no figure is published: estimate")
 APIM_FORWARD = Duration(240, 'Microsoft Learn, "forward-request policy": more than 240 seconds may not be honored')
+OPENAI_THROTTLED = Duration(60, "Microsoft Learn, Azure OpenAI quotas: tokens and requests are counted per minute")
 APIM_FORWARD_LEAST = Duration(30, "not a duration of Azure: the least time that a real proxy on a busy machine gets for an answer")
 
 # -- Langfuse ---------------------------------------------------------------------------------------

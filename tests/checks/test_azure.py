@@ -11,9 +11,11 @@ import msal
 import openai
 import pytest
 from pydantic import SecretStr
+from starlette.responses import JSONResponse
 
 from genai_platform.checks import azure, azure_refuses
 from genai_platform.checks.check import Outcome
+from genai_platform.checks.world import Look
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.tools.azure import token
 from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatform
@@ -303,3 +305,12 @@ def test_a_wrong_secret_is_refused_with_its_code_and_without_its_value(platform:
     with pytest.raises(StepError, match="AADSTS7000215") as raised:
         token.fetch(platform.target, client.tenant_id, client.client_id, SecretStr("the-wrong-one"), client.scope)
     assert "the-wrong-one" not in str(raised.value)
+
+
+def test_a_spent_budget_is_said_at_once(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "422"}}
+    monkeypatch.setattr(platform.model, "_chat", lambda key, body: JSONResponse(spent, 422))
+    for id in ("azure.key", "azure.chat"):
+        outcome = Look(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
+        assert (outcome.status, outcome.final) == ("fail", True)
+        assert "its budget is spent" in outcome.hint

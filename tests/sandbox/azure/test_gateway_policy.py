@@ -13,7 +13,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from genai_platform.render import policy_forms
 from genai_platform.render.policy import INNER_HEADERS, PolicyValues, render_policy
+from genai_platform.render.policy_forms import Form
 from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
 from genai_platform.sandbox.azure.gateway.program import compile_policy, inherited
@@ -264,3 +266,13 @@ def test_inner_headers_stay_inside(world: World) -> None:
 
 def test_the_shared_policy_fits_into_consumption() -> None:
     assert len(render_policy(replace(VALUES, mode="shared")).encode()) < 16 * 1024
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("StatusCode", "StatusCod"), ("Guid.TryParse", "Guid.TryParze"), ("JObject", "JObjekt")])
+def test_a_name_that_no_policy_expression_has_is_refused(right: str, wrong: str) -> None:
+    """As if a form held a typing error: the service would not compile it."""
+    typed = [Form(form.id, form.text.replace(right, wrong)) for form in policy_forms.FORMS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy_forms, "FORMS", tuple(typed))
+        with pytest.raises(ValueError, match=f"not known to policy expressions: {wrong.split('.')[-1]}"):
+            compile_policy(render_policy(VALUES).replace(right, wrong))
