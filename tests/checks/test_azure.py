@@ -17,6 +17,7 @@ from genai_platform.checks import azure, azure_refuses
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.world import Look
 from genai_platform.errors import GenaiError, StepError
+from genai_platform.sandbox import pace
 from genai_platform.tools.azure import token
 from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatform
 
@@ -314,3 +315,19 @@ def test_a_spent_budget_is_said_at_once(platform: AzurePlatform, monkeypatch: py
         outcome = Look(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
         assert (outcome.status, outcome.final) == ("fail", True)
         assert "its budget is spent" in outcome.hint
+
+
+def test_what_is_behind_and_cannot_be_reached_is_500(platform: AzurePlatform) -> None:
+    platform.put_backend("https://127.0.0.1:1")
+    outcome = look(platform, "azure.chat")
+    assert (outcome.status, outcome.evidence) == ("fail", "/genai/v1/chat/completions answered 500: Internal server error")
+
+
+def test_an_answer_that_does_not_begin_in_time_is_500(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "APIM_FORWARD_LEAST", pace.Duration(0.3, "this test"))
+    assert look(platform, "azure.chat").status == "pass"
+    monkeypatch.setattr(platform.model, "delay", 2.0)
+    assert "answered 500" in look(platform, "azure.chat").evidence
+    monkeypatch.setattr(platform.model, "delay", 0.0)
+    monkeypatch.setattr(platform.model, "gap", 0.3)
+    assert look(platform, "azure.stream").status == "pass", "a stream that has begun may take longer"

@@ -41,13 +41,19 @@ class Gateway:
         self._forward_unverified = httpx.AsyncClient(verify=False, trust_env=False, timeout=httpx.Timeout(None))  # noqa: S501
         self._tokens = Tokens(self._client)
         self._effective = world.place.pace.of(pace.APIM_EFFECTIVE)
-        # What is behind the gateway works at its own speed: a wall at the pace of a rehearsal would refuse what Azure takes.
-        self._wall = max(world.place.pace.of(pace.APIM_FORWARD), pace.APIM_FORWARD_LEAST.seconds)
         self._caches: dict[str, Cache] = {}
         self._services: dict[str, tuple[float, Service | None]] = {}
 
     def routes(self) -> list[Route]:
         return [Route("/{path:path}", self.handle, methods=_METHODS)]
+
+    @property
+    def _wall(self) -> float:
+        """Seconds an answer may take to begin.
+
+        What is behind the gateway works at its own speed: a wall at the pace of a rehearsal would refuse what Azure takes.
+        """
+        return max(self._world.place.pace.of(pace.APIM_FORWARD), pace.APIM_FORWARD_LEAST.seconds)
 
     def service(self, name: str) -> Service | None:
         """The service as ARM held it when it was last read: a change becomes effective late."""
