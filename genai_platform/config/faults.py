@@ -36,7 +36,7 @@ _MEANINGS = {
     "azure.apim.existing": "an API Management service's name: letters, digits and hyphens",
     "azure.apim.path": "a path, e.g. genai",
     "azure.apim.publisher_email": "an e-mail address",
-    "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank",
+    "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank (a route with a parameter in braces is not offered)",
     "azure.callers": "a caller's name: lower-case letters, digits and hyphens, at most 40 characters",
     "azure.callers.*.budget_duration": "a number and s, m, h or d, e.g. 30d",
 }  # fmt: skip

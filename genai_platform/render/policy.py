@@ -126,6 +126,7 @@ def _rendered(values: PolicyValues, revision: str) -> str:
         "from_provider": forms.HEADER_PREFIX.fill(message="Response", prefix=PROVIDER_PREFIX),
         "next_provider_header": forms.FIRST_HEADER.fill(message="Response", prefix=PROVIDER_PREFIX, prefix2=PROVIDER_PREFIX),
         "next_inner_header": forms.FIRST_HEADER.fill(message="Response", prefix="x-litellm-", prefix2="x-litellm-"),
+        "has_call_id": forms.HEADER_PREFIX.fill(message="Response", prefix="x-litellm-call-id"),
         "call_id": forms.RESPONSE_HEADER.fill(header="x-litellm-call-id"),
         "unauthorized": forms.RESPONSE_STATUS.fill(status="401"),
     }

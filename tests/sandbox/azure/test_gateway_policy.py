@@ -262,6 +262,8 @@ def test_inner_headers_stay_inside(world: World) -> None:
     answer, context = outbound(world, 429, {**inner, **provider, **kept, "access-control-allow-origin": "*", "x-litellm-call-id": "the-id"})
     assert answer is None
     assert context.headers == kept | {"x-request-id": "the-id"}
+    _, without_id = outbound(world, 422, dict(kept))
+    assert without_id.headers == kept
 
 
 def test_the_shared_policy_fits_into_consumption() -> None:
