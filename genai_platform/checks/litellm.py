@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.run import SENTENCE, flaw, line
 from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.config.azure_models import VERSION
 
 _LOGS = "see why: genai logs litellm"
 _NO_CHAT = "no chat model is configured"
@@ -99,8 +100,19 @@ def _logged(world: World) -> Outcome:
     chat = world.run.chat()
     for entry in world.litellm().spend_logs(chat.answer.id):
         if entry.get("request_id") == chat.answer.id:
-            return passed(f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens, {float(entry.get('spend') or 0):.6f} USD")
+            return _booked(world, chat.model, f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens", float(entry.get("spend") or 0))
     return failed(f"/spend/logs does not have {chat.answer.id} yet", f"spend is not written to the database; {_LOGS}")
+
+
+def _booked(world: World, name: str, what: str, spend: float) -> Outcome:
+    """A chat that is in the books: it must have cost something where LiteLLM has a price for its model."""
+    model = next(one for one in world.settings.litellm.models if one.name == name)
+    if spend > 0:
+        return passed(f"{what}, {spend:.8f} USD")
+    if not model.priced:
+        return passed(f"{what}, 0 USD: LiteLLM has no price for '{model.model}', and no budget closes on it")
+    hint = "budgets do not close; compare base_model and litellm.image with docs, configuration; then run: genai litellm"
+    return failed(f"{what}, 0 USD, although LiteLLM {VERSION} has a price for '{model.model}'", hint)
 
 
 def _refuses(world: World) -> Outcome:

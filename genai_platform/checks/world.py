@@ -124,7 +124,7 @@ class Look:
             if "genai " not in hint:
                 # Some remedies say what is wrong and name no command of ours.
                 hint = f"{hint}; {self._advice()}" if hint else self._advice()
-            return Outcome("fail", error.message, hint, final=error.id in _NEVER_MADE)
+            return Outcome("fail", error.message, hint, final=error.id in _FINAL)
         except Exception as error:
             return failed(f"{type(error).__name__}: {error}"[:500], self._advice())
 
@@ -135,8 +135,8 @@ class Look:
         return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
 
 
-_NEVER_MADE = frozenset({"kube.no_cluster", "terraform.absent", "secrets.absent", "ingress.absent"})
-"""Errors that say so: who verifies before anything stands hears it at once."""
+_FINAL = frozenset({"litellm.budget_exceeded", "kube.no_cluster", "terraform.absent", "secrets.absent", "ingress.absent"})
+"""Looking again changes nothing: what was never made, and a budget that is spent."""
 _UNREACHABLE = "your address may have changed since it was admitted, run: genai up; or nothing answers behind the door, see: genai status"
 _PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
 """Whose pods tell why a family's checks fail; the command of that name makes them again."""

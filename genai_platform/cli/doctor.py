@@ -22,6 +22,9 @@ def add_to(app: typer.Typer) -> None:
         report = [replace(line, remedy=complete(line.remedy, run.flags)) for line in examine(run)]
         run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
         problems = [line for line in report if line.state == "fail"]
+        for line in report:
+            if line.state == "warn":
+                run.screen.warn(f"{line.id}: {line.text}")
         for line in problems:
             run.screen.tell(f"{line.id}: {line.text}")
             run.screen.tell(f"  -> {line.remedy}")

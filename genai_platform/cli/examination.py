@@ -13,6 +13,7 @@ from genai_platform.errors import GenaiError, unexpected
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
+    from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
     from genai_platform.steps.doors import Doors
 
@@ -22,7 +23,8 @@ class Line:
     """One thing that was looked at."""
 
     id: str
-    state: Literal["pass", "fail", "skip"]
+    state: Literal["pass", "fail", "skip", "warn"]
+    """``warn``: allowed, and worth knowing; no problem that stops a start."""
     text: str
     remedy: str = ""
 
@@ -109,6 +111,7 @@ def _real(run: Run) -> Iterator[Line]:
     if settings.azure.enabled:
         yield from _azure(doors)
     yield from _keys(doors, seen=account.state == "pass")
+    yield from _notices(settings)
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
 
@@ -132,6 +135,18 @@ def _keys(doors: Doors, *, seen: bool) -> Iterator[Line]:
             yield Line(f"secret.{name}", "skip", f"{name} is not set; whether it was kept from an earlier day cannot be seen")
 
 
+def _notices(settings: Settings) -> Iterator[Line]:
+    """What is allowed and not what everybody would expect."""
+    from genai_platform.render import gateway, prices
+
+    if settings.azure.enabled and settings.ingress.domain is None:
+        yield Line("azure.backend", "warn", gateway.UNVERIFIED, "set ingress.domain")
+    if unpriced := prices.notices(settings):
+        yield from (Line("models.price", "warn", text) for text in unpriced)
+    elif settings.litellm.models:
+        yield Line("models.price", "pass", "LiteLLM has a price for every model")
+
+
 def _azure(doors: Doors) -> Iterator[Line]:
     from genai_platform.steps.azure import questions
 
@@ -153,12 +168,16 @@ def _sandbox(run: Run) -> Iterator[Line]:
     from genai_platform.config.target import Target
     from genai_platform.steps.catalog import preflight
 
+    notices: list[Line] = []
+
     def configuration() -> str:
         settings = load(run.project, run.options.environment, sets=run.options.set).settings
         preflight(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
+        notices.extend(line for line in _notices(settings) if line.id == "models.price")
         return f"valid, {len(settings.litellm.models)} models"
 
     yield _look("configuration", configuration)
+    yield from notices
     if sys.platform != "linux":
         yield Line("system", "fail", f"the sandbox needs Linux, this is {sys.platform}", "use a Linux machine or container")
     if absent := sandboxes.missing_packages():

@@ -32,6 +32,9 @@ Subscription = Annotated[
 ]
 Location = Annotated[str | None, typer.Option("--location", help="Azure region.", metavar="REGION")]
 Group = Annotated[str | None, typer.Option("--resource-group", help="Azure resource group. Default: the platform's name.", metavar="NAME")]
+Domain = Annotated[
+    str | None, typer.Option("--domain", help="A domain for the load balancer, inside a Route 53 zone; or: none.", metavar="NAME")
+]
 Caller = Annotated[str | None, typer.Option("--caller", help="The first caller.", metavar="NAME")]
 
 
@@ -51,6 +54,7 @@ def add_to(app: typer.Typer) -> None:
         subscription_id: Subscription = None,
         location: Location = None,
         resource_group: Group = None,
+        domain: Domain = None,
         caller: Caller = None,
         force: Force = False,
     ) -> None:
@@ -65,6 +69,7 @@ def add_to(app: typer.Typer) -> None:
             "subscription_id": subscription_id,
             "location": location,
             "resource_group": resource_group,
+            "domain": domain,
             "caller": caller,
         }
         write(run, {key: value for key, value in given.items() if value is not None}, azure, force)
@@ -90,6 +95,10 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
     validate([Layer("init", tomllib.loads(text))])
     path.write_text(text, encoding="utf-8")
     run.screen.tell(f"wrote {path}")
+    if answers.get("domain") == wizard.NO_DOMAIN:
+        from genai_platform.render.gateway import UNVERIFIED
+
+        run.screen.warn(f"{UNVERIFIED}; to change that, set ingress.domain and delete azure.apim.unverified_backend there")
     if "tenant_id" not in answers:
         run.screen.tell("without API Management in front; to have it, fill in [azure] there")
     run.screen.tell("next: genai doctor, then genai up (or, without any account: genai up --sandbox)")

@@ -122,10 +122,10 @@ def _present(run: Run, found: list[Key]) -> None:
         (
             key.caller,
             key.client_id or "-",
-            key.state,
+            f"{key.state}, budget spent" if key.spent else key.state,
             key.expires or "never",
-            "-" if key.spend is None else f"{key.spend:.4f}",
-            "-" if key.budget is None else f"{key.budget:.2f}",
+            usd(key.spend, 4),
+            usd(key.budget, 2),
         )
         for key in found
     ]
@@ -134,6 +134,15 @@ def _present(run: Run, found: list[Key]) -> None:
     else:
         run.screen.tell("no caller is configured; add [azure.callers.NAME] to genai.toml")
     _document(run, found)
+
+
+def usd(amount: float | None, places: int) -> str:
+    """An amount with so many decimal places, and with more where a small one would not show."""
+    if amount is None:
+        return "-"
+    if amount == 0 or amount >= 0.01:
+        return f"{amount:.{places}f}"
+    return f"{amount:.12f}".rstrip("0")
 
 
 def _document(run: Run, found: list[Key], **more: Any) -> None:
@@ -148,6 +157,7 @@ def _shown(key: Key) -> dict[str, Any]:
         "expires": key.expires,
         "spend": key.spend,
         "budget": key.budget,
+        "spent": key.spent,
         "alias": key.alias,
         "models": list(key.models),
     }

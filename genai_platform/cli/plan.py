@@ -44,10 +44,9 @@ class Seen:
 def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     """Show the plan; whether anything would change."""
     from genai_platform.cli import preflight
+    from genai_platform.cli.notices import notices
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.graph.step import State
-    from genai_platform.render.gateway import exposure
-    from genai_platform.steps.azure import door
     from genai_platform.ui.text import dollars, duration
 
     doors = preflight.names(run, only, skip)
@@ -72,14 +71,14 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
         if run.options.sandbox
         else f"about {dollars(cost)} while it stands"
     )
-    open_port = exposure(seen.settings) if door.ID in found else None
-    if open_port:
-        screen.tell(open_port)
+    said = notices(seen.settings, found)
+    for notice in said:
+        screen.tell(notice)
     screen.document(
         {
             "changes": [_document(id, change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
-            "notices": [open_port] if open_port else [],
+            "notices": said,
         }
     )
     return bool(pending)

@@ -58,7 +58,7 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
     if building:
         from genai_platform.sandbox.azure import openai_part
 
-        openai_part.offer(place, [model.azure_deployment for model in target.settings.litellm.models])
+        openai_part.offer(place, {model.azure_deployment: model.base_model for model in target.settings.litellm.models})
     return target
 
 

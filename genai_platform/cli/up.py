@@ -60,9 +60,8 @@ def _again(name: str, run: Run, only: Sequence[str], skip: Sequence[str]) -> str
 
 def _announce(run: Run, selection: Selection) -> None:
     """What will be done, what not, what it costs, and where the log is."""
+    from genai_platform.cli.notices import notices
     from genai_platform.config.prices import usd_per_hour
-    from genai_platform.render.gateway import exposure
-    from genai_platform.steps.azure import door
     from genai_platform.ui.plans import nested
     from genai_platform.ui.text import dollars
 
@@ -73,9 +72,8 @@ def _announce(run: Run, selection: Selection) -> None:
     left = [id for id in run.graph.ids if id not in selection.ids]
     if left:
         screen.say(f"not touched: {', '.join(left)}")
-    open_port = exposure(target.settings) if door.ID in selection.ids else None
-    if open_port:
-        screen.say(open_port)
+    for notice in notices(target.settings, selection.ids):
+        screen.say(notice)
     cost = usd_per_hour(target.settings, frozenset(selection.ids))
     screen.say(
         f"costs about {dollars(cost)} while it stands"

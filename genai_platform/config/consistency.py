@@ -12,13 +12,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from genai_platform.config import api_base
+from genai_platform.config.settings import RESPONSES_API_VERSION, default_api_version, needs_responses
+
 Contradiction = tuple[tuple[str | int, ...], str]
 """Where, and what is wrong there."""
 
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
-    looks = (_model_names, _key_names, _models_of_callers, _clients_of_callers, _ports, _gateway, _chart)
+    looks = (
+        _model_names, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports, _gateway,
+        _backend, _chart,
+    )  # fmt: skip
     return [found for look in looks for found in look(values)]
 
 
@@ -26,7 +32,11 @@ def _model_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     for name, count in Counter(_names(values)).items():
         if count > 1:
             times = "twice" if count == 2 else f"{count} times"
-            yield ("litellm", "models"), f"the name '{name}' is used {times}; every model needs its own name"
+            yield (
+                ("litellm", "models"),
+                f"the name '{name}' is used {times}; every model needs its own name"
+                " (several deployments behind one name, and fallbacks, are not offered)",
+            )
 
 
 _OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
@@ -39,6 +49,50 @@ def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
         name = _table(model).get("api_key_env")
         if isinstance(name, str) and _OWN_VARIABLES.fullmatch(name):
             yield ("litellm", "models", number, "api_key_env"), f"LiteLLM reads {name} itself; choose another name, e.g. AZURE_{name}"
+
+
+def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """LiteLLM keeps what it knows of a model under its deployment's name, once: of two modes one would win for both."""
+    seen: dict[str, tuple[str, str]] = {}
+    for number, model in enumerate(_models(values)):
+        entry = _table(model)
+        deployment, mode = entry.get("azure_deployment"), str(entry.get("mode", "chat"))
+        if not isinstance(deployment, str):
+            continue
+        first = seen.setdefault(deployment, (str(entry.get("name")), mode))
+        if mode != first[1] and "responses" in (mode, first[1]):
+            yield (
+                ("litellm", "models", number, "mode"),
+                f"the deployment '{deployment}' is {first[1]} in '{first[0]}' and {mode} here; LiteLLM takes one mode for both."
+                " One entry is enough: a chat model also answers /v1/responses where its api_version serves that",
+            )
+
+
+def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """A portal's target URI names deployment and api-version, too: they must not be other ones than configured."""
+    for number, model in enumerate(_models(values)):
+        entry = _table(model)
+        if not isinstance(entry.get("api_base"), str):
+            continue
+        found = api_base.parse(entry["api_base"])
+        for key, said in (("azure_deployment", found.deployment), ("api_version", found.api_version)):
+            configured = entry.get(key, default_api_version(entry) if key == "api_version" else said)
+            if said is not None and configured != said:
+                yield (
+                    ("litellm", "models", number, key),
+                    f"'{configured}' is not what api_base says: '{said}'; give as api_base {found.address} alone, or correct one of them",
+                )
+
+
+def _api_versions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    for number, model in enumerate(_models(values)):
+        entry = _table(model)
+        version = entry.get("api_version")
+        if isinstance(version, str) and needs_responses(entry) and version[:1].isdigit() and version < RESPONSES_API_VERSION[:10]:
+            yield (
+                ("litellm", "models", number, "api_version"),
+                f"'{version}' has no /openai/responses, by which this model is asked; expected {RESPONSES_API_VERSION} or later, or v1",
+            )
 
 
 def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -88,6 +142,19 @@ def _gateway(values: Mapping[str, Any]) -> Iterator[Contradiction]:
         yield ("azure", "apim", "sku"), "Consumption cannot be used with streaming; choose BasicV2 or another tier"
     elif apim.get("keys", "per-caller") == "per-caller":
         yield ("azure", "apim", "sku"), "Consumption cannot be used with the cache of per-caller keys; choose BasicV2 or another tier"
+
+
+def _backend(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Without a domain the load balancer's certificate is the platform's own, and API Management can be told of no authority."""
+    if _table(values, "azure").get("enabled") is not True or _table(values, "ingress").get("domain") is not None:
+        return
+    if _table(values, "azure", "apim").get("unverified_backend") is not True:
+        yield (
+            ("ingress", "domain"),
+            "is needed with API Management in front: without a domain it cannot check whose certificate the load balancer shows, and"
+            " sends callers' keys, prompts and the header that opens the port to anyone who answers in its place."
+            " Set ingress.domain, or accept that: azure.apim.unverified_backend = true",
+        )
 
 
 def _chart(values: Mapping[str, Any]) -> Iterator[Contradiction]:

@@ -24,7 +24,8 @@ _MEANINGS = {
     "ingress.allowed_cidrs": "networks, e.g. 203.0.113.0/24",
     "ingress.domain": "a host name, e.g. genai.example.com",
     "network.cidr": "a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16",
-    "litellm.models.api_base": "an address, e.g. https://NAME.openai.azure.com",
+    "litellm.models.api_base": "the address of the resource, e.g. https://NAME.openai.azure.com",
+    "litellm.models.base_model": "a model as Azure names it, e.g. gpt-4o",
     "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",
     "litellm.models.api_key_env": "the name of an environment variable, e.g. AZURE_API_KEY",
     "langfuse.chart.version": "a version of line 1 or 2, e.g. \"1.5.41\"",
@@ -35,7 +36,7 @@ _MEANINGS = {
     "azure.apim.existing": "an API Management service's name: letters, digits and hyphens",
     "azure.apim.path": "a path, e.g. genai",
     "azure.apim.publisher_email": "an e-mail address",
-    "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank",
+    "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank (a route with a parameter in braces is not offered)",
     "azure.callers": "a caller's name: lower-case letters, digits and hyphens, at most 40 characters",
     "azure.callers.*.budget_duration": "a number and s, m, h or d, e.g. 30d",
 }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from genai_platform.config.settings import RESPONSES_API_VERSION
+
 _MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"))
 _CALLER = "team-a"
 
@@ -17,11 +19,15 @@ def is_sandbox(environment: str) -> bool:
 def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for a sandbox, by what a person configured: raw values of all layers, merged. They may be faulty."""
     models = _table(configured.get("litellm")).get("models")
-    found: dict[str, Any] = {"azure": {"enabled": True}}
+    # Nothing leaves this machine, and there is no domain.
+    found: dict[str, Any] = {"azure": {"enabled": True, "apim": {"unverified_backend": True}}}
     if not models:
         # The sandbox puts its own address in the place of every api_base.
         models = [
-            {"name": name, "azure_deployment": name, "api_base": "https://sandbox.openai.azure.com", "mode": mode} for name, mode in _MODELS
+            {"name": name, "azure_deployment": name, "api_base": "https://sandbox.openai.azure.com", "mode": mode}
+            # So that every open route can be tried: the default version of a chat model has no /openai/responses.
+            | ({"api_version": RESPONSES_API_VERSION} if mode == "chat" else {})
+            for name, mode in _MODELS
         ]
         found["litellm"] = {"models": models}
     if not _table(configured.get("azure")).get("callers"):

@@ -7,12 +7,15 @@ Each value is checked here by itself; what they say together is checked in ``con
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from genai_platform.config import api_base, azure_models
 
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
@@ -68,6 +71,16 @@ def _guid(value: str) -> str:
         raise ValueError("a GUID, e.g. 11111111-2222-3333-4444-555555555555") from None
 
 
+def _address(value: Any) -> Any:
+    """A portal's target URI becomes the address that it begins with."""
+    return api_base.parse(value).address if isinstance(value, str) else value
+
+
+def _base_model(value: str) -> str:
+    """The model as Azure names it; LiteLLM's own way to write it is understood, too."""
+    return _plain(value.removeprefix("azure/"))
+
+
 def _moment(value: Any) -> Any:
     """TOML's own dates and times, and text that is one."""
     if isinstance(value, date | datetime):
@@ -87,6 +100,7 @@ Guid = Annotated[str, AfterValidator(_guid)]
 Name = Annotated[str, StringConstraints(max_length=16, pattern=r"^[a-z](-?[a-z0-9])*$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
+ApiBase = Annotated[HttpsUrl, BeforeValidator(_address)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
 Whole = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -139,14 +153,46 @@ class Ingress(_Table):
     """Where API Management comes in, a port of its own: the model routes and nothing else."""
 
 
+API_VERSION = "2024-10-21"
+"""The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
+RESPONSES_API_VERSION = "2025-03-01-preview"
+"""The first one with ``/openai/responses``; ``v1`` has it, too (Microsoft Learn, "Azure OpenAI Responses API")."""
+
+
 class Model(_Table):
     name: ModelName
     azure_deployment: ModelName
-    api_base: HttpsUrl
-    api_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$")] = "2024-10-21"
+    base_model: Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)] | None = None
+    """The model behind the deployment, e.g. ``gpt-4o``; not needed where the deployment is called like it."""
+    api_base: ApiBase
     mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
+    api_version: Annotated[
+        str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$"), Field(validate_default=True)
+    ] = Field(default_factory=lambda known: default_api_version(known))
+    """Default: the one that serves the route that the model is asked by."""
     api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
+
+    @property
+    def priced(self) -> bool:
+        """Whether LiteLLM has a price for it. Without one it costs nothing in its books, and no budget closes on it."""
+        return self.model in azure_models.PRICED
+
+    @property
+    def model(self) -> str:
+        """What LiteLLM takes it for: its base model, else what its deployment is called."""
+        return self.base_model or self.azure_deployment
+
+
+def default_api_version(model: Mapping[str, Any]) -> str:
+    """The api-version of a model that names none."""
+    return RESPONSES_API_VERSION if needs_responses(model) else API_VERSION
+
+
+def needs_responses(model: Mapping[str, Any]) -> bool:
+    """Whether a model's table leads to ``/openai/responses``: LiteLLM asks some models there whatever route a caller takes."""
+    called = str(model.get("base_model") or model.get("azure_deployment")).removeprefix("azure/")
+    return model.get("mode") == "responses" or azure_models.PRICED.get(called) == "responses"
 
 
 class Litellm(_Table):
@@ -185,6 +231,8 @@ class Apim(_Table):
     """Model routes besides the built-in five, e.g. ``POST /v1/rerank``."""
     streaming: Flag = True
     keys: Literal["per-caller", "shared"] = "per-caller"
+    unverified_backend: Flag = False
+    """Without ``ingress.domain``: whether API Management may send to a load balancer whose certificate it cannot check."""
 
 
 class Caller(_Table):

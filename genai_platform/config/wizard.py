@@ -7,7 +7,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from genai_platform.config import api_base
+from genai_platform.config.azure_models import PRICED
+
 _GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+NO_DOMAIN = "none"
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ QUESTIONS = (
         "Azure OpenAI address",
         "--api-base",
         "",
-        r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?",
-        "e.g. https://NAME.openai.azure.com",
+        r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?(\?api-version=[a-z0-9-]+)?",
+        "e.g. https://NAME.openai.azure.com; the portal's target URI will do",
     ),
     Question(
         "models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", r"[^\s,@{}]+(\s*,\s*[^\s,@{}]+)*", "names, separated by commas"
@@ -55,6 +61,14 @@ AZURE = (
         "genai",
         r"[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]",
         "made, and removed again, when it does not exist",
+    ),
+    Question(
+        "domain",
+        "a domain for the load balancer",
+        "--domain",
+        NO_DOMAIN,
+        r"none|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        "inside a Route 53 zone of the AWS account, e.g. genai.example.com; none: API Management cannot check the balancer's certificate",
     ),
     Question("caller", "the first caller", "--caller", "team-a", r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits, hyphens"),
 )
@@ -84,7 +98,9 @@ def models(answers: Mapping[str, str]) -> list[str]:
 
 def document(answers: Mapping[str, str]) -> str:
     """genai.toml. Without a tenant among the answers, the Azure half is off and its keys stand there to be filled in."""
+    answers = {**answers, "api_base": api_base.parse(answers["api_base"]).address}
     text = {key: json.dumps(value, ensure_ascii=False) for key, value in answers.items()}
+    domain = answers.get("domain", NO_DOMAIN)
     names = models(answers)
     tables = "".join(
         f"""
@@ -92,8 +108,7 @@ def document(answers: Mapping[str, str]) -> str:
 name = {json.dumps(name, ensure_ascii=False)}
 azure_deployment = {json.dumps(name, ensure_ascii=False)}
 api_base = {text["api_base"]}
-api_version = "2024-10-21"
-"""
+{_BASE_MODEL if name not in PRICED else ""}"""
         for name in names
     )
     return f"""# What `genai` builds. Secrets do not belong here: the key of Azure OpenAI is read from AZURE_API_KEY.
@@ -117,7 +132,7 @@ admins = []                # ARNs of further people and pipelines
 
 [ingress]
 allowed_cidrs = []         # empty: the address this command comes from
-# domain = "genai.example.com"   # inside a Route 53 zone of this account
+{_DOMAIN if domain == NO_DOMAIN else f"domain = {text['domain']}   # inside a Route 53 zone of this account"}
 
 [litellm]
 replicas = 1
@@ -143,13 +158,18 @@ resource_group = {text["resource_group"]}   # made by this tool: removed by it; 
 auth = "cli"               # cli | service_principal | workload_identity | managed_identity
 [azure.apim]
 sku = "BasicV2"            # or: existing = "name"
-[azure.callers.{json.loads(text["caller"])}]
+{"" if json.loads(text.get("domain", '"none"')) != NO_DOMAIN else _UNVERIFIED}[azure.callers.{json.loads(text["caller"])}]
 models = {json.dumps(list(names), ensure_ascii=False)}
 max_budget = 50            # US dollars in the time below
 budget_duration = "30d"
 """
 
 
+_BASE_MODEL = """# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters
+"""
+_DOMAIN = '# domain = "genai.example.com"   # inside a Route 53 zone of this account'
+_UNVERIFIED = """unverified_backend = true  # no domain: API Management cannot check the load balancer's certificate
+"""
 _NO_AZURE = """[azure]
 enabled = false            # true: API Management in front; then fill in the rest
 # tenant_id = "…"
@@ -159,6 +179,7 @@ enabled = false            # true: API Management in front; then fill in the res
 # auth = "cli"             # cli | service_principal | workload_identity | managed_identity
 # [azure.apim]
 # sku = "BasicV2"          # or: existing = "name"
+# unverified_backend = true   # needed without ingress.domain: see docs, security, "Transport"
 # [azure.callers.team-a]
 # models = ["gpt-4o-mini"]
 # max_budget = 50          # US dollars in the time below

@@ -28,6 +28,20 @@ FIXED_ADDRESS_TIERS = frozenset({"Developer", "Basic", "Standard", "Premium"})
 """Microsoft Learn, "IP addresses of Azure API Management": the others come from addresses they share."""
 
 
+UNVERIFIED = (
+    "API Management cannot check the load balancer's certificate, as there is no domain: anyone who answers in its place on the way"
+    " gets callers' keys, prompts and the header that opens the port"
+)
+
+
+def notices(settings: Settings) -> list[str]:
+    """What people should know before API Management goes in front. One line each."""
+    if not settings.azure.enabled:
+        return []
+    unverified = None if settings.ingress.domain else UNVERIFIED
+    return [line for line in (exposure(settings), unverified) if line]
+
+
 def exposure(settings: Settings) -> str | None:
     """What of the gateway's port is open to whom, when that is not API Management alone. One line, for people."""
     apim, port = settings.azure.apim, settings.ingress.gateway_port

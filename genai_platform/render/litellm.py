@@ -177,7 +177,8 @@ def _model(model: Model) -> dict[str, Any]:
             "api_key": f"os.environ/{model.api_key_env}",
             "api_version": QuotedText(model.api_version),
         },
-        "model_info": {"mode": model.mode},
+        # The price, the context window and which parameters the model takes: LiteLLM cannot tell from a deployment's own name.
+        "model_info": {"mode": model.mode} | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {}),
     }
 
 

@@ -7,6 +7,7 @@ delimiters, and what comes out is checked again by ``faults`` before it is sent.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,23 @@ FOREIGN_KEY_HEADERS = ("x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-
 OTHER_HEADERS = 16
 """So many other headers that begin with ``x-litellm-`` are deleted; a request with more is refused, since a policy has no loops."""
 
+PROVIDER_PREFIX = "llm_provider-"
+"""Before each header that LiteLLM passes on from the model's provider. Its own refusals, of a virtual key for instance, have none."""
+INNER_HEADERS = (
+    "attempted-fallbacks", "attempted-retries", "call-id", "callback-duration-ms", "key-spend", "model-api-base", "model-group",
+    "model-id", "model-name", "overhead-duration-ms", "response-cost", "response-cost-discount-amount", "response-cost-input",
+    "response-cost-margin-amount", "response-cost-margin-percent", "response-cost-original", "response-cost-output",
+    "response-cost-tool-usage", "response-duration-ms", "timeout", "version",
+)  # fmt: skip
+"""Headers ``x-litellm-…`` of an answer of LiteLLM 1.106.2; they tell prices, spend and the address of the Azure OpenAI resource."""
+OTHER_INNER_HEADERS = 6
+"""So many further ones are removed by their prefix: a policy has no loops."""
+PROVIDER_HEADERS = {"per-caller": 32, "shared": 16}
+"""So many ``llm_provider-…`` are removed. Fewer with one key for all: Consumption, which needs that, takes a policy of 16 KiB at most."""
+CORS_HEADERS = ("access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers")
+"""LiteLLM admits every origin; browsers are not offered."""
+
+_REVISION = 12
 CACHE_SECONDS = 300
 APP_ROLE = "Genai.Call"
 
@@ -68,13 +86,30 @@ class PolicyValues:
 
 
 def render_policy(values: PolicyValues) -> str:
-    """The policy document as well-formed XML (to be sent with ``format="xml"``). The same values give the same bytes."""
+    """The policy document as well-formed XML (to be sent with ``format="xml"``). The same values give the same bytes.
+
+    Its revision, the first digits of its own SHA-256, stands in the answer to a request without a token: by it anyone who changed
+    the policy sees when the gateway serves it.
+    """
+    blank = _rendered(values, "0" * _REVISION)
+    return blank.replace("0" * _REVISION, hashlib.sha256(blank.encode()).hexdigest()[:_REVISION], 1)
+
+
+def revision(text: str) -> str:
+    """The revision of a policy made by ``render_policy``."""
+    found = re.search(rf"Policy ([0-9a-f]{{{_REVISION}}})\.", text)
+    if found is None:
+        raise ValueError("the policy has no revision")
+    return found[1]
+
+
+def _rendered(values: PolicyValues, revision: str) -> str:
     cache_key = forms.JOIN.fill(before=f"genai:{values.environment}:{values.vault_name}:", variable="caller", after="")
     secret_url = forms.JOIN.fill(before=f"{values.vault_url}/secrets/litellm-", variable="caller", after="?api-version=7.4")
     expressions = {
         "foreign_headers": forms.ANY_HEADER.fill(names=", ".join(f'"{name}"' for name in FOREIGN_KEY_HEADERS)),
-        "litellm_header": forms.HEADER_PREFIX.fill(prefix="x-litellm-"),
-        "next_litellm_header": forms.FIRST_HEADER.fill(prefix="x-litellm-", prefix2="x-litellm-"),
+        "litellm_header": forms.HEADER_PREFIX.fill(message="Request", prefix="x-litellm-"),
+        "next_litellm_header": forms.FIRST_HEADER.fill(message="Request", prefix="x-litellm-", prefix2="x-litellm-"),
         "caller": forms.CLAIM_GUID.fill(variable="token", claim="azp"),
         "no_caller": forms.VARIABLE_IS.fill(variable="caller", text=""),
         "cache_key": cache_key,
@@ -88,12 +123,22 @@ def render_policy(values: PolicyValues) -> str:
         "lifetime": forms.SECRET_LIFETIME.fill(limit=str(CACHE_SECONDS), limit2=str(CACHE_SECONDS)),
         "no_key": forms.VARIABLE_EMPTY.fill(variable="virtual-key", variable2="virtual-key"),
         "authorization": forms.BEARER.fill(variable="virtual-key"),
-        "refused_upstream": forms.RESPONSE_STATUS.fill(status="401"),
+        "from_provider": forms.HEADER_PREFIX.fill(message="Response", prefix=PROVIDER_PREFIX),
+        "next_provider_header": forms.FIRST_HEADER.fill(message="Response", prefix=PROVIDER_PREFIX, prefix2=PROVIDER_PREFIX),
+        "next_inner_header": forms.FIRST_HEADER.fill(message="Response", prefix="x-litellm-", prefix2="x-litellm-"),
+        "has_call_id": forms.HEADER_PREFIX.fill(message="Response", prefix="x-litellm-call-id"),
+        "call_id": forms.RESPONSE_HEADER.fill(header="x-litellm-call-id"),
+        "unauthorized": forms.RESPONSE_STATUS.fill(status="401"),
     }
     issuer = f"{values.authority}/{UUID(values.tenant_id)}/v2.0"
     plain: dict[str, Any] = {
         "mode": values.mode,
+        "revision": revision,
         "others": OTHER_HEADERS,
+        "inner": [f"x-litellm-{name}" for name in INNER_HEADERS],
+        "other_inner": OTHER_INNER_HEADERS,
+        "provider": PROVIDER_HEADERS[values.mode],
+        "cors": [*CORS_HEADERS],
         "openid_config": f"{issuer}/.well-known/openid-configuration",
         "audience": str(UUID(values.audience)),
         "issuer": issuer,

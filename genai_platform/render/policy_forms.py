@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 
 _HOLES = {
-    "name": r"[A-Za-z][A-Za-z0-9-]{0,60}",
+    "name": r"[A-Za-z][A-Za-z0-9_-]{0,60}",
     "names": r'"[A-Za-z][A-Za-z0-9-]{0,60}"(?:, "[A-Za-z][A-Za-z0-9-]{0,60}")*',
     "text": r"[A-Za-z0-9:/._?=&-]*",
     "number": r"[0-9]{1,6}",
+    "message": r"Request|Response",
 }
 
 
@@ -60,11 +61,11 @@ _VAULT = 'context.Variables.GetValueOrDefault<IResponse>("vault")'
 ANY_HEADER = Form("any_header", "@(new [] { <names:names> }.Any(name => context.Request.Headers.ContainsKey(name)))")
 HEADER_PREFIX = Form(
     "header_prefix",
-    '@(context.Request.Headers.Keys.Any(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase)))',
+    '@(context.<message:message>.Headers.Keys.Any(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase)))',
 )
 FIRST_HEADER = Form(
     "first_header",
-    """@(context.Request.Headers.Keys.FirstOrDefault(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase))
+    """@(context.<message:message>.Headers.Keys.FirstOrDefault(name => name.StartsWith("<prefix:name>", StringComparison.OrdinalIgnoreCase))
     ?? "<prefix2:name>")""",
 )
 CLAIM_GUID = Form(
@@ -105,11 +106,12 @@ SECRET_LIFETIME = Form(
     var left = until == null ? <limit:number> : (long)until - DateTimeOffset.UtcNow.ToUnixTimeSeconds();
     return (int)Math.Min(<limit2:number>, Math.Max(1, left)); }}""",
 )
+RESPONSE_HEADER = Form("response_header", '@(context.Response.Headers.GetValueOrDefault("<header:name>", ""))')
 RESPONSE_STATUS = Form("response_status", "@(context.Response.StatusCode == <status:number>)")
 
 FORMS = (
     ANY_HEADER, HEADER_PREFIX, FIRST_HEADER, CLAIM_GUID, VARIABLE_IS, VARIABLE_EMPTY, VARIABLE, JOIN, BEARER,
-    SECRET_VERDICT, SECRET_VALUE, SECRET_LIFETIME, RESPONSE_STATUS,
+    SECRET_VERDICT, SECRET_VALUE, SECRET_LIFETIME, RESPONSE_HEADER, RESPONSE_STATUS,
 )  # fmt: skip
 
 

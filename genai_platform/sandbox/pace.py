@@ -98,5 +98,9 @@ SERVICE_NAME_FREE = Duration(180, "Azure/AppConfiguration #677 (sibling service)
 ENTITY_WRITTEN = Duration(10, "API Management: APIs and named values are written by long-running operations of some seconds")
 
 # -- Azure: gateway, Azure OpenAI -------------------------------------------------------------------
+APIM_EFFECTIVE = Duration(25, "an API's or a policy's change reaches the v2 gateways after seconds; no figure is published: estimate")
+APIM_FORWARD = Duration(240, 'Microsoft Learn, "forward-request policy": more than 240 seconds may not be honored')
+OPENAI_THROTTLED = Duration(60, "Microsoft Learn, Azure OpenAI quotas: tokens and requests are counted per minute")
+APIM_FORWARD_LEAST = Duration(30, "not a duration of Azure: the least time that a real proxy on a busy machine gets for an answer")
 
 # -- Langfuse ---------------------------------------------------------------------------------------

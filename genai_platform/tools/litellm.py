@@ -13,6 +13,9 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError
 
+BUDGET = "budget_exceeded"
+"""LiteLLM's type of error where a budget is spent: 422, unless ``litellm_settings.budget_exceeded_status_code`` says otherwise."""
+_SPENT = "its budget is spent: wait for the next budget period, or raise max_budget under [azure.callers.NAME] and run: genai azure"
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -179,7 +182,11 @@ class Litellm:
 
     @staticmethod
     def _refuse(answer: httpx.Response) -> None:
-        raise StepError(f"{answer.request.url.path} answered {answer.status_code}: {_message(answer)}", id=f"litellm.{answer.status_code}")
+        kind, message = _said(answer)
+        text = f"{answer.request.url.path} answered {answer.status_code}: {message}"
+        if kind == BUDGET:
+            raise StepError(text, remedy=_SPENT, id=f"litellm.{BUDGET}")
+        raise StepError(text, id=f"litellm.{answer.status_code}")
 
 
 def _object(document: Any) -> dict[str, Any]:
@@ -216,16 +223,24 @@ def _pieces(reads: Iterator[bytes]) -> Iterator[Piece]:
                     yield Piece(str(document.get("id", "")), str(text), number)
 
 
-def _message(answer: httpx.Response) -> str:
-    """What the answer says is wrong, shortened; what looks like a key is left out."""
+def _said(answer: httpx.Response) -> tuple[str, str]:
+    """The kind of error that the answer names, and what it says, shortened; what looks like a key is left out.
+
+    LiteLLM and the policy say ``{"error": {"message"}}``, API Management itself ``{"statusCode", "message"}``, or nothing at all.
+    """
     import re
 
+    kind, text = "", answer.text
     try:
-        error = answer.json().get("error")
-        text = str(error.get("message") if isinstance(error, dict) else error)
+        document = answer.json()
+        error = document.get("error", document)
+        kind = str(error.get("type") or error.get("code") or "") if isinstance(error, dict) else ""
+        text = str(error.get("message") or text) if isinstance(error, dict) else str(error)
     except (ValueError, AttributeError):
-        text = answer.text
-    return re.sub(r"\b(sk|pk)-[A-Za-z0-9_.*-]{4,}", "<key>", " ".join(text.split()))[:300]
+        pass
+    wait = answer.headers.get("retry-after")
+    text = text.strip() or "it says nothing else" + (f", but to repeat after {wait} s" if wait else "")
+    return kind, re.sub(r"\b(sk|pk)-[A-Za-z0-9_.*-]{4,}", "<key>", " ".join(text.split()))[:300]
 
 
 def _unreachable(path: str, http: httpx.Client, error: httpx.HTTPError) -> StepError:

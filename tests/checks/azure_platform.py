@@ -60,6 +60,8 @@ class Model:
         self.logs: list[dict[str, Any]] = []
         self.pieces = ["東", "京", "です"]
         self.gap = 0.05
+        self.delay = 0.0
+        """Seconds before an answer begins."""
         self.booked_on: str | None = None
 
     def app(self) -> Starlette:
@@ -75,6 +77,7 @@ class Model:
             case "/v1/models":
                 return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
             case "/v1/chat/completions":
+                await asyncio.sleep(self.delay)
                 return self._chat(key, json.loads(await request.body()))
             case "/key/generate" if key == MASTER:
                 body = json.loads(await request.body())
@@ -123,7 +126,7 @@ class AzurePlatform:
     """Stand-ins on loopback ports. Start once, ``reset`` before each test, break one thing, look."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place.create(folder, "sandbox", pace=0.0001)
+        self.place = Place.create(folder, "sandbox", pace=1e-6)
         ca.authority(self.place)
         self.state = open_world(self.place)
         self.model = Model()
@@ -186,7 +189,7 @@ class AzurePlatform:
         self.store_key(OWN)
         store.put("services", SERVICE, {"id": _BASE, "name": SERVICE})
         self._arm(_BASE, "service", {}, identity={"principalId": "gateway"})
-        self._arm(f"{_BASE}/backends/behind", "service/backends", {"url": f"https://localhost:{self.place.ports['litellm']}"})
+        self.put_backend(f"https://localhost:{self.place.ports['litellm']}")
         self.put_api(subscriptionKeyParameterNames={"header": "x-unused"})
         for method, template in ROUTES:
             self.put_operation(method, template)
@@ -197,6 +200,9 @@ class AzurePlatform:
         name = id.rsplit("/", 1)[-1]
         body = {"id": id, "name": name, "type": f"Microsoft.ApiManagement/{kind}", "properties": properties, **more}
         self.state.store.put("arm", id, body)
+
+    def put_backend(self, url: str) -> None:
+        self._arm(f"{_BASE}/backends/behind", "service/backends", {"url": url})
 
     def put_api(self, **properties: Any) -> None:
         self._arm(f"{_BASE}/apis/a", "service/apis", {"path": "genai", "subscriptionRequired": False, **properties})

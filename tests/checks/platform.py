@@ -65,6 +65,7 @@ class Platform:
     broken_models: dict[str, str] = field(default_factory=dict)
     stream: list[bytes] = field(default_factory=lambda: [event("東"), event("京"), b"data: [DONE]\n\n"])
     logged: bool = True
+    spend: float = 0.0001
     checks_keys: bool = True
     sign_in: httpx.Response = field(default_factory=lambda: httpx.Response(200, html="<html>Langfuse</html>"))
     sign_up: httpx.Response = field(default_factory=lambda: httpx.Response(422, json={"message": "Sign up is disabled."}))
@@ -135,7 +136,7 @@ class Platform:
         if path == "/v1/models":
             return httpx.Response(200, json={"data": [{"id": name} for name in self.models]})
         if path == "/spend/logs":
-            entry = {"request_id": request.url.params["request_id"], "total_tokens": 12, "spend": 0.0001}
+            entry = {"request_id": request.url.params["request_id"], "total_tokens": 12, "spend": self.spend}
             return httpx.Response(200, json=[entry] if self.logged else [])
         return self._chat(request)
 

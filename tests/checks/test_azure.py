@@ -11,10 +11,13 @@ import msal
 import openai
 import pytest
 from pydantic import SecretStr
+from starlette.responses import JSONResponse
 
 from genai_platform.checks import azure, azure_refuses
 from genai_platform.checks.check import Outcome
+from genai_platform.checks.world import Look
 from genai_platform.errors import GenaiError, StepError
+from genai_platform.sandbox import pace
 from genai_platform.tools.azure import token
 from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatform
 
@@ -33,11 +36,9 @@ ONLY_PROBED = ("expired", "audience", "tenant", "role", "no_key", "vault_down")
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzurePlatform]:
     platform = AzurePlatform(tmp_path_factory.mktemp("azure"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("genai_platform.sandbox.azure.gateway.server._REFRESH_SECONDS", 0.0)
-        platform.start()
-        yield platform
-        platform.stop()
+    platform.start()
+    yield platform
+    platform.stop()
 
 
 @pytest.fixture
@@ -305,3 +306,28 @@ def test_a_wrong_secret_is_refused_with_its_code_and_without_its_value(platform:
     with pytest.raises(StepError, match="AADSTS7000215") as raised:
         token.fetch(platform.target, client.tenant_id, client.client_id, SecretStr("the-wrong-one"), client.scope)
     assert "the-wrong-one" not in str(raised.value)
+
+
+def test_a_spent_budget_is_said_at_once(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "422"}}
+    monkeypatch.setattr(platform.model, "_chat", lambda key, body: JSONResponse(spent, 422))
+    for id in ("azure.key", "azure.chat"):
+        outcome = Look(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
+        assert (outcome.status, outcome.final) == ("fail", True)
+        assert "its budget is spent" in outcome.hint
+
+
+def test_what_is_behind_and_cannot_be_reached_is_500(platform: AzurePlatform) -> None:
+    platform.put_backend("https://127.0.0.1:1")
+    outcome = look(platform, "azure.chat")
+    assert (outcome.status, outcome.evidence) == ("fail", "/genai/v1/chat/completions answered 500: Internal server error")
+
+
+def test_an_answer_that_does_not_begin_in_time_is_500(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "APIM_FORWARD_LEAST", pace.Duration(0.3, "this test"))
+    assert look(platform, "azure.chat").status == "pass"
+    monkeypatch.setattr(platform.model, "delay", 2.0)
+    assert "answered 500" in look(platform, "azure.chat").evidence
+    monkeypatch.setattr(platform.model, "delay", 0.0)
+    monkeypatch.setattr(platform.model, "gap", 0.3)
+    assert look(platform, "azure.stream").status == "pass", "a stream that has begun may take longer"

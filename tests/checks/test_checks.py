@@ -252,3 +252,14 @@ def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
     assert "your address may have changed" in outcome.hint
     assert "genai up" in outcome.hint
     assert not outcome.final
+
+
+@pytest.mark.parametrize(("base_model", "spend", "status"), [("gpt-4o", 0.0, "fail"), ("gpt-4o", 1e-7, "pass"), (None, 0.0, "pass")])
+def test_a_chat_that_cost_nothing_is_wrong_where_there_is_a_price(base_model: str | None, spend: float, status: str) -> None:
+    model = {"name": "chat-a", "azure_deployment": "dep-a", "api_base": "https://a.example", "base_model": base_model}
+    platform = Platform(settings=Settings.model_validate({"litellm": {"models": [model]}}), models=["chat-a"], spend=spend)
+    (check,) = [check for check in litellm.checks(platform.world()) if check.id == "litellm.logged"]
+    outcome = check.look()
+    assert outcome.status == status
+    if base_model is None:
+        assert "no price for 'dep-a'" in outcome.evidence

@@ -94,6 +94,18 @@ def test_a_fault_of_a_look_does_not_stop_the_others(shell: Shell, machine: Machi
         yield
 
     monkeypatch.setattr("genai_platform.steps.azure.questions.looks", explode)
-    azure = 'azure={enabled=true, tenant_id="11111111-1111-4111-8111-111111111111", subscription_id="11111111-1111-4111-8111-111111111111"}'
+    some = "11111111-1111-4111-8111-111111111111"
+    azure = f'azure={{enabled=true, apim={{unverified_backend=true}}, tenant_id="{some}", subscription_id="{some}"}}'
     found = problems(shell, "--set", azure)
     assert "unexpected RuntimeError: boom" in found["azure"][0]
+
+
+def test_a_model_without_a_price_and_a_certificate_nobody_checks_are_said_and_stop_nothing(shell: Shell, machine: Machine) -> None:
+    answer = shell("doctor", "--json")
+    (line,) = [one for one in answer.document["checked"] if one["id"] == "models.price"]
+    assert line["state"] == "warn"
+    assert "model 'gpt' has no price" in line["evidence"]
+    assert answer.document["ok"]
+    model = '{name="gpt", azure_deployment="a", api_base="https://a.example.com", base_model="azure/gpt-4o"}'
+    priced = shell("doctor", "--json", "--set", f"litellm.models=[{model}]").document["checked"]
+    assert [one["state"] for one in priced if one["id"] == "models.price"] == ["pass"]

@@ -34,7 +34,7 @@ def written(folder: Path) -> dict[str, Any]:
 
 
 def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
-    replies = ["", "eu-central-1", "12", "123456789012", "https://x.openai.azure.com", "", "y", TENANT, SUBSCRIPTION, "", "", ""]
+    replies = ["", "eu-central-1", "12", "123456789012", "https://x.openai.azure.com", "", "y", TENANT, SUBSCRIPTION, "", "", "", ""]
     answer = wizard("init", "--json", input="".join(f"{reply}\n" for reply in replies))
     assert answer.code == 0, answer.err
     assert answer.document["file"].endswith("genai.toml")  # the questions went elsewhere

@@ -30,6 +30,8 @@ api_base = "https://a.example.com"
 [azure]
 enabled = true
 tenant_id = "{TENANT}"
+[azure.apim]
+unverified_backend = true
 [azure.callers.team-a]
 models = ["large"]
 max_budget = 50
@@ -208,3 +210,36 @@ def test_chat_through_both_entrances(shell: Shell, callers: Callers) -> None:
     assert callers.asked[-1].headers["authorization"] == "Bearer sk-the-virtual-key"
     assert shell("chat", "?", "--caller", "team-a", "--stream").out == "東京\n"
     assert shell("chat", "?", "--caller", "team-a", "--stream", "--json").document["pieces"] == 2
+
+
+def test_a_spent_budget_is_seen_and_small_ones_are_shown_with_their_digits(shell: Shell, callers: Callers) -> None:
+    callers.key = replace(callers.key, spend=0.000012, budget=0.00001)
+    (shown,) = shell("keys", "list", "--json").document["keys"]
+    assert (shown["state"], shown["spent"]) == ("active", True)
+    table = shell("keys").out
+    assert "0.000012" in table
+    assert "0.00001" in table
+    assert "budget spent" in table
+    callers.key = replace(callers.key, spend=0.0, budget=None)
+    assert shell("keys", "list", "--json").document["keys"][0]["spent"] is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            httpx.Response(502, json={"error": {"code": "c", "message": "The provider refused the key."}}),
+            "502: The provider refused the key.",
+        ),
+        (httpx.Response(500, json={"statusCode": 500, "message": "Internal server error"}), "500: Internal server error"),
+        (httpx.Response(503, headers={"retry-after": "5"}), "503: it says nothing else, but to repeat after 5 s"),
+        (httpx.Response(422, json={"error": {"type": "budget_exceeded", "message": "Budget has been exceeded!"}}), "budget is spent"),
+    ],
+)
+def test_chat_says_what_the_answer_says(
+    shell: Shell, callers: Callers, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response, said: str
+) -> None:
+    monkeypatch.setattr(callers, "_answer", lambda request: answer)
+    told = shell("chat", "--caller", "team-a", "hello")
+    assert told.code == 1
+    assert said in told.err

@@ -107,14 +107,20 @@ def test_plan_says_what_is_open_to_every_address(shell: Shell, world: World, mon
     graph = Graph([world.step("litellm.ingress"), world.step("azure.door", "litellm.ingress")])
     monkeypatch.setattr(catalog, "build", lambda doors: graph)
     told = shell("plan", "--sandbox", "--json", "--set", "azure.apim.sku=StandardV2")
-    (notice,) = told.document["notices"]
+    notice, unverified = told.document["notices"]
     assert "open to every address, as API Management StandardV2 has no fixed one" in notice
     assert notice in told.err
+    assert "cannot check the load balancer's certificate, as there is no domain" in unverified
+    assert len(shell("plan", "--sandbox", "--json", "--set", "ingress.domain=genai.example.com").document["notices"]) == 1
     existing = shell("plan", "--sandbox", "--json", "--set", "azure.apim.existing=shared-gateway").document["notices"]
     assert "unless shared-gateway has fixed ones" in existing[0]
-    for words in (("--set", "azure.apim.sku=Developer"), ("--set", "azure.enabled=false"), ("--only", "litellm")):
+    for words in (
+        ("--set", "azure.apim.sku=Developer", "--set", "ingress.domain=genai.example.com"),
+        ("--set", "azure.enabled=false"),
+        ("--only", "litellm"),
+    ):
         assert shell("plan", "--sandbox", "--json", *words).document["notices"] == []
-    building = shell("up", "--set", "azure.enabled=true")
+    building = shell("up", "--set", "azure.enabled=true", "--set", "azure.apim.unverified_backend=true")
     assert "open to every address, as API Management BasicV2 has no fixed one" in building.out
 
 
@@ -135,7 +141,7 @@ def test_api_management_has_an_address_once_its_api_is_there(shell: Shell, world
     monkeypatch.setattr("genai_platform.cli.endpoints.gateway", lambda doors: "https://x.azure-api.net/genai")
     world.there = {"infra.network"}
     assert shell("status", "--json").document["endpoints"]["apim"] is None
-    azure = ("--set", "azure.enabled=true")
+    azure = ("--set", "azure.enabled=true", "--set", "azure.apim.unverified_backend=true")
     assert shell("status", "--json", *azure).document["endpoints"]["apim"] == "https://x.azure-api.net/genai"
     assert "apim: https://x.azure-api.net/genai" in shell("up", *azure).out
 

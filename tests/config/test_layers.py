@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from genai_platform.config import azure_models
 from genai_platform.config.layers import Loaded, load, merge, project_folder
 from genai_platform.errors import ConfigError
 
@@ -248,11 +253,11 @@ client_id = "33333333-3333-4333-8333-33333333333A"
     )
     message = project.refused()
     for expected in (
-        "10 faults in the configuration",
+        "11 faults in the configuration",
         "litellm.models[2].api_key_env: LiteLLM reads DATABASE_URL itself; choose another name, e.g. AZURE_DATABASE_URL (genai.toml)",
         "azure.callers.b.client_id: 33333333-3333-4333-8333-33333333333A is the caller 'a' already",
         "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
-        "litellm.models: the name 'gpt' is used twice; every model needs its own name (genai.toml)",
+        "litellm.models: the name 'gpt' is used twice; every model needs its own name (several deployments",
         "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are 4o, gpt (genai.toml)",
         "azure.callers.b.models: unknown model 'other'; configured are 4o, gpt (genai.toml)",
         "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
@@ -325,3 +330,75 @@ def test_a_caller_of_a_sandbox_may_use_a_model_of_each_kind_that_the_person_conf
 def test_a_fault_in_a_sandbox_is_told_as_elsewhere(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=text.split("=")[0].split(".")[0]):
         load(tmp_path, "sandbox", sets=[text], environ={})
+
+
+URI = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview"
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        (URI, "https://x.openai.azure.com"),
+        ("https://x.openai.azure.com/", "https://x.openai.azure.com"),
+        ("https://x.openai.azure.com/openai/v1/", "https://x.openai.azure.com"),
+        ("https://x.services.ai.azure.com/api/projects/p", "https://x.services.ai.azure.com"),
+        ("https://gateway.example.com/team/openai/deployments/d", "https://gateway.example.com/team"),
+        ("https://gateway.example.com/team", "https://gateway.example.com/team"),
+    ],
+)
+def test_a_target_uri_becomes_the_address_that_it_begins_with(tmp_path: Path, given: str, address: str) -> None:
+    model = f'{{name="m",azure_deployment="d",api_base="{given}",api_version="2025-01-01-preview"}}'
+    assert load(tmp_path, sets=[f"litellm.models=[{model}]"], environ={}).settings.litellm.models[0].api_base == address
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (f'azure_deployment="other",api_base="{URI}"', "azure_deployment: 'other' is not what api_base says: 'd'"),
+        (f'azure_deployment="d",api_base="{URI}"', "api_version: '2024-10-21' is not what api_base says"),
+        (f'azure_deployment="d",api_version="v1",api_base="{URI}"', "api_version: 'v1' is not what api_base says: '2025-01-01-preview'"),
+        ('azure_deployment="d",api_base="https://x.openai.azure.com/?code=1"', "expected the address of the resource"),
+        ('azure_deployment="d",mode="responses",api_version="2024-10-21",api_base="https://x.example"', "has no /openai/responses"),
+        ('azure_deployment="d",base_model="gpt-5-codex",api_version="2024-10-21",api_base="https://x.example"', "or later, or v1"),
+    ],
+)
+def test_a_model_that_contradicts_itself_is_refused(tmp_path: Path, model: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load(tmp_path, sets=[f'litellm.models=[{{name="m",{model}}}]'], environ={})
+
+
+@pytest.mark.parametrize(
+    ("model", "version"),
+    [('mode="chat"', "2024-10-21"), ('mode="responses"', "2025-03-01-preview"), ('base_model="azure/gpt-5-codex"', "2025-03-01-preview")],
+)
+def test_the_api_version_fits_what_the_model_is_asked_by(tmp_path: Path, model: str, version: str) -> None:
+    text = f'litellm.models=[{{name="m",azure_deployment="d",api_base="https://x.example",{model}}}]'
+    assert load(tmp_path, sets=[text], environ={}).settings.litellm.models[0].api_version == version
+
+
+def test_one_deployment_has_one_mode(tmp_path: Path) -> None:
+    model = '{name="%s",azure_deployment="d",api_base="https://x.example",mode="%s"}'
+    with pytest.raises(ConfigError, match="the deployment 'd' is chat in 'a' and responses here"):
+        load(tmp_path, sets=[f"litellm.models=[{model % ('a', 'chat')},{model % ('b', 'responses')}]"], environ={})
+
+
+def test_api_management_needs_a_domain_or_the_owners_word(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"azure\.apim\.unverified_backend = true"):
+        load(tmp_path, sets=["azure.enabled=true"], environ={})
+    for accepted in ("ingress.domain=genai.example.com", "azure.apim.unverified_backend=true"):
+        assert load(tmp_path, sets=["azure.enabled=true", accepted], environ={}).settings.azure.enabled
+    assert load(tmp_path, "sandbox", environ={}).settings.azure.enabled
+
+
+def test_the_list_of_priced_models_is_the_one_of_the_proxy() -> None:
+    """Compared with the price map inside the LiteLLM that the sandbox runs."""
+    folder = Path(str(importlib.util.find_spec("litellm").origin)).parent  # type: ignore[union-attr]
+    prices = json.loads((folder / "model_prices_and_context_window_backup.json").read_text())
+    modes = {"chat", "responses", "embedding", "completion"}
+    costs = ("input_cost_per_token", "output_cost_per_token")
+    assert {
+        name.removeprefix("azure/"): entry["mode"]
+        for name, entry in prices.items()
+        if name.startswith("azure/") and entry.get("mode") in modes and any(entry.get(cost) for cost in costs)
+    } == azure_models.PRICED
+    assert importlib.metadata.version("litellm") == azure_models.VERSION

@@ -46,7 +46,7 @@ def test_with_azure_it_pins_tenant_and_subscription_and_has_one_caller() -> None
 def test_without_azure_its_keys_stand_there_to_be_filled_in() -> None:
     commented = document(ANSWERS).replace("enabled = false", "enabled = true").replace("…", "11111111-1111-4111-8111-111111111111")
     filled = "\n".join(
-        line.removeprefix("# ") if line.startswith(("# tenant", "# sub", "# [azure", "# models")) else line
+        line.removeprefix("# ") if line.startswith(("# tenant", "# sub", "# [azure", "# models", "# unverified")) else line
         for line in commented.splitlines()
     )
     found = validate([Layer("genai.toml", tomllib.loads(filled))]).settings.azure

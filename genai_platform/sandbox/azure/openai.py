@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import hmac
 import json
+import math
 import re
 import time
 import uuid
@@ -23,8 +24,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from genai_platform.config.azure_models import reasons
+from genai_platform.config.settings import RESPONSES_API_VERSION
 from genai_platform.sandbox.azure import answers
-from genai_platform.sandbox.azure.openai_part import deployments_file, key_file
+from genai_platform.sandbox.azure.openai_part import deployments_file, key_file, models_file, throttled_file
 from genai_platform.sandbox.place import Place
 
 PAUSE = 0.02
@@ -54,6 +57,8 @@ class OpenAI:
     def __init__(self, place: Place) -> None:
         self._key = key_file(place)
         self._deployments = deployments_file(place)
+        self._models_file = models_file(place)
+        self._throttled_file = throttled_file(place)
         self._log = place.root / "openai" / "requests.jsonl"
 
     def application(self) -> Starlette:
@@ -78,7 +83,9 @@ class OpenAI:
         return await self._answer(request, request.path_params["operation"], None)
 
     async def _dated_responses(self, request: Request) -> Response:
-        if not _API_VERSION.fullmatch(request.query_params.get("api-version", "")):
+        """Older versions of the API do not have this route: the same 404 as for one that never was."""
+        version = request.query_params.get("api-version", "")
+        if not _API_VERSION.fullmatch(version) or version[:10] < RESPONSES_API_VERSION[:10]:
             return self._refuse(request, 404, "404", "Resource not found")
         return await self._answer(request, "responses", None)
 
@@ -107,7 +114,15 @@ class OpenAI:
             error = {"message": text, "type": "invalid_request_error", "param": needed, "code": "missing_required_parameter"}
             self._note(request, 400, {})
             return JSONResponse({"error": error}, 400, headers=_headers())
-        answer = make(str(name), body)
+        if wait := self._throttled(str(name)):
+            self._note(request, 429, {"refused": "429", "deployment": name})
+            said = f"Requests to this operation have exceeded the rate limit of your deployment. Please retry after {wait} seconds."
+            return JSONResponse({"error": {"code": "429", "message": said}}, 429, headers=_headers(0) | {"retry-after": str(wait)})
+        model = self._model(str(name))
+        if operation == "chat/completions" and reasons(model) and (fault := _not_for_reasoning(body)):
+            self._note(request, 400, {"refused": fault["code"], "deployment": name})
+            return JSONResponse({"error": fault}, 400, headers=_headers())
+        answer = make(model, body)
         streams = bool(body.get("stream")) and not isinstance(answer, answers.Embeddings)
         facts = {"operation": operation, "deployment": name, "stream": streams, "text": getattr(answer, "text", None)}
         self._note(request, 200, {**facts, "prompt_tokens": answer.usage.prompt, "answer_tokens": answer.usage.answer})
@@ -122,6 +137,14 @@ class OpenAI:
         if not given and scheme.lower() == "bearer":
             given = token
         return bool(given) and hmac.compare_digest(given.encode(), self._key.read_text().strip().encode())
+
+    def _model(self, deployment: str) -> str:
+        """The model of a deployment, which Azure's answers name; where it is not known, the deployment's own name."""
+        return str(_object(self._models_file).get(deployment, deployment))
+
+    def _throttled(self, deployment: str) -> int:
+        """Seconds until a deployment answers again; 0: it does."""
+        return max(0, math.ceil(float(_object(self._throttled_file).get(deployment, 0)) - time.time()))
 
     def _names(self) -> list[str]:
         names: list[str] = json.loads(self._deployments.read_text())
@@ -152,8 +175,27 @@ def _json(document: Mapping[str, Any]) -> Response:
     return Response(content, media_type="application/json", headers=_headers())
 
 
-def _headers() -> dict[str, str]:
-    return {"x-ms-region": "Japan East", "apim-request-id": str(uuid.uuid4()), "x-request-id": str(uuid.uuid4())}
+def _object(file: Path) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
+def _not_for_reasoning(body: Mapping[str, Any]) -> dict[str, str] | None:
+    """What a reasoning model refuses in a chat (Microsoft Learn, "Azure OpenAI reasoning models": unsupported parameters)."""
+    error = {"type": "invalid_request_error"}
+    if body.get("max_tokens") is not None:
+        text = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        return error | {"message": text, "param": "max_tokens", "code": "unsupported_parameter"}
+    for name in ("temperature", "top_p"):
+        if body.get(name) not in (None, 1):
+            text = f"Unsupported value: '{name}' does not support {body[name]} with this model. Only the default (1) value is supported."
+            return error | {"message": text, "param": name, "code": "unsupported_value"}
+    return None
+
+
+def _headers(left: int = 1000) -> dict[str, str]:
+    limits = {"x-ratelimit-limit-requests": "1000", "x-ratelimit-remaining-requests": str(left)}
+    return limits | {"x-ms-region": "Japan East", "apim-request-id": str(uuid.uuid4()), "x-request-id": str(uuid.uuid4())}
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -8,9 +8,12 @@ import re
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from genai_platform.sandbox.pace import OPENAI_THROTTLED
 from genai_platform.sandbox.part import Kind
 from genai_platform.sandbox.place import Place
 
@@ -28,16 +31,58 @@ def deployments_file(place: Place) -> Path:
     return place.root / "openai" / "deployments.json"
 
 
-def offer(place: Place, names: Iterable[str]) -> None:
-    """Make deployments of these names, as a person would in Azure before they are configured. None is ever taken away."""
-    file = deployments_file(place)
+def models_file(place: Place) -> Path:
+    """A JSON object: deployment to the model that it is of, where that has another name; read at each request."""
+    return place.root / "openai" / "models.json"
+
+
+def throttled_file(place: Place) -> Path:
+    """A JSON object: deployment to the time (seconds since 1970) until which it answers 429; read at each request."""
+    return place.root / "openai" / "throttled.json"
+
+
+def offer(place: Place, deployments: Iterable[str] | Mapping[str, str | None]) -> None:
+    """Make deployments, as a person would in Azure before they are configured. None is ever taken away.
+
+    Args:
+        deployments: their names; in a mapping, each with the model that it is of (None: the one it is called like).
+    """
+    models = deployments if isinstance(deployments, Mapping) else dict.fromkeys(deployments)
     with place.lock("openai"):
-        there = set(json.loads(file.read_text())) if file.exists() else set()
-        wanted = there | {name for name in names if not _NEVER.search(name.lower())}
-        if wanted != there or not file.exists():
-            place.folder("openai")
-            file.with_suffix(".new").write_text(json.dumps(sorted(wanted)))
-            file.with_suffix(".new").replace(file)
+        wanted = {name for name in models if not _NEVER.search(name.lower())}
+        _write(deployments_file(place), sorted({*_read(deployments_file(place), []), *wanted}))
+        _write(models_file(place), _read(models_file(place), {}) | {name: model for name, model in models.items() if model})
+
+
+def regenerate_key(place: Place) -> None:
+    """Give the resource another key, as "Regenerate key" does: the old one is refused at once."""
+    with place.lock("openai"):
+        _put(key_file(place), secrets.token_hex(16))
+
+
+def throttle(place: Place, deployment: str) -> None:
+    """Let a deployment be over its quota for as long as Azure counts."""
+    with place.lock("openai"):
+        until = {deployment: time.time() + place.pace.of(OPENAI_THROTTLED)}
+        _write(throttled_file(place), _read(throttled_file(place), {}) | until)
+
+
+def _read(file: Path, otherwise: Any) -> Any:
+    return json.loads(file.read_text()) if file.exists() else otherwise
+
+
+def _write(file: Path, document: Any) -> None:
+    if not file.exists() or json.loads(file.read_text()) != document:
+        _put(file, json.dumps(document))
+
+
+def _put(file: Path, text: str) -> None:
+    """Replace a file as a whole, for its owner alone."""
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
+        opened.write(text)
+    fresh.replace(file)
 
 
 class OpenAI:

@@ -26,6 +26,11 @@ class Key:
     budget: float | None = None
     models: tuple[str, ...] = ()
 
+    @property
+    def spent(self) -> bool:
+        """Whether its budget is spent: LiteLLM answers 422 until the next budget period."""
+        return self.budget is not None and self.spend is not None and self.spend >= self.budget
+
 
 @dataclass(frozen=True)
 class Rotation:

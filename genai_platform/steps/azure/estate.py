@@ -19,8 +19,8 @@ class Estate:
         self._doors = doors
 
     def caller(self) -> Client | None:
-        """The first configured caller with an active key whose client secret is known here."""
-        for key in keys.listed(self._doors):
+        """The first configured caller with an active key whose client secret is known here; one with budget left, if there is one."""
+        for key in sorted(keys.listed(self._doors), key=lambda key: key.spent):
             if key.state == "active":
                 client = keys.client(self._doors, key.caller)
                 if client.secret is not None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 
+import httpx
+from pydantic import SecretStr
+
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Finding, Progress
-from genai_platform.render.policy import PolicyValues, faults, render_policy, same_policy
-from genai_platform.steps.azure import api, existing, shared_key
+from genai_platform.render.policy import PolicyValues, faults, render_policy, revision, same_policy
+from genai_platform.steps.azure import api, existing, probes, shared_key
 from genai_platform.steps.azure.directory import need_api
 from genai_platform.steps.azure.site import (
     PATIENCE,
@@ -21,8 +24,14 @@ from genai_platform.steps.azure.site import (
     present,
 )
 from genai_platform.steps.doors import Doors
+from genai_platform.tools import http
+from genai_platform.tools.azure import token
+from genai_platform.tools.wait import wait_for
 
 _TRIES = 5
+_EFFECTIVE = 300.0
+"""Seconds; a change reaches the gateways after some, a role assignment of the service after some minutes at most."""
+_INTERVAL = 1.0
 
 
 def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
@@ -46,20 +55,38 @@ def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
     )
 
 
+class Seen:
+    """The last answer of the gateway, in words."""
+
+    def __init__(self) -> None:
+        self.text = "nothing was asked yet"
+
+    def ask(self, client: httpx.Client, bearer: SecretStr | None = None) -> httpx.Response | None:
+        """The cheapest model route; None when nothing answers."""
+        try:
+            answer = client.get("/v1/models", headers={"Authorization": f"Bearer {bearer.get_secret_value()}"} if bearer else {})
+        except httpx.HTTPError as error:
+            self.text = f"it cannot be reached: {type(error).__name__}"
+            return None
+        self.text = f"it answers {answer.status_code}"
+        return answer
+
+
 class PolicyStep(AzureStep):
     """The policy of the API. Azure returns it reformatted, so its parsed form is compared."""
 
     id = "azure.policy"
     minutes = 0.3
-    limit = 600.0
+    limit = 1200.0
 
     def __init__(self, doors: Doors) -> None:
         super().__init__(doors)
         self.api = object_name(doors.target, "api")
         self.what = f"policy of {self.api}"
-        # Before all share a key, the application for checks that holds the right role must be gone.
-        shared = (shared_key.SharedKeyStep.id, "azure.probes") if doors.target.settings.azure.apim.keys == "shared" else ()
-        self.needs = ("azure.api", "azure.access", "azure.application", *shared)
+        # Before all share a key, the application for checks that holds the right role must be gone; with keys of their own it
+        # shows that the gateway may read the vault.
+        shared = (shared_key.SharedKeyStep.id,) if doors.target.settings.azure.apim.keys == "shared" else ()
+        self.needs = ("azure.api", "azure.access", "azure.application", "azure.probes", *shared)
 
     def look(self) -> Finding:
         service = find_service(self.doors)
@@ -95,7 +122,43 @@ class PolicyStep(AzureStep):
                     raise
                 progress.say("the service could not read the authority's configuration: once more")
                 time.sleep(5)
-        return f"{self.what} set"
+        return f"{self.what} set, {self._served(f'{service.gateway}/{self.target.settings.azure.apim.path}', revision(text), progress)}"
+
+    def _served(self, url: str, wanted: str, progress: Progress) -> str:
+        """Wait until the gateway serves the policy: the service takes it at once, its gateways have it seconds later.
+
+        Raises:
+            StepError: they do not have it after ``_EFFECTIVE`` seconds.
+        """
+        client, seen = http.client(self.target, url, timeout=15), Seen()
+
+        def new() -> bool | None:
+            answer = seen.ask(client)
+            return True if answer is not None and answer.status_code == 401 and wanted in answer.text else None
+
+        try:
+            wait_for(new, progress, lambda: f"waiting for the gateway to serve the new policy; {seen.text}", _EFFECTIVE, _INTERVAL)
+        except StepError as error:
+            # Somebody else's service may let nobody in from here, or answer before it asks us.
+            if error.id != "wait.timeout" or self.target.settings.azure.apim.existing is None:
+                raise
+            return f"not seen at the gateway from here: {seen.text}"
+        bearer = self._without_key()
+        if bearer is not None:
+            # Its 403 comes from the vault's answer; until the service may read there, everybody gets 503.
+            def reads() -> bool | None:
+                answer = seen.ask(client, bearer)
+                return None if answer is None or answer.status_code in (404, 503) else True
+
+            wait_for(reads, progress, lambda: f"waiting until the gateway may read the vault; {seen.text}", _EFFECTIVE, _INTERVAL)
+        return "served by the gateway"
+
+    def _without_key(self) -> SecretStr | None:
+        """A token of the application for checks that has the right role and no key; None where there is none."""
+        found = None if self.target.settings.azure.apim.keys == "shared" else probes.client(self.doors, "key")
+        if found is None or found.secret is None:
+            return None
+        return token.fetch(self.target, found.tenant_id, found.client_id, found.secret, found.scope)
 
     def destroy(self, progress: Progress) -> str:
         service = find_service(self.doors)

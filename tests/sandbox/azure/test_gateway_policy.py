@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,7 +13,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from genai_platform.render.policy import PolicyValues, render_policy
+from genai_platform.render import policy_forms
+from genai_platform.render.policy import INNER_HEADERS, PolicyValues, render_policy
+from genai_platform.render.policy_forms import Form
 from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
 from genai_platform.sandbox.azure.gateway.program import compile_policy, inherited
@@ -225,3 +228,53 @@ def test_the_policy_of_the_whole_service_runs_where_base_stands(world: World) ->
     answer = world.executor.section(program, "inbound", context)
     assert answer is not None
     assert answer.status == 401, "what a global policy puts into Authorization takes the token's place"
+
+
+def outbound(world: World, status: int, headers: dict[str, str], mode: str = "per-caller") -> tuple[Answer | None, Context]:
+    """What the policy makes of an answer of LiteLLM, for a caller whose key was cached before."""
+    _, context = world.call()
+    context.response_status, context.headers = status, headers
+    return world.executor.section(compile_policy(render_policy(replace(VALUES, mode=mode))), "outbound", context), context
+
+
+def test_a_refused_virtual_key_is_looked_up_again(world: World) -> None:
+    answer, _ = outbound(world, 401, {"content-type": "application/json"})
+    assert answer is not None
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    world.call()
+    assert world.vault_calls == 2
+
+
+@pytest.mark.parametrize("mode", ["per-caller", "shared"])
+def test_a_refused_key_of_the_platform_is_told_and_evicts_nobody(world: World, mode: str) -> None:
+    answer, _ = outbound(world, 401, {"llm_provider-x-ms-region": "Japan East", "x-litellm-call-id": "c"}, mode)
+    assert answer is not None
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (502, "upstream_key_refused")
+    world.call()
+    assert world.vault_calls == 1
+
+
+def test_inner_headers_stay_inside(world: World) -> None:
+    """Names as LiteLLM 1.106.2 sends them, and some that it may send one day."""
+    inner = {f"x-litellm-{name}": "x" for name in (*INNER_HEADERS, "new-one", "new-two")}
+    provider = {f"llm_provider-{number}": "x" for number in range(30)}
+    kept = {"content-type": "application/json", "retry-after": "5", "x-ratelimit-remaining-tokens": "9"}
+    answer, context = outbound(world, 429, {**inner, **provider, **kept, "access-control-allow-origin": "*", "x-litellm-call-id": "the-id"})
+    assert answer is None
+    assert context.headers == kept | {"x-request-id": "the-id"}
+    _, without_id = outbound(world, 422, dict(kept))
+    assert without_id.headers == kept
+
+
+def test_the_shared_policy_fits_into_consumption() -> None:
+    assert len(render_policy(replace(VALUES, mode="shared")).encode()) < 16 * 1024
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("StatusCode", "StatusCod"), ("Guid.TryParse", "Guid.TryParze"), ("JObject", "JObjekt")])
+def test_a_name_that_no_policy_expression_has_is_refused(right: str, wrong: str) -> None:
+    """As if a form held a typing error: the service would not compile it."""
+    typed = [Form(form.id, form.text.replace(right, wrong)) for form in policy_forms.FORMS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy_forms, "FORMS", tuple(typed))
+        with pytest.raises(ValueError, match=f"not known to policy expressions: {wrong.split('.')[-1]}"):
+            compile_policy(render_policy(VALUES).replace(right, wrong))

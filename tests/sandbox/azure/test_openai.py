@@ -13,7 +13,7 @@ import httpx
 import openai
 import pytest
 
-from genai_platform.sandbox.azure.openai_part import PART, key_file, offer
+from genai_platform.sandbox.azure.openai_part import PART, key_file, offer, regenerate_key, throttle
 from genai_platform.sandbox.place import Place
 
 SENTENCE = "こんにちは。2+3は?「漢字」と😀"
@@ -155,3 +155,53 @@ def test_the_log_shows_requests_and_no_key(client: openai.AzureOpenAI, place: Pl
     assert SENTENCE in last["text"]
     assert key_file(place).read_text() not in log.read_text()
     assert stat.S_IMODE(key_file(place).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [({"max_tokens": 5}, "unsupported_parameter"), ({"temperature": 0.2}, "unsupported_value"), ({"temperature": 1}, None)],
+)
+def test_a_reasoning_model_refuses_what_azure_refuses(place: Place, client: openai.AzureOpenAI, given: dict[str, float], code: str) -> None:
+    offer(place, {"thinks": "o4-mini"})
+
+    def question(model: str) -> openai.types.chat.ChatCompletion:
+        return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "x"}], **given)  # type: ignore[call-overload,no-any-return]
+
+    assert question("gpt-4o").choices
+    if code is None:
+        assert question("thinks").model == "o4-mini"
+        return
+    with pytest.raises(openai.BadRequestError) as refused:
+        question("thinks")
+    assert refused.value.code == code
+
+
+def test_responses_are_there_from_the_version_on_that_has_them(place: Place) -> None:
+    body, headers = {"model": "gpt-4o", "input": "x"}, {"api-key": key_file(place).read_text()}
+
+    def status(path: str) -> int:
+        return httpx.post(place.url("openai") + path, json=body, headers=headers).status_code
+
+    assert status("/openai/responses?api-version=2024-10-21") == 404
+    assert status("/openai/responses?api-version=2025-02-01-preview") == 404
+    assert status("/openai/responses?api-version=2025-03-01-preview") == 200
+    assert status("/openai/v1/responses") == 200
+
+
+def test_a_deployment_over_its_quota_says_when_to_come_back(place: Place, client: openai.AzureOpenAI) -> None:
+    offer(place, ["busy"])
+    throttle(place, "busy")
+    with pytest.raises(openai.RateLimitError) as refused:
+        ask(client, "busy")
+    assert int(refused.value.response.headers["retry-after"]) >= 1
+    assert refused.value.response.headers["x-ratelimit-remaining-requests"] == "0"
+    assert ask(client).choices
+
+
+def test_a_regenerated_key_ends_the_old_one_at_once(place: Place, client: openai.AzureOpenAI) -> None:
+    regenerate_key(place)
+    with pytest.raises(openai.AuthenticationError, match="invalid subscription key"):
+        ask(client)
+    assert stat.S_IMODE(key_file(place).stat().st_mode) == 0o600
+    client.api_key = key_file(place).read_text()
+    assert ask(client).choices

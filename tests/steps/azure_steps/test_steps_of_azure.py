@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
 from genai_platform.graph.graph import Graph
 from genai_platform.graph.step import State
+from genai_platform.render.policy import revision
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import directory, keys, questions, site, steps, wanted
 
@@ -201,3 +203,30 @@ def test_what_cannot_be_seen_is_unknown(world: AzureWorld, tmp_path: Path) -> No
     dead = endpoints.azure.model_copy(update={"arm": "https://localhost:1", "graph": "https://localhost:1"})
     world.target = replace(world.target, endpoints=endpoints.model_copy(update={"azure": dead}))
     assert {step.probe().state for step in steps(world.doors())[:5]} == {State.UNKNOWN}
+
+
+def test_a_policy_is_set_only_once_the_gateway_serves_it(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateways have it seconds after the service took it, and may read the vault minutes after they were allowed to."""
+    up(world)
+    doors = world.doors()
+    service, name = site.need_service(doors), site.object_name(world.target, "api")
+    (step,) = [step for step in steps(doors) if step.id == "azure.policy"]
+    asked: list[int] = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        new = revision(str(doors.azure.apim.policy(service, name)))
+        said = f"Unauthorized. Policy {new}."
+        late = [(404, ""), (401, said.replace(new, "0" * 12)), (401, said), (503, ""), (403, "")]
+        status, text = late[len(asked)]
+        assert ("authorization" in request.headers) is (len(asked) > 2)
+        asked.append(status)
+        return httpx.Response(status, text=text)
+
+    client = httpx.Client(transport=httpx.MockTransport(gateway), base_url="https://gateway.test")
+    monkeypatch.setattr("genai_platform.tools.http.client", lambda *given, **more: client)
+    monkeypatch.setattr("genai_platform.steps.azure.policy._INTERVAL", 0.01)
+    quiet = Quiet()
+    assert "served by the gateway" in step.apply(quiet)
+    assert asked == [404, 401, 401, 503, 403]
+    assert any("it answers 404" in line for line in quiet.said)
+    assert any("may read the vault; it answers 503" in line for line in quiet.said)

@@ -111,5 +111,6 @@ _MEANING: Mapping[str, Callable[[Context, Mapping[str, str]], Any]] = {
     forms.SECRET_VERDICT.id: _verdict,
     forms.SECRET_VALUE.id: lambda context, holes: str(_secret(context)["value"]),
     forms.SECRET_LIFETIME.id: _lifetime,
+    forms.RESPONSE_HEADER.id: lambda context, holes: context.headers.get(holes["header"].lower(), ""),
     forms.RESPONSE_STATUS.id: lambda context, holes: context.response_status == int(holes["status"]),
 }

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 import defusedxml.ElementTree
 
 from genai_platform.render import policy_forms
+from genai_platform.sandbox.azure.gateway import csharp
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
 
@@ -178,5 +179,7 @@ def _order(element: Element, known: tuple[str, ...], faults: list[str]) -> None:
 def _expression(tag: str, where: str, value: str, faults: list[str]) -> None:
     if value.startswith("@") and policy_forms.recognise(value) is None:
         faults.append(f"<{tag}> {where}: an expression form that this gateway does not know: {value[:100]}")
+    elif value.startswith("@") and (strange := csharp.unknown(value)):
+        faults.append(f"<{tag}> {where}: not known to policy expressions: {', '.join(strange)}")
     elif not value.startswith("@") and ("@(" in value or "@{" in value):
         faults.append(f"<{tag}> {where}: an expression inside text: {value[:100]}")

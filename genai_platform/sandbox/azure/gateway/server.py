@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from genai_platform.sandbox import pace
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
@@ -24,7 +26,6 @@ from genai_platform.sandbox.azure.transport import client as sandbox_client
 from genai_platform.sandbox.azure.world import World
 
 _HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization", "host", "content-length"}
-_REFRESH_SECONDS = 0.5
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
@@ -35,20 +36,29 @@ class Gateway:
         self._world, self._entra = world, entra
         self._client = sandbox_client(world.place)
         trusted = ssl.create_default_context(cafile=str(world.place.ca_file))
-        self._forward = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=240)
+        self._forward = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=httpx.Timeout(None))
         # A backend may say that its certificate is the platform's own, which nobody outside can check.
-        self._forward_unverified = httpx.AsyncClient(verify=False, trust_env=False, timeout=240)  # noqa: S501
+        self._forward_unverified = httpx.AsyncClient(verify=False, trust_env=False, timeout=httpx.Timeout(None))  # noqa: S501
         self._tokens = Tokens(self._client)
+        self._effective = world.place.pace.of(pace.APIM_EFFECTIVE)
         self._caches: dict[str, Cache] = {}
         self._services: dict[str, tuple[float, Service | None]] = {}
 
     def routes(self) -> list[Route]:
         return [Route("/{path:path}", self.handle, methods=_METHODS)]
 
+    @property
+    def _wall(self) -> float:
+        """Seconds an answer may take to begin.
+
+        What is behind the gateway works at its own speed: a wall at the pace of a rehearsal would refuse what Azure takes.
+        """
+        return max(self._world.place.pace.of(pace.APIM_FORWARD), pace.APIM_FORWARD_LEAST.seconds)
+
     def service(self, name: str) -> Service | None:
-        """The service as ARM holds it, read at most twice a second."""
+        """The service as ARM held it when it was last read: a change becomes effective late."""
         at, known = self._services.get(name, (0.0, None))
-        if time.monotonic() - at >= _REFRESH_SECONDS:
+        if time.monotonic() - at >= self._effective:
             known = read_service(self._world.store, name)
             self._services[name] = (time.monotonic(), known)
         return known
@@ -76,7 +86,7 @@ class Gateway:
             return _made(answer)
         backend = service.backends.get(context.backend_id or "")
         if backend is None:
-            return _made(Answer(500, {}, '{"statusCode":500,"message":"Internal server error"}'))
+            return _made(_failure())
         return await self._forwarded(executor, api.program, context, backend, rest, request)
 
     def _service_name(self, host: str) -> str:
@@ -90,9 +100,12 @@ class Gateway:
         client = self._forward if to.verified else self._forward_unverified
         outgoing = client.build_request(context.method, to.url + rest, params=request.url.query, headers=sent, content=await request.body())
         try:
-            upstream = await client.send(outgoing, stream=True)
+            upstream = await asyncio.wait_for(client.send(outgoing, stream=True), self._wall)
         except httpx.HTTPError:
-            return _made(Answer(503, {"content-type": "application/json"}, '{"statusCode":503,"message":"Backend connection failure"}'))
+            # Unreachable, or its TLS failed (reason BackendConnectionFailure): callers see only this.
+            return _made(_failure())
+        except TimeoutError:
+            return _made(_failure())
         context.response_status = upstream.status_code
         context.headers = {key.lower(): value for key, value in upstream.headers.items()}
         answer = await anyio.to_thread.run_sync(executor.section, program, "outbound", context)
@@ -106,6 +119,10 @@ class Gateway:
 async def _pieces(upstream: httpx.Response) -> AsyncIterator[bytes]:
     async for piece in upstream.aiter_raw():
         yield piece
+
+
+def _failure() -> Answer:
+    return Answer(500, {"content-type": "application/json"}, '{"statusCode":500,"message":"Internal server error"}')
 
 
 def _made(answer: Answer) -> Response:

@@ -1,0 +1,18 @@
+"""What ``plan``, ``up`` and ``doctor`` say of a configuration that is allowed and yet not what everybody would expect."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from genai_platform.config.settings import Settings
+
+
+def notices(settings: Settings, steps: Collection[str]) -> list[str]:
+    """One line each, for the steps that are worked on."""
+    from genai_platform.render import gateway, prices
+    from genai_platform.steps.azure import door
+
+    found = gateway.notices(settings) if door.ID in steps else []
+    return found + (prices.notices(settings) if "litellm.config" in steps else [])
