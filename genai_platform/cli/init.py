@@ -35,6 +35,9 @@ Group = Annotated[str | None, typer.Option("--resource-group", help="Azure resou
 Domain = Annotated[
     str | None, typer.Option("--domain", help="A domain for the load balancer, inside a Route 53 zone; or: none.", metavar="NAME")
 ]
+Email = Annotated[
+    str | None, typer.Option("--publisher-email", help="Where Azure writes about the API Management service; or: none.", metavar="ADDRESS")
+]
 Caller = Annotated[str | None, typer.Option("--caller", help="The first caller.", metavar="NAME")]
 
 
@@ -55,6 +58,7 @@ def add_to(app: typer.Typer) -> None:
         location: Location = None,
         resource_group: Group = None,
         domain: Domain = None,
+        publisher_email: Email = None,
         caller: Caller = None,
         force: Force = False,
     ) -> None:
@@ -70,6 +74,7 @@ def add_to(app: typer.Typer) -> None:
             "location": location,
             "resource_group": resource_group,
             "domain": domain,
+            "publisher_email": publisher_email,
             "caller": caller,
         }
         write(run, {key: value for key, value in given.items() if value is not None}, azure, force)
@@ -99,6 +104,8 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
         from genai_platform.render.gateway import UNVERIFIED
 
         run.screen.warn(f"{UNVERIFIED}; to change that, set ingress.domain and delete azure.apim.unverified_backend there")
+    if answers.get("publisher_email") == wizard.NO_EMAIL:
+        run.screen.warn("fill in azure.apim.publisher_email there before `genai up`: Azure sends its notices about the service to it")
     if "tenant_id" not in answers:
         run.screen.tell("without API Management in front; to have it, fill in [azure] there")
     run.screen.tell("next: genai doctor, then genai up (or, without any account: genai up --sandbox)")
@@ -150,7 +157,7 @@ def _account() -> str | None:
 
 
 def _signed_in() -> dict[str, str]:
-    """Tenant and subscription that the Azure CLI is signed in to, as suggestions; empty when it is not."""
+    """Tenant and subscription that the Azure CLI is signed in to, and as whom, as suggestions; empty when it is not."""
     import json
     import os
     import shutil
@@ -163,6 +170,11 @@ def _signed_in() -> dict[str, str]:
         return {}
     try:
         found = json.loads(process.run([program, "account", "show", "--output", "json"], env=os.environ, timeout=30).out)
-        return {"tenant_id": str(found["tenantId"]), "subscription_id": str(found["id"])}
+        name = str((found.get("user") or {}).get("name"))
+        return {
+            "tenant_id": str(found["tenantId"]),
+            "subscription_id": str(found["id"]),
+            **({"publisher_email": name} if "@" in name else {}),
+        }
     except (GenaiError, ValueError, KeyError, TypeError):
         return {}

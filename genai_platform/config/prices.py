@@ -36,7 +36,7 @@ _LOAD_BALANCER = 0.0243 + 0.008
 _SECRET = 0.40 / HOURS_A_MONTH
 _APIM = {
     "Consumption": 0.0, "Developer": 0.07, "Basic": 0.21, "Standard": 0.95, "Premium": 3.83,
-    "BasicV2": 0.21, "StandardV2": 0.96, "PremiumV2": 3.84,
+    "BasicV2": 0.21, "StandardV2": 0.96,
 }  # fmt: skip
 _ZONES_OF_THE_DOOR = 2
 

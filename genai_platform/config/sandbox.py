@@ -20,7 +20,7 @@ def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for a sandbox, by what a person configured: raw values of all layers, merged. They may be faulty."""
     models = _table(configured.get("litellm")).get("models")
     # Nothing leaves this machine, and there is no domain.
-    found: dict[str, Any] = {"azure": {"enabled": True, "apim": {"unverified_backend": True}}}
+    found: dict[str, Any] = {"azure": {"enabled": True, "apim": {"unverified_backend": True, "publisher_email": "admin@example.com"}}}
     if not models:
         # The sandbox puts its own address in the place of every api_base.
         models = [

@@ -222,10 +222,12 @@ class Langfuse(_Table):
 
 
 class Apim(_Table):
-    sku: Literal["Consumption", "Developer", "Basic", "Standard", "Premium", "BasicV2", "StandardV2", "PremiumV2"] = "BasicV2"
+    sku: Literal["Consumption", "Developer", "Basic", "Standard", "Premium", "BasicV2", "StandardV2"] = "BasicV2"
+    """Those of the api-version 2024-05-01, with which the service is made: it has no PremiumV2."""
     existing: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")] | None = None
     publisher_name: str = "genai"
-    publisher_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@example.com"
+    publisher_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    """Where Azure writes about the service; needed where it is made."""
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
     """Model routes besides the built-in five, e.g. ``POST /v1/rerank``."""

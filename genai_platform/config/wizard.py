@@ -13,7 +13,7 @@ from genai_platform.config.azure_models import PRICED
 _GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
-NO_DOMAIN = "none"
+NO_DOMAIN = NO_EMAIL = "none"
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,14 @@ AZURE = (
         NO_DOMAIN,
         r"none|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
         "inside a Route 53 zone of the AWS account, e.g. genai.example.com; none: API Management cannot check the balancer's certificate",
+    ),
+    Question(
+        "publisher_email",
+        "where Azure writes about the API Management service",
+        "--publisher-email",
+        NO_EMAIL,
+        r"none|[^@\s]+@[^@\s]+",
+        "an e-mail address that is read; none: to be filled in before the first start",
     ),
     Question("caller", "the first caller", "--caller", "team-a", r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits, hyphens"),
 )
@@ -158,6 +166,7 @@ resource_group = {text["resource_group"]}   # made by this tool: removed by it; 
 auth = "cli"               # cli | service_principal | workload_identity | managed_identity
 [azure.apim]
 sku = "BasicV2"            # or: existing = "name"
+{_email(text)}
 {"" if json.loads(text.get("domain", '"none"')) != NO_DOMAIN else _UNVERIFIED}[azure.callers.{json.loads(text["caller"])}]
 models = {json.dumps(list(names), ensure_ascii=False)}
 max_budget = 50            # US dollars in the time below
@@ -165,6 +174,13 @@ budget_duration = "30d"
 """
 
 
+def _email(text: Mapping[str, str]) -> str:
+    if text.get("publisher_email", json.dumps(NO_EMAIL)) == json.dumps(NO_EMAIL):
+        return _EMAIL
+    return f"publisher_email = {text['publisher_email']}   # where Azure writes about the service"
+
+
+_EMAIL = '# publisher_email = "you@example.com"   # where Azure writes about the service; fill it in before `genai up`'
 _BASE_MODEL = """# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters
 """
 _DOMAIN = '# domain = "genai.example.com"   # inside a Route 53 zone of this account'
@@ -179,6 +195,7 @@ enabled = false            # true: API Management in front; then fill in the res
 # auth = "cli"             # cli | service_principal | workload_identity | managed_identity
 # [azure.apim]
 # sku = "BasicV2"          # or: existing = "name"
+# publisher_email = "you@example.com"   # where Azure writes about the service
 # unverified_backend = true   # needed without ingress.domain: see docs, security, "Transport"
 # [azure.callers.team-a]
 # models = ["gpt-4o-mini"]

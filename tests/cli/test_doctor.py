@@ -95,7 +95,8 @@ def test_a_fault_of_a_look_does_not_stop_the_others(shell: Shell, machine: Machi
 
     monkeypatch.setattr("genai_platform.steps.azure.questions.looks", explode)
     some = "11111111-1111-4111-8111-111111111111"
-    azure = f'azure={{enabled=true, apim={{unverified_backend=true}}, tenant_id="{some}", subscription_id="{some}"}}'
+    apim = '{unverified_backend=true, publisher_email="a@example.com"}'
+    azure = f'azure={{enabled=true, apim={apim}, tenant_id="{some}", subscription_id="{some}"}}'
     found = problems(shell, "--set", azure)
     assert "unexpected RuntimeError: boom" in found["azure"][0]
 

@@ -34,7 +34,22 @@ def written(folder: Path) -> dict[str, Any]:
 
 
 def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
-    replies = ["", "eu-central-1", "12", "123456789012", "https://x.openai.azure.com", "", "y", TENANT, SUBSCRIPTION, "", "", "", ""]
+    replies = [
+        "",
+        "eu-central-1",
+        "12",
+        "123456789012",
+        "https://x.openai.azure.com",
+        "",
+        "y",
+        TENANT,
+        SUBSCRIPTION,
+        "",
+        "",
+        "",
+        "a@example.com",
+        "",
+    ]
     answer = wizard("init", "--json", input="".join(f"{reply}\n" for reply in replies))
     assert answer.code == 0, answer.err
     assert answer.document["file"].endswith("genai.toml")  # the questions went elsewhere
@@ -42,6 +57,7 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
     found = written(wizard.folder)
     assert (found["platform"], found["aws"]) == ({"name": "genai", "region": "eu-central-1"}, {"account_id": "123456789012"})
     azure = found["azure"]
+    assert azure["apim"]["publisher_email"] == "a@example.com"
     assert (azure["enabled"], azure["tenant_id"], azure["subscription_id"], azure["resource_group"]) == (
         True,
         TENANT,
@@ -68,6 +84,7 @@ def test_without_a_terminal_flags_say_it(wizard: Shell) -> None:
     assert "--subscription-id" in answer.err
     assert wizard("init", *AWS, "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, "--caller", "team-b").code == 0
     assert list(written(wizard.folder)["azure"]["callers"]) == ["team-b"]
+    assert "publisher_email" not in written(wizard.folder)["azure"]["apim"]
     assert "--force" in wizard("init", *AWS).err  # what exists is not replaced
     assert wizard("config", "show").code == 0
 
@@ -89,6 +106,10 @@ def test_who_the_azure_cli_is_signed_in_as(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     for text, expected in (
         (f'echo \'{{"id": "{SUBSCRIPTION}", "tenantId": "{TENANT}"}}\'', {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION}),
+        (
+            f'echo \'{{"id": "{SUBSCRIPTION}", "tenantId": "{TENANT}", "user": {{"name": "a@example.com"}}}}\'',
+            {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION, "publisher_email": "a@example.com"},
+        ),
         ("echo please run az login >&2; exit 1", {}),
         ("echo surprise", {}),
     ):

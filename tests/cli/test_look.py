@@ -120,7 +120,8 @@ def test_plan_says_what_is_open_to_every_address(shell: Shell, world: World, mon
         ("--only", "litellm"),
     ):
         assert shell("plan", "--sandbox", "--json", *words).document["notices"] == []
-    building = shell("up", "--set", "azure.enabled=true", "--set", "azure.apim.unverified_backend=true")
+    apim = "azure.apim={unverified_backend=true, publisher_email='a@example.com'}"
+    building = shell("up", "--set", "azure.enabled=true", "--set", apim)
     assert "open to every address, as API Management BasicV2 has no fixed one" in building.out
 
 
@@ -141,7 +142,7 @@ def test_api_management_has_an_address_once_its_api_is_there(shell: Shell, world
     monkeypatch.setattr("genai_platform.cli.endpoints.gateway", lambda doors: "https://x.azure-api.net/genai")
     world.there = {"infra.network"}
     assert shell("status", "--json").document["endpoints"]["apim"] is None
-    azure = ("--set", "azure.enabled=true", "--set", "azure.apim.unverified_backend=true")
+    azure = ("--set", "azure.enabled=true", "--set", "azure.apim={unverified_backend=true, publisher_email='a@example.com'}")
     assert shell("status", "--json", *azure).document["endpoints"]["apim"] == "https://x.azure-api.net/genai"
     assert "apim: https://x.azure-api.net/genai" in shell("up", *azure).out
 

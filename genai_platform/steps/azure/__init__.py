@@ -13,9 +13,10 @@ KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.probes", "azure.vau
 def preflight(target: Target) -> None:
     """What can be seen to be wrong without asking anybody. Raises ``ConfigError``."""
     if target.settings.azure.enabled:
-        from genai_platform.steps.azure.wanted import callers
+        from genai_platform.steps.azure.wanted import callers, publisher
 
         callers(target)
+        publisher(target)
 
 
 def steps(doors: Doors) -> list[Step]:

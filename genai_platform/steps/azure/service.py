@@ -11,6 +11,7 @@ from genai_platform.graph.step import Finding, Progress
 from genai_platform.steps.azure import existing, rights, service_name
 from genai_platform.steps.azure.names import refuse_sku
 from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
+from genai_platform.steps.azure.wanted import publisher
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.azure.apim import FAILED, PASSING, Service
 from genai_platform.tools.wait import wait_for
@@ -105,7 +106,7 @@ class ServiceStep(AzureStep):
             "tags": self.target.tags,
             "sku": {"name": azure.apim.sku, "capacity": 0 if azure.apim.sku == "Consumption" else 1},
             "identity": {"type": "SystemAssigned"},
-            "properties": {"publisherEmail": azure.apim.publisher_email, "publisherName": azure.apim.publisher_name},
+            "properties": {"publisherEmail": publisher(self.target), "publisherName": azure.apim.publisher_name},
         }
         if restore:
             body["properties"]["restore"] = True

@@ -48,3 +48,21 @@ def everybody(target: Target) -> Caller:
 
 
 _OF_A_KEY = ("max_budget", "budget_duration", "rpm_limit", "tpm_limit", "expires")
+
+
+def publisher(target: Target) -> str:
+    """The address that Azure writes to about the service that is made here; empty for an existing one, which has its own.
+
+    Raises:
+        ConfigError: none is configured.
+    """
+    apim = target.settings.azure.apim
+    if apim.existing:
+        return ""
+    if apim.publisher_email is None:
+        raise ConfigError(
+            "azure.apim.publisher_email is not set: Azure sends its notices about the API Management service there (changes, retirements)",
+            remedy="set it to an address that is read",
+            id="config.publisher_email",
+        )
+    return apim.publisher_email

@@ -10,7 +10,7 @@ import pytest
 from genai_platform.errors import ConfigError, StepError
 from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
-from genai_platform.steps.azure import leftovers, names, service_name, site
+from genai_platform.steps.azure import leftovers, names, preflight, service_name, site
 from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
@@ -204,3 +204,11 @@ def test_a_backend_is_sent_as_it_is_documented(world: AzureWorld) -> None:
         sent = (opened.get("arm", f"{service.id}/backends/b") or {})["properties"]
     assert sent.pop("tls") == {"validateCertificateChain": False, "validateCertificateName": False}
     assert set(sent) == {"url", "protocol", "description"}
+
+
+def test_a_service_is_not_made_without_an_address_that_azure_may_write_to(world: AzureWorld) -> None:
+    world.configure(apim={"publisher_email": None})
+    with pytest.raises(ConfigError, match=r"azure\.apim\.publisher_email is not set"):
+        preflight(world.target)
+    world.configure(apim={"publisher_email": None, "existing": "somebodys"})
+    preflight(world.target)

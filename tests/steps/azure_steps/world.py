@@ -282,6 +282,7 @@ class AzureWorld:
             "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},
         }
         models = [{"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}]
+        azure = {**azure, "apim": {"publisher_email": "a@example.com", **azure.get("apim", {})}}
         settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": models}, "ingress": {"litellm_port": 8443}})
         self.target = Target(self.environment, settings, endpoints, self._folder)
         if self.aws is None:
