@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import StepError
 from genai_platform.graph.step import Progress
 from genai_platform.steps.azure.names import taken
 from genai_platform.steps.azure.site import candidates, group_name
@@ -115,7 +115,7 @@ def _free(doors: Doors, name: str, patience: float, interval: float, progress: P
 
     try:
         wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, interval)
-    except (StepError, MissingError) as error:
+    except StepError as error:
         if error.id != "wait.timeout":
             raise
     return last[0]
