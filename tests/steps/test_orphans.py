@@ -128,7 +128,7 @@ def test_what_others_have_in_the_network_is_named_at_once_and_the_gateways_go(tm
     with world(tmp_path, monkeypatch) as doors:
         land = Land(doors)
         land.machine(CLUSTER)
-        theirs = land.machine({})
+        theirs = land.machine({"Name": "somebody"})
         state(doors, "network")
         step = NetworkStep(doors, "network", (), 3, no_inputs)
         with pytest.raises(StepError) as told:
