@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,7 +36,7 @@ def remove(run: Run, shown: str) -> int:
         shown: the command as one would type it again.
     """
     from genai_platform.cli import audit as audits
-    from genai_platform.cli import preflight, provision
+    from genai_platform.cli import others, preflight, provision
     from genai_platform.cli.folders import sandbox_exists, state_folder
     from genai_platform.cli.reports import steps_document
     from genai_platform.config.layers import load
@@ -59,24 +59,27 @@ def remove(run: Run, shown: str) -> int:
     if not run.options.sandbox:
         provision.provide(run.screen, sandbox=False)
     preflight.states(run.doors)
-    report, sizes = _steps(run)
+    report, sizes, foreign = _steps(run)
+    if not report.interrupted:
+        others.finish(run)
     audit = audits.nothing() if report.interrupted else audits.look(run)
     code = 130 if report.interrupted else 0 if report.ok and audits.clean(audit) else 1
     gone = sum(sizes.get(result.id, 0) for result in report.results if result.outcome == "done")
     _summary(run, report, audit, gone, shown)
     if run.options.sandbox and code == 0:
         _end_sandbox(run, keep=bool(audit.retained) and run.target.settings.lifecycle.down == "keep-data")
-    run.screen.document(steps_document(report) | audits.document(audit) | {"ok": code == 0})
+    run.screen.document(steps_document(report) | audits.document(audit) | {"ok": code == 0, "foreign": foreign})
     return code
 
 
-def _steps(run: Run) -> tuple[Report, dict[str, int]]:
-    """Show the list, ask, remove. Also answers how many resources each step stood for."""
+def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
+    """Show the list, ask, remove. Also answers how many resources each step stood for, and what was other people's."""
+    from genai_platform.cli import others
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.graph.events import StepResult
     from genai_platform.graph.scheduler import Report, probe_all
     from genai_platform.graph.step import State
-    from genai_platform.steps.catalog import for_down, resources
+    from genai_platform.steps.catalog import for_down, inside, resources
     from genai_platform.ui.text import dollars
 
     target, screen = run.target, run.screen
@@ -89,13 +92,14 @@ def _steps(run: Run) -> tuple[Report, dict[str, int]]:
     going = [id for id in there if id not in keeping]
     if not going:
         screen.say("nothing to remove" + (f"; kept: {', '.join(kept)}" if kept else ""))
-        return Report(tuple(StepResult(id, "retained" if id in kept else "absent", 0.0, found[id].evidence) for id in ids), 0.0), {}
+        return Report(tuple(StepResult(id, "retained" if id in kept else "absent", 0.0, found[id].evidence) for id in ids), 0.0), {}, []
     sizes = {id: resources(run.doors, run.graph[id]) for id in going}
     screen.table(
         ["step", "state", "what is there"],
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
         title=f"will be removed from {screen.target}",
     )
+    foreign = others.show(run, going)
     if kept:
         screen.say(f"kept: {', '.join(kept)}")
     cost = usd_per_hour(target.settings, frozenset(going))
@@ -105,7 +109,9 @@ def _steps(run: Run) -> tuple[Report, dict[str, int]]:
         screen.warn("callers will need new identities after this; --keep-data keeps them")
     if not run.options.yes:
         screen.confirm(f"Remove these {len(going)} steps of {screen.target}?")
-    return run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept)), sizes
+    others.unblock(run, going)
+    report = run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept, inside(run.graph)))
+    return report, sizes, foreign
 
 
 def _summary(run: Run, report: Report, audit: Audit, gone: int, shown: str) -> None:

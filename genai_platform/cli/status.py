@@ -64,6 +64,9 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
 def _next(run: Run, found: dict[str, Finding]) -> str:
     from genai_platform.graph.step import State
 
+    # Where a look was refused, what ends that comes first; a command of ours could only say the same again.
+    if told := next((one.remedy for one in found.values() if one.state is State.UNKNOWN and one.remedy.startswith("kubectl ")), ""):
+        return told
     lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]
     if any(found[id].state is State.UNKNOWN for id in lacking):
         word = "doctor"

@@ -24,11 +24,12 @@ def add_to(app: typer.Typer) -> None:
 
 def teardown(run: Run, names: Sequence[str]) -> int:
     """Show, ask, remove."""
-    from genai_platform.cli import preflight, provision
+    from genai_platform.cli import others, preflight, provision
     from genai_platform.cli.folders import state_folder
     from genai_platform.cli.reports import failures, steps_document
     from genai_platform.graph.scheduler import probe_all
     from genai_platform.graph.step import State
+    from genai_platform.steps.catalog import inside
 
     shown = f"genai teardown {' '.join(names)}{run.flags}"
     run.lock(state_folder(run.project, run.options.environment), shown)
@@ -50,9 +51,11 @@ def teardown(run: Run, names: Sequence[str]) -> int:
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
         title=f"will be removed from {run.screen.target}",
     )
+    others.show(run, going)
     if not run.options.yes:
         run.screen.confirm(f"Remove these {len(going)} steps of {run.screen.target}?")
-    report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids))
+    others.unblock(run, going)
+    report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids, (), inside(run.graph)))
     failures(run.screen, report)
     gone = sum(1 for result in report.results if result.outcome == "done")
     run.screen.tell(f"{gone} steps removed" if report.ok else f"go on with: {shown}")

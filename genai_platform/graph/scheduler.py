@@ -11,10 +11,10 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Literal
 
 from genai_platform.errors import GenaiError, Interrupted, StepError, unexpected
@@ -95,16 +95,26 @@ class Scheduler:
         """Make the selected steps present. What they need besides must be there already."""
         return _Run(self, "apply", selection, frozenset()).go()
 
-    def destroy(self, ids: Iterable[str], retained: Iterable[str] = ()) -> Report:
-        """Remove these steps, what depends on them first; ``retained`` ones are left standing on purpose."""
-        return _Run(self, "destroy", Selection(self.graph.ordered(ids)), frozenset(retained)).go()
+    def destroy(self, ids: Iterable[str], retained: Iterable[str] = (), inside: Mapping[str, str] | None = None) -> Report:
+        """Remove these steps, what depends on them first.
+
+        Args:
+            retained: left standing on purpose.
+            inside: steps that exist only inside another, and that other: where it is removed in the same run, one of them that
+                fails stops nothing, because it goes with it.
+        """
+        return _Run(self, "destroy", Selection(self.graph.ordered(ids)), frozenset(retained), inside or {}).go()
 
 
 class _Run:
-    def __init__(self, scheduler: Scheduler, action: Literal["apply", "destroy"], selection: Selection, retained: frozenset[str]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, action: Literal["apply", "destroy"], selection: Selection, retained: frozenset[str],
+        inside: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._graph, self._bus, self._clock, self._scheduler = scheduler.graph, scheduler.bus, scheduler.clock, scheduler
         self._action: Literal["apply", "destroy"] = action
         self._selection, self._retained = selection, retained
+        self._inside = {id: other for id, other in inside.items() if other in selection.ids and other not in retained}
         order = selection.ids if action == "apply" else tuple(reversed(selection.ids))
         self._waiting: dict[str, Step] = {id: self._graph[id] for id in order}
         self._running: dict[str, _Running] = {}
@@ -199,6 +209,10 @@ class _Run:
             self._end(result)
 
     def _end(self, result: StepResult) -> None:
+        container = self._inside.get(result.id)
+        if container and result.outcome == "failed" and not self._stop.is_set():
+            evidence = f"left to '{container}', which goes with everything in it: {result.evidence}"
+            result = StepResult(result.id, "done", result.seconds, evidence, result.remedy)
         self._running.pop(result.id, None)
         self._waiting.pop(result.id, None)
         self._results[result.id] = result
@@ -267,7 +281,9 @@ class _Run:
 
 def _unknown(id: str, finding: Finding) -> StepError:
     return StepError(
-        f"cannot see the state of '{id}': {finding.evidence}", remedy="mend that and run the same command again", id="step.unknown"
+        f"cannot see the state of '{id}': {finding.evidence}",
+        remedy=finding.remedy or "fix that and run the same command again",
+        id="step.unknown",
     )
 
 
@@ -291,7 +307,7 @@ def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, li
         try:
             finding = step.probe()
         except GenaiError as error:
-            finding = Finding(State.UNKNOWN, error.message)
+            finding = Finding(State.UNKNOWN, error.message, error.remedy)
         except Exception as error:
             finding = Finding(State.UNKNOWN, unexpected(error).message)
         found.put((step.id, finding))

@@ -23,6 +23,8 @@ class Finding:
 
     state: State
     evidence: str
+    remedy: str = ""
+    """The command that helps where the state could not be seen; empty when none is known."""
 
 
 @dataclass(frozen=True)

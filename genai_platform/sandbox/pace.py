@@ -61,6 +61,9 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 
 
 # -- AWS: EKS ---------------------------------------------------------------------------------------
+EKS_PROFILE_OUTLIVES = Duration(
+    240, "aws/containers-roadmap#2531: Auto Mode's instance profile is still there when DeleteCluster has ended"
+)
 
 # -- AWS: load balancer -----------------------------------------------------------------------------
 

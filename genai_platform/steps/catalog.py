@@ -60,6 +60,12 @@ def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[s
     return ids, kept
 
 
+def inside(graph: Graph) -> dict[str, str]:
+    """The steps whose objects exist only in the cluster, each with the step that removes the cluster."""
+    lying = ("litellm.", "langfuse.", "patch.", "infra.kubernetes", "azure.door")
+    return {id: "infra.cluster" for id in graph.ids if id.startswith(lying)}
+
+
 def resources(doors: Doors, step: Step) -> int:
     """How many resources a step that stands is made of: those in Terraform's state, the objects of a cluster, else one."""
     from genai_platform.tools.terraform import ROOTS

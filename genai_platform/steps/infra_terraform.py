@@ -13,7 +13,7 @@ from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.langfuse import BACKUP_PREFIX
-from genai_platform.steps import sweep
+from genai_platform.steps import foreign, orphans, sweep
 from genai_platform.steps.doors import Doors
 from genai_platform.tools import aws_buckets
 from genai_platform.tools.terraform import ROOTS, Root
@@ -41,6 +41,9 @@ PLACEHOLDERS: Mapping[Root, Mapping[str, Any]] = {
     },
 }
 """Valid values of each root's own variables, for when only its state is left."""
+
+
+_NAT = ("aws_nat_gateway.this", "aws_eip.nat")
 
 
 def target_variables(target: Target) -> dict[str, Any]:
@@ -136,13 +139,31 @@ class StorageStep(RootStep):
 
 
 @dataclass(frozen=True)
-class NetworkStep(RootStep):
-    """The root that cannot go while anything of the cluster still stands in it."""
+class ClusterStep(RootStep):
+    """The root that goes with whatever people put into it, whose controllers delete first what they made outside of it."""
 
     def destroy(self, progress: Progress) -> str:
+        cleared = foreign.remove(self.doors, progress)
+        return "; ".join(filter(None, (cleared, super().destroy(progress))))
+
+
+@dataclass(frozen=True)
+class NetworkStep(RootStep):
+    """The root that cannot go while anything of the cluster, or of others, still stands in it."""
+
+    def destroy(self, progress: Progress) -> str:
+        removed = ""
         if self.doors.terraform.state.resources(self.root):
-            sweep.wait_for_interfaces(self.doors, progress)
-        return super().destroy(progress)
+            try:
+                removed = orphans.release_network(self.doors, progress)
+                orphans.refuse_others(self.doors)
+                sweep.wait_for_interfaces(self.doors, progress)
+            except StepError as error:
+                # What costs by the hour goes now, whatever holds the rest.
+                self.doors.terraform.destroy(self.root, self._to_destroy(), progress, self.limit, only=_NAT)
+                text = f"{error.message}; the network stays until that is gone, its NAT gateways are removed"
+                raise StepError(text, remedy=error.remedy, id=error.id) from None
+        return "; ".join(filter(None, (removed, super().destroy(progress))))
 
 
 @dataclass(frozen=True)

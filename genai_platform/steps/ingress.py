@@ -70,8 +70,9 @@ def ingress_step(
         return "; ".join(filter(None, (record, wait_for_balancer(progress))))
 
     def wait_for_balancer(progress: Progress) -> str:
-        # The load balancer is shared: whoever takes its last ingress away waits for it.
-        if not doors.kube.exists() or any(True for _ in doors.kube.list(_API, "Ingress", NAMESPACE)):
+        # The load balancer is shared: the step that takes its last ingress away waits for it. While others have ingresses
+        # of this class, too, that is the step that removes the class.
+        if not doors.kube.exists() or any(one.get("spec", {}).get("ingressClassName") == "alb" for one in doors.kube.list(_API, "Ingress")):
             return ""
         load_balancers.wait_gone(doors.aws, doors.target.prefix, progress, 600)
         return "its load balancer is gone"

@@ -66,7 +66,7 @@ class TracesStep:
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
-            return Finding(State.UNKNOWN, error.message)
+            return Finding(State.UNKNOWN, error.message, error.remedy)
 
     def plan(self) -> Sequence[Change]:
         found = self.probe()

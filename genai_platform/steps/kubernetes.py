@@ -8,10 +8,11 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
 from genai_platform.render import manifests
 from genai_platform.render.manifests import Document
+from genai_platform.steps import foreign
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.infra_certificate import certificate_arn
 from genai_platform.steps.objects import Objects, Ref
-from genai_platform.tools import kube_wait
+from genai_platform.tools import kube_wait, load_balancers
 from genai_platform.tools.wait import wait_for
 
 IDLE_TIMEOUT = 600
@@ -62,9 +63,16 @@ def steps(doors: Doors) -> list[Objects]:
             refs=_REFS,
             settle=lambda progress: f"namespace {NAMESPACE}, storage class and ingress class",
             evidence=lambda: f"namespace {NAMESPACE}, storage class and ingress class",
-            before_destroy=lambda progress: _release_volumes(doors, progress),
+            before_destroy=lambda progress: _release(doors, progress),
         )
     ]
+
+
+def _release(doors: Doors, progress: Progress) -> str:
+    """What needs its controllers: the ingresses of others of this class, with the load balancer they share, and our volumes."""
+    foreign.remove_shared(doors, progress)
+    load_balancers.wait_gone(doors.aws, doors.target.prefix, progress, 300)
+    return _release_volumes(doors, progress)
 
 
 def _release_volumes(doors: Doors, progress: Progress) -> str:

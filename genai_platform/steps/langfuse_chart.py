@@ -73,7 +73,7 @@ class Chart:
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
-            return Finding(State.UNKNOWN, error.message)
+            return Finding(State.UNKNOWN, error.message, error.remedy)
 
     def _faults(self, release: Release) -> list[str]:
         if release.status != "deployed":

@@ -35,7 +35,7 @@ class Operator:
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
-            return Finding(State.UNKNOWN, error.message)
+            return Finding(State.UNKNOWN, error.message, error.remedy)
 
     def _look(self) -> Finding:
         served = self._doors.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None

@@ -81,7 +81,7 @@ class Objects:
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
-            return Finding(State.UNKNOWN, error.message)
+            return Finding(State.UNKNOWN, error.message, error.remedy)
 
     def _absent(self, evidence: str) -> Finding:
         left = self.outside()

@@ -133,7 +133,7 @@ class Kube:
         found = self._send(
             "patch",
             path,
-            f"apply {kind} {name}",
+            f"{'compare' if dry_run else 'apply'} {kind} {name}",
             query=query,
             body=dict(document),
             content_type="application/apply-patch+yaml",
@@ -235,6 +235,10 @@ class Kube:
                 return ""
             # The server may quote what was sent: for a secret its words are left out.
             reason = error.reason if secret else _reason(error)
+            if command := self._webhook(_reason(error)):
+                raise StepError(
+                    f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}", remedy=command, id="kube.webhook"
+                ) from None
             raise StepError(
                 f"could not {doing}: {error.status} {reason}", remedy=_REMEDIES.get(error.status or 0, ""), id=f"kube.{error.status}"
             ) from None
@@ -244,6 +248,15 @@ class Kube:
                 remedy="check that the cluster runs and that this machine may reach it: genai status",
                 id="kube.unreachable",
             ) from None
+
+    def _webhook(self, reason: str) -> str:
+        """The command that deletes the configuration of the webhook that failed; empty when it was no webhook, or is not found."""
+        from genai_platform.tools import kube_stuck
+
+        try:
+            return kube_stuck.webhook(self, reason)
+        except StepError:
+            return ""
 
     def _open(self) -> Any:
         path = self.kubeconfig()

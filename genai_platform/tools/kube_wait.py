@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Progress
+from genai_platform.tools import kube_stuck
 from genai_platform.tools.kube import Document, Kube
 from genai_platform.tools.wait import wait_for
 
@@ -21,6 +23,9 @@ _HOPELESS = {"InvalidImageName", "CreateContainerConfigError", "CreateContainerE
 _LINE = 400
 """Characters of one line of a log that a message shows."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+STUCK = 30.0
+"""Seconds for which a namespace may say that it cannot end before that is believed: its controller tries again meanwhile."""
 
 Redact = Callable[[str], str]
 
@@ -142,8 +147,12 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
 def gone(
     kube: Kube, api_version: str, kind: str, names: Sequence[str], namespace: str | None, progress: Progress, timeout: float
 ) -> None:  # fmt: skip
-    """Wait until objects that were told to go are no longer there. Failing to look is never taken for gone."""
-    status = ""
+    """Wait until objects that were told to go are no longer there. Failing to look is never taken for gone.
+
+    Raises:
+        StepError: the time ran out; or a namespace has said for a while why it cannot end, with the command that ends that.
+    """
+    status, since = "", time.monotonic()
 
     def look() -> bool | None:
         nonlocal status
@@ -152,6 +161,11 @@ def gone(
             return True
         holders = sorted({holder for _, found in left for holder in found["metadata"].get("finalizers", ())})
         status = f"waiting for {kind} {', '.join(name for name, _ in left)} to go" + (f" (held by {', '.join(holders)})" if holders else "")
+        stuck = next(filter(None, (kube_stuck.namespace(kube, found) for _, found in left)), None) if kind == "Namespace" else None
+        if stuck is not None:
+            status += f": {stuck.text}"
+            if stuck.remedy and time.monotonic() - since > STUCK:
+                raise StepError(f"{kind} {left[0][0]} does not end: {stuck.text}", remedy=stuck.remedy, id="kube.stuck")
         return None
 
     wait_for(look, progress, lambda: status, timeout, interval=1.0)

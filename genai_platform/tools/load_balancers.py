@@ -17,6 +17,11 @@ CLUSTER_TAG = "eks:eks-cluster-name"
 """Auto Mode puts this on what it makes; our own tags it cannot carry."""
 
 
+_INGRESS_STACK = "ingress.eks.amazonaws.com/stack"
+_SERVICE_STACK = "service.eks.amazonaws.com/stack"
+"""Which ingresses (a group's name) or which Service a load balancer was made for."""
+
+
 @dataclass(frozen=True)
 class LoadBalancer:
     """One load balancer of the cluster."""
@@ -29,16 +34,20 @@ class LoadBalancer:
 
 
 def of_cluster(aws: Aws, cluster: str) -> list[LoadBalancer]:
-    """Every load balancer whose tags name the cluster."""
+    """The load balancers of the group of ingresses that is named after the cluster; those of other groups and of Services are not."""
     client = aws.client("elbv2")
     with explained(f"list the load balancers of {cluster}"):
         found = [one for page in client.get_paginator("describe_load_balancers").paginate() for one in page["LoadBalancers"]]
         tagged = {
             arn
             for arn, tags in tags_of(client, [one["LoadBalancerArn"] for one in found])
-            if any(tag["Key"] == CLUSTER_TAG and tag.get("Value") == cluster for tag in tags)
+            if _of_group({tag["Key"]: tag.get("Value", "") for tag in tags}, cluster)
         }
     return [_read(one) for one in found if one["LoadBalancerArn"] in tagged]
+
+
+def _of_group(tags: dict[str, str], cluster: str) -> bool:
+    return tags.get(CLUSTER_TAG) == cluster and _SERVICE_STACK not in tags and tags.get(_INGRESS_STACK, cluster) == cluster
 
 
 def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[str, str]]]]:
@@ -55,7 +64,7 @@ def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[s
 
 
 def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
-    """Wait until the cluster has no load balancer left. While one exists, its network cannot be deleted."""
+    """Wait until the group's load balancer is gone. While one exists, its network cannot be deleted."""
     left: list[LoadBalancer] = []
 
     def look() -> bool | None:

@@ -139,11 +139,14 @@ class Terraform:
                     id="terraform.differs",
                 )
 
-    def destroy(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float) -> str:
+    def destroy(
+        self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float, only: Sequence[str] = ()
+    ) -> str:  # fmt: skip
         """Remove all the root made; answers how much that was.
 
         Args:
             variables: None: those of the last run.
+            only: addresses of resources; nothing else is removed then, but for what depends on them.
 
         Raises:
             StepError: something could not be removed; the message names it.
@@ -161,7 +164,8 @@ class Terraform:
                 auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES, target=list(protected),
             )  # fmt: skip
         events = self._events(root, folder, progress)
-        self._run(folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES)
+        chosen: dict[str, Any] = {"target": list(only)} if only else {}
+        self._run(folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=_VARIABLES, **chosen)
         return events.summary()
 
     def outputs(self, root: Root) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import load
 from genai_platform.config.target import Target
 from genai_platform.graph.graph import Graph
+from genai_platform.tools.aws_items import Item
+from genai_platform.tools.kube_foreign import Foreign, Seen
 from genai_platform.ui.screen import Screen
 from tests.worlds import World
 
@@ -61,6 +63,10 @@ class Shell:
     folder: Path
     world: World
     audit: Audit = field(default_factory=Audit)
+    foreign: list[Foreign] = field(default_factory=list)
+    """What other people put into the cluster."""
+    others: list[Item] = field(default_factory=list)
+    """What other people put into its network."""
 
     def __call__(self, *arguments: str, input: str | None = None) -> Answer:
         result = CliRunner().invoke(cli.app, list(arguments), input=input)
@@ -104,6 +110,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda doors: None)
     _replace(monkeypatch, "genai_platform.cli.audit.look", lambda run: shell.audit)
+    _replace(monkeypatch, "genai_platform.steps.foreign.look", lambda doors: Seen(tuple(shell.foreign), ()))
+    _replace(monkeypatch, "genai_platform.steps.foreign.unblock", lambda kube: [str(one) for one in shell.foreign if one.dead])
+    _replace(monkeypatch, "genai_platform.tools.kube.Kube.exists", lambda kube: True)
+    _replace(monkeypatch, "genai_platform.steps.orphans.balancers", lambda doors: [])
+    _replace(monkeypatch, "genai_platform.steps.orphans.of_others", lambda doors: shell.others)
+    _replace(monkeypatch, "genai_platform.steps.orphans.finish", lambda doors, progress: [])
     return shell
 
 

@@ -10,6 +10,8 @@ from genai_platform.errors import StepError
 from genai_platform.graph.lock import hold
 from genai_platform.graph.step import State
 from genai_platform.sandbox.place import Place
+from genai_platform.tools.aws_items import Item
+from genai_platform.tools.kube_foreign import Foreign
 from tests.cli.conftest import Leftover, Shell
 from tests.worlds import World
 
@@ -133,6 +135,45 @@ def test_down_shows_the_list_and_removes_everything(shell: Shell, world: World) 
     assert world.happened[-1] == "destroy infra.network"
     assert "will be removed from 'default': AWS account 123456789012" in answer.out
     assert "nothing left, 4 resources removed" in answer.out
+
+
+def test_what_others_put_into_the_cluster_is_listed_before_the_question(shell: Shell, world: World) -> None:
+    world.there = {"infra.network", "infra.cluster"}
+    shell.foreign = [
+        Foreign("v1", "Service", "demo", "web", "load balancer", 0.0243, "service"),
+        Foreign("apiregistration.k8s.io/v1", "APIService", "", "v1.metrics", "nobody serves it", 0.0, "apiservice"),
+    ]
+    shell.others = [Item("ec2:instance", "i-1", 0.1, "aws ec2 terminate-instances --instance-ids i-1", "network")]
+    asked = shell("down")
+    assert asked.code == 1
+    assert world.happened == []
+    for words in (
+        "Service",
+        "demo",
+        "load balancer",
+        "$0.02/h",
+        "APIService",
+        "aws ec2 terminate-instances --instance-ids i-1",
+    ):
+        assert words in asked.out
+    assert "deleted, since nobody serves it" not in asked.out
+    answer = shell("down", "--yes", "--json")
+    assert [(one["kind"], one["name"], one["goes"]) for one in answer.document["foreign"]] == [
+        ("Service", "web", True), ("APIService", "v1.metrics", True), ("ec2:instance", "i-1", False),
+    ]  # fmt: skip
+    assert "deleted, since nobody serves it: APIService v1.metrics" in answer.err
+
+
+def test_what_lies_in_the_cluster_keeps_neither_it_nor_the_network(shell: Shell, world: World) -> None:
+    world.there = {"infra.network", "infra.cluster", "litellm.proxy"}
+    world.broken["litellm.proxy"] = StepError("Namespace genai-platform does not end", remedy="kubectl delete apiservice v1.metrics")
+    answer = shell("down", "--yes", "--json")
+    assert answer.code == 0
+    assert {"infra.network", "infra.cluster"} & world.there == set()
+    told = {step["id"]: step for step in answer.document["steps"]}["litellm.proxy"]
+    assert told["outcome"] == "done"
+    assert "does not end" in told["evidence"]
+    assert told["remedy"] == "kubectl delete apiservice v1.metrics"
 
 
 def test_down_with_nothing_there(shell: Shell, world: World) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.end_to_end import others
 from tests.end_to_end.conftest import GENAI, NAMESPACE, Platform, wait_until
 from tests.end_to_end.leftovers import Land, clear, plant
 
@@ -317,12 +318,27 @@ def _saved_and_restored(own: Platform) -> None:
     assert own.verify().document["passed"]
 
 
+def _a_webhook_that_nobody_serves_is_named(own: Platform) -> None:
+    command = "kubectl delete validatingwebhookconfiguration demo-policy"
+    seen = own.run("status").document
+    assert seen["next"] == command
+    unknown = [step["evidence"] for step in seen["steps"] if step["state"] == "unknown"]
+    assert unknown
+    assert all(command in one and "could not apply" not in one for one in unknown)
+    assert command in own.run("litellm", "--only", "config", code=1).steps["litellm.config"]["remedy"]
+
+
 def _removed(own: Platform) -> None:
-    """``down`` with a leftover says so and keeps the sandbox; with nothing left, nothing runs and nothing listens."""
+    """What others put in goes, too. ``down`` with a leftover keeps the sandbox; with nothing left, nothing runs and nothing listens."""
     place = json.loads((own.folder / ".genai" / "sandbox" / "world" / "place.json").read_text())
     aws = own.aws("logs")
     aws.create_log_group(logGroupName="/aws/eks/genai-sandbox/left")
+    others.put_in(own)
+    _a_webhook_that_nobody_serves_is_named(own)
     first = own.down(code=1)
+    assert {one["name"] for one in first.document["foreign"]} == others.NAMES
+    assert others.left_in(own) == {"clusters": [], "balancers": [], "gateways": [], "volumes": [], "profiles": []}
+    assert "left to the cluster's end: Widget demo/held" in first.steps["infra.cluster"]["evidence"]
     assert [one["id"] for one in first.document["leftovers"]] == ["/aws/eks/genai-sandbox/left"]
     assert {step["outcome"] for step in first.steps.values()} <= {"done", "absent"}
     namespaces = own.tool("kubectl", "get", "namespaces", "--output", "name").out.split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ class Roots(Terraform):
         self.calls.append(("apply", root))
         return "applied"
 
-    def destroy(self, root: str, variables: Any, progress: Any, timeout: float) -> str:
-        self.calls.append(("destroy", root))
+    def destroy(self, root: str, variables: Any, progress: Any, timeout: float, only: Sequence[str] = ()) -> str:
+        self.calls.append(("destroy", ",".join((root, *only))))
         return "destroyed"
 
     def probe(self, root: str, variables: Any) -> Finding:

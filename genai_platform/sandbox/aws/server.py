@@ -23,13 +23,13 @@ import moto.backends as services
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, rds, s3, secretsmanager, state, sts, tagging
+from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, profiles, rds, s3, secretsmanager, state, sts, tagging
 from genai_platform.sandbox.aws.guard import Guard
 from genai_platform.sandbox.aws.world import Engines, NoEngines, World
 from genai_platform.sandbox.place import Place
 
 log = logging.getLogger("genai.sandbox.aws")
-_MENDS = (acm, ec2, eks, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
+_MENDS = (acm, ec2, eks, profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",

@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from genai_platform.sandbox.aws.identity import administrator, door_key
 from genai_platform.sandbox.door.routes import Group, Listener
+from genai_platform.sandbox.door.services import STACK as NETWORK_STACK
 from genai_platform.sandbox.place import Place
 
 _CLUSTER = "eks:eks-cluster-name"
@@ -73,6 +74,43 @@ class AwsBalancers:
             self._clients["elbv2"].delete_load_balancer(LoadBalancerArn=found)
         for one in self._clients["ec2"].describe_security_groups(Filters=[{"Name": f"tag:{_STACK}", "Values": [name]}])["SecurityGroups"]:
             self._clients["ec2"].delete_security_group(GroupId=one["GroupId"])
+
+    def ensure_network(self, stack: str, scheme: str, ports: list[int]) -> str:
+        """A network load balancer for a Service (``namespace/name``); its host name."""
+        client = self._clients["elbv2"]
+        for one, tags in self._tagged():
+            if tags.get(NETWORK_STACK) == stack:
+                return str(client.describe_load_balancers(LoadBalancerArns=[one])["LoadBalancers"][0]["DNSName"])
+        cluster, vpc, subnets = self._network(scheme)
+        tags = {_CLUSTER: cluster, NETWORK_STACK: stack, "service.eks.amazonaws.com/resource": "LoadBalancer"}
+        name = f"k8s-{stack.replace('/', '-')[:20]}-{_digest(stack)[:6]}"
+        ec2 = self._clients["ec2"]
+        security = ec2.create_security_group(
+            GroupName=name, Description="[k8s] Managed SecurityGroup for LoadBalancer", VpcId=vpc,
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": _pairs(tags)}],
+        )["GroupId"]  # fmt: skip
+        made = client.create_load_balancer(
+            Name=name, Subnets=subnets, SecurityGroups=[security], Scheme=scheme, Type="network", Tags=_pairs(tags)
+        )["LoadBalancers"][0]
+        for port in ports:
+            group = client.create_target_group(
+                Name=f"{name}-{port}"[-32:].lstrip("-"), Protocol="TCP", Port=port, VpcId=vpc, TargetType="ip", Tags=_pairs(tags)
+            )["TargetGroups"][0]["TargetGroupArn"]
+            forward = [{"Type": "forward", "TargetGroupArn": group}]
+            client.create_listener(LoadBalancerArn=made["LoadBalancerArn"], Protocol="TCP", Port=port, DefaultActions=forward)
+        return str(made["DNSName"])
+
+    def remove_network(self, stack: str) -> None:
+        """Remove a Service's load balancer, its target groups and its security group."""
+        client, ec2 = self._clients["elbv2"], self._clients["ec2"]
+        for arn, tags in self._tagged():
+            if tags.get(NETWORK_STACK) == stack:
+                groups = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+                client.delete_load_balancer(LoadBalancerArn=arn)
+                for one in groups:
+                    client.delete_target_group(TargetGroupArn=one["TargetGroupArn"])
+        for one in ec2.describe_security_groups(Filters=[{"Name": f"tag:{NETWORK_STACK}", "Values": [stack]}])["SecurityGroups"]:
+            ec2.delete_security_group(GroupId=one["GroupId"])
 
     def stacks(self) -> set[str]:
         return {tags[_STACK] for _, tags in self._tagged() if _STACK in tags}

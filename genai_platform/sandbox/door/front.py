@@ -18,6 +18,7 @@ from genai_platform.sandbox.cluster.control_plane import ADMIN
 from genai_platform.sandbox.door.balancers import AwsBalancers, Certificates
 from genai_platform.sandbox.door.controller import Controller
 from genai_platform.sandbox.door.listeners import Listeners
+from genai_platform.sandbox.door.services import Services
 from genai_platform.sandbox.door.watch import KINDS, Mirror
 from genai_platform.sandbox.place import Place
 
@@ -37,7 +38,8 @@ async def serve(place: Place) -> None:
     context.load_cert_chain(issued.cert, issued.key)
     mirror = Mirror(place.url("kubernetes", "https"), context)
     listeners = Listeners(Certificates(place), place.loopback)
-    controller = Controller(mirror.client, listeners, AwsBalancers(place))
+    balancers = AwsBalancers(place)
+    controller, services = Controller(mirror.client, listeners, balancers), Services(mirror.client, balancers)
     following = [asyncio.create_task(mirror.follow(name)) for name in KINDS]
     ending = asyncio.create_task(stop.wait())
     settled = True
@@ -50,7 +52,8 @@ async def serve(place: Place) -> None:
             if stop.is_set() or not mirror.complete:
                 continue
             try:
-                settled = await controller.turn(mirror.cluster())
+                # Each has its turn, whatever became of the other's.
+                settled = all([await controller.turn(mirror.cluster()), await services.turn(mirror.cluster())])
             except Exception:
                 log.exception("a turn failed; the next one begins anew")
                 settled = False

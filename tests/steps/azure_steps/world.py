@@ -120,7 +120,7 @@ class FakeKube:
 
     def __init__(self) -> None:
         self.there = True
-        self.ingresses: dict[str, dict[str, Any]] = {"litellm": {"metadata": {"name": "litellm"}}}
+        self.ingresses: dict[str, dict[str, Any]] = {"litellm": {"metadata": {"name": "litellm"}, "spec": {"ingressClassName": "alb"}}}
 
     def exists(self) -> bool:
         return self.there

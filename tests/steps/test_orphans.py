@@ -1,0 +1,139 @@
+"""What the cluster's controllers left in AWS: removed inside our own network and cluster, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.errors import StepError
+from genai_platform.steps import orphans
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.infra_terraform import NetworkStep, no_inputs
+from tests.tools.aws_world import Quiet, world
+
+OURS = {"genai:platform": "genai", "genai:environment": "default"}
+CLUSTER = {"eks:eks-cluster-name": "genai"}
+
+
+def tags(held: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in held.items()]
+
+
+class Land:
+    """Our network and somebody else's, with two subnets each."""
+
+    def __init__(self, doors: Doors) -> None:
+        self.ec2, self.elb, self.iam = (doors.aws.client(name) for name in ("ec2", "elbv2", "iam"))
+        self.ours, self.theirs = self._network("10.0", OURS), self._network("10.1", {})
+
+    def _network(self, start: str, held: dict[str, str]) -> tuple[str, list[str]]:
+        spec = [{"ResourceType": "vpc", "Tags": tags(held)}] if held else []
+        vpc = self.ec2.create_vpc(CidrBlock=f"{start}.0.0/16", TagSpecifications=spec)["Vpc"]["VpcId"]
+        return vpc, [
+            self.ec2.create_subnet(
+                VpcId=vpc, CidrBlock=f"{start}.{number}.0/24", AvailabilityZone=f"ap-northeast-1{zone}",
+                TagSpecifications=[{"ResourceType": "subnet", "Tags": tags(held or {"a": "b"})}],
+            )["Subnet"]["SubnetId"]
+            for number, zone in enumerate("ac")
+        ]  # fmt: skip
+
+    def balancer(self, name: str, network: tuple[str, list[str]], held: dict[str, str]) -> str:
+        made = self.elb.create_load_balancer(Name=name, Subnets=network[1], Tags=tags(held or {"a": "b"}))
+        return str(made["LoadBalancers"][0]["LoadBalancerArn"])
+
+    def balancers(self) -> set[str]:
+        return {one["LoadBalancerName"] for one in self.elb.describe_load_balancers()["LoadBalancers"]}
+
+    def group(self, name: str, network: tuple[str, list[str]], held: dict[str, str], admits: str = "") -> str:
+        spec = [{"ResourceType": "security-group", "Tags": tags(held or {"a": "b"})}]
+        made = self.ec2.create_security_group(GroupName=name, Description="x", VpcId=network[0], TagSpecifications=spec)["GroupId"]
+        if admits:
+            rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": admits}]}
+            self.ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[rule])
+        return str(made)
+
+    def groups(self) -> set[str]:
+        return {one["GroupName"] for one in self.ec2.describe_security_groups()["SecurityGroups"]} - {"default"}
+
+    def profile(self, name: str, held: dict[str, str]) -> None:
+        self.iam.create_instance_profile(InstanceProfileName=name, Tags=tags(held))
+
+    def profiles(self) -> set[str]:
+        return {one["InstanceProfileName"] for one in self.iam.list_instance_profiles()["InstanceProfiles"]}
+
+    def machine(self, held: dict[str, str]) -> str:
+        spec = [{"ResourceType": "instance", "Tags": tags(held)}]
+        run = self.ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=self.ours[1][0], TagSpecifications=spec)
+        return str(run["Instances"][0]["InstanceId"])
+
+
+def state(doors: Doors, root: str) -> None:
+    """Something is written down in the state of a root."""
+    place = doors.target.folder / "terraform" / root
+    place.mkdir(parents=True)
+    owned = {"mode": "managed", "type": "aws_vpc", "name": "this", "instances": [{"attributes": {"id": "vpc-0"}}]}
+    (place / "terraform.tfstate").write_text(json.dumps({"resources": [owned]}))
+
+
+def test_balancers_and_groups_without_an_owner_go_in_our_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        land = Land(doors)
+        land.balancer("by-hand", land.ours, {})
+        land.balancer("by-cluster", land.ours, CLUSTER)
+        land.balancer("by-another", land.ours, {"genai:platform": "genai", "genai:environment": "other"})
+        land.balancer("elsewhere", land.theirs, {})
+        traffic = land.group("k8s-traffic-genai-1", land.ours, CLUSTER)
+        land.group("k8s-untagged", land.ours, {})
+        land.group("data", land.ours, OURS, admits=traffic)
+        land.group("k8s-traffic-other", land.theirs, {"eks:eks-cluster-name": "other"})
+        said = orphans.release_network(doors, Quiet())
+        assert land.balancers() == {"by-another", "elsewhere"}
+        assert land.groups() == {"data", "k8s-traffic-other"}
+        assert "by-hand" in said
+        assert "k8s-traffic-genai-1" in said
+
+
+def test_while_the_cluster_may_still_exist_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its controllers own all of it; that its state cannot be read as empty is enough."""
+    with world(tmp_path, monkeypatch) as doors:
+        land = Land(doors)
+        land.balancer("by-cluster", land.ours, CLUSTER)
+        land.profile("eks-genai-1", CLUSTER)
+        state(doors, "cluster")
+        assert (orphans.release_network(doors, Quiet()), orphans.finish(doors, Quiet())) == ("", [])
+        assert (land.balancers(), land.profiles()) == ({"by-cluster"}, {"eks-genai-1"})
+
+
+def test_the_profile_and_the_volumes_of_a_cluster_that_is_gone_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "PROFILE_LIMIT", 0.0)
+    with world(tmp_path, monkeypatch) as doors:
+        land = Land(doors)
+        land.profile("eks-genai-1", CLUSTER)
+        land.iam.create_role(RoleName="genai-node", AssumeRolePolicyDocument="{}")
+        land.iam.add_role_to_instance_profile(InstanceProfileName="eks-genai-1", RoleName="genai-node")
+        land.profile("eks-other-1", {"eks:eks-cluster-name": "other"})
+        for held in (CLUSTER, {"eks:eks-cluster-name": "other"}):
+            spec = [{"ResourceType": "volume", "Tags": tags(held)}]
+            land.ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=20, TagSpecifications=spec)
+        gone = orphans.finish(doors, Quiet())
+        assert land.profiles() == {"eks-other-1"}
+        assert len(land.ec2.describe_volumes()["Volumes"]) == 1
+        assert [one.partition(" ")[0] for one in gone] == ["volume", "instance"]
+
+
+def test_what_others_have_in_the_network_is_named_at_once_and_the_gateways_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        land = Land(doors)
+        land.machine(CLUSTER)
+        theirs = land.machine({"Name": "somebody"})
+        state(doors, "network")
+        step = NetworkStep(doors, "network", (), 3, no_inputs)
+        with pytest.raises(StepError) as told:
+            step.destroy(Quiet())
+        assert theirs in told.value.message
+        assert told.value.remedy == f"aws ec2 terminate-instances --instance-ids {theirs} --region ap-northeast-1"
+        calls: Any = doors.terraform
+        assert calls.calls == [("destroy", "network,aws_nat_gateway.this,aws_eip.nat")]
