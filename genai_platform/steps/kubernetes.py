@@ -14,7 +14,6 @@ from genai_platform.steps.objects import Objects, Ref
 from genai_platform.tools import kube_wait
 from genai_platform.tools.wait import wait_for
 
-IDLE_TIMEOUT = 600
 PARAMS_CRD = "ingressclassparams.eks.amazonaws.com"
 _CRD_LIMIT = 300
 
@@ -48,7 +47,7 @@ def steps(doors: Doors) -> list[Objects]:
         return [
             *manifests.namespace(doors.target.settings.langfuse.chart.line),
             *manifests.storage_class(),
-            *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else [], IDLE_TIMEOUT),
+            *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else []),
         ]
 
     return [
