@@ -63,6 +63,11 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 # -- AWS: EKS ---------------------------------------------------------------------------------------
 
 # -- AWS: load balancer -----------------------------------------------------------------------------
+TARGET_REGISTRATION = Duration(5, "from a pod's readiness to its first health check: kubernetes-sigs/aws-load-balancer-controller#2106")
+TARGET_DEREGISTRATION = Duration(
+    15, "a target gets requests for so long after its pod has ended: kubernetes-sigs/aws-load-balancer-controller#1064, #1719"
+)
+TARGET_DRAINING = Duration(300, "deregistration_delay.timeout_seconds, default: ELB user guide, edit target group attributes")
 
 # -- AWS: credentials, other services ---------------------------------------------------------------
 

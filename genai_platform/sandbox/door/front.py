@@ -36,7 +36,7 @@ async def serve(place: Place) -> None:
     context = ssl.create_default_context(cafile=str(place.ca_file))
     context.load_cert_chain(issued.cert, issued.key)
     mirror = Mirror(place.url("kubernetes", "https"), context)
-    listeners = Listeners(Certificates(place), place.loopback)
+    listeners = Listeners(Certificates(place), place.loopback, pace=place.pace)
     controller = Controller(mirror.client, listeners, AwsBalancers(place))
     following = [asyncio.create_task(mirror.follow(name)) for name in KINDS]
     ending = asyncio.create_task(stop.wait())
