@@ -64,8 +64,7 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 
 # -- AWS: load balancer -----------------------------------------------------------------------------
 TARGET_REGISTRATION = Duration(
-    30,
-    "from a pod's readiness to its first health check: seconds, in reports up to 2 minutes: kubernetes-sigs/aws-load-balancer-controller#1124",
+    30, "from readiness to the first health check, in reports up to 2 minutes: kubernetes-sigs/aws-load-balancer-controller#1124"
 )
 TARGET_DEREGISTRATION = Duration(
     15, "a target gets requests for so long after its pod has ended: kubernetes-sigs/aws-load-balancer-controller#1064, #1719"
