@@ -156,8 +156,10 @@ def values(target: Target, outputs: Outputs, public_url: str) -> dict[str, Any]:
 
 
 def _variables(user_email: str) -> list[dict[str, Any]]:
-    """The headless start: organisation, project, key pair and first user, made by Langfuse itself at its first start."""
+    """The web server's patience, and the headless start: organisation, project, key pair and first user, made at the first start."""
     plain = {
+        # Milliseconds: longer than the load balancer (Langfuse FAQ, intermittent 502 and 504).
+        "KEEP_ALIVE_TIMEOUT": str(manifests.KEEP_ALIVE * 1000),
         "LANGFUSE_INIT_ORG_ID": ORGANISATION,
         "LANGFUSE_INIT_ORG_NAME": ORGANISATION,
         "LANGFUSE_INIT_PROJECT_ID": PROJECT,

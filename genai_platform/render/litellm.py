@@ -20,6 +20,13 @@ POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 REQUEST_TIMEOUT = 600
 _SCRATCH = "/run/litellm"
+_HOME = {"HOME": _SCRATCH, "TMPDIR": _SCRATCH, "XDG_CACHE_HOME": f"{_SCRATCH}/cache"}
+"""All that may be written: the root file system is read-only, and this user has no home of its own."""
+DRAIN = 60
+"""Seconds for the load balancer to learn of a pod: a new one gets requests after its first health check (one every 10
+seconds), an ending one gets none once it is deregistered everywhere. Replicas are exchanged no faster than that, and an
+ending one serves so long. Reports call 15 s too short and 60 s enough (kubernetes-sigs/aws-load-balancer-controller#1064,
+#1719, #2106; alphagov/govuk-helm-charts#2202)."""
 
 
 def proxy_config(settings: Settings) -> str:
@@ -56,8 +63,9 @@ def proxy_config(settings: Settings) -> str:
 
 def variables(data: DataOutputs) -> dict[str, str]:
     """The proxy's environment besides its secrets."""
-    return {
+    return _HOME | {
         "DISABLE_SCHEMA_UPDATE": "true",
+        "KEEPALIVE_TIMEOUT": str(manifests.KEEP_ALIVE),
         # Without both hosts the callbacks would send traces to a cloud service.
         "LANGFUSE_HOST": LANGFUSE_IN_CLUSTER,
         "LANGFUSE_OTEL_HOST": LANGFUSE_IN_CLUSTER,
@@ -70,7 +78,6 @@ def variables(data: DataOutputs) -> dict[str, str]:
         "REDIS_HOST": data.redis_host,
         "REDIS_PORT": str(data.redis_port),
         "REDIS_SSL": "True",
-        "TMPDIR": _SCRATCH,
     }
 
 
@@ -127,10 +134,9 @@ def database(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) ->
 
 def migration(settings: Settings, data: DataOutputs) -> list[Document]:
     """The job that brings the database to the schema of this image."""
-    inputs = {
+    inputs = _HOME | {
         "LITELLM_LOG": "INFO",
         "LITELLM_MIGRATION_DIR": f"{_SCRATCH}/migrations",
-        "TMPDIR": _SCRATCH,
         "USE_PRISMA_MIGRATE": "True",
     }
     made = manifests.objects("litellm-migration", namespace=NAMESPACE, image=settings.litellm.image, variables=inputs)
@@ -162,6 +168,7 @@ def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfor
         "litellm-deployment",
         namespace=NAMESPACE,
         replicas=settings.litellm.replicas,
+        drain=DRAIN,
         image=settings.litellm.image,
         variables=own,
         checksum=manifests.checksum(config(settings, data, role_arn, secrets)),

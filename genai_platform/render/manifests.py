@@ -22,7 +22,13 @@ INPUTS = "genai/inputs"
 UNDISTURBED = {"karpenter.sh/do-not-disrupt": "true"}
 """Annotation of every pod. EKS Auto Mode's general-purpose pool empties nodes that it finds underused, 30 seconds after it
 finds them so: without this it would end migrations and jobs half-way (https://karpenter.sh/docs/concepts/disruption/).
-Draining a node by hand still moves these pods."""
+Draining a node by hand still moves these pods, and so does a node's age: the pool's nodes expire after 14 days
+(``expireAfter: 336h``), and a day later (``terminationGracePeriod: 24h``) this annotation holds them no longer."""
+IDLE_TIMEOUT = 600
+"""Seconds the load balancer keeps a connection on which nothing passes, and waits for an answer's next byte."""
+KEEP_ALIVE = IDLE_TIMEOUT + 10
+"""Seconds our servers keep one: longer than the load balancer, or its callers get 502 whenever it sends a request on a
+connection that is just being closed (user guide for Application Load Balancers, "Connection idle timeout")."""
 
 
 class Quoted(str):
@@ -97,7 +103,7 @@ def storage_class() -> list[Document]:
     return objects("storage-class")
 
 
-def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int = 600) -> list[Document]:
+def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int = IDLE_TIMEOUT) -> list[Document]:
     """The class of both ingresses and its parameters: one load balancer for the group."""
     return objects("ingress-class", group=group, certificate_arns=list(certificate_arns), idle_timeout=idle_timeout)
 

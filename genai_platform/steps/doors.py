@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from genai_platform.tools.litellm_keys import KeyAdmin
     from genai_platform.tools.terraform import Terraform
 
+_PATIENCE = 20.0
+"""Seconds for which a look at LiteLLM is repeated while the load balancer has no target for it."""
+
 
 class Doors:
     """Doors to every tool, opened when first used.
@@ -84,7 +87,7 @@ class Doors:
         from genai_platform.tools.litellm_keys import KeyAdmin
 
         client = http.client(self.target, self.need_address("litellm"), timeout=60)
-        return KeyAdmin(client, self.secrets().litellm_master_key)
+        return KeyAdmin(client, self.secrets().litellm_master_key, patience=_PATIENCE)
 
     # -- what earlier steps made ------------------------------------------------------------------
     def address(self, name: str) -> str | None:

@@ -15,7 +15,6 @@ from genai_platform.steps.objects import Objects, Ref
 from genai_platform.tools import kube_wait, load_balancers
 from genai_platform.tools.wait import wait_for
 
-IDLE_TIMEOUT = 600
 PARAMS_CRD = "ingressclassparams.eks.amazonaws.com"
 _CRD_LIMIT = 300
 
@@ -49,7 +48,7 @@ def steps(doors: Doors) -> list[Objects]:
         return [
             *manifests.namespace(doors.target.settings.langfuse.chart.line),
             *manifests.storage_class(),
-            *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else [], IDLE_TIMEOUT),
+            *manifests.ingress_class(doors.target.prefix, [arn] if (arn := certificate_arn(doors)) else []),
         ]
 
     return [

@@ -6,6 +6,7 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.graph.step import Progress
 from genai_platform.render import litellm
 from genai_platform.render.manifests import Document
+from genai_platform.steps import serving
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.ingress import admitted, ingress_step
 from genai_platform.steps.objects import Objects, Ref, database_step, running, start_afresh
@@ -25,7 +26,11 @@ def steps(doors: Doors) -> list[Objects]:
     def rolled_out(progress: Progress) -> str:
         known = litellm.secret_values(settings, doors.data(), doors.secrets()).values()
         start_afresh(doors.kube, "Deployment", "litellm")
-        return kube_wait.rollout(doors.kube, "Deployment", "litellm", NAMESPACE, progress, 900, kube_wait.redactor(known))
+        ready = kube_wait.rollout(doors.kube, "Deployment", "litellm", NAMESPACE, progress, 900, kube_wait.redactor(known))
+        if not serving.admits_us(doors):
+            return f"{ready}; not asked through the load balancer, which does not admit this machine"
+        serving.wait_served(doors, "litellm", litellm.HEALTH_PATH, progress)
+        return f"{ready} and served"
 
     return [
         Objects(
@@ -67,9 +72,10 @@ def steps(doors: Doors) -> list[Objects]:
         ),
         Objects(
             id="litellm.proxy",
-            needs=("litellm.migration",),
+            # Its end is that the load balancer serves it.
+            needs=("litellm.migration", "litellm.ingress"),
             minutes=2.0,
-            limit=1200,
+            limit=1500,
             kube=lambda: doors.kube,
             documents=proxy,
             refs=(Ref("apps/v1", "Deployment", "litellm"), Ref("policy/v1", "PodDisruptionBudget", "litellm")),

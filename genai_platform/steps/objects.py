@@ -10,7 +10,7 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import GenaiError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.manifests import INPUTS, Document, secret_values
-from genai_platform.tools import kube_wait
+from genai_platform.tools import kube_reasons, kube_wait
 from genai_platform.tools.kube import ClusterAbsent, Kube
 
 Hook = Callable[[Progress], str]
@@ -230,7 +230,8 @@ def start_afresh(kube: Kube, kind: str, name: str) -> None:
 
 def _gave_up(container: Document) -> bool:
     waiting = container.get("state", {}).get("waiting", {}).get("reason")
-    return waiting == "CrashLoopBackOff" or (not container.get("ready") and container.get("restartCount", 0) >= 2)
+    hopeless = waiting in ("CrashLoopBackOff", *kube_reasons.PULLS)
+    return hopeless or (not container.get("ready") and container.get("restartCount", 0) >= 2)
 
 
 def database_step(

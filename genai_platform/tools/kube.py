@@ -113,9 +113,10 @@ class Kube:
             # Logs explain a failure; failing to get them must not take its place.
             return ""
 
-    def events(self, namespace: str, kind: str, name: str) -> Documents:
-        """The events about one object, oldest first."""
-        found = self.list("v1", "Event", namespace, field_selector=f"involvedObject.kind={kind},involvedObject.name={name}")
+    def events(self, namespace: str, kind: str, name: str | None = None) -> Documents:
+        """The events about one object, or about all of a kind, oldest first."""
+        about = f"involvedObject.kind={kind}" + (f",involvedObject.name={name}" if name else "")
+        found = self.list("v1", "Event", namespace, field_selector=about)
         return sorted(found, key=_when)
 
     def version(self) -> str:

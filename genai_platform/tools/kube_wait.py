@@ -9,7 +9,7 @@ from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Progress
-from genai_platform.tools import kube_stuck
+from genai_platform.tools import kube_reasons, kube_stuck
 from genai_platform.tools.kube import Document, Kube
 from genai_platform.tools.wait import wait_for
 
@@ -87,6 +87,7 @@ def rollout(kube: Kube, kind: str, name: str, namespace: str, progress: Progress
             f"{min(ready, updated)}/{wanted} pods" if updated < wanted or ready < wanted else f"{wanted}/{wanted} pods, old ones are ending"
         )
         status = f"{name}: {counted}" + (f"; {reason}" if reason else "")
+        _fail_for_image(kube, name, workload, found, namespace)
         _fail_early(kube, name, found, namespace, hide)
         return None
 
@@ -130,6 +131,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
             lines = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
             raise StepError(f"job {name} failed:\n{lines}", remedy="mend the cause and run the same command again", id="kube.job_failed")
         reason = _reason(kube, pods, namespace)
+        _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
         if failed >= TRIES_ALLOWED:
             told = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
@@ -207,15 +209,19 @@ def _reason(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
         conditions = {one["type"]: one for one in pod.get("status", {}).get("conditions", ())}
         if conditions.get("Ready", {}).get("status") == "True" or pod.get("status", {}).get("phase") == "Succeeded":
             continue
+        if fault := kube_reasons.pull_fault(kube, namespace, pod):
+            return fault[0]
         for status in _statuses(pod):
             waiting = status.get("state", {}).get("waiting", {})
             if waiting.get("reason") and waiting["reason"] not in ("ContainerCreating", "PodInitializing"):
                 return f"last event: {waiting['reason']}" + (f", {status['restartCount']} restarts" if status.get("restartCount") else "")
-        if warning := last_warning(kube, namespace, "Pod", pod["metadata"]["name"]):
-            return warning
         scheduled = conditions.get("PodScheduled", {})
+        deeper = kube_reasons.unplaced(kube, namespace, pod) if scheduled.get("status") == "False" else ""
+        if warning := last_warning(kube, namespace, "Pod", pod["metadata"]["name"]):
+            return "; ".join(filter(None, (warning, deeper)))
         if scheduled.get("status") == "False":
-            return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")[:160]
+            own = str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")[:160]
+            return "; ".join(filter(None, (own, deeper)))
         if pod.get("status", {}).get("phase") == "Running":
             return "running, not ready yet"
     return ""
@@ -225,6 +231,19 @@ def last_warning(kube: Kube, namespace: str, kind: str, name: str) -> str:
     """``last event: FailedScheduling: 0/3 nodes fit``, of one object; empty when nobody complained."""
     warnings = [event for event in kube.events(namespace, kind, name) if event.get("type") == "Warning"]
     return f"last event: {warnings[-1].get('reason')}: {str(warnings[-1].get('message', ''))[:160]}" if warnings else ""
+
+
+def _fail_for_image(kube: Kube, name: str, workload: Document, pods: Sequence[Document], namespace: str) -> None:
+    """Give up where a registry does not have, or does not give, an image of the newest revision."""
+    wanted = kube_reasons.images(workload)
+    for pod in pods:
+        fault = None if pod["metadata"].get("deletionTimestamp") else kube_reasons.pull_fault(kube, namespace, pod, wanted)
+        if fault and fault[1]:
+            raise StepError(
+                f"{name}: {fault[0]}",
+                remedy="correct the image's name and version in the configuration, or let the nodes pull it; then run the same command",
+                id="kube.image",
+            )
 
 
 def _fail_early(kube: Kube, name: str, pods: Sequence[Document], namespace: str, redact: Redact) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import tenacity
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
@@ -47,10 +48,13 @@ class Litellm:
     Args:
         http: a client whose base address is LiteLLM's.
         key: the master key or a virtual key.
+        patience: seconds for which a GET is sent again while the load balancer answers 502, 503 or 504, or none at all.
+            What changes something is never sent twice.
     """
 
     http: httpx.Client
     key: SecretStr = field(repr=False)
+    patience: float = 0.0
 
     # -- without a key ----------------------------------------------------------------------------
     def page(self, path: str) -> httpx.Response:
@@ -161,8 +165,16 @@ class Litellm:
     ) -> httpx.Response:
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = self._headers(key) | ({"Content-Type": "application/json; charset=utf-8"} if content is not None else {})
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(httpx.TransportError) | tenacity.retry_if_result(_not_yet),
+            stop=tenacity.stop_after_delay(self.patience if method == "GET" else 0),
+            wait=tenacity.wait_exponential(multiplier=0.25, max=4),
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
         try:
-            answer = self.http.request(method, path, content=content, headers=headers, params=params, timeout=timeout)
+            answer: httpx.Response = again(
+                self.http.request, method, path, content=content, headers=headers, params=params, timeout=timeout
+            )
         except httpx.HTTPError as error:
             raise _unreachable(path, self.http, error) from None
         if checked and answer.is_error:
@@ -187,6 +199,11 @@ class Litellm:
         if kind == BUDGET:
             raise StepError(text, remedy=_SPENT, id=f"litellm.{BUDGET}")
         raise StepError(text, id=f"litellm.{answer.status_code}")
+
+
+def _not_yet(answer: httpx.Response) -> bool:
+    """Whether the load balancer speaks, and not LiteLLM: it has no healthy target, or the one it chose has just ended."""
+    return answer.status_code in (502, 503, 504)
 
 
 def _object(document: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError
-from genai_platform.render import chart, langfuse
+from genai_platform.render import chart, langfuse, manifests
 from genai_platform.render.clickhouse_disk import check_policy
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -95,6 +95,15 @@ def test_headless_start_takes_its_secrets_by_reference() -> None:
     for name in ("PROJECT_PUBLIC_KEY", "PROJECT_SECRET_KEY", "USER_PASSWORD"):
         assert "value" not in variables[f"LANGFUSE_INIT_{name}"]
         assert variables[f"LANGFUSE_INIT_{name}"]["valueFrom"]["secretKeyRef"]["name"] == "langfuse-platform"
+
+
+@pytest.mark.parametrize("version", LINES)
+def test_idle_connections_live_longer_here_than_at_the_load_balancer(version: str) -> None:
+    parameters = manifests.ingress_class("g", [])[0]["spec"]["loadBalancerAttributes"]
+    (idle,) = [int(one["value"]) for one in parameters if one["key"] == "idle_timeout.timeout_seconds"]
+    made = values(target(chart={"version": version}))
+    (milliseconds,) = [int(one["value"]) for one in made["langfuse"]["additionalEnv"] if one["name"] == "KEEP_ALIVE_TIMEOUT"]
+    assert milliseconds > 1000 * idle
 
 
 def test_post_install_by_values_gives_roles_and_the_disk() -> None:

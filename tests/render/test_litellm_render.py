@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
-from genai_platform.render import addresses, litellm
+from genai_platform.render import addresses, litellm, manifests
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
@@ -106,6 +106,40 @@ def test_one_replica_is_recreated_and_may_be_moved_more_keep_one():
     assert more["spec"]["strategy"]["type"] == "RollingUpdate"
     assert budget["spec"]["minAvailable"] == 1
     assert "maxUnavailable" not in budget["spec"]
+
+
+def test_replicas_are_exchanged_no_faster_than_the_load_balancer_learns_of_them():
+    (more, _), interval = deployment(replicas=2), 10
+    pod = more["spec"]["template"]["spec"]
+    served_on = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert more["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert more["spec"]["minReadySeconds"] >= 2 * interval, "a new pod is checked before an old one ends"
+    assert served_on > 15, "an ending pod serves until its target is deregistered"
+    assert pod["terminationGracePeriodSeconds"] - served_on >= 120, "and after that what is under way may end"
+
+
+def test_a_single_replica_ends_at_once_since_nobody_takes_over():
+    one, _ = deployment()
+    assert "lifecycle" not in one["spec"]["template"]["spec"]["containers"][0]
+    assert "minReadySeconds" not in one["spec"]
+
+
+def test_idle_connections_live_longer_here_than_at_the_load_balancer():
+    parameters = manifests.ingress_class("g", [])[0]["spec"]["loadBalancerAttributes"]
+    (idle,) = [int(one["value"]) for one in parameters if one["key"] == "idle_timeout.timeout_seconds"]
+    env = {entry["name"]: entry["value"] for entry in deployment()[0]["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert int(env["KEEPALIVE_TIMEOUT"]) > idle
+
+
+def test_every_home_and_cache_is_where_the_pod_may_write():
+    pods = [deployment()[0]["spec"]["template"]["spec"], litellm.migration(settings(), DATA)[0]["spec"]["template"]["spec"]]
+    for pod in pods:
+        (container,) = pod["containers"]
+        env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+        for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR"):
+            assert any(f"{env[name]}/".startswith(f"{path}/") for path in writable), name
 
 
 def test_the_pod_is_confined():

@@ -112,9 +112,8 @@ class Api:
     def list(self, *args: Any, **kwargs: Any) -> Any:
         return self.pods
 
-    def events(self, namespace: str, kind: str, name: str) -> Any:
-        assert kind == "Pod"
-        return self.notes
+    def events(self, namespace: str, kind: str, name: str | None = None) -> Any:
+        return [one for one in self.notes if one.get("involvedObject", {}).get("kind", "Pod") == kind]
 
     def logs(self, pod: str, namespace: str, **kwargs: Any) -> str:
         return "Traceback\nboom sk-abcdefgh12345678"
@@ -129,11 +128,11 @@ def pod(waiting: str = "", restarts: int = 0) -> dict[str, Any]:
 
 
 def test_a_rollout_says_why_it_waits():
-    api = Api(deployment(updatedReplicas=1, readyReplicas=1, availableReplicas=1), [pod("ImagePullBackOff")])
+    api = Api(deployment(updatedReplicas=1, readyReplicas=1, availableReplicas=1), [pod("RunContainerError")])
     progress = Progress(stop_after=3)
     with pytest.raises(Interrupted):
         kube_wait.rollout(api, "Deployment", "litellm", "ns", progress, 60)
-    assert progress.said == ["litellm: 1/2 pods; last event: ImagePullBackOff"]
+    assert progress.said == ["litellm: 1/2 pods; last event: RunContainerError"]
 
 
 def test_the_last_warning_is_the_reason_when_no_container_has_one():

@@ -1,6 +1,6 @@
 """What the sandbox's cluster has before anybody installs anything.
 
-As an EKS cluster in Auto Mode: the parameters of ingress classes, and the disk driver. Besides, the kinds of the
+As an EKS cluster in Auto Mode: the parameters of ingress classes, the kinds of its nodes, and the disk driver. Also the kinds of the
 ClickHouse operator (chart line 2), whose own charts cannot be had everywhere: any of their fields is accepted.
 """
 
@@ -54,6 +54,10 @@ def definitions() -> Iterator[dict[str, Any]]:
     params = {"type": "object", "properties": _INGRESS_CLASS_PARAMS}
     yield _definition("eks.amazonaws.com", "v1", "IngressClassParams", "ingressclassparams", "Cluster", {"spec": params}, _CLASS_COLUMNS)
     anything = {"spec": _OPEN, "status": _OPEN}
+    for kind in ("NodePool", "NodeClaim"):
+        made = _definition("karpenter.sh", "v1", kind, f"{kind.lower()}s", "Cluster", anything, [])
+        made["spec"]["versions"][0]["subresources"] = {"status": {}}
+        yield made
     for kind in ("ClickHouseCluster", "KeeperCluster"):
         made = _definition("clickhouse.com", "v1alpha1", kind, f"{kind.lower()}s", "Namespaced", anything, [])
         made["spec"]["versions"][0]["subresources"] = {"status": {}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from genai_platform.sandbox.door.routes import Listener, Rule
+from genai_platform.sandbox.door.targets import Target, Targets
 
 _HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -20,7 +20,7 @@ _TEXTS = {
     403: "this address is not admitted",
     404: "no rule for this host and path",
     502: "the target closed the connection",
-    503: "no target is ready",
+    503: "no target is healthy",
     504: "the target did not answer in time",
 }
 
@@ -30,16 +30,11 @@ class Forward:
 
     Args:
         listener: what the port does now.
-        reach: where a 10.N.x.y address listens on this machine.
+        targets: the targets of all target groups.
     """
 
-    def __init__(self, listener: Callable[[], Listener], reach: Callable[[str], str]) -> None:
-        self._listener = listener
-        self._reach = reach
-        self._turn = itertools.count()
-        # Idle connections go sooner than any target closes them: a request never meets one that is just being closed.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2)
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=limits)
+    def __init__(self, listener: Callable[[], Listener], targets: Targets) -> None:
+        self._listener, self._targets = listener, targets
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -53,16 +48,16 @@ class Forward:
             await _say(send, 404)
         elif not _admitted(rule, address):
             await _say(send, 403)
-        elif not rule.targets:
+        elif (target := self._targets.choose(rule.group.name)) is None:
             await _say(send, 503)
         else:
-            await self._pass(rule, listener, scope, receive, send, address)
+            with target.in_use():
+                await self._pass(target, listener, scope, receive, send, address)
 
-    async def _pass(self, rule: Rule, listener: Listener, scope: Any, receive: Any, send: Any, address: str) -> None:
-        target, port = rule.targets[next(self._turn) % len(rule.targets)]
+    async def _pass(self, target: Target, listener: Listener, scope: Any, receive: Any, send: Any, address: str) -> None:
         path = scope.get("raw_path") or quote(scope["path"]).encode()
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        url = httpx.URL(f"http://{self._reach(target)}:{port}").copy_with(raw_path=path.split(b"?")[0] + query)
+        url = httpx.URL(target.url).copy_with(raw_path=path.split(b"?")[0] + query)
         own = [(name, value) for name, value in scope["headers"] if name not in _HOP]
         known = next((value for name, value in own if name == b"x-forwarded-for"), b"")
         own = [(name, value) for name, value in own if name not in (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port")]
@@ -75,7 +70,7 @@ class Forward:
         client = _Client(receive, sends=framed)
         request = httpx.Request(scope["method"], url, headers=own, content=client.body() if framed else None)
         request.extensions = {"timeout": httpx.Timeout(listener.idle, connect=10).as_dict()}
-        exchange, left = asyncio.create_task(self._exchange(request, send)), asyncio.create_task(client.left())
+        exchange, left = asyncio.create_task(_exchange(target, request, send)), asyncio.create_task(client.left())
         try:
             await asyncio.wait({exchange, left}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -85,28 +80,25 @@ class Forward:
         with contextlib.suppress(asyncio.CancelledError):
             await exchange
 
-    async def _exchange(self, request: httpx.Request, send: Any) -> None:
-        started = False
-        try:
-            answer = await self._client.send(request, stream=True)
-            try:
-                started = True
-                await send({"type": "http.response.start", "status": answer.status_code, "headers": _back(answer.headers.raw)})
-                async for piece in answer.aiter_raw():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            finally:
-                await answer.aclose()
-            # Last of all: from here on the server says that the client is done.
-            await send({"type": "http.response.body", "body": b""})
-        except (httpx.TimeoutException, httpx.TransportError) as error:
-            if started:
-                # The head is out: all that is left is to break the connection, which the server does on an exception.
-                raise ConnectionError(str(error)) from None
-            await _say(send, 504 if isinstance(error, httpx.TimeoutException) else 502)
 
-    async def close(self) -> None:
-        """Close the connections to targets."""
-        await self._client.aclose()
+async def _exchange(target: Target, request: httpx.Request, send: Any) -> None:
+    started = False
+    try:
+        answer = await target.client.send(request, stream=True)
+        try:
+            started = True
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": _back(answer.headers.raw)})
+            async for piece in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            await answer.aclose()
+        # Last of all: from here on the server says that the client is done.
+        await send({"type": "http.response.body", "body": b""})
+    except (httpx.TimeoutException, httpx.TransportError) as error:
+        if started:
+            # The head is out: all that is left is to break the connection, which the server does on an exception.
+            raise ConnectionError(str(error)) from None
+        await _say(send, 504 if isinstance(error, httpx.TimeoutException) else 502)
 
 
 class _Client:

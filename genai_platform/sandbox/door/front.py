@@ -37,7 +37,7 @@ async def serve(place: Place) -> None:
     context = ssl.create_default_context(cafile=str(place.ca_file))
     context.load_cert_chain(issued.cert, issued.key)
     mirror = Mirror(place.url("kubernetes", "https"), context)
-    listeners = Listeners(Certificates(place), place.loopback)
+    listeners = Listeners(Certificates(place), place.loopback, pace=place.pace)
     balancers = AwsBalancers(place)
     controller, services = Controller(mirror.client, listeners, balancers), Services(mirror.client, balancers)
     following = [asyncio.create_task(mirror.follow(name)) for name in KINDS]

@@ -15,6 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from genai_platform.sandbox.door.forward import Forward
 from genai_platform.sandbox.door.routes import Listener
+from genai_platform.sandbox.door.targets import Targets
+from genai_platform.sandbox.pace import Pace
 
 log = logging.getLogger("door")
 
@@ -32,10 +34,10 @@ class _Server(uvicorn.Server):
 class _Open:
     """One open port."""
 
-    def __init__(self, listener: Listener, certificate: Certificate | None, reach: Callable[[str], str], address: str) -> None:
+    def __init__(self, listener: Listener, certificate: Certificate | None, targets: Targets, address: str) -> None:
         self.listener = listener
         self.certificate = certificate
-        self.forward = Forward(lambda: self.listener, reach)
+        self.forward = Forward(lambda: self.listener, targets)
         outer = self
 
         class Guarded(H11Protocol):
@@ -82,7 +84,6 @@ class _Open:
         with contextlib.suppress(asyncio.TimeoutError, Exception):
             await asyncio.wait_for(self.task, 5)
         self.socket.close()
-        await self.forward.close()
 
 
 class Listeners:
@@ -92,16 +93,25 @@ class Listeners:
         certificate: the files of a certificate by its ARN.
         reach: where a 10.N.x.y address listens on this machine.
         address: the address to listen on.
+        pace: how late targets are registered, checked and deregistered.
     """
 
-    def __init__(self, certificate: Callable[[str], Certificate], reach: Callable[[str], str], address: str = "127.0.0.1") -> None:
-        self._certificate, self._reach, self._address = certificate, reach, address
+    def __init__(
+        self,
+        certificate: Callable[[str], Certificate],
+        reach: Callable[[str], str],
+        address: str = "127.0.0.1",
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+    ) -> None:
+        self._certificate, self._address = certificate, address
+        self._targets = Targets(reach, pace)
         self._open: dict[int, _Open] = {}
 
     async def set(self, wanted: Sequence[Listener]) -> Mapping[int, str]:
         """Make the open ports what is wanted; what could not be opened is answered with its reason and tried again next time."""
         wrong: dict[int, str] = {}
         ports = {listener.port: listener for listener in wanted}
+        self._targets.set(wanted)
         for port in [port for port in self._open if port not in ports]:
             await self._open.pop(port).close()
         for port, listener in ports.items():
@@ -118,7 +128,7 @@ class Listeners:
                 there.listener = listener
                 continue
             try:
-                self._open[port] = _Open(listener, certificate, self._reach, self._address)
+                self._open[port] = _Open(listener, certificate, self._targets, self._address)
             except OSError as error:
                 wrong[port] = f"port {port} cannot be opened: {error.strerror}"
         return wrong
@@ -126,3 +136,4 @@ class Listeners:
     async def close(self) -> None:
         """Close every port."""
         await self.set(())
+        await self._targets.close()

@@ -1,7 +1,7 @@
 """What the load balancer should do, read from the cluster's objects. Pure: objects in, listeners out.
 
 Follows EKS Auto Mode's controller: class and parameters decide scheme, group and certificates; in a group an Ingress's
-rules act only on the ports its own ``listen-ports`` names; a path without a ready pod is answered with 503.
+rules act only on the ports its own ``listen-ports`` names; a path whose target group has no target that serves is answered with 503.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ CONTROLLER = "eks.amazonaws.com/alb"
 FINALIZER = "ingress.eks.amazonaws.com/resources"
 _NOTE = "alb.ingress.kubernetes.io/"
 _IDLE_DEFAULT = 60.0
+_INTERVAL_DEFAULT = 15
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 Document = Mapping[str, Any]
@@ -39,16 +40,36 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class HealthCheck:
+    """How a target group looks at its targets."""
+
+    path: str = "/"
+    interval: float = 15.0
+    """Seconds between two looks."""
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """What an ingress sends to one service: the pods that should be registered, and how they are checked."""
+
+    name: str
+    """Its ingress, service and port: two ingresses that name one service have a target group each."""
+    targets: tuple[tuple[str, int], ...]
+    """Addresses 10.N.x.y and ports of ready pods."""
+    check: HealthCheck = HealthCheck()
+
+
+@dataclass(frozen=True)
 class Rule:
-    """Requests of a host and path go to these targets (10.N.x.y and port); none is a 503."""
+    """Requests of a host and path go to a target group."""
 
     host: str | None
     path: str
     exact: bool
-    targets: tuple[tuple[str, int], ...]
+    group: TargetGroup
     admitted: tuple[Network, ...]
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Headers that a request must have besides, with the values that count; names in lower case."""
+    """Headers that a request must also have, with the values that count; names in lower case."""
 
     def fits(self, host: str, path: str, headers: Mapping[str, str]) -> bool:
         if self.host is not None and not _host_fits(self.host, host):
@@ -199,14 +220,23 @@ def _rules(cluster: Cluster, ingress: Document) -> list[Rule]:
         raise Wrong(f"inbound-cidrs: {error}") from None
     if _note(ingress, "target-type") != "ip":
         raise Wrong("target type 'instance' needs a Service of type NodePort or LoadBalancer; set target-type: ip")
-    rules = []
+    check, rules = _check(ingress), []
     for entry in ingress["spec"].get("rules") or ():
         for path in (entry.get("http") or {}).get("paths") or ():
             service = path["backend"]["service"]
+            port = service["port"].get("number") or service["port"].get("name")
             targets = _targets(cluster, ingress["metadata"]["namespace"], service)
+            group = TargetGroup(f"{key(ingress)} {service['name']}:{port}", targets, check)
             headers = _headers(ingress, service["name"])
-            rules.append(Rule(entry.get("host") or None, path.get("path") or "/", path["pathType"] == "Exact", targets, admitted, headers))
+            rules.append(Rule(entry.get("host") or None, path.get("path") or "/", path["pathType"] == "Exact", group, admitted, headers))
     return rules
+
+
+def _check(ingress: Document) -> HealthCheck:
+    text = _note(ingress, "healthcheck-interval-seconds") or str(_INTERVAL_DEFAULT)
+    if not text.isdigit() or not 5 <= int(text) <= 300:
+        raise Wrong(f"healthcheck-interval-seconds: '{text}' is not a number from 5 to 300")
+    return HealthCheck(_note(ingress, "healthcheck-path") or "/", float(text))
 
 
 def _headers(ingress: Document, service: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

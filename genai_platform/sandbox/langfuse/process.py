@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -36,7 +37,8 @@ def must(what: str, act: Callable[[], T]) -> T:
 
 
 def serve(app: Starlette, address: str, port: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM. ``KEEP_ALIVE_TIMEOUT`` (milliseconds) is Next.js's own variable; Node's default is 5 seconds."""
     import uvicorn
 
-    uvicorn.run(app, host=address, port=port, log_level="warning", timeout_graceful_shutdown=3)
+    keep_alive = int(os.environ.get("KEEP_ALIVE_TIMEOUT") or 5000) // 1000
+    uvicorn.run(app, host=address, port=port, log_level="warning", timeout_graceful_shutdown=3, timeout_keep_alive=keep_alive)

@@ -18,7 +18,7 @@ class CallersStep(AzureStep):
 
     id = "azure.callers"
     # Both write the document of client secrets: one after the other.
-    needs = ("azure.application", "azure.access", "azure.probes", "litellm.proxy")
+    needs = ("azure.application", "azure.access", "azure.probes", "litellm.proxy", "litellm.ingress")
     minutes = 1.0
     limit = 7200.0
     what = "callers"

@@ -40,7 +40,7 @@ class SharedKeyStep(AzureStep):
     """User, key, stored secret and named value."""
 
     id = "azure.shared_key"
-    needs = ("azure.application", "azure.access", "litellm.proxy")
+    needs = ("azure.application", "azure.access", "litellm.proxy", "litellm.ingress")
     minutes = 0.3
     limit = 2400.0
     what = "the key that all callers share"

@@ -17,8 +17,11 @@ import pytest
 from genai_platform.sandbox import processes, supervisor
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.aws.part import Aws
+from genai_platform.sandbox.cluster import crds
+from genai_platform.sandbox.cluster.agent import provisioner
 from genai_platform.sandbox.cluster.agent.part import NodeAgent, rows
-from genai_platform.sandbox.cluster.control_plane import API, ETCD, MANAGER
+from genai_platform.sandbox.cluster.api import client
+from genai_platform.sandbox.cluster.control_plane import ADMIN, API, ETCD, MANAGER
 from genai_platform.sandbox.cluster.images import EXTRA
 from genai_platform.sandbox.parts import Planned
 from genai_platform.sandbox.place import Place
@@ -265,6 +268,38 @@ def test_a_pod_finds_none_of_the_sandboxs_own_secrets(kubectl: Callable[..., str
     kubectl("apply", "-f", "-", documents=[_job("spy", _container(script))])
     kubectl("wait", "job/spy", "--for=condition=Complete", "--timeout=30s")
     assert kubectl("logs", "job/spy") == ""
+
+
+def test_an_image_that_its_registry_does_not_have_is_pulled_until_it_is_there(kubectl: Callable[..., str], place: Place) -> None:
+    absent = "registry.example.com/tests/python:9"
+    state = place.root / "registry.json"
+    state.write_text(json.dumps({"missing": [absent]}))
+    kubectl("apply", "-f", "-", documents=[_pod("unpulled", _container("sleep 60") | {"image": absent})])
+    waiting = "jsonpath={.status.containerStatuses[0].state.waiting.reason}"
+    _until(lambda: kubectl("get", "pod", "unpulled", "-o", waiting) == "ImagePullBackOff")
+    told = kubectl("get", "events", "--field-selector", "involvedObject.name=unpulled,reason=Failed", "-o", "jsonpath={.items[*].message}")
+    assert f'Failed to pull image "{absent}": rpc error: code = NotFound' in told
+    state.unlink()
+    kubectl("wait", "pod/unpulled", "--for=condition=Ready", "--timeout=30s")
+    kubectl("delete", "pod", "unpulled")
+
+
+def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_event(kubectl: Callable[..., str], place: Place) -> None:
+    with client(place, ADMIN) as api:
+        crds.install(api)
+        _until(lambda: crds.established(api))
+    refused = place.folder("aws") / provisioner.STATE
+    refused.write_text("VcpuLimitExceeded")
+    kubectl("apply", "-f", "-", documents=[_pod("homeless", _container("sleep 60"))])
+    about = "involvedObject.kind=NodeClaim,type=Warning"
+    told = _until(lambda: kubectl("get", "events", "-n", "default", "--field-selector", about, "-o", "jsonpath={.items[*].message}"))
+    assert "VcpuLimitExceeded: You have requested more vCPU capacity" in told
+    assert kubectl("get", "nodeclaims", "-o", "name") == "", "one that EC2 refused is deleted"
+    nominated = "involvedObject.name=homeless,reason=Nominated"
+    assert "nodeclaim/general-purpose-" in kubectl("get", "events", "--field-selector", nominated, "-o", "jsonpath={.items[*].message}")
+    refused.unlink()
+    kubectl("wait", "pod/homeless", "--for=condition=Ready", "--timeout=30s")
+    kubectl("delete", "pod", "homeless")
 
 
 def test_exec_is_refused_with_a_reason(kubectl: Callable[..., str]) -> None:

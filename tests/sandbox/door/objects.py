@@ -27,20 +27,22 @@ def ingress(
                 f"{_NOTE}listen-ports": listen or json.dumps([{"HTTPS" if tls else "HTTP": port}]),
                 f"{_NOTE}target-type": target,
                 f"{_NOTE}inbound-cidrs": cidrs,
+                f"{_NOTE}healthcheck-path": "/healthy",
+                f"{_NOTE}healthcheck-interval-seconds": "10",
             },
         },
         "spec": {"ingressClassName": "alb", "rules": [rule | ({"host": host} if host else {})]},
     }  # fmt: skip
 
 
-def params(certificates: list[str] | None = None) -> dict[str, Any]:
+def params(certificates: list[str] | None = None, idle: int = 600) -> dict[str, Any]:
     return {
         "metadata": {"name": "genai-platform"},
         "spec": {
             "scheme": "internet-facing",
             "group": {"name": "genai"},
             "certificateARNs": ["arn:a"] if certificates is None else certificates,
-            "loadBalancerAttributes": [{"key": "idle_timeout.timeout_seconds", "value": "600"}],
+            "loadBalancerAttributes": [{"key": "idle_timeout.timeout_seconds", "value": str(idle)}],
         },
     }
 

@@ -27,20 +27,20 @@ def test_one_load_balancer_serves_both_ingresses_on_their_own_ports():
 
 def test_ready_endpoints_become_targets_and_others_do_not():
     one = only(cluster(ingress("litellm", 443))).listeners[0]
-    assert one.find("any", "/v1/models").targets == (("10.7.0.5", 4000),)
+    assert one.find("any", "/v1/models").group.targets == (("10.7.0.5", 4000),)
     unready = cluster(ingress("litellm", 443), slices=[slice_of("litellm", "10.7.0.5", 4000, ready=False)])
-    assert only(unready).listeners[0].find("any", "/").targets == ()
+    assert only(unready).listeners[0].find("any", "/").group.targets == ()
 
 
 def test_a_service_that_does_not_exist_yet_leaves_the_listener_without_targets():
-    assert only(cluster(ingress("litellm", 443), services=[])).listeners[0].find("any", "/").targets == ()
+    assert only(cluster(ingress("litellm", 443), services=[])).listeners[0].find("any", "/").group.targets == ()
 
 
 def test_hosts_are_told_apart_on_one_port():
     group = only(cluster(ingress("litellm", 443, host="a.example.com"), ingress("langfuse", 443, host="b.example.com")))
     listener = group.listeners[0]
-    assert listener.find("a.example.com", "/").targets == (("10.7.0.5", 4000),)
-    assert listener.find("b.example.com", "/").targets == (("10.7.0.6", 3000),)
+    assert listener.find("a.example.com", "/").group.targets == (("10.7.0.5", 4000),)
+    assert listener.find("b.example.com", "/").group.targets == (("10.7.0.6", 3000),)
     assert listener.find("c.example.com", "/") is None
 
 
@@ -60,7 +60,7 @@ def header_demanded(value: str, field: str = "http-header"):
 
 def test_a_header_that_is_demanded_opens_the_rule_and_nothing_else_does():
     listener = only(header_demanded("secret")).listeners[0]
-    assert listener.find("x", "/v1/models", {"x-proof": "secret"}).targets == (("10.7.0.5", 4000),)
+    assert listener.find("x", "/v1/models", {"x-proof": "secret"}).group.targets == (("10.7.0.5", 4000),)
     assert listener.find("x", "/v1/models", {"x-proof": "other"}) is None
     assert listener.find("x", "/v1/models") is None
     assert listener.find("x", "/key/generate", {"x-proof": "secret"}) is None
@@ -115,4 +115,4 @@ def test_the_port_is_found_by_its_name_when_the_target_port_differs():
         services=[service("litellm", 4000, port_name="http")],
         slices=[slice_of("litellm", "10.7.0.5", 4711, name="http"), slice_of("litellm", "10.7.0.5", 9, name="metrics")],
     )
-    assert only(given).listeners[0].find("x", "/").targets == (("10.7.0.5", 4711),)
+    assert only(given).listeners[0].find("x", "/").group.targets == (("10.7.0.5", 4711),)

@@ -20,12 +20,14 @@ from genai_platform.sandbox.cluster.agent.events import Events
 from genai_platform.sandbox.cluster.agent.kubelet import Kubelet
 from genai_platform.sandbox.cluster.agent.node import Node, capacity, labels
 from genai_platform.sandbox.cluster.agent.pods import Pods
+from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
 from genai_platform.sandbox.cluster.agent.refusals import refuse_streams
 from genai_platform.sandbox.cluster.agent.scheduler import Scheduler
 from genai_platform.sandbox.cluster.agent.services import Services
 from genai_platform.sandbox.cluster.agent.world import NODE, World
 from genai_platform.sandbox.cluster.images import Images
 from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
+from genai_platform.sandbox.cluster.registry import Registry
 from genai_platform.sandbox.place import Place
 
 _START = 60.0
@@ -51,6 +53,7 @@ class Agent:
             api=self.api,
             events=self.events,
             images=Images.gather(),
+            registry=Registry(place),
             claims=self.claims,
             capacity=capacity(),
             bundle=ca.bundle(place),
@@ -60,7 +63,8 @@ class Agent:
             changed=self._publish.set,
         )
         self.pods = Pods(self.world)
-        self.scheduler = Scheduler(self.api, self.events, labels())
+        self.provisioner = Provisioner(self.api, self.events, place)
+        self.scheduler = Scheduler(self.api, self.events, labels(), self.provisioner)
         self.services = Services(place)
         self.operator = Operator(self.api)
         self._place = place
@@ -87,6 +91,7 @@ class Agent:
                 _log.info("waiting for the API: %s", error)
                 time.sleep(0.2)
         _touch_hosts(self._place)
+        self.provisioner.make_pools()
         for thread in (node, self.events, self.claims, self.scheduler, self.services):
             thread.start()
         self.services.services = self._watch("/api/v1/services", self.services.changed)

@@ -35,6 +35,8 @@ class Running(State):
     """When to start it (again), as monotonic time."""
     kill_at: float | None = None
     failures: int = 0
+    pulls: int = 0
+    """How often its image could not be pulled."""
     since: float = 0.0
 
     def log_file(self, *, previous: bool = False) -> Path:

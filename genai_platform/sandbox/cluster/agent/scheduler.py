@@ -8,6 +8,7 @@ import threading
 from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Change, Object, path_of
 from genai_platform.sandbox.cluster.agent.claims import SELECTED_NODE
 from genai_platform.sandbox.cluster.agent.events import Events, now
+from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
 from genai_platform.sandbox.cluster.agent.world import NODE
 
 _AGAIN = 1.0
@@ -17,9 +18,9 @@ _log = logging.getLogger(__name__)
 class Scheduler(threading.Thread):
     """One pod after the other; those that cannot be bound are tried again when something changes, and each second."""
 
-    def __init__(self, api: Api, events: Events, labels: dict[str, str]) -> None:
+    def __init__(self, api: Api, events: Events, labels: dict[str, str], provisioner: Provisioner) -> None:
         super().__init__(name="scheduler", daemon=True)
-        self._api, self._events, self._labels = api, events, labels
+        self._api, self._events, self._labels, self._provisioner = api, events, labels, provisioner
         self._waiting: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -56,7 +57,7 @@ class Scheduler(threading.Thread):
 
     def _place(self, pod: Object) -> None:
         meta = pod["metadata"]
-        obstacle = unfit(pod, self._labels) or self._claims(pod)
+        obstacle = unfit(pod, self._labels) or self._provisioner.obstacle(pod) or self._claims(pod)
         if obstacle:
             self._refuse(pod, obstacle)
             return

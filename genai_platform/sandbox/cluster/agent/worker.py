@@ -26,6 +26,7 @@ from genai_platform.sandbox.cluster.agent.process import Command, Process, Start
 from genai_platform.sandbox.cluster.agent.status import phase_of, restarts, status_of
 from genai_platform.sandbox.cluster.agent.volumes import Volumes
 from genai_platform.sandbox.cluster.agent.world import NODE_ADDRESS, World
+from genai_platform.sandbox.pace import IMAGE_PULL_BACK_OFF, IMAGE_PULL_LONGEST
 
 _log = logging.getLogger(__name__)
 _RETRY = 1.0
@@ -201,6 +202,10 @@ class Worker:
             state.due = time.monotonic() + (_MISSING if isinstance(error, ConfigFault) else _RETRY)
             self._emit("Failed", f"Error: {error}", "Warning")
             return
+        if fault := self._world.registry.fault(state.spec["image"]):
+            self._pull_failed(state, fault)
+            return
+        state.pulls = 0
         self._emit("Pulled", f'Container image "{state.spec["image"]}" already present on machine')
         if state.image is None:
             self._simulate(state)
@@ -225,6 +230,16 @@ class Worker:
         self._emit("Created", f"Container created: {state.name}")
         self._emit("Started", f"Container started: {state.name}")
         self._probe(state, process, ("startup",) if state.spec.get("startupProbe") else ("readiness", "liveness"))
+
+    def _pull_failed(self, state: Running, fault: str) -> None:
+        """As a kubelet shows it: the error first, then that it waits, longer each time; the error in an event each time."""
+        image, pace = state.spec["image"], self._world.place.pace
+        again = state.pulls > 0
+        state.waits("ImagePullBackOff" if again else "ErrImagePull", f'Back-off pulling image "{image}"' if again else fault)
+        self._emit("Failed", f'Failed to pull image "{image}": {fault}', "Warning")
+        self._emit("Failed", "Error: ImagePullBackOff" if again else "Error: ErrImagePull", "Warning")
+        state.due = time.monotonic() + min(pace.of(IMAGE_PULL_BACK_OFF) * 2**state.pulls, pace.of(IMAGE_PULL_LONGEST))
+        state.pulls += 1
 
     def _simulate(self, state: Running) -> None:
         """An image nobody knows: it seems to run, but work that is to have a result is not pretended."""

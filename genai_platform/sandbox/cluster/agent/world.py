@@ -11,6 +11,7 @@ from genai_platform.sandbox.cluster.agent.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Source
 from genai_platform.sandbox.cluster.agent.events import Events
 from genai_platform.sandbox.cluster.images import Images
+from genai_platform.sandbox.cluster.registry import Registry
 from genai_platform.sandbox.place import Place
 
 NODE = "sandbox-node"
@@ -32,6 +33,7 @@ class World:
     api: Api
     events: Events
     images: Images
+    registry: Registry
     claims: Claims
     capacity: Mapping[str, str]
     """cpu and memory of the node."""
