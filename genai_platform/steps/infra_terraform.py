@@ -68,6 +68,7 @@ class RootStep:
         needs: what must stand before.
         minutes: how long it takes on AWS.
         inputs: its variables, from settings and from what other roots gave.
+        sources: those other roots.
     """
 
     doors: Doors
@@ -76,6 +77,7 @@ class RootStep:
     minutes: float
     inputs: Inputs
     limit: float = 3600
+    sources: tuple[RootStep, ...] = ()
 
     @property
     def id(self) -> str:
@@ -103,7 +105,19 @@ class RootStep:
         return self.doors.terraform.apply(self.root, self.variables(), progress, self.limit)
 
     def destroy(self, progress: Progress) -> str:
+        self.recover(progress)
         return self.doors.terraform.destroy(self.root, self._to_destroy(), progress, self.limit)
+
+    def recover(self, progress: Progress) -> None:
+        """Bring the state up to what exists, for a ``destroy`` that asks it what there is. Raises ``StepError``."""
+
+        def variables() -> dict[str, Any]:
+            # What this root is made from is read from other roots' outputs, and their states may be lost, too.
+            for source in self.sources:
+                source.recover(progress)
+            return self._to_destroy()
+
+        self.doors.terraform.recover(self.root, variables, progress, strict=False)
 
     def _to_destroy(self) -> dict[str, Any]:
         """Variables to destroy with: what goes follows from the state, so they need only be valid.
@@ -124,6 +138,7 @@ class StorageStep(RootStep):
     """The root whose buckets must be emptied first, or which stays when data is to be kept."""
 
     def destroy(self, progress: Progress) -> str:
+        self.recover(progress)
         try:
             found = self.doors.storage()
         except GenaiError:
@@ -140,6 +155,7 @@ class NetworkStep(RootStep):
     """The root that cannot go while anything of the cluster still stands in it."""
 
     def destroy(self, progress: Progress) -> str:
+        self.recover(progress)
         if self.doors.terraform.state.resources(self.root):
             sweep.wait_for_interfaces(self.doors, progress)
         return super().destroy(progress)
