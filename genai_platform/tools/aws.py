@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
@@ -202,6 +203,17 @@ class Aws:
                     answer = self.client("sts").get_caller_identity()
                 self._identity = {"Account": answer["Account"], "Arn": answer["Arn"]}
             return self._identity
+
+    def credentials_end(self) -> datetime | None:
+        """When the credentials in use end and cannot be had again without a person; None: they do not, or nobody can know.
+
+        Variables of a shell with ``AWS_CREDENTIAL_EXPIRATION`` end so. Profiles (SSO, roles, programs) and machines' own roles are
+        asked for new ones by botocore and by Terraform.
+        """
+        with explained("read the AWS credentials"):
+            held = self._boto3().get_credentials()
+        end = getattr(held, "_expiry_time", None)
+        return end if held is not None and held.method == "env" and isinstance(end, datetime) else None
 
     def account_id(self) -> str:
         """The account of the credentials in use."""

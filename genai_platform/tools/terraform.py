@@ -29,6 +29,7 @@ from genai_platform.tools import terraform_inventory, terraform_mirror, terrafor
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import REPLACED, Events, unlock
+from genai_platform.tools.terraform_inventory import Inventory
 from genai_platform.tools.terraform_orphans import Orphan, completed, orphans, settled
 from genai_platform.tools.wait import wait_for
 
@@ -84,9 +85,13 @@ class Terraform:
             return Finding(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
         return Finding(State.PRESENT, f"{held} resources as configured")
 
+    def existing(self, root: Root) -> Inventory:
+        """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""
+        return terraform_inventory.look(self._aws, root)
+
     def _without_state(self, root: Root) -> Finding:
         """Absent is only what neither a state nor AWS knows. Raises ``GenaiError`` when AWS cannot be asked."""
-        found = terraform_inventory.look(self._aws, root)
+        found = self.existing(root)
         if not found:
             return Finding(State.ABSENT, "nothing in Terraform's state, and nothing with this environment's tags in AWS")
         ids = [thing.id for thing in found.things] + [id for ids in found.doubtful.values() for id in ids]
@@ -135,7 +140,7 @@ class Terraform:
         """
         with self._locks[f"{root} recovery"]:
             self._store(root, progress)
-            found = terraform_inventory.look(self._aws, root).without(self.state.addresses(root))
+            found = self.existing(root).without(self.state.addresses(root))
             if strict and found.doubtful:
                 raise terraform_takeover.doubtful(root, found, self.state.place(root))
             return self._take_over(root, found.things, variables, progress) if found.things else []

@@ -72,7 +72,7 @@ def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genai_platform.steps.azure.questions.refuse", asked.append)
     for name in ("A_KEY", "B_KEY", "C_KEY"):
         monkeypatch.delenv(name, raising=False)
-    run: Any = SimpleNamespace(doors=doors(Account(zones=1)))
+    run: Any = SimpleNamespace(doors=doors(Account(zones=1)), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
     preflight.world(run, Selection(("litellm.proxy",)))
     assert asked == []
     preflight.world(run, Selection(("azure.vault",)))

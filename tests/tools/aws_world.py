@@ -16,6 +16,7 @@ from genai_platform.graph.step import Change, Finding
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.terraform import Terraform
+from genai_platform.tools.terraform_inventory import Inventory
 
 MODELS = [{"name": "gpt", "azure_deployment": "gpt", "api_base": "https://example.openai.azure.com"}]
 
@@ -46,6 +47,9 @@ class Roots(Terraform):
     def destroy(self, root: str, variables: Any, progress: Any, timeout: float) -> str:
         self.calls.append(("destroy", root))
         return "destroyed"
+
+    def existing(self, root: str) -> Inventory:
+        return Inventory((), {})
 
     def recover(self, root: str, variables: Any, progress: Any, *, strict: bool = True) -> Any:
         return []
