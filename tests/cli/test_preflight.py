@@ -26,6 +26,9 @@ class Account:
     def secret_document(self) -> dict[str, Any] | None:
         return None if self.stored is None else {"upstream_keys": self.stored}
 
+    def credentials_end(self) -> None:
+        return None
+
     def zones(self) -> list[str]:
         return [f"zone-{number}" for number in range(self._zones)]
 

@@ -28,6 +28,8 @@ class Quiet:
 
     def check(self) -> None: ...
 
+    def warn(self, text: str) -> None: ...
+
 
 class Roots(Terraform):
     """Terraform whose roots stand as told, and whose states are read as ever."""

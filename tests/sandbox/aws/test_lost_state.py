@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genai_platform.cli import disk
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
@@ -86,6 +89,24 @@ def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_
     third = network(doors(cloud, tmp_path / "c", "lost"))
     third.destroy(Quiet())
     assert counted(cloud, "lost") == NOTHING
+
+
+def test_a_full_disk_does_not_keep_what_costs(cloud: Cloud, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=True)
+    try:
+        disk.reserve(folder)
+        step = storage(doors(cloud, folder, "full"))
+        step.apply(Quiet())
+        with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(disk.MEGABYTE))
+        disk.release(folder, Quiet())  # type: ignore[arg-type]
+        step.destroy(Quiet())
+        assert step.probe().state is State.ABSENT
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 BUCKET = {"terraform": {"backend": "s3", "bucket": "everybodys-states"}}
