@@ -30,7 +30,7 @@ from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import REPLACED, Events, unlock
 from genai_platform.tools.terraform_inventory import Inventory
-from genai_platform.tools.terraform_orphans import Orphan, completed, orphans, settled
+from genai_platform.tools.terraform_orphans import Orphan, completed, incomplete, orphans, settled
 from genai_platform.tools.wait import wait_for
 
 Root = Literal["network", "cluster", "data", "storage"]
@@ -166,9 +166,20 @@ class Terraform:
         self, root: Root, things: Sequence[Orphan], variables: Callable[[], Mapping[str, Any]], progress: Progress
     ) -> list[Orphan]:
         """Import things of this environment in one go, after a look at what that would do. Raises ``StepError``."""
-        there = [thing for thing in things if self._settled(thing, progress)]
-        folder = self._prepare(root, variables(), progress)
-        progress.say(f"taking over {len(there)} resources that exist and that no state knows")
+        there = [thing for thing in things if not incomplete(thing) and self._settled(thing, progress)]
+        known = variables()
+        folder = self._prepare(root, known, progress)
+        progress.say(f"taking over {len(things)} resources that exist and that no state knows")
+        if there:
+            self._import_all(root, folder, there, progress)
+        # What an import leaves incomplete must be completed before it is first compared with the configuration.
+        alone = [thing for thing in things if incomplete(thing) and self._adopt(root, folder, thing, progress)]
+        if alone:
+            self._keep(root, folder, known, alone, progress)
+        self._outputs.pop(root, None)
+        return [*there, *alone]
+
+    def _import_all(self, root: Root, folder: Path, there: Sequence[Orphan], progress: Progress) -> None:
         try:
             _write(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
             events, targets = Events(root, progress), [thing.address for thing in there]
@@ -182,10 +193,6 @@ class Terraform:
         finally:
             for name in (terraform_takeover.BLOCKS, terraform_takeover.PLAN):
                 (folder / name).unlink(missing_ok=True)
-        self._outputs.pop(root, None)
-        for thing in there:
-            self._complete(root, folder, thing, progress)
-        return there
 
     def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> bool:
         """Take what exists into the state; False when it was just being removed and is gone now.
@@ -203,7 +210,8 @@ class Terraform:
                 remedy="remove it, or choose another platform.name or --env: names follow from them",
                 id="terraform.foreign",
             )
-        self._complete(root, folder, orphan, progress)
+        if document := completed(self.state.read(root) or {}, orphan.address):
+            self._run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
         return True
 
     def _settled(self, orphan: Orphan, progress: Progress) -> bool:
@@ -211,11 +219,6 @@ class Terraform:
         progress.say(f"{orphan.address}: '{orphan.id}' exists already; taking it over")
         waiting = f"{orphan.address}: '{orphan.id}' exists already; waiting until AWS has done with it"
         return wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "there"
-
-    def _complete(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> None:
-        """Put into the state what AWS does not answer of it."""
-        if document := completed(self.state.read(root) or {}, orphan.address):
-            self._run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
         """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
