@@ -67,6 +67,14 @@ def counted(cloud: Cloud, environment: str) -> dict[str, int]:
     }
 
 
+class Told(Quiet):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
 NOTHING = dict.fromkeys(("networks", "subnets", "addresses", "gateways", "tables", "endpoints"), 0)
 
 
@@ -128,6 +136,11 @@ def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, 
     seen = again.probe()
     assert (seen.state, str(left) in seen.evidence) == (State.DRIFTED, True)
     assert left.exists(), "a look stores nothing"
-    again.destroy(Quiet())
+    told = Told()
+    again.destroy(told)
     assert not left.exists()
+    assert [text.split(":")[0].split(" (")[0] for text in told.said if text.startswith(("releasing", "storing", "taking"))] == [
+        "releasing the lock of a run that has ended",
+        "storing the state that an earlier run could not store",
+    ]
     assert not [one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-late-")]
