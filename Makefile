@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 GENAI  := $(VENV)/bin/genai
 
+# Authorities that the machine trusts, a company's proxy among them, count for uv as they do for pip.
+export UV_SYSTEM_CERTS := true
+
 .PHONY: rehearse test lint types tools az check env clean lock
 .DEFAULT_GOAL := rehearse
 

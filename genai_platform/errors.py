@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class GenaiError(Exception):
     """Something expected went wrong.
@@ -56,6 +58,14 @@ def unexpected(error: BaseException) -> GenaiError:
     The message ends with the place where it came up. It never shows local variables: they may hold secrets.
     """
     first = (str(error).splitlines() or [""])[0][:300]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f"{error.filename}: " if error.filename else ""
+        return GenaiError(
+            f"{where}there is no room left on the disk ({error.strerror})",
+            remedy="make room in the project folder's file system, and in the one for temporary files (or set TMPDIR to another), "
+            "then run the same command again",
+            id="system.disk",
+        )
     if isinstance(error, OSError) and error.filename and error.strerror:
         # Nobody's fault: the machine refused a file.
         return GenaiError(

@@ -36,7 +36,7 @@ def remove(run: Run, shown: str) -> int:
         shown: the command as one would type it again.
     """
     from genai_platform.cli import audit as audits
-    from genai_platform.cli import others, preflight, provision
+    from genai_platform.cli import disk, others, preflight, provision
     from genai_platform.cli.folders import sandbox_exists, state_folder
     from genai_platform.cli.reports import steps_document
     from genai_platform.config.layers import load
@@ -48,7 +48,9 @@ def remove(run: Run, shown: str) -> int:
         _mention_sandboxes(run)
     elif not sandbox_exists(run.project, environment):
         return _nothing(run, f"nothing to remove: there is no sandbox '{environment}'")
-    run.lock(state_folder(run.project, environment), shown)
+    folder = state_folder(run.project, environment)
+    disk.release(folder, run.screen)
+    run.lock(folder, shown)
     if run.options.sandbox:
         from genai_platform.cli import sandboxes
 
@@ -58,6 +60,8 @@ def remove(run: Run, shown: str) -> int:
     run.enter(start=run.options.sandbox)
     if not run.options.sandbox:
         provision.provide(run.screen, sandbox=False)
+    # Removing takes about as long as making.
+    preflight.credentials(run.doors, run.graph.critical_path()[1], "genai down")
     preflight.states(run.doors)
     report, sizes, foreign = _steps(run)
     if not report.interrupted:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def state_path(project: Path, environment: str) -> Path:
+    """``.genai/ENVIRONMENT``, whether or not it is there."""
+    return project / ".genai" / environment
+
+
 def state_folder(project: Path, environment: str) -> Path:
     """``.genai/ENVIRONMENT``, made when missing, for its owner only and unknown to git."""
-    root = project / ".genai"
+    folder = state_path(project, environment)
+    root = folder.parent
     root.mkdir(mode=0o700, exist_ok=True)
     ignore = root / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
-    folder = root / environment
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

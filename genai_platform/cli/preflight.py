@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from genai_platform.errors import ConfigError, GenaiError, MissingError
@@ -54,6 +55,7 @@ def world(run: Run, selection: Selection) -> None:
         ConfigError: the region has fewer zones than the configuration asks for.
         MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
+    credentials(run.doors, run.graph.critical_path(selection.ids)[1], "this run")
     states(run.doors)
     if "infra.network" in selection.ids:
         zones(run.doors)
@@ -63,6 +65,31 @@ def world(run: Run, selection: Selection) -> None:
         from genai_platform.steps.azure import questions
 
         questions.refuse(run.doors)
+
+
+def credentials(doors: Doors, minutes: float, command: str) -> None:
+    """The AWS credentials last as long as the run: what ends in its middle leaves work half done.
+
+    Args:
+        doors: to the world.
+        minutes: how long the run takes, as estimated; half of that again is asked for, and five minutes at least.
+        command: what is about to run, for the message.
+
+    Raises:
+        MissingError: they end before, and no program can get new ones.
+    """
+    end = doors.aws.credentials_end()
+    if end is None:
+        return
+    left, wanted = (end - datetime.now(UTC)).total_seconds() / 60, max(5.0, 1.5 * minutes)
+    if left < wanted:
+        raise MissingError(
+            f"the AWS credentials in this shell's variables end in {max(0, left):.0f} minutes ({end:%H:%M} UTC), "
+            f"and {command} may need {wanted:.0f}",
+            remedy="sign in again and export new ones (aws configure export-credentials --format env), or set AWS_PROFILE to a profile "
+            "that renews them by itself and unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+            id="aws.credentials_end",
+        )
 
 
 def states(doors: Doors) -> None:

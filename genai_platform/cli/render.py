@@ -32,8 +32,10 @@ def add_to(app: typer.Typer) -> None:
 
 def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int:
     """Print or write what steps would hand to Terraform, Kubernetes and Helm."""
+    from genai_platform.cli import preflight
     from genai_platform.errors import GenaiError
 
+    preflight.names(run, names, ())
     ids = run.graph.expand(names) if names else run.graph.ids
     found: dict[str, str] = {}
     later: dict[str, str] = {}

@@ -103,7 +103,10 @@ class Run:
 
         bus = Bus()
         with ExitStack() as sinks:
-            bus.add(sinks.enter_context(Journal(self.journal)))
+            try:
+                bus.add(sinks.enter_context(Journal(self.journal)))
+            except OSError as fault:
+                self.screen.warn(f"no log is written: {self.journal}: {fault.strerror}")
             if events is not None:
                 events.unlink(missing_ok=True)
                 bus.add(sinks.enter_context(Journal(events)))

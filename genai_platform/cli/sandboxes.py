@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genai_platform.cli import provision
-from genai_platform.cli.folders import sandbox_exists, state_folder, world_folder
+from genai_platform.cli.folders import sandbox_exists, state_folder, state_path, world_folder
 from genai_platform.cli.voice import Voice
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import Loaded, load, project_folder
@@ -33,7 +33,7 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
     environment, project = options.environment, project_folder()
     configured = load(project, environment, sets=options.set)
     if building:
-        named = Target(environment, configured.settings, Endpoints(), state_folder(project, environment))
+        named = Target(environment, configured.settings, Endpoints(), state_path(project, environment))
         _refuse_long(named.prefix)
         catalog.preflight(named)
     if start:

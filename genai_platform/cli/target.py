@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from genai_platform.cli import provision
-from genai_platform.cli.folders import state_folder
+from genai_platform.cli.folders import state_folder, state_path
 from genai_platform.config.endpoints import Endpoints, is_loopback, refuse_loopback
 from genai_platform.config.layers import load, project_folder
 from genai_platform.config.sandbox import is_sandbox
@@ -52,13 +52,15 @@ def resolve(options: Options, screen: Screen, *, start: bool = False, verify_acc
                 remedy="give the address of the Azure OpenAI resource, or --sandbox",
                 id="target.loopback",
             )
-    target = Target(environment, loaded.settings, Endpoints(), state_folder(project, environment))
+    target = Target(environment, loaded.settings, Endpoints(), state_path(project, environment))
     if building:
         catalog.preflight(target)
     if verify_account:
         _verify_account(target)
     if building:
         provision.provide(screen, sandbox=False)
+    # Not before everything was found right: a refusal writes nothing.
+    state_folder(project, environment)
     return target
 
 

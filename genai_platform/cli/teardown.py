@@ -32,8 +32,8 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     from genai_platform.steps.catalog import inside
 
     shown = f"genai teardown {' '.join(names)}{run.flags}"
-    run.lock(state_folder(run.project, run.options.environment), shown)
     preflight.names(run, names, ())
+    run.lock(state_folder(run.project, run.options.environment), shown)
     run.enter()
     if not run.options.sandbox:
         provision.provide(run.screen, sandbox=False)

@@ -31,16 +31,21 @@ def add_to(app: typer.Typer) -> None:
 
 def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
     """Make the chosen steps present; shared by ``up`` and the families."""
-    from genai_platform.cli import preflight
+    from genai_platform.cli import disk, preflight
     from genai_platform.cli.endpoints import endpoints, told
-    from genai_platform.cli.folders import state_folder
+    from genai_platform.cli.folders import state_folder, state_path
     from genai_platform.cli.reports import steps_document
     from genai_platform.steps.catalog import for_up
 
     shown = f"genai {name}{run.flags}"
-    # The lock comes first: a sandbox must not be started twice either.
-    run.lock(state_folder(run.project, run.options.environment), shown)
+    # What is wrong in the configuration is told before anything is written, the lock included.
     preflight.names(run, only, skip)
+    if name == "up":
+        disk.refuse(state_path(run.project, run.options.environment), sandbox=run.options.sandbox)
+    folder = state_folder(run.project, run.options.environment)
+    # A sandbox must not be started twice either.
+    run.lock(folder, shown)
+    disk.reserve(folder)
     run.enter(start=name == "up", building=True)
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)

@@ -26,6 +26,7 @@ class AwsEndpoints(_Frozen):
     access_key_id: str | None = None
     """Set together with ``url`` only: ambient credentials are then dropped."""
     secret_access_key: str | None = None
+    session_token: str | None = None
     checkip: str = "https://checkip.amazonaws.com"
 
 

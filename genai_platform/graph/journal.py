@@ -5,6 +5,7 @@ One JSON document a line, flushed line by line, so that a killed run leaves ever
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -32,8 +33,9 @@ class Journal:
         self._file.flush()
 
     def close(self) -> None:
-        """No more events."""
-        self._file.close()
+        """No more events. What a full disk did not take is given up."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -59,8 +59,8 @@ def hold(path: Path, command: str) -> Iterator[Holder | None]:
     try:
         before = _read(about)
         me = Holder(os.getpid(), socket.gethostname(), _user(), command, now())
-        descriptor = os.open(about, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        # The lock holds without it: on a full disk nobody is told who has it.
+        with contextlib.suppress(OSError), os.fdopen(os.open(about, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(me), file)
         yield before
         about.unlink(missing_ok=True)

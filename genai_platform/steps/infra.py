@@ -17,12 +17,15 @@ KEPT_WITH_DATA = ("infra.state", "infra.storage", "infra.secrets")
 def steps(doors: Doors) -> list[Step]:
     """The family's steps for what is configured."""
     state = ("infra.state",) if doors.target.settings.terraform.backend == "s3" else ()
+    storage = StorageStep(doors, "storage", state, 0.5, no_inputs)
+    network = NetworkStep(doors, "network", state, 3, network_inputs)
+    sources = (storage, network)
     family: list[Step] = [
-        StorageStep(doors, "storage", state, 0.5, no_inputs),
+        storage,
         SecretsStep(doors),
-        NetworkStep(doors, "network", state, 3, network_inputs),
-        ClusterStep(doors, "cluster", ("infra.network", "infra.storage"), 12, cluster_inputs),
-        DataStep(doors, "data", ("infra.network", "infra.secrets"), 12, data_inputs),
+        network,
+        ClusterStep(doors, "cluster", ("infra.network", "infra.storage"), 12, cluster_inputs, sources=sources),
+        DataStep(doors, "data", ("infra.network", "infra.secrets"), 12, data_inputs, sources=sources),
         RedisStep(doors),
     ]
     if state:

@@ -129,6 +129,7 @@ class DataStep(RootStep):
 
     def destroy(self, progress: Progress) -> str:
         terraform, aws = self.doors.terraform, self.doors.aws
+        self.recover(progress)
         standing = terraform.state.resources(self.root) > 0
         if self._keeping:
             if not standing:

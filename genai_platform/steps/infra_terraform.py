@@ -71,6 +71,7 @@ class RootStep:
         needs: what must stand before.
         minutes: how long it takes on AWS.
         inputs: its variables, from settings and from what other roots gave.
+        sources: those other roots.
     """
 
     doors: Doors
@@ -79,6 +80,7 @@ class RootStep:
     minutes: float
     inputs: Inputs
     limit: float = 3600
+    sources: tuple[RootStep, ...] = ()
 
     @property
     def id(self) -> str:
@@ -106,7 +108,19 @@ class RootStep:
         return self.doors.terraform.apply(self.root, self.variables(), progress, self.limit)
 
     def destroy(self, progress: Progress) -> str:
+        self.recover(progress)
         return self.doors.terraform.destroy(self.root, self._to_destroy(), progress, self.limit)
+
+    def recover(self, progress: Progress) -> None:
+        """Bring the state up to what exists, for a ``destroy`` that asks it what there is. Raises ``StepError``."""
+
+        def variables() -> dict[str, Any]:
+            # What this root is made from is read from other roots' outputs, and their states may be lost, too.
+            for source in self.sources:
+                source.recover(progress)
+            return self._to_destroy()
+
+        self.doors.terraform.recover(self.root, variables, progress, strict=False)
 
     def _to_destroy(self) -> dict[str, Any]:
         """Variables to destroy with: what goes follows from the state, so they need only be valid.
@@ -127,6 +141,7 @@ class StorageStep(RootStep):
     """The root whose buckets must be emptied first, or which stays when data is to be kept."""
 
     def destroy(self, progress: Progress) -> str:
+        self.recover(progress)
         try:
             found = self.doors.storage()
         except GenaiError:
@@ -153,6 +168,7 @@ class NetworkStep(RootStep):
 
     def destroy(self, progress: Progress) -> str:
         removed = ""
+        self.recover(progress)
         if self.doors.terraform.state.resources(self.root):
             try:
                 removed = orphans.release_network(self.doors, progress)

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
@@ -27,6 +28,17 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "S
 
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 """Zones where EKS puts no control plane; ``terraform/network`` leaves them out, too."""
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+"""How services say that session credentials have ended (EC2's word is the last)."""
+INVALID = frozenset(
+    {
+        "AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)  # fmt: skip
+"""How services say that they do not know credentials; EC2 and IAM also of some that have ended."""
+SIGN_IN_AGAIN = "sign in again, e.g. with: aws sso login; then run the same command again"
 
 _ABSENT = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "404", "NotFoundException"})
 
@@ -74,8 +86,14 @@ def explained(what: str) -> Iterator[None]:
 
 def _refusal(what: str, error: Any) -> GenaiError:
     name, message = code(error), error.response["Error"].get("Message", "")
-    if name in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}:
-        return MissingError(f"could not {what}: {name}: {message}", remedy="sign in again, e.g. with: aws sso login", id="aws.credentials")
+    if name in EXPIRED:
+        return MissingError(
+            f"could not {what}: the AWS credentials have expired ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials"
+        )
+    if name in INVALID:
+        return MissingError(
+            f"could not {what}: AWS does not accept the credentials ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials"
+        )
     if name in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "Forbidden", "403"}:
         return StepError(
             f"could not {what}: {name}: {message}", remedy=f"the identity needs the permission for {error.operation_name}", id="aws.denied"
@@ -145,6 +163,7 @@ class Aws:
                 self._session = boto3.Session(
                     aws_access_key_id=world.access_key_id,
                     aws_secret_access_key=world.secret_access_key,
+                    aws_session_token=world.session_token,
                     region_name=self.region,
                     botocore_session=_without_files(),
                 )
@@ -162,6 +181,7 @@ class Aws:
                 "AWS_ENDPOINT_URL": world.aws.url or "",
                 "AWS_ACCESS_KEY_ID": world.aws.access_key_id or "",
                 "AWS_SECRET_ACCESS_KEY": world.aws.secret_access_key or "",
+                **({"AWS_SESSION_TOKEN": world.aws.session_token} if world.aws.session_token else {}),
                 "AWS_CONFIG_FILE": os.devnull,
                 "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 "AWS_EC2_METADATA_DISABLED": "true",
@@ -183,6 +203,17 @@ class Aws:
                     answer = self.client("sts").get_caller_identity()
                 self._identity = {"Account": answer["Account"], "Arn": answer["Arn"]}
             return self._identity
+
+    def credentials_end(self) -> datetime | None:
+        """When the credentials in use end and cannot be had again without a person; None: they do not, or nobody can know.
+
+        Variables of a shell with ``AWS_CREDENTIAL_EXPIRATION`` end so. Profiles (SSO, roles, programs) and machines' own roles are
+        asked for new ones by botocore and by Terraform.
+        """
+        with explained("read the AWS credentials"):
+            held = self._boto3().get_credentials()
+        end = getattr(held, "_expiry_time", None)
+        return end if held is not None and held.method == "env" and isinstance(end, datetime) else None
 
     def account_id(self) -> str:
         """The account of the credentials in use."""

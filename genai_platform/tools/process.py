@@ -93,6 +93,7 @@ def run(
     stdin: str | None = None,
     good: Sequence[int] | None = (0,),
     grace: float = 30.0,
+    inherited: Sequence[int] = (),
 ) -> Finished:
     """Run a program to its end.
 
@@ -104,6 +105,7 @@ def run(
         on_line: hears every line as it is written.
         good: exit codes that are no error; None: all.
         grace: seconds between the request to end and the kill.
+        inherited: file descriptors that the program gets, too.
 
     Raises:
         CommandError: another exit code, or the time limit.
@@ -122,7 +124,7 @@ def run(
             source = files.enter_context(tempfile.TemporaryFile())
             source.write(stdin.encode())
             source.seek(0)
-        process = _start(argv, env, cwd, source, out_file, err_file)
+        process = _start(argv, env, cwd, source, out_file, err_file, inherited)
         _running.add(process)
         deadline = time.monotonic() + timeout
         try:
@@ -170,11 +172,14 @@ def kill_all() -> None:
 
 
 def _start(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, source: int | IO[bytes], out: IO[bytes], err: IO[bytes]
-) -> subprocess.Popen[bytes]:
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None,
+    source: int | IO[bytes], out: IO[bytes], err: IO[bytes], inherited: Sequence[int],
+) -> subprocess.Popen[bytes]:  # fmt: skip
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we decide when the program hears of it.
-        return subprocess.Popen(list(argv), env=dict(env), cwd=cwd, stdin=source, stdout=out, stderr=err, start_new_session=True)
+        return subprocess.Popen(
+            list(argv), env=dict(env), cwd=cwd, stdin=source, stdout=out, stderr=err, start_new_session=True, pass_fds=tuple(inherited)
+        )
     except FileNotFoundError:
         raise MissingError(f"the program '{argv[0]}' was not found", remedy=f"install {_name(argv)}", id="command.missing") from None
 

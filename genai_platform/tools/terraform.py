@@ -25,11 +25,12 @@ from genai_platform.config.files import shipped
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
-from genai_platform.tools import terraform_mirror, terraform_state
+from genai_platform.tools import terraform_inventory, terraform_mirror, terraform_run, terraform_state, terraform_takeover
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import REPLACED, Events, unlock
-from genai_platform.tools.terraform_orphans import Orphan, completed, orphans, settled
+from genai_platform.tools.terraform_inventory import Inventory
+from genai_platform.tools.terraform_orphans import Orphan, completed, incomplete, orphans, settled
 from genai_platform.tools.wait import wait_for
 
 Root = Literal["network", "cluster", "data", "storage"]
@@ -65,9 +66,15 @@ class Terraform:
             variables: gives the root's variables; asked only when there is something to compare.
         """
         try:
+            if left := self.state.errored(root):
+                return Finding(State.DRIFTED, f"an earlier run could not store its state; {left} is stored before anything else is done")
             held = self.state.resources(root)
             if not held:
-                return Finding(State.ABSENT, "nothing in Terraform's state")
+                return self._without_state(root)
+            if holder := self.state.holder(root):
+                return Finding(
+                    State.DRIFTED, f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
+                )
             changes = [change for change in self._planned(root, variables()) if change.action != "none"]
         except GenaiError as error:
             if "acquiring the state lock" in error.message:
@@ -78,16 +85,28 @@ class Terraform:
             return Finding(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
         return Finding(State.PRESENT, f"{held} resources as configured")
 
+    def existing(self, root: Root) -> Inventory:
+        """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""
+        return terraform_inventory.look(self._aws, root)
+
+    def _without_state(self, root: Root) -> Finding:
+        """Absent is only what neither a state nor AWS knows. Raises ``GenaiError`` when AWS cannot be asked."""
+        found = self.existing(root)
+        if not found:
+            return Finding(State.ABSENT, "nothing in Terraform's state, and nothing with this environment's tags in AWS")
+        ids = [thing.id for thing in found.things] + [id for ids in found.doubtful.values() for id in ids]
+        return Finding(State.DRIFTED, f"{len(ids)} resources with this environment's tags exist, e.g. {ids[0]}, but no state knows them")
+
     def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         """What ``apply`` would do. Raises ``StepError``."""
         return self._planned(root, variables)
 
     def apply(self, root: Root, variables: Mapping[str, Any], progress: Progress, timeout: float) -> str:
         """Make the root as configured; answers how much changed. Raises ``StepError``."""
+        taken = self.recover(root, lambda: variables, progress)
         folder = self._prepare(root, variables, progress)
         self._outputs.pop(root, None)
         seen: set[Orphan] = set()
-        taken: list[Orphan] = []
         while True:
             events = self._events(root, folder, progress)
             try:
@@ -104,27 +123,102 @@ class Terraform:
                 continue
             return events.summary() + (f", {len(taken)} found and taken over" if taken else "")
 
+    def recover(self, root: Root, variables: Callable[[], Mapping[str, Any]], progress: Progress, *, strict: bool = True) -> list[Orphan]:
+        """Bring the state up to what exists: what an earlier run could not store, and what carries this environment's tags.
+
+        Args:
+            root: which one.
+            variables: gives the root's variables; asked only when there is something to take over.
+            progress: hears what is done.
+            strict: refuse where several things could be meant by one address; else they are left to the audit.
+
+        Returns:
+            What was taken over from AWS.
+
+        Raises:
+            StepError: see ``strict``; or the state cannot be stored, AWS cannot be asked, or what exists is not as configured.
+        """
+        with self._locks[f"{root} recovery"]:
+            self._store(root, progress)
+            found = self.existing(root).without(self.state.addresses(root))
+            if strict and found.doubtful:
+                raise terraform_takeover.doubtful(root, found, self.state.place(root))
+            return self._take_over(root, found.things, variables, progress) if found.things else []
+
+    def _store(self, root: Root, progress: Progress) -> None:
+        """Release the lock that an ended run in this folder left, and store the state that it could not store."""
+        folder = self.target.folder / "terraform" / root
+        held = self.state.holder(root)
+        if held is not None and terraform_run.abandoned(folder, held):
+            progress.say(f"releasing the lock of a run that has ended ({held['Who']}, {held['Created'][:19]})")
+            self._run(self._prepare(root, None, progress), "force-unlock", None, progress, 300, held["ID"], force=True)
+            held = None
+        if held is None:
+            terraform_run.unmark(folder)
+        left = folder / terraform_state.ERRORED
+        if self.state.errored(root):
+            progress.say(f"storing the state that an earlier run could not store: {left}")
+            self._run(self._prepare(root, None, progress), "state", None, progress, 2100, "push", "-lock-timeout=1800s", left.name)
+        if left.exists():  # it is stored now, or what is stored was newer
+            left.replace(left.with_name(f"{left.name}.stored"))
+
+    def _take_over(
+        self, root: Root, things: Sequence[Orphan], variables: Callable[[], Mapping[str, Any]], progress: Progress
+    ) -> list[Orphan]:
+        """Import things of this environment in one go, after a look at what that would do. Raises ``StepError``."""
+        there = [thing for thing in things if not incomplete(thing) and self._settled(thing, progress)]
+        known = variables()
+        folder = self._prepare(root, known, progress)
+        progress.say(f"taking over {len(things)} resources that exist and that no state knows")
+        if there:
+            self._import_all(root, folder, there, progress)
+        # What an import leaves incomplete must be completed before it is first compared with the configuration.
+        alone = [thing for thing in things if incomplete(thing) and self._adopt(root, folder, thing, progress)]
+        if alone:
+            self._keep(root, folder, known, alone, progress)
+        self._outputs.pop(root, None)
+        return [*there, *alone]
+
+    def _import_all(self, root: Root, folder: Path, there: Sequence[Orphan], progress: Progress) -> None:
+        try:
+            _write(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
+            events, targets = Events(root, progress), [thing.address for thing in there]
+            self._run(
+                folder, "plan", events, progress, 900,
+                out=terraform_takeover.PLAN, target=targets, lock_timeout="1800s", var_file=_VARIABLES,
+            )  # fmt: skip
+            shown = self._run(folder, "show", None, progress, 120, terraform_takeover.PLAN, json=True)
+            terraform_takeover.refuse(root, json.loads(shown.out), self.target.tags)
+            self._run(folder, "apply", events, progress, 3600, terraform_takeover.PLAN, lock_timeout="1800s")
+        finally:
+            for name in (terraform_takeover.BLOCKS, terraform_takeover.PLAN):
+                (folder / name).unlink(missing_ok=True)
+
     def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> bool:
-        """Take what stands into the state; False when it was just being removed and is gone now.
+        """Take what exists into the state; False when it was just being removed and is gone now.
 
         Raises:
             StepError: it is not this environment's.
         """
-        progress.say(f"{orphan.address}: '{orphan.id}' stands already; taking it over")
-        waiting = f"{orphan.address}: '{orphan.id}' stands already; waiting until AWS has done with it"
-        if wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "gone":
+        if not self._settled(orphan, progress):
             return False
         self._run(folder, "import", None, progress, 900, orphan.address, orphan.id, lock_timeout="1800s", var_file=_VARIABLES)
         if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
             self._run(folder, "state", None, progress, 300, "rm", orphan.address)
             raise StepError(
-                f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already and does not carry this environment's tags",
+                f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already and does not carry this environment's tags",
                 remedy="remove it, or choose another platform.name or --env: names follow from them",
                 id="terraform.foreign",
             )
         if document := completed(self.state.read(root) or {}, orphan.address):
             self._run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
         return True
+
+    def _settled(self, orphan: Orphan, progress: Progress) -> bool:
+        """Wait until AWS has done with it; False when it is gone then. Raises ``GenaiError`` when it cannot be seen."""
+        progress.say(f"{orphan.address}: '{orphan.id}' exists already; taking it over")
+        waiting = f"{orphan.address}: '{orphan.id}' exists already; waiting until AWS has done with it"
+        return wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "there"
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
         """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
@@ -273,9 +367,9 @@ class Terraform:
     def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         events = Events(root, None)
         folder = self._prepare(root, variables, None)
-        finished = self._run(
-            folder, "plan", events, None, 900, detailed_exitcode=True, lock_timeout="20s", var_file=_VARIABLES, good=(0, 2)
-        )
+        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
+        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
+        finished = self._run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=_VARIABLES, good=(0, 2), **lock)
         if finished.code == 2 and not events.changes:
             return [Change("update", f"outputs of {root}")]
         return events.changes
@@ -284,26 +378,31 @@ class Terraform:
         self, folder: Path, command: str, events: Events | None, progress: Progress | None, timeout: float,
         *arguments: str, good: Sequence[int] = (0,), stdin: str | None = None, **options: Any,
     ) -> Finished:  # fmt: skip
-        if command not in ("output", "state"):
+        if command not in ("output", "show", "state", "force-unlock"):
             options["input"] = False
         if events is not None:
             options["json"] = True
         elif command != "state":
             options["no_color"] = True
         try:
-            # A minute and a half of grace: interrupted, Terraform still writes down what it made.
-            return run(
-                self._argv(folder, command, arguments, options),
-                env=self._environment,
-                timeout=timeout,
-                cwd=folder,
-                progress=progress,
-                on_line=None if events is None else events.hear,
-                stdin=stdin,
-                good=good,
-                grace=90,
-            )
+            with terraform_run.marked(folder) if "lock_timeout" in options else contextlib.nullcontext(()) as mark:
+                # A minute and a half of grace: interrupted, Terraform still writes down what it made.
+                finished = run(
+                    self._argv(folder, command, arguments, options),
+                    env=self._environment,
+                    timeout=timeout,
+                    cwd=folder,
+                    progress=progress,
+                    on_line=None if events is None else events.hear,
+                    stdin=stdin,
+                    good=good,
+                    grace=90,
+                    inherited=mark,
+                )
         except CommandError as error:
+            told = error.tail if events is None else json.dumps(events.errors)
+            if error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
+                terraform_run.unmark(folder)
             if events is not None and events.errors:
                 raise events.failure(command, folder) from None
             raise StepError(
@@ -311,12 +410,15 @@ class Terraform:
                 remedy="run the same command again: it goes on where it stopped",
                 id=f"terraform.{command}",
             ) from None
+        if mark:
+            terraform_run.unmark(folder)
+        return finished
 
     def _argv(self, folder: Path, command: str, arguments: Sequence[str], options: Mapping[str, Any]) -> list[str]:
         from python_terraform import IsFlagged
         from python_terraform import Terraform as CommandLines
 
-        flags = ("auto_approve", "detailed_exitcode", "json", "no_color", "reconfigure")
+        flags = ("auto_approve", "detailed_exitcode", "force", "json", "no_color", "reconfigure")
         written = {name: IsFlagged if name in flags else value for name, value in options.items()}
         # Its constructor reads a state file where there is one; a name that never exists keeps it from doing so.
         lines = CommandLines(working_dir=str(folder), state=".none", terraform_bin_path=self.program)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Change, Progress
+from genai_platform.tools.aws import EXPIRED, INVALID, SIGN_IN_AGAIN
 
 _DOING = {"create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing", "read": "reading"}
 REPLACED = "replaced"
@@ -26,7 +27,8 @@ _REMEDIES = (
     ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
     ("Failed to query available provider packages", "allow registry.terraform.io, or unpack a provider mirror below /opt"),
     ("No valid credential sources", "sign in, e.g. with: aws sso login"),
-    ("ExpiredToken", "sign in again, e.g. with: aws sso login"),
+    ("AuthFailure.", "the identity lacks a permission; the message names it"),
+    *((word, SIGN_IN_AGAIN) for word in (*sorted(EXPIRED | INVALID), "security token included in the request")),
     ("AccessDenied", "the identity lacks a permission; the message names it"),
     ("UnauthorizedOperation", "the identity lacks a permission; the message names it"),
 )

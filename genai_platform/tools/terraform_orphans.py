@@ -101,6 +101,11 @@ def settled(aws: Aws, orphan: Orphan) -> Literal["there", "gone"] | None:
     return None if _UNDER_WAY.match(asked.find(answer)) else "there"
 
 
+def incomplete(orphan: Orphan) -> bool:
+    """Whether an import leaves arguments empty that ``completed`` fills in."""
+    return orphan.address.partition(".")[0] in _UNANSWERED
+
+
 def completed(state: Mapping[str, Any], address: str) -> dict[str, Any] | None:
     """The next version of a state (format 4) in which an imported resource also has what AWS does not answer.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from genai_platform.config.target import Target
@@ -16,6 +17,9 @@ _PROTECTIVE: dict[str, tuple[str, object]] = {
     "aws_rds_cluster": ("skip_final_snapshot", True),
     "aws_secretsmanager_secret": ("recovery_window_in_days", 0),
 }
+
+ERRORED = "errored.tfstate"
+"""What Terraform calls a state that it could not store."""
 
 
 class States:
@@ -86,6 +90,48 @@ class States:
         """How many resources the state holds; 0 when there is no state. Raises ``StepError`` as ``read`` does."""
         return sum(1 for _ in _managed(self.read(root)))
 
+    def addresses(self, root: str) -> frozenset[str]:
+        """The addresses of all resource instances of the state, e.g. ``aws_subnet.public["a"]``. Raises ``StepError`` as ``read`` does."""
+        document = self.read(root) or {}
+        return frozenset(
+            f"{resource['type']}.{resource['name']}{_index(instance)}"
+            for resource in document.get("resources", [])
+            if resource.get("mode") == "managed"
+            for instance in resource.get("instances", [])
+        )
+
+    def errored(self, root: str) -> Path | None:
+        """The state that a run could not store and left in the root's folder, when it is newer than the stored one.
+
+        Terraform writes ``errored.tfstate`` when the state cannot be written where it belongs, e.g. since credentials ended
+        in the middle of a run (Terraform, "state push" and "Error: Failed to persist state to backend").
+
+        Raises:
+            StepError: it cannot be compared: it is damaged, belongs to another history, or the stored one cannot be read.
+        """
+        path = self.target.folder / "terraform" / root / ERRORED
+        if not path.exists():
+            return None
+        try:
+            left = json.loads(path.read_text(encoding="utf-8"))
+            serial, lineage = int(left["serial"]), str(left["lineage"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise StepError(
+                f"terraform root '{root}': an earlier run could not store its state, and {path} cannot be read",
+                remedy=f"see what that run made with: genai audit; move {path} away when nothing of it is needed",
+                id="terraform.errored",
+            ) from None
+        stored = self.read(root)
+        if stored is None:
+            return path
+        if stored.get("lineage") != lineage:
+            raise StepError(
+                f"terraform root '{root}': {path}, which an earlier run could not store, is not of the same history as {self.place(root)}",
+                remedy=f"find out which of the two is right; move {path} away when the stored one is",
+                id="terraform.errored",
+            )
+        return path if serial > int(stored.get("serial", 0)) else None
+
     def protected(self, root: str) -> tuple[str, ...]:
         """Addresses whose state still holds an argument that would keep them from being deleted."""
         found = set()
@@ -100,8 +146,7 @@ class States:
         """The tags of one resource instance, by its address (``aws_iam_role.this["a"]``); none when it is not in the state."""
         for resource in (self.read(root) or {}).get("resources", []):
             for instance in resource.get("instances", []):
-                index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
-                if f"{resource.get('type')}.{resource.get('name')}{index}" == address:
+                if f"{resource.get('type')}.{resource.get('name')}{_index(instance)}" == address:
                     attributes = instance.get("attributes") or {}
                     return dict(attributes.get("tags_all") or attributes.get("tags") or {})
         return {}
@@ -143,6 +188,10 @@ class States:
                 if absent(error):
                     return None
                 raise
+
+
+def _index(instance: dict[str, Any]) -> str:
+    return f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
 
 
 def _managed(state: dict[str, Any] | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

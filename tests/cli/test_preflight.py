@@ -26,6 +26,9 @@ class Account:
     def secret_document(self) -> dict[str, Any] | None:
         return None if self.stored is None else {"upstream_keys": self.stored}
 
+    def credentials_end(self) -> None:
+        return None
+
     def zones(self) -> list[str]:
         return [f"zone-{number}" for number in range(self._zones)]
 
@@ -72,7 +75,7 @@ def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genai_platform.steps.azure.questions.refuse", asked.append)
     for name in ("A_KEY", "B_KEY", "C_KEY"):
         monkeypatch.delenv(name, raising=False)
-    run: Any = SimpleNamespace(doors=doors(Account(zones=1)))
+    run: Any = SimpleNamespace(doors=doors(Account(zones=1)), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
     preflight.world(run, Selection(("litellm.proxy",)))
     assert asked == []
     preflight.world(run, Selection(("azure.vault",)))

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from genai_platform.cli import app as cli
 from genai_platform.cli.run import Run
 from genai_platform.graph.graph import Graph
 from genai_platform.render.secrets import PlatformSecrets
@@ -34,6 +36,14 @@ DOCUMENTS = [
     {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"KEY": "confidential"}},
     {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"s3disk.xml": "<clickhouse/>"}},
 ]
+
+
+@pytest.mark.parametrize("words", [["render", "litellm"], ["plan"], ["up", "--yes"], ["litellm"]])
+def test_a_faulty_configuration_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    (tmp_path / "genai.toml").write_text('[platform]\nname = "genai"\n[nonsense]\na = 1\n')
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(cli.app, [*words, "--plain"]).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["genai.toml"]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from genai_platform.graph.step import Change, Finding
 from genai_platform.steps.doors import Doors
 from genai_platform.tools.aws import Aws
 from genai_platform.tools.terraform import Terraform
+from genai_platform.tools.terraform_inventory import Inventory
 
 MODELS = [{"name": "gpt", "azure_deployment": "gpt", "api_base": "https://example.openai.azure.com"}]
 
@@ -26,6 +27,8 @@ class Quiet:
     def say(self, text: str) -> None: ...
 
     def check(self) -> None: ...
+
+    def warn(self, text: str) -> None: ...
 
 
 class Roots(Terraform):
@@ -46,6 +49,12 @@ class Roots(Terraform):
     def destroy(self, root: str, variables: Any, progress: Any, timeout: float, only: Sequence[str] = ()) -> str:
         self.calls.append(("destroy", ",".join((root, *only))))
         return "destroyed"
+
+    def existing(self, root: str) -> Inventory:
+        return Inventory((), {})
+
+    def recover(self, root: str, variables: Any, progress: Any, *, strict: bool = True) -> Any:
+        return []
 
     def probe(self, root: str, variables: Any) -> Finding:
         return super().probe(root, variables)  # type: ignore[arg-type]

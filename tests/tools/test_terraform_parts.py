@@ -89,8 +89,20 @@ def test_waiting_for_a_lock_is_said() -> None:
 
 
 # -- state ----------------------------------------------------------------------------------------
-def test_no_state_is_absent(tmp_path: Path) -> None:
-    assert Terraform(target(tmp_path)).probe("network", dict).state is State.ABSENT
+def test_without_a_state_nothing_is_absent_that_could_not_be_looked_for(tmp_path: Path) -> None:
+    found = Terraform(target(tmp_path)).probe("network", dict)
+    assert (found.state, "did not answer" in found.evidence) == (State.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"],
+)
+def test_dead_credentials_are_told_with_what_helps(tmp_path: Path, word: str) -> None:
+    events = Events("network", None)
+    diagnostic = {"severity": "error", "summary": f"creating EC2 VPC: api error {word}: …", "detail": ""}
+    events.hear("out", json.dumps({"type": "diagnostic", "diagnostic": diagnostic}))
+    assert events.failure("apply", tmp_path).remedy.startswith("sign in again")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"resources": 1}'])

@@ -1,4 +1,4 @@
-"""Doors that AWS does not have: the caller's address, a certificate with its key for the load balancer's front, saving."""
+"""Doors that AWS does not have: the caller's address, a certificate with its key, saving, credentials that end, the log."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from moto.acm.models import acm_backends
 from werkzeug.wrappers import Request, Response
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
+from genai_platform.sandbox.aws.log import Requests
+from genai_platform.sandbox.aws.sessions import SESSIONS
 
 
 class Doors:
     """``/_sandbox/…``."""
 
-    def __init__(self, key: str, save: Callable[[], None]) -> None:
+    def __init__(self, key: str, save: Callable[[], None], requests: Requests) -> None:
         self._key = key
         self._save = save
+        self._requests = requests
 
     def __call__(self, request: Request) -> Response:
         if request.path == "/_sandbox/checkip":
@@ -30,6 +33,11 @@ class Doors:
         if request.path == "/_sandbox/save" and request.method == "POST":
             self._save()
             return Response("saved\n", content_type="text/plain")
+        if request.path == "/_sandbox/requests":
+            return _json(list(self._requests.since(request.args.get("since", 0, int))))
+        if request.path == "/_sandbox/sessions" and request.method == "POST":
+            wanted = request.get_json()
+            return _json(SESSIONS.issue(float(wanted.get("seconds", 3600)), wanted.get("after", "")).document())
         if request.path.startswith("/_sandbox/acm/"):
             return _certificate(unquote(request.path.removeprefix("/_sandbox/acm/")))
         return Response("not found\n", 404, content_type="text/plain")
@@ -45,4 +53,8 @@ def _certificate(arn: str) -> Response:
         "chain": (getattr(held, "own_chain", None) or b"").decode(),
         "key": held.key.decode(),
     }
+    return _json(document)
+
+
+def _json(document: object) -> Response:
     return Response(json.dumps(document), content_type="application/json")

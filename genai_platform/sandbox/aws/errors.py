@@ -49,8 +49,15 @@ def wrong_signature(service: str) -> Response:
 
 
 def expired(service: str) -> Response:
-    """The session's time is over."""
-    return refusal(service, "ExpiredToken", "The provided token has expired.", 400 if service == "s3" else 403)
+    """The session's time is over. Each service has a word of its own (EC2 "Common client error codes"; S3 "Error responses";
+    "Common errors" of STS, EKS and Secrets Manager)."""
+    if service == "s3":
+        return refusal(service, "ExpiredToken", "The provided token has expired.", 400)
+    if service == "ec2":
+        return refusal(service, "RequestExpired", "Request has expired.", 400)
+    query = service in _QUERY or service == "route53"
+    text = "The security token included in the request is expired"
+    return refusal(service, "ExpiredToken" if query else "ExpiredTokenException", text, 403 if query or service == "eks" else 400)
 
 
 def denied(service: str, who: str, action: str, resource: str) -> Response:

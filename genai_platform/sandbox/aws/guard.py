@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,11 +15,12 @@ from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.wrappers import Request, Response
 
-from genai_platform.sandbox.aws import doors, eks, errors, policy, rest, s3, signature, sts
+from genai_platform.sandbox.aws import doors, eks, errors, log, policy, rest, s3, signature, sts
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, door_key
+from genai_platform.sandbox.aws.sessions import SESSIONS, Session
 from genai_platform.sandbox.aws.world import World
 
-log = logging.getLogger("genai.sandbox.aws")
+logger = logging.getLogger("genai.sandbox.aws")
 _NO_CREDENTIALS = {"AssumeRoleWithWebIdentity"}
 _SECURE = {"aws:SecureTransport": "true"}
 # The door speaks plain HTTP on loopback. It stands for AWS's TLS endpoints, so policies that demand TLS are content.
@@ -32,7 +34,8 @@ class Guard:
         self._admin = administrator(world.place)
         self.changes = 0
         """How many requests may have changed something."""
-        self._doors = doors.Doors(door_key(world.place), save)
+        self._requests = log.Requests()
+        self._doors = doors.Doors(door_key(world.place), save, self._requests)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
@@ -42,7 +45,7 @@ class Guard:
             found: Iterable[bytes] = chosen(environ, start_response)
         except Exception as error:
             # Answered as a refusal: a server fault would have every client try again for minutes.
-            log.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            logger.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             signed = signature.read(environ)
             service = "s3" if signed is None else signed.service
             found = errors.refusal(service, "NotSupportedBySandbox", f"{type(error).__name__}: {error}"[:300], 400)(environ, start_response)
@@ -62,10 +65,13 @@ class Guard:
         if signature.overdue(signed, environ):
             return errors.refusal(service, "AccessDenied", "Request has expired")
         body = _body(environ) if service != "s3" or environ["REQUEST_METHOD"] == "POST" else None
+        self._requests.add(environ["REQUEST_METHOD"], service, _action(environ, signed, body), path)
         if signed.access_key_id == self._admin.access_key_id:
             if not signature.valid(signed, self._admin.secret_access_key, environ, body):
                 return errors.wrong_signature(service)
             return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
+        if own := SESSIONS.find(signed.access_key_id):
+            return self._session(own, environ, signed, body)
         held = sts.session(signed.access_key_id)
         if held is None or signed.token != held.session_token:
             return errors.unknown_key(service)
@@ -74,6 +80,18 @@ class Guard:
         if held.expiration <= utcnow():
             return errors.expired(service)
         return self._policies(environ, signed, body, held) or self._missing_operations(environ, signed)
+
+    def _session(self, own: Session, environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> Response | None:
+        """The administrator by session credentials."""
+        if signed.token != own.session_token:
+            return errors.unknown_key(signed.service)
+        if not signature.valid(signed, own.secret_access_key, environ, body):
+            return errors.wrong_signature(signed.service)
+        if own.ended:
+            return errors.expired(signed.service)
+        if own.after and f"{signed.service}:{_action(environ, signed, body)}" == own.after:
+            own.expiration = datetime.now(UTC)  # this one is still answered
+        return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
 
     def _unsigned(self, environ: dict[str, Any]) -> Response | None:
         form = parse_qs((_body(environ) if "form-urlencoded" in environ.get("CONTENT_TYPE", "") else b"").decode("utf-8", "replace"))
@@ -137,6 +155,13 @@ def _body(environ: dict[str, Any]) -> bytes:
     body: bytes = stream.read(int(length)) if length else stream.read() if environ.get("wsgi.input_terminated") else b""
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _action(environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> str:
+    """The name of what is asked for; the method where a service goes by method and path."""
+    if signed.service == "s3":
+        return str(environ["REQUEST_METHOD"])
+    return _operation(environ, signed, body or b"")[0].partition(":")[2]
 
 
 def _role_policies(role_arn: str) -> list[str]:

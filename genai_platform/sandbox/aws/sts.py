@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
 import jwt
+from moto.core.responses import ActionResult
 from moto.iam.models import iam_backends
 from moto.sts.models import STSBackend, sts_backends
 from moto.sts.responses import TokenResponse
 
 from genai_platform.sandbox.aws import policy
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, issuer, public_key_file
+from genai_platform.sandbox.aws.sessions import SESSIONS
 from genai_platform.sandbox.aws.world import World
 
 _AUDIENCE = "sts.amazonaws.com"
@@ -56,11 +59,21 @@ def mend(world: World) -> None:
         return result
 
     def get_caller_identity(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
-        if access_key_id == admin:
+        if access_key_id == admin or SESSIONS.find(access_key_id):
             return "AIDASANDBOXADMINISTRA", ADMINISTRATOR, ACCOUNT
         found: tuple[str, str, str] = identity(self, access_key_id, region)
         return found
 
+    def get_session_token(self: Any) -> ActionResult:
+        seconds = self._get_int_param("DurationSeconds", 43200)
+        if not 900 <= seconds <= 129600:
+            return Refused(
+                400, "ValidationError", f"1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy constraint"
+            ).answer()
+        document: dict[str, Any] = SESSIONS.issue(seconds).document()
+        return ActionResult({"Credentials": document | {"Expiration": datetime.fromisoformat(document["Expiration"])}})
+
+    TokenResponse.get_session_token = get_session_token
     TokenResponse.assume_role_with_web_identity = assume_role_with_web_identity
     STSBackend.get_caller_identity = get_caller_identity
 

@@ -13,13 +13,15 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults
+from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults, log
 from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.entra import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
 from genai_platform.sandbox.azure.graph import Graph
+from genai_platform.sandbox.azure.log import Requests
 from genai_platform.sandbox.azure.probe import Probe
 from genai_platform.sandbox.azure.roles import Roles
 from genai_platform.sandbox.azure.throttle import Throttle
@@ -55,18 +57,19 @@ TYPES = {
 """Resource types the sandbox knows; every other path is refused."""
 
 
-def applications(world: World) -> dict[str, Starlette]:
+def applications(world: World) -> dict[str, ASGIApp]:
     """Port name to application."""
-    throttle = Throttle()
+    requests, throttle = Requests(), Throttle()
     entra, roles = Entra(world, throttle), Roles(world)
     gateway, probe = Gateway(world, entra), Probe(world, entra, throttle)
-    return {
-        "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), *probe.routes(), *entra.routes()]),
+    made: dict[str, ASGIApp] = {
+        "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), Route(log.PATH, requests.show), *probe.routes(), *entra.routes()]),
         "graph": Starlette(routes=Graph(world, entra, throttle).routes()),
         "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES), throttle).routes()),
         "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable, throttle).routes()),
         "gateway": Starlette(routes=gateway.routes()),
     }
+    return {port: one if port == "gateway" else requests.over(port, one) for port, one in made.items()}
 
 
 async def _ready(request: Request) -> Response:
@@ -104,7 +107,7 @@ async def _run(servers: Iterable[uvicorn.Server]) -> None:
     await asyncio.gather(*(server._serve() for server in servers))
 
 
-def _server(place: Place, port: str, application: Starlette) -> uvicorn.Server:
+def _server(place: Place, port: str, application: ASGIApp) -> uvicorn.Server:
     certificate, key = ca.issue(place, certificate_names(port))
     configuration = uvicorn.Config(
         application,

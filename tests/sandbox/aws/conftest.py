@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import time
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.aws.identity import administrator, issuer
+from genai_platform.sandbox.aws.identity import administrator, door_key, issuer
 from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.place import Place
 
@@ -81,6 +82,15 @@ class Cloud:
             "aws_access_key_id": got["AccessKeyId"], "aws_secret_access_key": got["SecretAccessKey"],
             "aws_session_token": got["SessionToken"],
         }  # fmt: skip
+
+    def session(self, seconds: float = 3600, after: str = "") -> dict[str, str]:
+        """The administrator's session credentials; they end after so many seconds, or with the first answer to an action."""
+        body = json.dumps({"seconds": seconds, "after": after}).encode()
+        headers = {"Authorization": f"Bearer {door_key(self.place)}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.place.url("aws") + "/_sandbox/sessions", body, headers)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            made: dict[str, str] = json.loads(answer.read())
+        return made
 
     def get(self, path: str, **headers: str) -> bytes:
         request = urllib.request.Request(self.place.url("aws") + path, headers=headers)

@@ -187,3 +187,36 @@ def test_nobody_gets_in_unsigned(cloud: Any) -> None:
         with pytest.raises(OSError, match=r"40[134]"):
             cloud.get(path)
     assert cloud.get("/_sandbox/checkip").decode().strip() == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "word"),
+    [
+        ("ec2", "describe_vpcs", "RequestExpired"), ("s3", "list_buckets", "ExpiredToken"), ("iam", "list_roles", "ExpiredToken"),
+        ("rds", "describe_db_clusters", "ExpiredToken"), ("eks", "list_clusters", "ExpiredTokenException"),
+        ("secretsmanager", "list_secrets", "ExpiredTokenException"), ("sts", "get_caller_identity", "ExpiredToken"),
+    ],
+)  # fmt: skip
+def test_session_credentials_end_in_each_service_s_own_words(cloud: Any, service: str, operation: str, word: str) -> None:
+    alive, ended = (
+        {
+            "aws_access_key_id": made["AccessKeyId"],
+            "aws_secret_access_key": made["SecretAccessKey"],
+            "aws_session_token": made["SessionToken"],
+        }
+        for made in (cloud.session(600), cloud.session(0))
+    )
+    getattr(cloud.client(service, alive), operation)()
+    with pytest.raises(ClientError) as refused:
+        getattr(cloud.client(service, ended), operation)()
+    assert refused.value.response["Error"]["Code"] == word
+
+
+def test_sts_gives_session_credentials_of_the_administrator(cloud: Any) -> None:
+    made = cloud.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
+    own = {
+        "aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }  # fmt: skip
+    assert cloud.client("sts", own).get_caller_identity()["Arn"].endswith(":user/administrator")
+    assert datetime.timedelta(minutes=14) < made["Expiration"] - datetime.datetime.now(datetime.UTC) < datetime.timedelta(minutes=16)

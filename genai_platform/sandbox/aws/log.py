@@ -1,0 +1,48 @@
+"""What was asked of the sandbox's AWS, and whether it would have changed anything there."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+_READING = re.compile(r"Get|List|Describe|Head|Search|Lookup|Query|Check|Simulate|Decode|Assume|Select|GET$|HEAD$")
+"""How AWS begins the names of actions that read; what is known by its method alone has that for a name."""
+_KEPT = 20_000
+
+
+class Requests:
+    """The last requests, oldest first, each with a number that only grows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._count = 0
+
+    def add(self, method: str, service: str, action: str, path: str) -> None:
+        """Write down one request.
+
+        Args:
+            action: its name at AWS, or the method where a service goes by method and path.
+            path: without the query, which may carry a signature.
+        """
+        with self._lock:
+            self._count += 1
+            self._held.append(
+                {
+                    "number": self._count,
+                    "method": method,
+                    "service": service,
+                    "action": action,
+                    "path": path,
+                    "writing": _READING.match(action) is None,
+                }
+            )
+
+    def since(self, number: int) -> Iterator[dict[str, Any]]:
+        """All after the one with that number."""
+        with self._lock:
+            held = tuple(self._held)
+        return (entry for entry in held if entry["number"] > number)

@@ -1,0 +1,146 @@
+"""Terraform on the stand-in when its state is lost, behind, or was never stored: nothing is made a second time."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_platform.cli import disk
+from genai_platform.config.endpoints import AwsEndpoints, Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.errors import StepError
+from genai_platform.graph.step import State
+from genai_platform.sandbox.aws.identity import administrator
+from genai_platform.sandbox.endpoints import closed_variables
+from genai_platform.steps.doors import Doors
+from genai_platform.steps.infra_terraform import PLACEHOLDERS, NetworkStep, RootStep, StorageStep, network_inputs, no_inputs
+from tests.sandbox.aws.conftest import REGION, Cloud
+from tests.tools.aws_world import MODELS, Quiet
+
+SETTINGS = {"platform": {"region": REGION}, "litellm": {"models": MODELS}}
+
+
+def doors(cloud: Cloud, folder: Path, environment: str, session: Mapping[str, str] | None = None, **settings: Any) -> Doors:
+    """Doors of the product to the stand-in, with a folder of states of their own; default: as its administrator."""
+    key = administrator(cloud.place)
+    own = session or {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
+    endpoints = Endpoints(
+        aws=AwsEndpoints(
+            url=cloud.place.url("aws"),
+            access_key_id=own["AccessKeyId"],
+            secret_access_key=own["SecretAccessKey"],
+            session_token=own.get("SessionToken"),
+        ),
+        environment_variables=closed_variables(),
+    )
+    return Doors(Target(environment, Settings.model_validate({**SETTINGS, **settings}), endpoints, folder))
+
+
+def network(found: Doors) -> NetworkStep:
+    return NetworkStep(found, "network", (), 3, network_inputs)
+
+
+def cluster(found: Doors) -> RootStep:
+    return RootStep(found, "cluster", (), 12, lambda _: PLACEHOLDERS["cluster"])
+
+
+def storage(found: Doors) -> StorageStep:
+    return StorageStep(found, "storage", (), 1, no_inputs)
+
+
+def counted(cloud: Cloud, environment: str) -> dict[str, int]:
+    """How many of each kind of thing carry the environment's tag."""
+    ec2, mine = cloud.client("ec2"), [{"Name": "tag:genai:environment", "Values": [environment]}]
+    return {
+        "networks": len(ec2.describe_vpcs(Filters=mine)["Vpcs"]),
+        "subnets": len(ec2.describe_subnets(Filters=mine)["Subnets"]),
+        "addresses": len(ec2.describe_addresses(Filters=mine)["Addresses"]),
+        "gateways": len([one for one in ec2.describe_nat_gateways(Filter=mine)["NatGateways"] if one["State"] != "deleted"]),
+        "tables": len(ec2.describe_route_tables(Filters=mine)["RouteTables"]),
+        "endpoints": len([one for one in ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"] if one["State"] != "deleted"]),
+    }
+
+
+class Told(Quiet):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+NOTHING = dict.fromkeys(("networks", "subnets", "addresses", "gateways", "tables", "endpoints"), 0)
+
+
+def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_path: Path) -> None:
+    before = network(doors(cloud, tmp_path / "a", "lost"))
+    assert before.probe().state is State.ABSENT
+    before.apply(Quiet())
+    made = counted(cloud, "lost")
+    assert made["networks"] == made["gateways"] == 1
+
+    elsewhere = network(doors(cloud, tmp_path / "b", "lost"))
+    seen = elsewhere.probe()
+    assert seen.state is State.DRIFTED
+    assert "no state knows them" in seen.evidence
+    told = elsewhere.apply(Quiet())
+    assert counted(cloud, "lost") == made
+    assert "taken over" in told
+    assert elsewhere.probe().state is State.PRESENT
+
+    third = network(doors(cloud, tmp_path / "c", "lost"))
+    third.destroy(Quiet())
+    assert counted(cloud, "lost") == NOTHING
+
+
+def test_a_full_disk_does_not_keep_what_costs(cloud: Cloud, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=True)
+    try:
+        disk.reserve(folder)
+        step = storage(doors(cloud, folder, "full"))
+        step.apply(Quiet())
+        with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(disk.MEGABYTE))
+        disk.release(folder, Quiet())  # type: ignore[arg-type]
+        step.destroy(Quiet())
+        assert step.probe().state is State.ABSENT
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+BUCKET = {"terraform": {"backend": "s3", "bucket": "everybodys-states"}}
+
+
+def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    s3, iam = cloud.client("s3"), cloud.client("iam")
+    s3.create_bucket(Bucket="everybodys-states", CreateBucketConfiguration={"LocationConstraint": REGION})
+    dying = cluster(doors(cloud, tmp_path, "late", cloud.session(after="iam:CreateRole"), **BUCKET))
+    with pytest.raises(StepError) as ended:
+        dying.apply(Quiet())
+    assert "sign in again" in ended.value.remedy
+    left = tmp_path / "terraform" / "cluster" / "errored.tfstate"
+    assert left.exists()
+    assert s3.head_object(Bucket="everybodys-states", Key="genai-late/cluster.tfstate.tflock")
+    assert [one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-late-")]
+
+    again = cluster(doors(cloud, tmp_path, "late", **BUCKET))
+    seen = again.probe()
+    assert (seen.state, str(left) in seen.evidence) == (State.DRIFTED, True)
+    assert left.exists(), "a look stores nothing"
+    told = Told()
+    again.destroy(told)
+    assert not left.exists()
+    assert [text.split(":")[0].split(" (")[0] for text in told.said if text.startswith(("releasing", "storing", "taking"))] == [
+        "releasing the lock of a run that has ended",
+        "storing the state that an earlier run could not store",
+    ]
+    assert not [one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-late-")]
