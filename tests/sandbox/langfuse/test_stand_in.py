@@ -281,7 +281,9 @@ def test_langfuse_4_has_no_traces_route(store: ClickHouse) -> None:
     app = application(Backends(people, stores, stores, store), routes, version="4.0.1", public_url="http://x")
     client = TestClient(app)
     assert client.get("/api/public/traces", auth=(PUBLIC, SECRET)).status_code == 404
+    store.migrate(events=True)
     assert client.get("/api/public/v2/observations", auth=(PUBLIC, SECRET)).status_code == 200
+    assert client.get("/api/public/health").json()["version"] == "4.0.1"
 
 
 def test_every_fault_of_the_environment_is_named_without_its_value() -> None:
