@@ -93,6 +93,7 @@ def _real(run: Run) -> Iterator[Line]:
         return f"'{target[0].environment}' is {target[0].prefix} in {settings.platform.region}"
 
     yield _look("configuration", configuration)
+    yield from _langfuse(target)
     if not target:
         yield Line("credentials", "skip", "not looked at: the configuration has faults")
         return
@@ -111,6 +112,16 @@ def _real(run: Run) -> Iterator[Line]:
     yield from _keys(doors, seen=account.state == "pass")
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
+
+
+def _langfuse(target: list[Target]) -> Iterator[Line]:
+    """Until when Langfuse's chart line gets security fixes. Nothing stops because of it."""
+    from datetime import date
+
+    from genai_platform.render.chart import support
+
+    if target and (text := support(target[0], date.today())):
+        yield Line("langfuse", "skip", text)
 
 
 def _keys(doors: Doors, *, seen: bool) -> Iterator[Line]:
@@ -153,12 +164,16 @@ def _sandbox(run: Run) -> Iterator[Line]:
     from genai_platform.config.target import Target
     from genai_platform.steps.catalog import preflight
 
+    target: list[Target] = []
+
     def configuration() -> str:
         settings = load(run.project, run.options.environment, sets=run.options.set).settings
-        preflight(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
+        target.append(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
+        preflight(target[0])
         return f"valid, {len(settings.litellm.models)} models"
 
     yield _look("configuration", configuration)
+    yield from _langfuse(target)
     if sys.platform != "linux":
         yield Line("system", "fail", f"the sandbox needs Linux, this is {sys.platform}", "use a Linux machine or container")
     if absent := sandboxes.missing_packages():

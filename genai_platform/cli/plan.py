@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +47,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     from genai_platform.cli import preflight
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.graph.step import State
+    from genai_platform.render.chart import support
     from genai_platform.render.gateway import exposure
     from genai_platform.steps.azure import door
     from genai_platform.ui.text import dollars, duration
@@ -73,13 +75,15 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
         else f"about {dollars(cost)} while it stands"
     )
     open_port = exposure(seen.settings) if door.ID in found else None
-    if open_port:
-        screen.tell(open_port)
+    ends = support(doors.target, date.today()) if "langfuse.chart" in found else None
+    notices = [text for text in (open_port, ends) if text]
+    for text in notices:
+        screen.tell(text)
     screen.document(
         {
             "changes": [_document(id, change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
-            "notices": [open_port] if open_port else [],
+            "notices": notices,
         }
     )
     return bool(pending)
