@@ -25,5 +25,9 @@ def _storage(world: World) -> Outcome:
     seen = buckets.survey(world.doors.aws, bucket, chat.began, without=BACKUP_PREFIX)
     said = f"{seen.said} under {seen.prefixes} prefixes in {bucket}, {seen.newer} newer than this run's chat"
     if seen.prefixes < _ENOUGH or seen.newer == 0:
-        return failed(said, "ClickHouse writes to its volume, not to the bucket; run: genai patch, then genai verify --only patch")
+        return failed(
+            said,
+            "ClickHouse writes to its volume, not to the bucket: run: genai patch, then genai verify --only patch; "
+            "or it lost its volume (genai status says so at data.traces): run: genai up",
+        )
     return passed(said)

@@ -57,8 +57,9 @@ def _trace(world: World) -> Outcome:
     if not found:
         return failed(
             f"no trace of session {world.run.session} yet",
-            "without its role Langfuse stores nothing: run: genai patch; otherwise LiteLLM does not deliver or the worker does not "
-            "read: genai logs litellm, genai logs langfuse-worker",
+            "if ClickHouse lost its volume (genai status says so at data.traces), run: genai up; without its role Langfuse stores "
+            "nothing: run: genai patch; otherwise LiteLLM does not deliver or the worker does not read: genai logs litellm, "
+            "genai logs langfuse-worker",
         )
     complete = [one for one in found if one.model and one.input_tokens > 0 and one.output_tokens > 0]
     if not complete:

@@ -95,6 +95,7 @@ def _real(run: Run) -> Iterator[Line]:
         return f"'{target[0].environment}' is {target[0].prefix} in {settings.platform.region}"
 
     yield _look("configuration", configuration)
+    yield from _langfuse(target)
     if not target:
         yield Line("credentials", "skip", "not looked at: the configuration has faults")
         return
@@ -114,6 +115,16 @@ def _real(run: Run) -> Iterator[Line]:
     yield from _notices(settings)
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
+
+
+def _langfuse(target: list[Target]) -> Iterator[Line]:
+    """Until when Langfuse's chart line gets security fixes. Nothing stops because of it."""
+    from datetime import date
+
+    from genai_platform.render.chart import support
+
+    if target and (text := support(target[0].settings, date.today())):
+        yield Line("langfuse", "skip", text)
 
 
 def _keys(doors: Doors, *, seen: bool) -> Iterator[Line]:
@@ -168,16 +179,17 @@ def _sandbox(run: Run) -> Iterator[Line]:
     from genai_platform.config.target import Target
     from genai_platform.steps.catalog import preflight
 
-    notices: list[Line] = []
+    target: list[Target] = []
 
     def configuration() -> str:
         settings = load(run.project, run.options.environment, sets=run.options.set).settings
-        preflight(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
-        notices.extend(line for line in _notices(settings) if line.id == "models.price")
+        target.append(Target(run.options.environment, settings, Endpoints(), run.project / ".genai" / run.options.environment))
+        preflight(target[0])
         return f"valid, {len(settings.litellm.models)} models"
 
     yield _look("configuration", configuration)
-    yield from notices
+    yield from _langfuse(target)
+    yield from (line for one in target for line in _notices(one.settings) if line.id == "models.price")
     if sys.platform != "linux":
         yield Line("system", "fail", f"the sandbox needs Linux, this is {sys.platform}", "use a Linux machine or container")
     if absent := sandboxes.missing_packages():

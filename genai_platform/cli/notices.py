@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
 def notices(settings: Settings, steps: Collection[str]) -> list[str]:
     """One line each, for the steps that are worked on."""
-    from genai_platform.render import gateway, prices
+    from genai_platform.render import chart, gateway, prices
     from genai_platform.steps.azure import door
 
     found = gateway.notices(settings) if door.ID in steps else []
-    return found + (prices.notices(settings) if "litellm.config" in steps else [])
+    found += prices.notices(settings) if "litellm.config" in steps else []
+    ends = chart.support(settings, date.today()) if "langfuse.chart" in steps else None
+    return [*found, *([ends] if ends else [])]

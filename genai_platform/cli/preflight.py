@@ -52,7 +52,7 @@ def world(run: Run, selection: Selection) -> None:
     """What only the world tells: the states, the region's zones, the models' keys, rights and names in Azure.
 
     Raises:
-        ConfigError: the region has fewer zones than the configuration asks for.
+        ConfigError: the region has fewer zones than the configuration asks for, or the chart line is another one than what exists.
         MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
     credentials(run.doors, run.graph.critical_path(selection.ids)[1], "this run")
@@ -61,6 +61,10 @@ def world(run: Run, selection: Selection) -> None:
         zones(run.doors)
     if "infra.secrets" in selection.ids:
         keys(run.doors)
+    if "langfuse.chart" in selection.ids:
+        from genai_platform.steps import keep_line
+
+        keep_line.refuse(run.doors)
     if any(id.startswith("azure.") for id in selection.ids):
         from genai_platform.steps.azure import questions
 

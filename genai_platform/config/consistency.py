@@ -23,7 +23,7 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     looks = (
         _model_names, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports, _gateway,
-        _backend, _chart,
+        _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
 
@@ -162,6 +162,27 @@ def _chart(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     given = [name for name in ("repository", "oci", "path") if chart.get(name) is not None]
     if len(given) > 1:
         yield ("langfuse", "chart"), f"give one of repository, oci and path, not {' and '.join(given)}"
+
+
+def _langfuse(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """The application's version belongs to its chart's line; what Langfuse 4 does not take in must not be sent to it."""
+    langfuse = _table(values, "langfuse")
+    major = "4" if str(_table(values, "langfuse", "chart").get("version", "")).startswith("2.") else "3"
+    tag = langfuse.get("image_tag")
+    if isinstance(tag, str) and tag[:2] in ("3.", "4.") and tag[0] != major:
+        yield (
+            ("langfuse", "image_tag"),
+            f"'{tag}' is Langfuse {tag[0]}, but this chart runs Langfuse {major}; leave it out for the chart's own",
+        )
+    if (
+        major == "4"
+        and _table(values, "litellm").get("callback") == "langfuse"
+        and langfuse.get("write_mode", "events_only") == "events_only"
+    ):
+        yield (
+            ("litellm", "callback"),
+            "'langfuse' is refused by Langfuse 4 with write_mode 'events_only'; use 'langfuse_otel', or set langfuse.write_mode to 'dual'",
+        )
 
 
 def _names(values: Mapping[str, Any]) -> list[str]:

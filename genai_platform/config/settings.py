@@ -102,6 +102,8 @@ Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
 ApiBase = Annotated[HttpsUrl, BeforeValidator(_address)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
+Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
+"""``registry/repository:tag``, all of it said."""
 Whole = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
@@ -216,7 +218,14 @@ class Chart(_Table):
 
 class Langfuse(_Table):
     post_install: Literal["values", "patch", "none"] = "values"
-    image_tag: str = "3.135.0"
+    image_tag: Annotated[str, StringConstraints(pattern=r"^[34]\.[0-9]+\.[0-9]+$")] | None = None
+    """A full version; default: the one the chart was published with."""
+    write_mode: Literal["legacy", "dual", "events_only"] = "events_only"
+    """Chart line 2: which tables Langfuse 4 writes (``LANGFUSE_MIGRATION_V4_WRITE_MODE``)."""
+    clickhouse_image: Image | None = None
+    """ClickHouse's image where the chart's own cannot be had, e.g. a mirror's."""
+    keeper_image: Image | None = None
+    """The same of ZooKeeper (chart line 1) or Keeper (line 2)."""
     user_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@example.com"
     chart: Chart = Chart()
 
@@ -262,6 +271,9 @@ class Azure(_Table):
 
 class Lifecycle(_Table):
     down: Literal["everything", "keep-data"] = "everything"
+    backup: Literal["checked", "smaller", "last"] = "checked"
+    """With ``keep-data``: ``checked`` refuses to write a backup that holds less than the last one though nobody deleted anything;
+    ``smaller`` writes it, beside the last one; ``last`` keeps the last one and writes none."""
 
 
 class Settings(_Table):

@@ -47,6 +47,10 @@ class Graph:
             raise GenaiError(f"steps need each other in a circle: {' -> '.join(reversed(error.args[1]))}", id="graph.cycle") from None
         self._steps = {id: found[id] for id in order}
         self._users: dict[str, tuple[str, ...]] = {id: tuple(other for other in order if id in found[other].needs) for id in order}
+        # Known only where something is removed: what a step outlives does not need it.
+        self._outlived: dict[str, tuple[str, ...]] = {
+            id: tuple(other for other in getattr(found[id], "outlives", ()) if other in found) for id in order
+        }
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
@@ -77,6 +81,10 @@ class Graph:
     def users(self, id: str) -> tuple[str, ...]:
         """What needs ``id`` directly."""
         return self._users[id]
+
+    def removed_before(self, id: str) -> tuple[str, ...]:
+        """What must be gone before ``id`` goes: what needs it, and what it outlives."""
+        return (*self._users[id], *self._outlived[id])
 
     def closure(self, ids: Iterable[str], *, users: bool = False) -> tuple[str, ...]:
         """These steps with everything they need or, with ``users``, everything that needs them, in order."""

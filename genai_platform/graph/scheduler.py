@@ -169,7 +169,7 @@ class _Run:
 
     def _before(self, id: str) -> tuple[str, ...]:
         """What must have ended well before this step."""
-        return self._graph.needs(id) if self._action == "apply" else self._graph.users(id)
+        return self._graph.needs(id) if self._action == "apply" else self._graph.removed_before(id)
 
     def _start_ready(self) -> None:
         for id, step in tuple(self._waiting.items()):

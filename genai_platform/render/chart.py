@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from genai_platform.config.files import shipped
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 
 SMALL = "genai/small-chart"
@@ -102,3 +104,17 @@ def pinned(name: str) -> tuple[tuple[ChartSource, ...], str]:
     if repository := entry.get("repository"):
         sources.insert(0, ChartSource(entry["name"], entry["version"], repository))
     return tuple(sources), entry["namespace"]
+
+
+def support(settings: Settings, today: date) -> str | None:
+    """Until when the configured chart line gets security fixes, and how to move on; ``None`` while no end is announced."""
+    line = settings.langfuse.chart.line
+    until: date | None = pins()["langfuse"][f"line{line}"].get("security_fixes_until")
+    if until is None:
+        return None
+    newer = pins()["langfuse"]["line2"]["chart"]
+    gets = "gets security fixes until" if today <= until else "has had no security fixes since"
+    return (
+        f"Langfuse 3 (chart 1.5) {gets} {until.isoformat()}; to move to Langfuse 4 with all traces: set langfuse.chart.version to "
+        f'"{newer}", then run: genai down --keep-data, and: genai up'
+    )

@@ -26,7 +26,8 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def job(
-    name: str, *, purpose: str, script: str, line: Literal[1, 2], tries: int, seconds: int, variables: Mapping[str, str]
+    name: str, *, purpose: str, script: str, line: Literal[1, 2], tries: int, seconds: int, variables: Mapping[str, str],
+    password: str = "clickhouse-password",  # noqa: S107 - the name of a key
 ) -> Document:  # fmt: skip
     """The job's document. The password is a mounted file: it stands in no command line and no variable.
 
@@ -37,6 +38,7 @@ def job(
         tries: how often a failed run is repeated.
         seconds: how long it may take.
         variables: the script's environment.
+        password: the key of Langfuse's Secret that lies at ``/run/genai/KEY``.
     """
     (made,) = manifests.objects(
         "clickhouse-job",
@@ -46,6 +48,7 @@ def job(
         script=_REQUEST + script,
         host=_HOSTS[line],
         secret=langfuse.SECRET,
+        password=password,
         purpose=purpose,
         tries=tries,
         seconds=seconds,

@@ -42,13 +42,25 @@ STORAGE_CLASS = "genai-platform"
 ORGANISATION = PROJECT = "genai"
 
 
+MIGRATION_CONFIG_MAP = "langfuse-migration"
+BACKFILL_KEY = "historic-backfill"
+"""Whether Langfuse 4 may rewrite what Langfuse 3 wrote: ``false`` until it was read back (see ``steps/keep_line.py``)."""
+
+
 def image_tag(target: Target) -> str:
-    """The image tag that fits the chart line: the configured one, unless its major version belongs to the other line."""
+    """The configured version; the pinned chart's own; empty for another chart, which knows its own."""
     langfuse = target.settings.langfuse
     pinned = pins()["langfuse"][f"line{langfuse.chart.line}"]
-    if langfuse.image_tag.split(".")[0].lstrip("v") == str(pinned["langfuse_major"]) or "image_tag" not in pinned:
-        return langfuse.image_tag
-    return str(pinned["image_tag"])
+    return langfuse.image_tag or (str(pinned["image_tag"]) if langfuse.chart.version == pinned["chart"] else "")
+
+
+def split_image(image: str | None) -> dict[str, str]:
+    """``registry/repository:tag`` in its three parts; empty for the chart's own."""
+    if image is None:
+        return {}
+    path, _, tag = image.rpartition(":")
+    registry, _, repository = path.partition("/")
+    return {"registry": registry, "repository": repository, "tag": tag}
 
 
 # -- S3 ----------------------------------------------------------------------------------------------
@@ -131,7 +143,11 @@ def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
             "langfuse": {ROLE_ANNOTATION: cluster.langfuse_role_arn} if by_values else {},
             "clickhouse": {ROLE_ANNOTATION: cluster.clickhouse_role_arn} if by_values else {},
         },
-        variables=_variables(settings.langfuse.user_email),
+        variables=[*_variables(settings.langfuse.user_email), *(_migration(settings.langfuse.write_mode) if line == 2 else [])],
+        images={
+            "clickhouse": split_image(settings.langfuse.clickhouse_image),
+            "keeper": split_image(settings.langfuse.keeper_image),
+        },
         postgres={"host": data.postgres_host, "port": data.postgres_port, "user": DATABASE, "database": DATABASE},
         redis={"host": data.redis_host, "port": data.redis_port},
         s3={
@@ -175,6 +191,15 @@ def _variables(user_email: str) -> list[dict[str, Any]]:
     return [
         *({"name": name, "value": value} for name, value in plain.items()),
         *({"name": name, "valueFrom": {"secretKeyRef": {"name": SECRET, "key": key}}} for name, key in secret.items()),
+    ]
+
+
+def _migration(write_mode: str) -> list[dict[str, Any]]:
+    """How Langfuse 4 comes from Langfuse 3, for web and worker alike."""
+    backfill = {"configMapKeyRef": {"name": MIGRATION_CONFIG_MAP, "key": BACKFILL_KEY, "optional": True}}
+    return [
+        {"name": "LANGFUSE_MIGRATION_V4_WRITE_MODE", "value": write_mode},
+        {"name": "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL", "valueFrom": backfill},
     ]
 
 

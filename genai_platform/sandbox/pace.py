@@ -117,3 +117,6 @@ OPENAI_THROTTLED = Duration(60, "Microsoft Learn, Azure OpenAI quotas: tokens an
 APIM_FORWARD_LEAST = Duration(30, "not a duration of Azure: the least time that a real proxy on a busy machine gets for an answer")
 
 # -- Langfuse ---------------------------------------------------------------------------------------
+INGESTION_DELAY = Duration(15, "LANGFUSE_INGESTION_QUEUE_DELAY_MS, default 15000: langfuse.com/self-hosting/configuration")
+"""How long a batch waits in the queue before the worker takes it, so that later reports of the same object come with it."""
+LATE_SPANS = Duration(900, "langfuse.com/faq/all/upgrade-to-langfuse-v4: up to 15 minutes without x-langfuse-ingestion-version: 4")

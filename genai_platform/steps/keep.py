@@ -1,36 +1,24 @@
 """data.traces: ClickHouse's tables over the night: backed up by ``down --keep-data``, read back by the next ``up``.
 
 The disk's own objects are useless without the volume that names them, so ClickHouse writes a backup of its own beside
-them. Nothing outside the cluster reaches ClickHouse: a short job asks it. Which backup a ClickHouse holds already stands
-in a config map, which goes together with the cluster.
+them. Its parts: ``keep_clickhouse`` asks ClickHouse, ``keep_backups`` knows the bucket, ``keep_writers`` stops what writes,
+``keep_line`` is the way from Langfuse 3 to 4.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State, Step
-from genai_platform.render import clickhouse_job, langfuse
-from genai_platform.render.langfuse import BACKUP_PREFIX
-from genai_platform.render.manifests import Document
+from genai_platform.steps import keep_line, keep_writers
 from genai_platform.steps.doors import Doors
-from genai_platform.tools import aws_buckets, kube_wait
-from genai_platform.tools.aws import explained
+from genai_platform.steps.keep_backups import Backup, Backups
+from genai_platform.steps.keep_clickhouse import LIMIT, ClickHouse, Held, counted, fewer, installed_line
 from genai_platform.tools.kube import ClusterAbsent
 
-MARK = "langfuse-kept-data"
-"""The config map that says which backup ClickHouse holds."""
-_TABLES = "default"
-RESTORE_SETTINGS = "allow_non_empty_tables = true, allow_different_table_def = true"
-"""Langfuse made its tables when it started: the kept rows come beside what was written since, and a table need not have been
-made as it was (a newer Langfuse adds columns), only so that it can take the rows."""
-_COMPLETE = "/.backup"
-"""ClickHouse writes this file last: without it a backup is none."""
+_AGAIN = "genai down --keep-data --set lifecycle.backup="
 
 
 def steps(doors: Doors) -> list[Step]:
@@ -41,12 +29,14 @@ def steps(doors: Doors) -> list[Step]:
 
 @dataclass(frozen=True)
 class TracesStep:
-    """What Langfuse stored in ClickHouse. Present when nothing was kept, or when what was kept has been read back."""
+    """What Langfuse stored in ClickHouse. Present when its tables are there, with what was kept from an earlier day."""
 
     doors: Doors
     needs: tuple[str, ...] = ("langfuse.chart",)
     minutes: float = 0.5
-    limit: float = 3600
+    limit: float = 2 * LIMIT
+    outlives: tuple[str, ...] = ("litellm.proxy",)
+    """LiteLLM sends traces to the very end: it ends before the backup begins."""
 
     @property
     def id(self) -> str:
@@ -55,14 +45,15 @@ class TracesStep:
     # -- looking ----------------------------------------------------------------------------------
     def probe(self) -> Finding:
         try:
-            kept = self._kept()
-            if not self._runs():
-                return Finding(State.ABSENT, f"ClickHouse does not run; its data is kept in {kept}" if kept else "ClickHouse does not run")
-            if kept is None:
-                return Finding(State.PRESENT, "nothing was kept from an earlier day")
-            if self._held() == kept:
-                return Finding(State.PRESENT, f"ClickHouse holds what was kept in {kept}")
-            return Finding(State.DRIFTED, f"{kept} was not read back yet")
+            last = Backups(self.doors).last()
+            clickhouse = self._clickhouse()
+            if clickhouse is None:
+                return Finding(
+                    State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run"
+                )
+            held = clickhouse.holds(_Silent())
+            fault = _fault(held, last)
+            return Finding(State.DRIFTED, fault) if fault else Finding(State.PRESENT, _good(held, last))
         except ClusterAbsent:
             return Finding(State.ABSENT, "there is no cluster")
         except GenaiError as error:
@@ -73,121 +64,110 @@ class TracesStep:
         what = "tables of ClickHouse"
         return [Change("none" if found.state is State.PRESENT else "update", what, found.evidence)]
 
-    def _runs(self) -> bool:
-        kube = self.doors.kube
-        if not kube.exists():
-            return False
-        if self._line == 2:
-            return kube.get("clickhouse.com/v1alpha1", "ClickHouseCluster", langfuse.RELEASE, NAMESPACE) is not None
-        return kube.get("apps/v1", "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET, NAMESPACE) is not None
-
-    def _kept(self) -> str | None:
-        """The newest whole backup, e.g. ``backup/20260102-180000``."""
-        if not self.doors.terraform.state.resources("storage"):
-            return None
-        bucket = self.doors.storage().clickhouse_bucket
-        return next(iter(sorted(self._whole(bucket), reverse=True)), None)
-
-    def _whole(self, bucket: str) -> Iterator[str]:
-        for name in self._backups(bucket):
-            if self._keys(bucket, f"{name}{_COMPLETE}"):
-                yield name
-
-    def _backups(self, bucket: str) -> list[str]:
-        with explained(f"list the backups in {bucket}"):
-            pages = self.doors.aws.client("s3").get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=BACKUP_PREFIX, Delimiter="/"
-            )  # fmt: skip
-            return [str(entry["Prefix"]).rstrip("/") for page in pages for entry in page.get("CommonPrefixes", [])]
-
-    def _keys(self, bucket: str, prefix: str) -> list[str]:
-        with explained(f"list the backups in {bucket}"):
-            found = self.doors.aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        return [str(entry["Key"]) for entry in found.get("Contents", [])]
-
-    def _held(self) -> str | None:
-        found = self.doors.kube.get("v1", "ConfigMap", MARK, NAMESPACE)
-        return ((found or {}).get("data") or {}).get("backup")
+    def _clickhouse(self) -> ClickHouse | None:
+        """The one that exists, of either line: the configuration may name the next one already."""
+        line = installed_line(self.doors.kube) if self.doors.kube.exists() else None
+        return None if line is None else ClickHouse(self.doors, line)
 
     # -- doing ------------------------------------------------------------------------------------
     def apply(self, progress: Progress) -> str:
-        kept = self._kept()
-        if kept is None:
-            return "nothing was kept from an earlier day"
-        progress.say(f"reading {kept} back into ClickHouse")
-        self._ask(f"RESTORE DATABASE {_TABLES} FROM {self._place(kept)} SETTINGS {RESTORE_SETTINGS}", "restore", progress)
-        self._mark(kept)
-        return f"read back from {kept}"
+        last, clickhouse = Backups(self.doors).last(), self._clickhouse()
+        if clickhouse is None:
+            raise StepError("ClickHouse does not run", remedy="run: genai langfuse", id="clickhouse.absent")
+        held, done = clickhouse.holds(progress), []
+        if not held.tables:
+            progress.say("ClickHouse has no tables: its volume is new; Langfuse starts again and makes them")
+            keep_writers.restart(self.doors.kube, progress)
+            done.append("Langfuse started again and made its tables")
+        if last is not None and held.backup != last.name:
+            self._read_back(clickhouse, last, progress)
+            done.append(f"read back from {last.name}")
+            if keep_line.release(self.doors.kube, progress):
+                done.append("Langfuse 4 rewrites it for its own tables in the background")
+            clickhouse.mark(last.name, progress)
+        return "; ".join(done) or "nothing was kept from an earlier day"
+
+    def _read_back(self, clickhouse: ClickHouse, last: Backup, progress: Progress) -> None:
+        progress.say(f"reading {last.name} back into ClickHouse")
+        clickhouse.restore(Backups(self.doors).place(last.name), progress)
 
     def destroy(self, progress: Progress) -> str:
-        if self.doors.target.settings.lifecycle.down != "keep-data":
+        lifecycle = self.doors.target.settings.lifecycle
+        if lifecycle.down != "keep-data":
             return "ClickHouse's tables go with langfuse.chart"
-        bucket, kept = self.doors.storage().clickhouse_bucket, self._kept()
-        if kept is not None and self._held() != kept:
-            return f"kept: {kept}, which was not read back since"
-        name = f"{BACKUP_PREFIX}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        progress.say(f"ClickHouse writes {name}")
-        self._ask(f"BACKUP DATABASE {_TABLES} TO {self._place(name)}", "backup", progress)
-        if not self._keys(bucket, f"{name}{_COMPLETE}"):
-            raise StepError(f"ClickHouse said that {name} is written, but {bucket} has no whole backup there", id="data.backup")
-        self._mark(name)
-        for older in self._backups(bucket):
-            if older != name:
-                aws_buckets.empty(self.doors.aws, bucket, progress, only=f"{older}/")
-        return f"kept: {name} in {bucket}"
-
-    def _place(self, name: str) -> str:
-        """Where a backup lies, in ClickHouse's words. Its pod's role is what it signs with."""
-        bucket = self.doors.storage().clickhouse_bucket
-        url = langfuse.backup_endpoint(self.doors.target, bucket, name.removeprefix(BACKUP_PREFIX))
-        return f"S3('{url}')"
-
-    def _mark(self, name: str) -> None:
-        head: Document = {"name": MARK, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "genai"}}
-        self.doors.kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": {"backup": name}})
-
-    def _ask(self, query: str, what: str, progress: Progress) -> None:
-        """Run one statement by a job.
-
-        Raises:
-            StepError: ClickHouse refused it; the message has its own words.
-        """
-        kube, name = self.doors.kube, f"clickhouse-{what}"
-        kube_wait.delete(kube, "batch/v1", "Job", name, NAMESPACE, progress)
-        kube.create(_job(name, query, self._line, int(self.limit)))
+        backups, clickhouse = Backups(self.doors), self._clickhouse()
+        last = backups.last()
+        if clickhouse is None:
+            return f"kept: {last.name}" if last else "ClickHouse does not run"
+        if lifecycle.backup == "last" and last is not None:
+            return f"kept: {last.name}, without what was written since"
         try:
-            kube_wait.job(kube, name, NAMESPACE, progress, self.limit)
+            return self._back_up(backups, clickhouse, last, progress, smaller=lifecycle.backup == "smaller")
         except StepError as error:
-            other = " (to remove everything all the same, run it without --keep-data)" if what == "backup" else ""
-            remedy = f"without its role ClickHouse cannot reach the bucket: run genai patch, then the same command again{other}"
-            raise StepError(f"the {what} of ClickHouse's tables failed: {error.message}", remedy=remedy, id=f"data.{what}") from None
-        finally:
-            kube.delete("batch/v1", "Job", name, NAMESPACE)
+            raise StepError(error.message, remedy=_ways(error.remedy, last), id=error.id) from None
 
-    @property
-    def _line(self) -> Literal[1, 2]:
-        return self.doors.target.settings.langfuse.chart.line
+    def _back_up(self, backups: Backups, clickhouse: ClickHouse, last: Backup | None, progress: Progress, *, smaller: bool) -> str:
+        held = clickhouse.holds(progress)
+        if last is not None and held.backup != last.name and held.empty:
+            return f"kept: {last.name}, which was not read back since; ClickHouse holds nothing more"
+        if last is not None and held.backup == last.name and not smaller:
+            _refuse_less(held, last)
+        keep_writers.stop(self.doors, clickhouse, progress)
+        if last is not None and held.backup != last.name:
+            # A lost volume, or an `up` that did not get this far: today's traces go beside the earlier ones.
+            self._read_back(clickhouse, last, progress)
+        held, name = clickhouse.holds(progress), backups.new_name()
+        progress.say(f"ClickHouse writes {name}: {held}")
+        clickhouse.backup(backups.place(name), progress)
+        progress.say(f"trying {name} by restoring it")
+        restored = clickhouse.trial(backups.place(name), progress)
+        if lacking := fewer(restored, held.rows):
+            raise StepError(f"{name} does not give back what ClickHouse holds: {_told(lacking)}; it is not used", id="data.trial")
+        backups.record(Backup(name, restored, clickhouse.line, keep_writers.version(self.doors.kube)))
+        clickhouse.mark(name, progress)
+        left = backups.forget(progress)
+        before = f"; the one before it, {left[1]}, is kept too" if len(left) > 1 else ""
+        return f"kept: {name} ({counted(restored)}; restored once to be sure){before}"
 
 
-def _job(name: str, query: str, line: Literal[1, 2], seconds: int) -> Document:
-    # A second try would find the half of the first.
-    return clickhouse_job.job(
-        name, purpose="genai-keep-data", script=_SCRIPT, line=line, tries=0, seconds=seconds, variables={"QUERY": query}
-    )  # fmt: skip
+def _fault(held: Held, last: Backup | None) -> str | None:
+    """Why ClickHouse does not hold what it should."""
+    kept = f"{last.name}{f' ({counted(last.rows)})' if last.rows is not None else ''}" if last else ""
+    if not held.tables:
+        return f"ClickHouse has no tables: its volume is new or was lost{f'; {kept} is read back by genai up' if last else ''}"
+    if last is not None and held.backup != last.name:
+        return f"{kept} was not read back yet, or was lost with ClickHouse's volume; genai up reads it back"
+    return None
 
 
-_SCRIPT = """\
-for turn in range(60):
-    try:
-        with opener.open(request(os.environ["QUERY"]), timeout=3600) as answer:
-            print(answer.read().decode())
-        sys.exit(0)
-    except urllib.error.HTTPError as error:
-        print(error.read().decode(errors="replace")[:2000])
-        sys.exit(1)
-    except urllib.error.URLError as error:
-        # It is still starting.
-        print(error.reason)
-        time.sleep(2)
-sys.exit(1)
-"""
+def _good(held: Held, last: Backup | None) -> str:
+    return f"ClickHouse holds {held}; {f'what was kept in {last.name} is among it' if last else 'nothing was kept from an earlier day'}"
+
+
+def _refuse_less(held: Held, last: Backup) -> None:
+    """Fewer rows than were kept, and nobody deleted any: that backup is not followed by a worse one."""
+    lacking = {name: change for name, change in fewer(held.rows, last.rows or {}).items() if name not in held.deleted_from}
+    if lacking:
+        raise StepError(
+            f"ClickHouse holds less than {last.name}, and nobody deleted anything: {_told(lacking)}; nothing was replaced",
+            remedy=f"to keep what ClickHouse holds now, beside that backup: {_AGAIN}smaller",
+            id="data.less",
+        )
+
+
+def _told(lacking: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{name} {before} -> {now}" for name, (before, now) in lacking.items())
+
+
+def _ways(remedy: str, last: Backup | None) -> str:
+    more = f"to keep {last.name} and go on without what was written since: {_AGAIN}last" if last else ""
+    everything = "" if last else "to remove everything all the same, run it without --keep-data"
+    return "; ".join(filter(None, (remedy, more, everything)))
+
+
+class _Silent:
+    """A look has nobody to tell, and is never asked to stop."""
+
+    def say(self, text: str) -> None: ...
+
+    def check(self) -> None: ...

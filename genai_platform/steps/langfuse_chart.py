@@ -11,6 +11,7 @@ from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render import langfuse
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.render.manifests import UNDISTURBED
+from genai_platform.steps import keep_line, keep_writers
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.objects import running, start_afresh
 from genai_platform.tools import aws_buckets, kube_wait
@@ -66,7 +67,7 @@ class Chart:
             release = self._doors.helm.release(langfuse.RELEASE, NAMESPACE)
             if release is None:
                 return Finding(State.ABSENT, f"helm release {langfuse.RELEASE}: not there")
-            faults = self._faults(release) or self._unready()
+            faults = self._faults(release) or self._stopped() or self._unready()
             if faults:
                 return Finding(State.DRIFTED, "; ".join(faults))
             return Finding(State.PRESENT, self._evidence(release))
@@ -79,6 +80,9 @@ class Chart:
         if release.status != "deployed":
             return [f"helm release {release.name} is {release.status}"]
         wanted = self._wanted_version(release)
+        if keep_line.line_of(release.version) != self._line:
+            other = self._doors.target.settings.langfuse.chart.version
+            return [f"chart {release.version} is installed, of another line than {other}; see: genai plan"]
         if release.version != wanted:
             return [f"chart {release.version} is installed; wanted is {wanted}"]
         paths = differences(release.values, self._values())
@@ -94,6 +98,9 @@ class Chart:
 
     def _unready(self) -> list[str]:
         return [fault for kind, name in self._workloads() if (fault := running(self._doors.kube, kind, name))]
+
+    def _stopped(self) -> list[str]:
+        return [f"Deployment {name} was stopped for a backup" for name in keep_writers.stopped(self._doors.kube)]
 
     def _evidence(self, release: Release) -> str:
         own = " (the small chart of this project)" if release.annotations.get(SMALL) == "true" else ""
@@ -132,6 +139,8 @@ class Chart:
         doors = self._doors
         values = self._values()
         chart = resolve(doors)
+        keep_line.hold(doors)
+        keep_writers.start(doors.kube)
         if chart.source.small:
             progress.say("the public chart cannot be reached: using the small chart of this project")
         release = doors.helm.install_or_upgrade(langfuse.RELEASE, NAMESPACE, chart, values, progress)

@@ -1,4 +1,4 @@
-"""``down --keep-data``, the next morning's ``up``, and a last ``down``, on a sandbox of its own."""
+"""Three days on a sandbox of its own: kept over night; a lost volume and an evening; the next chart line, and a last ``down``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genai_platform.steps.azure import KEPT_WITH_DATA
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.conftest import Platform, wait_until
 
 CALLER = "team-a"
 
@@ -28,7 +28,27 @@ def identity(own: Platform) -> tuple[str, str]:
     return found["CLIENT_ID"], found["CLIENT_SECRET"]
 
 
-@pytest.mark.timeout(1500)
+LINE_2 = ("langfuse.chart.version=2.0.0",)
+
+
+def lose_the_volume(own: Platform) -> None:
+    """What a deleted claim leaves: ClickHouse runs again, on a new volume."""
+    pod = "langfuse-clickhouse-shard0-0"
+    before = own.objects("pod", pod)["metadata"]["uid"]
+    own.kubectl("delete", "pvc", f"data-{pod}", "--wait=false")
+    own.kubectl("delete", "pod", pod)
+
+    def again() -> bool:
+        found = own.kubectl("get", "pod", pod, "--output", "json", code=None)
+        if found.code:
+            return False
+        ready = {one["type"]: one["status"] for one in found.document.get("status", {}).get("conditions", ())}.get("Ready")
+        return bool(found.document["metadata"]["uid"] != before and ready == "True")
+
+    wait_until(again, "ClickHouse runs on a new volume", 120)
+
+
+@pytest.mark.timeout(2400)
 def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: Platform) -> None:
     own.up()
     seen = own.verify("litellm.chat", "langfuse.trace").checks["langfuse.trace"]["evidence"]
@@ -68,6 +88,31 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     assert own.run("chat", "--caller", CALLER, "日本の首都はどこですか。").document["text"]
     assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
 
-    last = own.down().document
+    # A day with a lost volume. Nobody runs `up`; the next chart line is already configured in the evening.
+    lose_the_volume(own)
+    seen_lost = own.run("status").steps["data.traces"]
+    assert seen_lost["state"] == "drifted"
+    assert "no tables" in seen_lost["evidence"]
+    before_the_change = own.pods()
+    for command in (("plan",), ("up", "--yes")):
+        refused = own.run(*command, sets=LINE_2, code=2)
+        assert "genai down --keep-data" in refused.document["error"]["remedy"]
+    assert own.pods() == before_the_change
+    own.run("down", "--keep-data", "--yes", sets=LINE_2)
+
+    third = own.up(sets=LINE_2).steps
+    assert "read back from backup/" in third["data.traces"]["evidence"]
+    assert {one["kind"] for one in own.objects("clickhouseclusters,keeperclusters")["items"]} == {"ClickHouseCluster", "KeeperCluster"}
+    with own.http(langfuse, auth=pair) as http:
+        assert http.get("/api/public/health").json()["version"] == "4.4.0"
+        assert http.get(f"/api/public/traces/{found[1]}").status_code == 404
+        wait_until(
+            lambda: http.get("/api/public/v2/observations", params={"traceId": found[1]}).raise_for_status().json()["data"],
+            "the first trace is there after a lost volume and in the next chart line",
+        )
+    verified = own.verify(sets=LINE_2)
+    assert {check["status"] for check in verified.checks.values()} == {"pass"}, str(verified)
+
+    last = own.down(sets=LINE_2).document
     assert (last["ok"], last["leftovers"], last["retained"]) == (True, [], [])
     assert not (own.folder / ".genai" / "sandbox" / "world").exists()

@@ -221,3 +221,29 @@ def test_no_pod_of_the_chart_is_moved_while_it_migrates() -> None:
 
 def test_the_operators_clickhouse_is_a_cluster() -> None:
     assert values(target(chart={"version": "2.0.0"}))["clickhouse"]["cluster"].get("enabled", True) is True
+
+
+def test_images_are_a_full_version_the_pinned_charts_own() -> None:
+    assert values(target())["langfuse"]["image"]["tag"] == "3.224.1"
+    assert values(target(chart={"version": "2.0.0"}))["langfuse"]["image"]["tag"] == "4.4.0"
+    # Another chart knows its own.
+    assert values(target(chart={"version": "1.5.50"}))["langfuse"]["image"]["tag"] == ""
+
+
+def test_clickhouses_image_can_come_from_elsewhere() -> None:
+    images = {"clickhouse_image": "mirror.example.com/bitnami/clickhouse:25.2.1", "keeper_image": "mirror.example.com/keeper:3.9"}
+    made = values(target(**images))
+    assert made["clickhouse"]["image"] == {"registry": "mirror.example.com", "repository": "bitnami/clickhouse", "tag": "25.2.1"}
+    assert made["clickhouse"]["zookeeper"]["image"]["repository"] == "keeper"
+    assert made["global"]["security"]["allowInsecureImages"] is True
+    second = values(target(chart={"version": "2.0.0"}, **images))["clickhouse"]
+    assert second["image"] == {"repository": "mirror.example.com/bitnami/clickhouse", "tag": "25.2.1"}
+    assert second["keeper"]["image"]["tag"] == "3.9"
+    assert "image" not in values(target())["clickhouse"]
+
+
+def test_langfuse_4_is_told_its_write_mode_and_waits_with_old_data_while_it_is_held() -> None:
+    variables = {one["name"]: one for one in values(target(chart={"version": "2.0.0"}, write_mode="dual"))["langfuse"]["additionalEnv"]}
+    assert variables["LANGFUSE_MIGRATION_V4_WRITE_MODE"]["value"] == "dual"
+    backfill = variables["LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL"]["valueFrom"]["configMapKeyRef"]
+    assert backfill == {"name": "langfuse-migration", "key": "historic-backfill", "optional": True}

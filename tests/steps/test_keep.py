@@ -1,165 +1,265 @@
-"""What ClickHouse holds, over the night: backed up, seen, read back once, replaced."""
+"""What ClickHouse holds, over the night: backed up and tried, seen, read back once, never replaced by less."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from genai_platform.errors import StepError
 from genai_platform.graph.step import State
+from genai_platform.steps import keep_writers
 from genai_platform.steps.catalog import build, for_down
 from genai_platform.steps.doors import Doors
-from genai_platform.steps.keep import MARK, TracesStep
+from genai_platform.steps.keep_backups import Backups
+from tests.steps.clickhouse_world import BUCKET, Engine, day
 from tests.tools.aws_world import Quiet, world
-
-BUCKET = "genai-clickhouse-abcdef"
-
-
-class Cluster:
-    """A cluster with ClickHouse, whose jobs do to the bucket what ClickHouse would."""
-
-    def __init__(self, doors: Doors) -> None:
-        self.s3 = doors.aws.client("s3")
-        self.objects: dict[tuple[str, str], dict[str, Any]] = {("StatefulSet", "langfuse-clickhouse-shard0"): {}}
-        self.queries: list[str] = []
-        self.refuses = ""
-        self.forgets_the_end = False
-
-    def exists(self) -> bool:
-        return True
-
-    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
-        return self.objects.get((kind, name))
-
-    def list(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
-        return [{"metadata": {"name": "p", "creationTimestamp": "2026-01-01"}, "status": {"containerStatuses": [{"name": "question"}]}}]
-
-    def events(self, *_: Any) -> tuple[Any, ...]:
-        return ()
-
-    def logs(self, *_: Any, **__: Any) -> str:
-        return self.refuses
-
-    def apply(self, document: dict[str, Any]) -> None:
-        self.objects[document["kind"], document["metadata"]["name"]] = document
-
-    def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None, *_: Any, **__: Any) -> bool:
-        return self.objects.pop((kind, name), None) is not None
-
-    def create(self, document: dict[str, Any]) -> None:
-        container = document["spec"]["template"]["spec"]["containers"][0]
-        (query,) = [one["value"] for one in container["env"] if one["name"] == "QUERY"]
-        self.queries.append(query)
-        found = re.fullmatch(
-            rf"BACKUP DATABASE default TO S3\('https://{BUCKET}\.s3\.[a-z0-9-]+\.amazonaws\.com/(backup/[0-9-]+)'\)", query
-        )
-        if found and not self.refuses:
-            self.s3.put_object(Bucket=BUCKET, Key=f"{found[1]}/data/1")
-            if not self.forgets_the_end:
-                self.s3.put_object(Bucket=BUCKET, Key=f"{found[1]}/.backup")
-        state = {"type": "Failed" if self.refuses else "Complete", "status": "True"}
-        self.objects["Job", document["metadata"]["name"]] = {
-            **document,
-            "spec": {"selector": {"matchLabels": {"job-name": "j"}}},
-            "status": {"conditions": [state]},
-        }
-
-
-def keys(doors: Doors) -> list[str]:
-    return [entry["Key"] for entry in doors.aws.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-
-
-def day(doors: Doors) -> tuple[TracesStep, Cluster]:
-    """ClickHouse as a fresh ``up`` leaves it."""
-    cast(Any, doors.terraform.state).resources = lambda root: 1
-    roots: Any = doors.terraform
-    roots.given["storage"] = {"langfuse_bucket": "genai-langfuse-abcdef", "clickhouse_bucket": BUCKET, "secret_arn": "arn:aws:x"}
-    cluster = Cluster(doors)
-    doors.__dict__["kube"] = cast(Any, cluster)
-    return TracesStep(doors), cluster
 
 
 @pytest.fixture
 def doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    with world(tmp_path, monkeypatch, lifecycle={"down": "keep-data"}) as made:
-        made.aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    with bucket(tmp_path, monkeypatch) as made:
         yield made
 
 
-def test_with_nothing_kept_it_is_present_and_asks_nothing(doors: Doors) -> None:
-    step, cluster = day(doors)
-    assert step.probe().state is State.PRESENT
-    assert cluster.queries == []
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def opened() -> Any:
+        stamps = iter(f"2026010{number}-180000" for number in range(1, 9))
+        clock = SimpleNamespace(gmtime=lambda: None, strftime=lambda *_: next(stamps))
+        monkeypatch.setattr("genai_platform.steps.keep_backups.time", clock)
+        with world(tmp_path, monkeypatch, lifecycle={"down": "keep-data", **settings.pop("lifecycle", {})}, **settings) as made:
+            made.aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+            yield made
+
+    return opened()
+
+
+def names(doors: Doors) -> list[str]:
+    keys = [entry["Key"] for entry in doors.aws.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    return sorted({key.split("/")[1] for key in keys})
+
+
+def evening(doors: Doors, **rows: int) -> Engine:
+    """A day with these rows, kept."""
+    engine = Engine(rows={"traces": 0, "observations": 0, "scores": 0} | rows)
+    day(doors, engine)[0].destroy(Quiet())
+    return engine
+
+
+# -- a day and the next ---------------------------------------------------------------------------------
+def test_with_nothing_kept_it_says_what_clickhouse_holds(doors: Doors) -> None:
+    step, _ = day(doors, Engine(rows={"traces": 3}))
+    found = step.probe()
+    assert found.state is State.PRESENT
+    assert "3 traces" in found.evidence
 
 
 def test_what_one_day_wrote_is_read_back_once_on_the_next(doors: Doors) -> None:
-    step, cluster = day(doors)
-    assert "kept: backup/" in step.destroy(Quiet())
-    kept = keys(doors)[0].rpartition("/")[0]
+    step, cluster = day(doors, Engine(rows={"traces": 190}))
+    assert "190 traces" in step.destroy(Quiet())
     # The cluster that wrote it needs it no more, should the down end half way.
     assert step.probe().state is State.PRESENT
     step, cluster = day(doors)
     assert step.probe().state is State.DRIFTED
-    assert kept in step.apply(Quiet())
-    assert [query.split()[0] for query in cluster.queries] == ["RESTORE"]
-    assert f"/{kept}')" in cluster.queries[0]
-    # Langfuse has made its tables by then, and perhaps not as they were.
-    assert cluster.queries[0].endswith("SETTINGS allow_non_empty_tables = true, allow_different_table_def = true")
+    assert "read back from backup/" in step.apply(Quiet())
     assert step.probe().state is State.PRESENT
-    assert cluster.objects["ConfigMap", MARK]["data"] == {"backup": kept}
+    assert cluster.engine.rows["traces"] == 190
+    # Langfuse has made its tables by then, and perhaps not as they were.
+    (restore,) = [one for one in cluster.engine.statements if one.startswith("RESTORE")]
+    assert "allow_non_empty_tables = true, allow_different_table_def = true" in restore
     assert ("Job", "clickhouse-restore") not in cluster.objects
 
 
-def test_a_new_backup_takes_the_place_of_the_old_one(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
-    for stamp in ("20260101-180000", "20260102-180000"):
-        monkeypatch.setattr("genai_platform.steps.keep.time.strftime", lambda *_, stamp=stamp: stamp)
-        step, _ = day(doors)
-        if step.probe().state is State.DRIFTED:
-            step.apply(Quiet())
+def test_the_last_two_backups_stay(doors: Doors) -> None:
+    evening(doors, traces=10)
+    for more in (20, 30):
+        step, cluster = day(doors)
+        step.apply(Quiet())
+        cluster.engine.rows["traces"] += more
         step.destroy(Quiet())
-    assert keys(doors) == ["backup/20260102-180000/.backup", "backup/20260102-180000/data/1"]
+    assert names(doors) == ["20260102-180000", "20260103-180000"]
+    last = Backups(doors).last()
+    assert last is not None
+    assert (last.rows or {})["traces"] == 60
+    assert (last.line, last.langfuse) == (1, "3.224.1")
+
+
+# -- the lost volume ------------------------------------------------------------------------------------
+def test_a_lost_volume_is_seen_and_read_back(doors: Doors) -> None:
+    evening(doors, traces=190)
+    step, cluster = day(doors)
+    step.apply(Quiet())
+    cluster.engine.lose_the_volume()
+    found = step.probe()
+    assert found.state is State.DRIFTED
+    assert re.search(r"no tables.*backup/20260101-180000 \(190 traces\) is read back by genai up", found.evidence)
+    step.apply(Quiet())
+    assert cluster.engine.rows["traces"] == 190
+    # Without its tables Langfuse answers 500: it makes them when it starts.
+    assert "restart langfuse-web" in cluster.happened
+    assert step.probe().state is State.PRESENT
+
+
+def test_a_lost_volume_with_todays_traces_on_the_new_one_is_seen_by_what_clickhouse_says_of_itself(doors: Doors) -> None:
+    evening(doors, traces=190)
+    step, cluster = day(doors)
+    step.apply(Quiet())
+    cluster.engine.lose_the_volume()
+    cluster.engine.tables, cluster.engine.rows = 12, {"traces": 500}
+    assert step.probe().state is State.DRIFTED
+
+
+def test_a_lost_volume_and_an_evening_lose_nothing(doors: Doors) -> None:
+    evening(doors, traces=190)
+    step, cluster = day(doors)
+    step.apply(Quiet())
+    cluster.engine.lose_the_volume()
+    assert "kept: backup/20260101-180000" in step.destroy(Quiet())
+    assert names(doors) == ["20260101-180000"]
+
+
+def test_what_came_after_a_lost_volume_is_kept_beside_what_was_kept_before(doors: Doors) -> None:
+    evening(doors, traces=190)
+    step, cluster = day(doors)
+    step.apply(Quiet())
+    cluster.engine.lose_the_volume()
+    cluster.engine.tables, cluster.engine.rows = 12, {"traces": 7}
+    assert "197 traces" in step.destroy(Quiet())
+    assert names(doors) == ["20260101-180000", "20260102-180000"]
+
+
+def test_a_new_volume_on_the_first_day_has_langfuse_start_again(doors: Doors) -> None:
+    step, cluster = day(doors)
+    cluster.engine.lose_the_volume()
+    assert step.probe().state is State.DRIFTED
+    step.apply(Quiet())
+    assert step.probe().state is State.PRESENT
 
 
 def test_what_was_never_read_back_is_not_replaced_by_an_empty_day(doors: Doors) -> None:
-    step, _ = day(doors)
-    step.destroy(Quiet())
-    before = keys(doors)
+    evening(doors, traces=5)
     step, cluster = day(doors)
     assert "not read back" in step.destroy(Quiet())
-    assert (keys(doors), cluster.queries) == (before, [])
+    assert (names(doors), cluster.engine.statements) == (["20260101-180000"], [])
 
 
-def test_half_a_backup_is_none(doors: Doors) -> None:
-    step, cluster = day(doors)
-    cluster.forgets_the_end = True
-    with pytest.raises(StepError, match="no whole backup"):
+# -- never a worse one ----------------------------------------------------------------------------------
+def test_less_than_was_kept_is_refused_with_the_ways_on(doors: Doors) -> None:
+    engine = evening(doors, traces=190, scores=4)
+    engine.rows["traces"] = 20
+    step, cluster = day(doors, engine)
+    with pytest.raises(StepError, match="traces 190 -> 20; nothing was replaced") as caught:
         step.destroy(Quiet())
-    assert step.probe().evidence == "nothing was kept from an earlier day"
+    assert "lifecycle.backup=smaller" in caught.value.remedy
+    assert "lifecycle.backup=last" in caught.value.remedy
+    assert names(doors) == ["20260101-180000"]
+    assert cluster.happened == []  # Langfuse still serves
 
 
+def test_what_somebody_deleted_may_be_missing(doors: Doors) -> None:
+    engine = evening(doors, traces=190)
+    engine.rows["traces"], engine.deleted_from = 20, ["traces"]
+    assert "20 traces" in day(doors, engine)[0].destroy(Quiet())
+
+
+@pytest.mark.parametrize(("how", "left"), [("smaller", ["20260101-180000", "20260102-180000"]), ("last", ["20260101-180000"])])
+def test_both_ways_on_lose_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, left: list[str]) -> None:
+    with bucket(tmp_path, monkeypatch, lifecycle={"backup": how}) as doors:
+        engine = evening(doors, traces=190)
+        engine.rows["traces"] = 20
+        day(doors, engine)[0].destroy(Quiet())
+        assert names(doors) == left
+
+
+def test_a_backup_that_does_not_give_back_what_it_should_is_not_used(doors: Doors) -> None:
+    engine = evening(doors, traces=190)
+    engine.damages = True
+    engine.rows["traces"] = 200
+    step, _ = day(doors, engine)
+    with pytest.raises(StepError, match="traces 200 -> 100"):
+        step.destroy(Quiet())
+    last = Backups(doors).last()
+    assert last is not None
+    assert last.name == "backup/20260101-180000"
+
+
+def test_a_backup_whose_end_was_never_written_is_none(doors: Doors) -> None:
+    doors.aws.client("s3").put_object(Bucket=BUCKET, Key="backup/20260101-000000/data/rows")
+    step, _ = day(doors)
+    assert "nothing was kept" in step.probe().evidence
+
+
+def test_what_an_earlier_version_kept_is_read_back_too(doors: Doors) -> None:
+    s3 = doors.aws.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="backup/20251231-180000/data/rows", Body=b'{"traces": 9}')
+    s3.put_object(Bucket=BUCKET, Key="backup/20251231-180000/.backup")
+    step, cluster = day(doors)
+    step.apply(Quiet())
+    assert cluster.engine.rows["traces"] == 9
+    step.destroy(Quiet())
+    assert names(doors) == ["20251231-180000", "20260101-180000"]
+
+
+# -- the writers ----------------------------------------------------------------------------------------
+def test_what_is_queued_is_stored_before_the_backup(doors: Doors) -> None:
+    step, cluster = day(doors, Engine(rows={"traces": 1}))
+    cluster.queued = 2
+    assert "3 traces" in step.destroy(Quiet())
+    order = ["langfuse-web to 0", "2 queued", "0 queued", "langfuse-worker to 0", "backup"]
+    assert cluster.happened == order
+
+
+def test_a_queue_that_does_not_run_empty_is_told(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep_writers, "_DRAINED", 0.0)
+    step, cluster = day(doors)
+    cluster.queued, cluster.stuck = 4, True
+    with pytest.raises(StepError, match="4 batches still wait in Redis") as caught:
+        step.destroy(Quiet())
+    assert "genai logs langfuse-worker" in caught.value.remedy
+    assert "backup" not in cluster.happened
+
+
+def test_what_was_stopped_for_a_backup_is_started_again(doors: Doors) -> None:
+    step, cluster = day(doors)
+    step.destroy(Quiet())
+    kube: Any = cluster
+    assert keep_writers.stopped(kube) == ["langfuse-web", "langfuse-worker"]
+    keep_writers.start(kube)
+    assert keep_writers.stopped(kube) == []
+
+
+def test_litellm_ends_before_the_backup_and_does_not_wait_for_it_in_the_morning(doors: Doors) -> None:
+    graph = build(doors)
+    assert "litellm.proxy" in graph.removed_before("data.traces")
+    assert "data.traces" not in graph.needs("litellm.proxy")
+
+
+# -- refusals -------------------------------------------------------------------------------------------
 def test_a_refusal_is_told_in_clickhouses_words_with_both_ways_on(doors: Doors) -> None:
     step, cluster = day(doors)
-    cluster.refuses = "Code: 499. DB::Exception: Access Denied"
+    cluster.engine.refuses = "Code: 499. DB::Exception: Access Denied"
     with pytest.raises(StepError, match="Access Denied") as caught:
         step.destroy(Quiet())
-    assert "genai patch" in caught.value.remedy
     assert "--keep-data" in caught.value.remedy
-    assert ("Job", "clickhouse-backup") not in cluster.objects
+    assert not [name for kind, name in cluster.objects if kind == "Job"]
+    assert step.probe().state is State.UNKNOWN
 
 
 def test_a_down_of_everything_takes_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
         step, cluster = day(doors)
         assert "go with langfuse.chart" in step.destroy(Quiet())
-        assert cluster.queries == []
+        assert cluster.happened == []
 
 
 def test_without_clickhouse_it_says_where_the_data_is(doors: Doors) -> None:
-    step, _ = day(doors)
-    step.destroy(Quiet())
+    evening(doors, traces=1)
     step, cluster = day(doors)
     cluster.objects.clear()
     found = step.probe()

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from genai_platform.sandbox.langfuse import ingestion, otel
 from genai_platform.sandbox.langfuse.clickhouse import Store, StoreError
 from genai_platform.sandbox.langfuse.directory import Directory, Project
+from genai_platform.sandbox.langfuse.entities import is_four
 from genai_platform.sandbox.langfuse.people import People
 from genai_platform.sandbox.langfuse.reads import Reader, Refused
 from genai_platform.sandbox.langfuse.storage import Events, Queue, UploadFailed, batch_key
@@ -41,28 +43,37 @@ class Unauthorised(Exception):
     pass
 
 
-def application(backends: Backends, people: People, *, version: str, public_url: str) -> Starlette:
-    """The web application of one pod."""
-    api = _Api(backends, version, public_url)
+def application(
+    backends: Backends, people: People, *, version: str, public_url: str, mode: str = "events_only", late: float = 0.0
+) -> Starlette:  # fmt: skip
+    """The web application of one pod.
+
+    Args:
+        mode: what Langfuse 4 writes (``LANGFUSE_MIGRATION_V4_WRITE_MODE``).
+        late: seconds until Langfuse 4 shows what came without the header ``x-langfuse-ingestion-version: 4``.
+    """
+    api = _Api(backends, version, public_url, mode, late)
     routes = [
         Route("/api/public/health", api.health),
         Route("/api/public/ready", api.ready),
         Route("/api/public/projects", api.reading(api.projects)),
         Route("/api/public/ingestion", api.ingest, methods=["POST"]),
         Route("/api/public/otel/v1/traces", api.otel, methods=["POST"]),
-        Route("/api/public/observations", api.reading(lambda reader, request: reader.observations(request.query_params))),
-        Route("/api/public/observations/{id}", api.reading(lambda reader, request: reader.observation(request.path_params["id"]))),
         Route("/api/public/v2/observations", api.reading(lambda reader, request: reader.observations_v2(request.query_params))),
-        Route("/api/public/sessions", api.reading(lambda reader, request: reader.sessions(request.query_params))),
-        Route("/api/public/sessions/{id}", api.reading(lambda reader, request: reader.session(request.path_params["id"]))),
-        Route("/api/public/v2/scores", api.reading(lambda reader, request: reader.scores(request.query_params))),
         Route("/api/public/scores", api.score, methods=["POST"]),
         *people.routes(),
     ]
-    if not version.startswith("4"):  # Langfuse 4 has no such route any more
+    if is_four(version):
+        routes.append(Route("/api/public/v3/scores", api.reading(lambda reader, request: reader.scores(request.query_params))))
+    if not api.events_only:  # else Langfuse 4 answers 404 here
         routes += [
             Route("/api/public/traces", api.reading(lambda reader, request: reader.traces(request.query_params))),
             Route("/api/public/traces/{id}", api.reading(lambda reader, request: reader.trace(request.path_params["id"]))),
+            Route("/api/public/observations", api.reading(lambda reader, request: reader.observations(request.query_params))),
+            Route("/api/public/observations/{id}", api.reading(lambda reader, request: reader.observation(request.path_params["id"]))),
+            Route("/api/public/sessions", api.reading(lambda reader, request: reader.sessions(request.query_params))),
+            Route("/api/public/sessions/{id}", api.reading(lambda reader, request: reader.session(request.path_params["id"]))),
+            Route("/api/public/v2/scores", api.reading(lambda reader, request: reader.scores(request.query_params))),
         ]
     return Starlette(routes=routes, exception_handlers={Unauthorised: _unauthorised})
 
@@ -72,8 +83,10 @@ async def _unauthorised(request: Request, error: Exception) -> Response:
 
 
 class _Api:
-    def __init__(self, backends: Backends, version: str, public_url: str) -> None:
-        self._backends, self._version, self._url = backends, version, public_url
+    def __init__(self, backends: Backends, version: str, public_url: str, mode: str, late: float) -> None:
+        self._backends, self._version, self._url, self._late = backends, version, public_url, late
+        self._four = is_four(version)
+        self.events_only = self._four and mode == "events_only"
 
     # -- is it well? -------------------------------------------------------------------------------------
     def health(self, request: Request) -> Response:
@@ -120,7 +133,7 @@ class _Api:
             project = self.project(request)
             request.state.project = project
             try:
-                found = read(Reader(self._backends.store, project.id, self._url), request)
+                found = read(Reader(self._backends.store, project.id, self._url, events=self._four), request)
             except Refused as reason:
                 return JSONResponse({"error": "InvalidRequestError", "message": f"Invalid request data: {reason}"}, 400)
             except StoreError as error:
@@ -144,14 +157,18 @@ class _Api:
         good, successes, errors = [], [], []
         for event in batch:
             try:
-                id, _ = ingestion.check(event)
+                id, kind = ingestion.check(event)
+                if self.events_only and kind not in ("score-create", "sdk-log"):
+                    raise ingestion.Invalid(
+                        f'Event type "{kind}" is not accepted by /api/public/ingestion when LANGFUSE_MIGRATION_V4_WRITE_MODE is events_only'
+                    )
             except ingestion.Invalid as reason:
                 id = str(event.get("id", "")) if isinstance(event, dict) else ""
                 errors.append({"id": id, "status": 400, "message": "Invalid request data", "error": str(reason)})
                 continue
             good.append(event)
             successes.append({"id": id, "status": 201})
-        if good and (fault := await run_in_threadpool(self._keep, project.id, "ingestion", good)):
+        if good and (fault := await run_in_threadpool(self._keep, project.id, "ingestion", good, self._late)):
             return fault
         return JSONResponse({"successes": successes, "errors": errors}, 207)
 
@@ -184,11 +201,12 @@ class _Api:
             spans = otel.decode(await request.body(), kind, request.headers.get("content-encoding", ""))
         except ingestion.Invalid as reason:
             return JSONResponse({"error": "InvalidRequestError", "message": str(reason)}, 400)
-        if spans and (fault := await run_in_threadpool(self._keep, project.id, "otel", spans)):
+        prompt = request.headers.get("x-langfuse-ingestion-version") == "4"
+        if spans and (fault := await run_in_threadpool(self._keep, project.id, "otel", spans, 0.0 if prompt else self._late)):
             return fault
         return Response(_OTLP_OK.get(kind, b""), media_type=kind)
 
-    def _keep(self, project: str, kind: str, events: list[Any]) -> Response | None:
+    def _keep(self, project: str, kind: str, events: list[Any], late: float = 0.0) -> Response | None:
         """S3 first, then the queue: what is not in blob storage is nowhere."""
         key = batch_key(project, kind)
         try:
@@ -198,7 +216,9 @@ class _Api:
             return JSONResponse(
                 {"error": "InternalServerError", "message": "Failed to upload events to blob storage, aborting event processing"}, 500
             )
-        if fault := failure(lambda: self._backends.queue.push({"project": project, "kind": kind, "key": key})):
+        if fault := failure(
+            lambda: self._backends.queue.push({"project": project, "kind": kind, "key": key, "visible_from": time.time() + late})
+        ):
             log.error("could not queue events: %s", fault)
             return JSONResponse({"error": "InternalServerError", "message": "Redis is not available"}, 500)
         return None

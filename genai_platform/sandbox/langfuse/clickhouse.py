@@ -39,6 +39,30 @@ _TABLES = (
 )
 
 
+# Langfuse 4 writes one row for everything, and the trace's own fields on each.
+_EVENTS = """
+    CREATE TABLE IF NOT EXISTS events_full (
+        project_id String, id String, trace_id String, parent_observation_id String, type String, name String,
+        timestamp DateTime64(3, 'UTC'), session_id String, user_id String, model String, usage_details Map(String, Int64),
+        environment String, body String, event_ts DateTime64(6, 'UTC'), visible_from DateTime64(3, 'UTC')
+    ) ENGINE = ReplacingMergeTree(event_ts) ORDER BY (project_id, id)
+    """
+_BACKFILL = (
+    """
+    INSERT INTO events_full SELECT project_id, concat('t-', id), id, '', 'SPAN', name, timestamp, session_id, user_id, '',
+        CAST(map(), 'Map(String, Int64)'), environment, body, event_ts, timestamp
+    FROM traces FINAL
+    """,
+    """
+    INSERT INTO events_full SELECT o.project_id, o.id, o.trace_id, o.parent_observation_id, o.type, o.name, o.timestamp,
+        if(o.session_id = '', t.session_id, o.session_id), if(o.user_id = '', t.user_id, o.user_id), o.model, o.usage_details,
+        o.environment, o.body, o.event_ts, o.timestamp
+    FROM (SELECT * FROM observations FINAL) AS o
+    LEFT JOIN (SELECT project_id, id, session_id, user_id FROM traces FINAL) AS t ON t.project_id = o.project_id AND t.id = o.trace_id
+    """,
+)
+
+
 class StoreError(Exception):
     """ClickHouse did not answer, or refused. The message is its own first line."""
 
@@ -70,8 +94,11 @@ class ClickHouse:
             trust_env=False,
         )
 
-    def migrate(self, patience: float = 60) -> None:
-        """Make the tables. ClickHouse starts beside us: it is waited for, but a refusal is final."""
+    def migrate(self, patience: float = 60, *, events: bool = False) -> None:
+        """Make the tables, with ``events`` those of Langfuse 4, too.
+
+        ClickHouse starts at the same time: it is waited for, but a refusal is final.
+        """
         until = time.monotonic() + patience
         while True:
             try:
@@ -82,7 +109,12 @@ class ClickHouse:
                     raise
                 log.warning("%s; waiting", error)
                 time.sleep(1)
-        for statement in _TABLES:
+        for statement in (*_TABLES, *([_EVENTS] if events else [])):
+            self._send(statement)
+
+    def backfill(self) -> None:
+        """Rewrite what Langfuse 3 wrote as Langfuse 4 would have."""
+        for statement in _BACKFILL:
             self._send(statement)
 
     def select(self, statement: str) -> list[Row]:

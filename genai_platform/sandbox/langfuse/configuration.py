@@ -53,6 +53,10 @@ class Configuration:
     nextauth_secret: str
     sign_up_disabled: bool
     initial: Initial | None
+    write_mode: str = "events_only"
+    """Langfuse 4: which tables are written."""
+    historic_backfill: bool = True
+    """Langfuse 4: whether the worker rewrites, once, what Langfuse 3 wrote."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Configuration:
@@ -78,7 +82,11 @@ class Configuration:
             nextauth_secret=need("NEXTAUTH_SECRET"),
             sign_up_disabled=variables.get("AUTH_DISABLE_SIGNUP", "").lower() in ("true", "1"),
             initial=_initial(variables),
+            write_mode=variables.get("LANGFUSE_MIGRATION_V4_WRITE_MODE") or "events_only",
+            historic_backfill=variables.get("LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL", "true").lower() == "true",
         )
+        if variables.get("LANGFUSE_MIGRATION_V4_WRITE_MODE"):
+            need("LANGFUSE_MIGRATION_V4_WRITE_MODE", "legacy|dual|events_only", "must be legacy, dual or events_only")
         if variables.get("ENCRYPTION_KEY"):
             need("ENCRYPTION_KEY", r"[0-9a-fA-F]{64}", "must be 256 bits, 64 characters in hex format")
         if faults:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ _MIGRATIONS = (
         org_id text NOT NULL REFERENCES organizations ON DELETE CASCADE, user_id text NOT NULL REFERENCES users ON DELETE CASCADE,
         role text NOT NULL, PRIMARY KEY (org_id, user_id));
     """,
+    "CREATE TABLE background_migrations (name text PRIMARY KEY, finished_at timestamptz NOT NULL DEFAULT now())",
 )
 
 
@@ -131,6 +133,12 @@ class PostgresDirectory:
             (secrets.token_hex(12), email.lower(), name, _password(password)),
         )
         return None if row is None else User(*row)
+
+    def once(self, name: str, act: Callable[[], None]) -> None:
+        """Do a background migration unless it was done before, whenever that was."""
+        if self._one("SELECT 1 FROM background_migrations WHERE name = %s", (name,)) is None:
+            act()
+            self._one("INSERT INTO background_migrations (name) VALUES (%s) ON CONFLICT DO NOTHING RETURNING name", (name,))
 
     def healthy(self) -> None:
         self._one("SELECT 1", ())

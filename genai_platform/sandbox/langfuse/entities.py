@@ -11,7 +11,22 @@ from typing import Any, Literal
 from genai_platform.sandbox.langfuse.clickhouse import Row, Store, literal
 
 Kind = Literal["trace", "observation", "score"]
-TABLES: Mapping[Kind, str] = {"trace": "traces", "observation": "observations", "score": "scores"}
+Tables = Mapping[Kind, tuple[str, ...]]
+EVENTS = "events_full"
+TABLES: Tables = {"trace": ("traces",), "observation": ("observations",), "score": ("scores",)}
+"""Which tables an object is written to by Langfuse 3."""
+_DUAL: Tables = {**TABLES, "observation": ("observations", EVENTS)}
+_EVENTS_ONLY: Tables = {"trace": (), "observation": (EVENTS,), "score": ("scores",)}
+
+
+def is_four(version: str) -> bool:
+    """Whether this is Langfuse 4, by its image's tag."""
+    return version.split(".")[0].lstrip("v") == "4"
+
+
+def tables(version: str, mode: str) -> Tables:
+    """Which tables an object is written to, by Langfuse's version and its write mode."""
+    return {"legacy": TABLES, "dual": _DUAL}.get(mode, _EVENTS_ONLY) if is_four(version) else TABLES
 
 
 @dataclass
@@ -56,19 +71,26 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def write(store: Store, project: str, entities: Iterable[Entity]) -> int:
-    """Merge entities with what is stored and store the result. Returns how many were written."""
+def write(store: Store, project: str, entities: Iterable[Entity], into: Tables = TABLES, visible_from: datetime | None = None) -> int:
+    """Merge entities with what is stored and store the result. Returns how many there were.
+
+    Args:
+        into: the tables to write to.
+        visible_from: when Langfuse 4 shows them; default: at once.
+    """
     wanted: dict[tuple[Kind, str], dict[str, Any]] = {}
     for entity in entities:
         key = (entity.kind, entity.id)
         wanted[key] = merge(wanted.get(key, {}), entity.body)
-    for kind, table in TABLES.items():
+    for kind, names in into.items():
         ids = [id for found, id in wanted if found == kind]
-        for id, body in _stored(store, table, project, ids).items():
+        for id, body in _stored(store, names[0], project, ids).items() if names else ():
             wanted[kind, id] = merge(body, wanted[kind, id])
-    for kind, table in TABLES.items():
+    shown = (visible_from or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    for kind, names in into.items():
         rows = [_row(kind, project, id, body) for (found, id), body in wanted.items() if found == kind]
-        store.insert(table, rows)
+        for name in names:
+            store.insert(name, [{**row, "visible_from": shown} for row in rows] if name == EVENTS else rows)
     return len(wanted)
 
 

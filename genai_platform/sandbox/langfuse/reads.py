@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genai_platform.sandbox.langfuse.clickhouse import Row, Store, literal
-from genai_platform.sandbox.langfuse.entities import iso, moment
+from genai_platform.sandbox.langfuse.entities import EVENTS, iso, moment
 
 Answer = dict[str, Any]
 _LIMIT = 1000
@@ -21,8 +21,9 @@ class Refused(Exception):
 class Reader:
     """Reads for one project."""
 
-    def __init__(self, store: Store, project: str, public_url: str) -> None:
-        self._store, self._project, self._url = store, project, public_url
+    def __init__(self, store: Store, project: str, public_url: str, *, events: bool = False) -> None:
+        """``events``: Langfuse 4, whose newer routes read one table of events."""
+        self._store, self._project, self._url, self._events = store, project, public_url, events
 
     # -- traces ---------------------------------------------------------------------------------------
     def traces(self, query: Mapping[str, str]) -> Answer:
@@ -104,7 +105,10 @@ class Reader:
         """Pages by cursor; what Langfuse 4 has in place of ``/traces``."""
         conditions = [*_equal(query, self._FILTERS), *_between(query, "fromStartTime", "toStartTime")]
         limit, start = _number(query, "limit", 50), _number(query, "cursor", 0, least=0)
-        rows = self._rows("observations", conditions, f"timestamp desc, id LIMIT {limit + 1} OFFSET {start}")
+        table = EVENTS if self._events else "observations"
+        if self._events:
+            conditions.append("visible_from <= now64(3)")
+        rows = self._rows(table, conditions, f"timestamp desc, id LIMIT {limit + 1} OFFSET {start}")
         meta = {"cursor": str(start + limit)} if len(rows) > limit else {}
         found = [_observation(row, self._project) | self._trace_fields(row) for row in rows[:limit]]
         return {"data": found, "meta": meta}
@@ -116,7 +120,7 @@ class Reader:
     @staticmethod
     def _trace_fields(row: Row) -> Answer:
         body = json.loads(row["body"])
-        return {"sessionId": body.get("sessionId"), "userId": body.get("userId")}
+        return {"sessionId": body.get("sessionId") or row["session_id"] or None, "userId": body.get("userId") or row["user_id"] or None}
 
     # -- sessions and scores ------------------------------------------------------------------------------
     def sessions(self, query: Mapping[str, str]) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -76,27 +77,42 @@ class Queue(Protocol):
 
 
 class RedisQueue:
-    """Two lists: what waits, and what is being worked on. A worker that dies loses nothing."""
+    """Langfuse's queue, under BullMQ's names: what is not due yet, what waits, what is being worked on.
 
-    WAITING = "langfuse:ingestion-queue:wait"
-    ACTIVE = "langfuse:ingestion-queue:active"
-    FAILED = "langfuse:ingestion-queue:failed"
+    A worker that dies loses nothing.
+    """
 
-    def __init__(self, configuration: Configuration) -> None:
+    DELAYED = "bull:ingestion-queue:delayed"
+    WAITING = "bull:ingestion-queue:wait"
+    ACTIVE = "bull:ingestion-queue:active"
+    FAILED = "bull:ingestion-queue:failed"
+
+    def __init__(self, configuration: Configuration, delay: float = 0.0) -> None:
+        """``delay``: seconds until a batch may be taken."""
         import redis
 
+        self._delay = delay
         # Certificates are checked against SSL_CERT_FILE, as Node does with NODE_EXTRA_CA_CERTS.
         self._redis = redis.Redis.from_url(
             configuration.redis, socket_connect_timeout=5, socket_timeout=15, decode_responses=True, health_check_interval=15
         )
 
     def push(self, job: dict[str, Any]) -> None:
-        self._redis.lpush(self.WAITING, json.dumps(job))
+        self._redis.zadd(self.DELAYED, {json.dumps(job): time.time() + self._delay})
 
     def pop(self, seconds: int) -> str | None:
         """The next job, kept among the active ones until ``done``."""
-        found = self._redis.blmove(self.WAITING, self.ACTIVE, timeout=seconds, src="RIGHT", dest="LEFT")
-        return str(found) if found is not None else None
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for due in map(str, self._redis.zrangebyscore(self.DELAYED, "-inf", time.time())):
+                with self._redis.pipeline(transaction=True) as both:
+                    both.zrem(self.DELAYED, due)
+                    both.lpush(self.WAITING, due)
+                    both.execute()
+            found = self._redis.blmove(self.WAITING, self.ACTIVE, timeout=0.2, src="RIGHT", dest="LEFT")  # type: ignore[arg-type]
+            if found is not None:
+                return str(found)
+        return None
 
     def done(self, job: str, *, failed: bool = False) -> None:
         self._redis.lrem(self.ACTIVE, 1, job)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from genai_platform.sandbox.langfuse.api import Backends, application
 from genai_platform.sandbox.langfuse.clickhouse import ClickHouse
 from genai_platform.sandbox.langfuse.configuration import Configuration
 from genai_platform.sandbox.langfuse.directory import PostgresDirectory
+from genai_platform.sandbox.langfuse.entities import is_four
 from genai_platform.sandbox.langfuse.people import People
 from genai_platform.sandbox.langfuse.process import arguments, must, serve
 from genai_platform.sandbox.langfuse.storage import RedisQueue, S3Events
+from genai_platform.sandbox.pace import INGESTION_DELAY, LATE_SPANS
+from genai_platform.sandbox.place import Place
 
 log = logging.getLogger("langfuse-web")
 
 
 def main() -> None:
     options = arguments("langfuse-web")
+    pace = Place.open(Path(options.place)).pace
     configuration = must("read the configuration", lambda: Configuration.read(os.environ))
     directory = PostgresDirectory(configuration)
     store = ClickHouse(configuration)
     ran = must("migrate PostgreSQL", directory.migrate)
     log.info("PostgreSQL: %d migrations applied", ran)
-    must("migrate ClickHouse", store.migrate)
+    must("migrate ClickHouse", lambda: store.migrate(events=is_four(options.version)))
     if configuration.initial is not None:
         initial = configuration.initial
         must("initialise the organisation and project", lambda: directory.initialise(initial))
@@ -35,8 +40,11 @@ def main() -> None:
         sign_up_disabled=configuration.sign_up_disabled,
         home=f"/project/{configuration.initial.project_id}" if configuration.initial else "/auth/sign-in",
     )
-    backends = Backends(directory, S3Events(configuration.events), RedisQueue(configuration), store)
-    app = application(backends, people, version=options.version, public_url=configuration.public_url)
+    backends = Backends(directory, S3Events(configuration.events), RedisQueue(configuration, pace.of(INGESTION_DELAY)), store)
+    app = application(
+        backends, people, version=options.version, public_url=configuration.public_url, mode=configuration.write_mode,
+        late=pace.of(LATE_SPANS),
+    )  # fmt: skip
     serve(app, options.address, int(os.environ.get("PORT") or 3000))
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import threading
 import time
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from genai_platform.sandbox.langfuse.api import failure
 from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Store, StoreError, Unreachable
 from genai_platform.sandbox.langfuse.configuration import Configuration
 from genai_platform.sandbox.langfuse.directory import PostgresDirectory
-from genai_platform.sandbox.langfuse.entities import write
+from genai_platform.sandbox.langfuse.entities import TABLES, Tables, is_four, tables, write
 from genai_platform.sandbox.langfuse.process import arguments, must, serve
 from genai_platform.sandbox.langfuse.storage import Events, RedisQueue, S3Events
 
@@ -29,11 +30,12 @@ _OUTAGE, _REFUSAL, _NONSENSE = 20, 5, 1
 _LONGEST = 8
 
 
-def process(job: dict[str, str], events: Events, store: Store) -> int:
+def process(job: dict[str, Any], events: Events, store: Store, into: Tables = TABLES) -> int:
     """One batch: read it, make entities of its events, store them. Returns how many objects were written."""
     batch = events.get(job["key"])
     make = otel.entities if job["kind"] == "otel" else ingestion.entity
-    return write(store, job["project"], [entity for event in batch["events"] for entity in make(event)])
+    shown = datetime.fromtimestamp(job["visible_from"], UTC) if "visible_from" in job else None
+    return write(store, job["project"], [entity for event in batch["events"] for entity in make(event)], into, shown)
 
 
 class Jobs(Protocol):
@@ -49,8 +51,8 @@ class Jobs(Protocol):
 class Worker:
     """The loop. A batch that fails is tried again, then set aside."""
 
-    def __init__(self, queue: Jobs, events: Events, store: Store, pause: float = 1.0) -> None:
-        self._queue, self._events, self._store, self._pause = queue, events, store, pause
+    def __init__(self, queue: Jobs, events: Events, store: Store, pause: float = 1.0, into: Tables = TABLES) -> None:
+        self._queue, self._events, self._store, self._pause, self._into = queue, events, store, pause, into
 
     def run(self) -> None:
         recovered = False
@@ -75,13 +77,13 @@ class Worker:
         if lost := failure(lambda: self._queue.done(text, failed=failed)):
             log.error("Redis is not available: %s", lost)
 
-    def _stored(self, job: dict[str, str]) -> bool:
+    def _stored(self, job: dict[str, Any]) -> bool:
         """Whether the batch was stored in the end."""
         attempt = 0
         while True:
             attempt += 1
             try:
-                log.info("%s: %d objects", job["key"], process(job, self._events, self._store))
+                log.info("%s: %d objects", job["key"], process(job, self._events, self._store, self._into))
             except Exception as error:
                 log.error("%s: attempt %d failed: %s: %s", job["key"], attempt, type(error).__name__, error)
                 if attempt >= _tries(error):
@@ -100,14 +102,25 @@ def _tries(error: Exception) -> int:
     return _REFUSAL if refused else _OUTAGE
 
 
+def backfill(directory: PostgresDirectory, store: ClickHouse, pause: float = 1.0) -> None:
+    """The background migration of Langfuse 4: once in the life of its database, over what ClickHouse holds at that moment."""
+    while fault := failure(lambda: directory.once("backfill_events_historic", store.backfill)):
+        log.error("backfill_events_historic: %s", fault)
+        time.sleep(pause)
+    log.info("backfill_events_historic is done")
+
+
 def main() -> None:
     options = arguments("langfuse-worker")
     configuration = must("read the configuration", lambda: Configuration.read(os.environ))
     directory, store, queue = PostgresDirectory(configuration), ClickHouse(configuration), RedisQueue(configuration)
+    four = is_four(options.version)
     must("connect to PostgreSQL", directory.healthy)
     # Web may still be migrating, or not have started: the tables are wanted by both.
-    must("migrate ClickHouse", store.migrate)
-    worker = Worker(queue, S3Events(configuration.events), store)
+    must("migrate ClickHouse", lambda: store.migrate(events=four))
+    worker = Worker(queue, S3Events(configuration.events), store, into=tables(options.version, configuration.write_mode))
+    if four and configuration.historic_backfill:
+        threading.Thread(target=lambda: backfill(directory, store), daemon=True).start()
     threading.Thread(target=worker.run, daemon=True).start()
 
     def health(request: Request) -> Response:

@@ -23,6 +23,7 @@ from genai_platform.sandbox.langfuse.api import Backends, application
 from genai_platform.sandbox.langfuse.clickhouse import ClickHouse
 from genai_platform.sandbox.langfuse.configuration import Configuration, Misconfigured
 from genai_platform.sandbox.langfuse.directory import Project, User
+from genai_platform.sandbox.langfuse.entities import tables
 from genai_platform.sandbox.langfuse.people import People
 from genai_platform.sandbox.langfuse.storage import UploadFailed
 from genai_platform.sandbox.langfuse.worker import process
@@ -281,7 +282,9 @@ def test_langfuse_4_has_no_traces_route(store: ClickHouse) -> None:
     app = application(Backends(people, stores, stores, store), routes, version="4.0.1", public_url="http://x")
     client = TestClient(app)
     assert client.get("/api/public/traces", auth=(PUBLIC, SECRET)).status_code == 404
+    store.migrate(events=True)
     assert client.get("/api/public/v2/observations", auth=(PUBLIC, SECRET)).status_code == 200
+    assert client.get("/api/public/health").json()["version"] == "4.0.1"
 
 
 def test_every_fault_of_the_environment_is_named_without_its_value() -> None:
@@ -295,3 +298,70 @@ def test_every_fault_of_the_environment_is_named_without_its_value() -> None:
 
 def test_only_what_libpq_knows_is_passed_on() -> None:
     assert Configuration.read(VARIABLES).postgres == "postgresql://langfuse:abc123@pg:5432/langfuse?connect_timeout=10&sslmode=require"
+
+
+# -- Langfuse 4 -----------------------------------------------------------------------------------------
+def four(store: ClickHouse, mode: str, late: float = 0.0) -> tuple[Any, Stores]:
+    """Its web in one of its write modes, and what it queued."""
+    from starlette.testclient import TestClient
+
+    store.migrate(events=True)
+    people, stores = Someone(), Stores()
+    routes = People(people, "secret", "http://x", sign_up_disabled=True, home="/")
+    backends = Backends(people, stores, stores, store)
+    return TestClient(application(backends, routes, version="4.4.0", public_url="http://x", mode=mode, late=late)), stores
+
+
+def send(client: Any, stores: Stores, store: ClickHouse, mode: str, span: str, headers: dict[str, str]) -> None:
+    body = {
+        "scopeSpans": [{"spans": [{"traceId": "ab" * 16, "spanId": span, "name": span, "startTimeUnixNano": "1", "endTimeUnixNano": "2"}]}]
+    }
+    answer = client.post("/api/public/otel/v1/traces", json={"resourceSpans": [body]}, auth=(PUBLIC, SECRET), headers=headers)
+    assert answer.status_code == 200
+    while stores.jobs:
+        process(stores.jobs.pop(0), stores, store, tables("4.4.0", mode))
+
+
+def shown(client: Any) -> set[str]:
+    return {one["name"] for one in client.get("/api/public/v2/observations?limit=1000", auth=(PUBLIC, SECRET)).json()["data"]}
+
+
+def test_events_only_takes_scores_alone_by_the_batch_route_and_names_its_mode(store: ClickHouse) -> None:
+    client, stores = four(store, "events_only")
+    score = {"id": "s", "type": "score-create", "body": {"name": "n", "value": 1, "traceId": "t"}}
+    trace = {"id": "t", "type": "trace-create", "body": {"id": "t"}}
+    answer = client.post("/api/public/ingestion", json={"batch": [score, trace]}, auth=(PUBLIC, SECRET))
+    assert answer.status_code == 207
+    assert [one["id"] for one in answer.json()["successes"]] == ["s"]
+    (error,) = answer.json()["errors"]
+    assert (error["status"], "LANGFUSE_MIGRATION_V4_WRITE_MODE is events_only" in error["error"]) == (400, True)
+    assert len(stores.jobs) == 1
+
+
+@pytest.mark.parametrize("mode", ["legacy", "dual"])
+def test_the_other_modes_keep_the_old_routes(store: ClickHouse, mode: str) -> None:
+    client, _ = four(store, mode)
+    for route in ("traces", "observations", "sessions", "v2/scores"):
+        assert client.get(f"/api/public/{route}", auth=(PUBLIC, SECRET)).status_code == 200
+    trace = {"id": "t", "type": "trace-create", "body": {"id": "t"}}
+    assert client.post("/api/public/ingestion", json={"batch": [trace]}, auth=(PUBLIC, SECRET)).json()["errors"] == []
+
+
+def test_a_span_without_the_header_is_late(store: ClickHouse) -> None:
+    client, stores = four(store, "events_only", late=3600)
+    send(client, stores, store, "events_only", "aa" * 8, {"x-langfuse-ingestion-version": "4"})
+    send(client, stores, store, "events_only", "bb" * 8, {})
+    assert shown(client) & {"aa" * 8, "bb" * 8} == {"aa" * 8}
+
+
+def test_legacy_writes_nothing_that_the_new_routes_read_until_it_is_rewritten(store: ClickHouse) -> None:
+    client, stores = four(store, "legacy")
+    send(client, stores, store, "legacy", "cc" * 8, {"x-langfuse-ingestion-version": "4"})
+    assert "cc" * 8 not in shown(client)
+    store.backfill()
+    assert "cc" * 8 in shown(client)
+
+
+def test_a_mode_that_is_none_ends_the_process() -> None:
+    with pytest.raises(Misconfigured, match="must be legacy, dual or events_only"):
+        Configuration.read({**VARIABLES, "LANGFUSE_MIGRATION_V4_WRITE_MODE": "both"})
