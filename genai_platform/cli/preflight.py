@@ -48,15 +48,20 @@ def azure(settings: Settings) -> None:
 
 
 def world(run: Run, selection: Selection) -> None:
-    """What only the world tells: the states, the region's zones, the models' keys, rights and names in Azure.
+    """What only the world tells: the states, the region's zones, EKS's versions, the models' keys, rights and names in Azure.
 
     Raises:
-        ConfigError: the region has fewer zones than the configuration asks for.
+        ConfigError: the region has fewer zones than the configuration asks for, or EKS would refuse its Kubernetes version.
         MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
     states(run.doors)
     if "infra.network" in selection.ids:
         zones(run.doors)
+    if "infra.cluster" in selection.ids:
+        from genai_platform.steps import cluster_version
+
+        if notice := cluster_version.look(run.doors).notice:
+            run.screen.warn(notice)
     if "infra.secrets" in selection.ids:
         keys(run.doors)
     if any(id.startswith("azure.") for id in selection.ids):

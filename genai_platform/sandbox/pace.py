@@ -61,10 +61,16 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 
 
 # -- AWS: EKS ---------------------------------------------------------------------------------------
+EKS_ENDPOINT_NAME = Duration(60, "awslabs/eks-perf-tests PR#599: 'no such host' after ACTIVE; the record's TTL is 60 s")
+EKS_ENDPOINT_LISTENS = Duration(30, "aws/containers-roadmap#654: about 30 s more until the endpoint takes connections")
+EKS_ACCESS_ENTRY = Duration(30, "EKS user guide, access entries: eventually consistent; the creator's own is answered 401 until then")
+EKS_DELETION = Duration(300, "vmware-archive/kube-prod-runtime#512: usually within 5 min; rancher/rancher#26101: about 10 with nodes")
 
 # -- AWS: load balancer -----------------------------------------------------------------------------
 
 # -- AWS: credentials, other services ---------------------------------------------------------------
+RDS_STOP = Duration(120, "Aurora user guide, stopping and starting a cluster: takes a few minutes")
+RDS_START = Duration(240, "Aurora user guide, stopping and starting a cluster: several minutes")
 
 # -- Azure: Entra ID, role assignments --------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from genai_platform.steps.doors import Doors
 from genai_platform.steps.infra_data import DataStep, data_inputs
 from genai_platform.steps.infra_redis import RedisStep
 from genai_platform.steps.infra_secrets import SecretsStep
-from genai_platform.steps.infra_terraform import NetworkStep, RootStep, StateStep, StorageStep, cluster_inputs, network_inputs, no_inputs
+from genai_platform.steps.infra_terraform import ClusterStep, NetworkStep, StateStep, StorageStep, cluster_inputs, network_inputs, no_inputs
 
 KEPT_WITH_DATA = ("infra.state", "infra.storage", "infra.secrets")
 """Steps that ``down --keep-data`` leaves standing. (``infra.data`` goes, and leaves a snapshot.)"""
@@ -21,7 +21,7 @@ def steps(doors: Doors) -> list[Step]:
         StorageStep(doors, "storage", state, 0.5, no_inputs),
         SecretsStep(doors),
         NetworkStep(doors, "network", state, 3, network_inputs),
-        RootStep(doors, "cluster", ("infra.network", "infra.storage"), 12, cluster_inputs),
+        ClusterStep(doors, "cluster", ("infra.network", "infra.storage"), 12, cluster_inputs),
         DataStep(doors, "data", ("infra.network", "infra.secrets"), 12, data_inputs),
         RedisStep(doors),
     ]

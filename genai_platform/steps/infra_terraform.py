@@ -13,7 +13,7 @@ from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.langfuse import BACKUP_PREFIX
-from genai_platform.steps import sweep
+from genai_platform.steps import cluster_endpoint, cluster_version, sweep
 from genai_platform.steps.doors import Doors
 from genai_platform.tools import aws_buckets
 from genai_platform.tools.terraform import ROOTS, Root
@@ -136,6 +136,26 @@ class StorageStep(RootStep):
 
 
 @dataclass(frozen=True)
+class ClusterStep(RootStep):
+    """The root of the cluster, whose API answers some time after EKS says ACTIVE."""
+
+    def probe(self) -> Finding:
+        found = super().probe()
+        if found.state is not State.PRESENT:
+            return found
+        try:
+            pending = cluster_endpoint.pending(self.doors)
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        return Finding(State.DRIFTED, pending) if pending else found
+
+    def apply(self, progress: Progress) -> str:
+        done = super().apply(progress)
+        cluster_endpoint.wait(self.doors, progress)
+        return done
+
+
+@dataclass(frozen=True)
 class NetworkStep(RootStep):
     """The root that cannot go while anything of the cluster still stands in it."""
 
@@ -211,7 +231,7 @@ def public_access(settings: Settings) -> list[str]:
 def cluster_inputs(doors: Doors) -> Mapping[str, Any]:
     wanted, storage = doors.target.settings.cluster, doors.storage()
     return {
-        "kubernetes_version": wanted.version,
+        "kubernetes_version": cluster_version.effective(doors),
         "admins": sorted(wanted.admins),
         "public_access_cidrs": public_access(doors.target.settings),
         "private_subnet_ids": doors.network().private_subnet_ids,

@@ -1,4 +1,4 @@
-"""Doors that AWS does not have: the caller's address, a certificate with its key for the load balancer's front, saving."""
+"""Doors that AWS does not have: the caller's address, a certificate with its key, saving, the end of a version's support."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from moto.acm.models import acm_backends
 from werkzeug.wrappers import Request, Response
 
+from genai_platform.sandbox.aws import eks_versions
 from genai_platform.sandbox.aws.identity import ACCOUNT
 
 
@@ -30,6 +31,10 @@ class Doors:
         if request.path == "/_sandbox/save" and request.method == "POST":
             self._save()
             return Response("saved\n", content_type="text/plain")
+        if request.path == "/_sandbox/eks/end-standard-support" and request.method == "POST":
+            asked = request.get_json()
+            moved = eks_versions.end_standard(asked["region"], asked["version"])
+            return Response(json.dumps({"upgraded": moved}), content_type="application/json")
         if request.path.startswith("/_sandbox/acm/"):
             return _certificate(unquote(request.path.removeprefix("/_sandbox/acm/")))
         return Response("not found\n", 404, content_type="text/plain")
