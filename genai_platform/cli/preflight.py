@@ -58,10 +58,7 @@ def world(run: Run, selection: Selection) -> None:
     if "infra.network" in selection.ids:
         zones(run.doors)
     if "infra.cluster" in selection.ids:
-        from genai_platform.steps import cluster_version
-
-        if notice := cluster_version.look(run.doors).notice:
-            run.screen.warn(notice)
+        kubernetes(run)
     if "infra.secrets" in selection.ids:
         keys(run.doors)
     if any(id.startswith("azure.") for id in selection.ids):
@@ -95,6 +92,14 @@ def zones(doors: Doors) -> int:
             id="config.zones",
         )
     return len(found)
+
+
+def kubernetes(run: Run) -> None:
+    """EKS takes the configured version; what a person should know about it is shown. Raises ``ConfigError``."""
+    from genai_platform.steps import cluster_version
+
+    if notice := cluster_version.look(run.doors).notice:
+        run.screen.warn(notice)
 
 
 def keys(doors: Doors) -> None:

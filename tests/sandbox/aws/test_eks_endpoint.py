@@ -128,9 +128,7 @@ def wait_for_change(api: Kube, seen: list[str | None]) -> str | None:
     return found
 
 
-def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(
-    place: Place, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(place: Place, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     step = ClusterStep(doors(place, Eks()), "cluster", (), 1, lambda _: {})
     endpoint.opened(time.time() - ADMITS - 1)
     assert step.probe().state is State.DRIFTED
@@ -165,5 +163,3 @@ def test_without_a_cluster_in_eks_there_is_nothing_to_look_into(place: Place, en
     assert not api.exists()
     with pytest.raises(ClusterAbsent):
         api.not_ready()
-
-
