@@ -76,10 +76,8 @@ def choose(wanted: str, running: str | None, offered: Mapping[str, Offer]) -> Ch
     if _minor(wanted) < _minor(running):
         between = [f"1.{minor}" for minor in range(_minor(wanted), _minor(running))]
         if any(offered[version].standard for version in between if version in offered):
-            raise _refused(
-                wanted, f"the cluster runs {running}, and EKS never goes back",
-                f"set it to {running}; for {wanted}, start over: genai down, then genai up",
-            )  # fmt: skip
+            over = f"; for {wanted}, start over: genai down, then genai up" if offer and offer.standard else ""
+            raise _refused(wanted, f"the cluster runs {running}, and EKS never goes back", f"set it to {running}{over}")
         return Choice(
             running,
             f"cluster.version is {wanted}, whose standard support ended{_on(offer)}: EKS upgraded the cluster to {running}, which stays; "
@@ -100,16 +98,17 @@ def choose(wanted: str, running: str | None, offered: Mapping[str, Offer]) -> Ch
 
 def look(doors: Doors) -> Choice:
     """Ask EKS what is offered and what runs. Raises ``ConfigError`` as ``choose`` does, and other ``GenaiError``."""
-    return choose(doors.target.settings.cluster.version, _running(doors), offers(doors.aws))
+    return choose(doors.target.settings.cluster.version, of_cluster(doors), offers(doors.aws))
 
 
 def effective(doors: Doors) -> str:
     """The version for the cluster's root: EKS is asked for its list only when the cluster does not run what is configured."""
-    wanted, running = doors.target.settings.cluster.version, _running(doors)
+    wanted, running = doors.target.settings.cluster.version, of_cluster(doors)
     return wanted if running in (None, wanted) else choose(wanted, running, offers(doors.aws)).version
 
 
-def _running(doors: Doors) -> str | None:
+def of_cluster(doors: Doors) -> str | None:
+    """The cluster's version; ``None``: there is no cluster. Raises ``GenaiError``."""
     found = doors.aws.describe_cluster(doors.target.prefix)
     return None if found is None or found.get("status") == "DELETING" else str(found["version"])
 

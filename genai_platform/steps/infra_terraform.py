@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.config.settings import Settings, is_public
@@ -121,7 +121,30 @@ class RootStep:
 
 @dataclass(frozen=True)
 class StorageStep(RootStep):
-    """The root whose buckets must be emptied first, or which stays when data is to be kept."""
+    """The root whose buckets must be emptied first, or which stays when data is to be kept.
+
+    Langfuse's bucket keeps versions, and nobody may delete one: without a rule, whatever Langfuse deletes is paid for ever.
+    """
+
+    def probe(self) -> Finding:
+        found = super().probe()
+        if found.state is not State.PRESENT:
+            return found
+        try:
+            lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.doors.aws, bucket)]
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        return Finding(State.DRIFTED, f"{', '.join(lacking)}: no lifecycle rule") if lacking else found
+
+    def apply(self, progress: Progress) -> str:
+        done = super().apply(progress)
+        for bucket in self._buckets():
+            aws_buckets.expire_leftovers(self.doors.aws, bucket)
+        return done
+
+    def _buckets(self) -> tuple[str, str]:
+        found = self.doors.storage()
+        return found.langfuse_bucket, found.clickhouse_bucket
 
     def destroy(self, progress: Progress) -> str:
         try:
@@ -131,7 +154,7 @@ class StorageStep(RootStep):
         if self.doors.target.settings.lifecycle.down == "keep-data":
             gone = aws_buckets.empty(self.doors.aws, found.clickhouse_bucket, progress, keep=BACKUP_PREFIX)
             return f"kept: both buckets and the secrets; {gone} objects of ClickHouse's disk deleted"
-        gone = sum(aws_buckets.empty(self.doors.aws, bucket, progress) for bucket in (found.langfuse_bucket, found.clickhouse_bucket))
+        gone = sum(aws_buckets.empty(self.doors.aws, bucket, progress) for bucket in self._buckets())
         return f"{gone} objects deleted; {super().destroy(progress)}"
 
 
@@ -148,6 +171,13 @@ class ClusterStep(RootStep):
         except GenaiError as error:
             return Finding(State.UNKNOWN, error.message)
         return Finding(State.DRIFTED, pending) if pending else found
+
+    def plan(self) -> Sequence[Change]:
+        wanted, running = cluster_version.effective(self.doors), cluster_version.of_cluster(self.doors)
+        move = f"Kubernetes {running} -> {wanted}" if running not in (None, wanted) else ""
+        return [
+            replace(change, detail=change.detail or move) if change.object == "aws_eks_cluster.this" else change for change in super().plan()
+        ]
 
     def apply(self, progress: Progress) -> str:
         done = super().apply(progress)

@@ -58,30 +58,6 @@ resource "aws_s3_bucket_versioning" "langfuse" {
   }
 }
 
-# Nobody may delete a version, so whatever Langfuse deletes would be paid for ever; nor does anybody end a broken upload.
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = aws_s3_bucket.this
-
-  bucket = each.value.id
-
-  rule {
-    id     = "leftovers"
-    status = "Enabled"
-
-    filter {}
-
-    noncurrent_version_expiration {
-      noncurrent_days = 7
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.langfuse]
-}
-
 data "aws_iam_policy_document" "tls_only" {
   for_each = aws_s3_bucket.this
 

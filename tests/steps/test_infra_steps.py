@@ -226,6 +226,23 @@ def test_storage_is_emptied_with_all_versions_or_kept(tmp_path: Path, monkeypatc
         assert roots.calls == ([("destroy", "storage")] if down == "everything" else [])
 
 
+def test_earlier_versions_and_broken_uploads_do_not_stay_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        roots: Any = doors.terraform
+        roots.given["storage"] = {"langfuse_bucket": "lang", "clickhouse_bucket": "click", "secret_arn": "arn"}
+        monkeypatch.setattr(roots, "probe", lambda root, variables: Finding(State.PRESENT, "as configured"))
+        client = doors.aws.client("s3")
+        for bucket in ("lang", "click"):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        step = StorageStep(doors, "storage", (), 1, no_inputs)
+        assert step.probe() == Finding(State.DRIFTED, "lang, click: no lifecycle rule")
+        step.apply(Quiet())
+        assert step.probe().state is State.PRESENT
+        (rule,) = client.get_bucket_lifecycle_configuration(Bucket="lang")["Rules"]
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
 # -- snapshots, Redis -----------------------------------------------------------------------------
 def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
