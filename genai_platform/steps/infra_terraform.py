@@ -176,7 +176,8 @@ class ClusterStep(RootStep):
         wanted, running = cluster_version.effective(self.doors), cluster_version.of_cluster(self.doors)
         move = f"Kubernetes {running} -> {wanted}" if running not in (None, wanted) else ""
         return [
-            replace(change, detail=change.detail or move) if change.object == "aws_eks_cluster.this" else change for change in super().plan()
+            replace(change, detail=change.detail or move) if change.object == "aws_eks_cluster.this" else change
+            for change in super().plan()
         ]
 
     def apply(self, progress: Progress) -> str:
