@@ -62,8 +62,6 @@ class RedisStep:
     def apply(self, progress: Progress) -> str:
         token = self.doors.secrets().redis_token.get_secret_value()
         group = self._settle(progress)
-        if (found := self.probe()).state is State.PRESENT:
-            return found.evidence  # it was only busy with something else
         # A group without any token takes one beside none at first (ROTATE), and demands it only when it is set once more.
         # AWS takes SET after ROTATE only, and may refuse a ROTATE to the token in use: neither is sent twice.
         if not group.get("AuthTokenEnabled"):
