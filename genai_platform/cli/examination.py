@@ -107,6 +107,7 @@ def _real(run: Run) -> Iterator[Line]:
     yield account
     if account.state == "pass":
         yield _look("region", lambda: f"{settings.platform.region} has {preflights.zones(doors)} zones")
+        yield _look("kubernetes", lambda: _kubernetes(doors))
         if not settings.ingress.allowed_cidrs:
             yield _look("address", lambda: f"this machine is {doors.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
     if settings.azure.enabled:
@@ -125,6 +126,13 @@ def _langfuse(target: list[Target]) -> Iterator[Line]:
 
     if target and (text := support(target[0].settings, date.today())):
         yield Line("langfuse", "skip", text)
+
+
+def _kubernetes(doors: Doors) -> str:
+    from genai_platform.steps import cluster_version
+
+    found = cluster_version.look(doors)
+    return found.notice or f"EKS offers {found.version}"
 
 
 def _keys(doors: Doors, *, seen: bool) -> Iterator[Line]:
@@ -197,3 +205,7 @@ def _sandbox(run: Run) -> Iterator[Line]:
     else:
         yield Line("sandbox.packages", "pass", "all installed")
         yield _look("sandbox.ports", lambda: sandboxes.ports(run.project, run.options.environment))
+        if (target := sandboxes.standing(run.options)) is not None:
+            from genai_platform.steps.doors import Doors
+
+            yield _look("kubernetes", lambda: _kubernetes(Doors(target)))

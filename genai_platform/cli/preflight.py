@@ -49,16 +49,19 @@ def azure(settings: Settings) -> None:
 
 
 def world(run: Run, selection: Selection) -> None:
-    """What only the world tells: the states, the region's zones, the models' keys, rights and names in Azure.
+    """What only the world tells: the states, the region's zones, EKS's versions, the models' keys, rights and names in Azure.
 
     Raises:
-        ConfigError: the region has fewer zones than the configuration asks for, or the chart line is another one than what exists.
+        ConfigError: the region has fewer zones than the configuration asks for, EKS would refuse its Kubernetes version, or the
+            chart line is another one than what exists.
         MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
     credentials(run.doors, run.graph.critical_path(selection.ids)[1], "this run")
     states(run.doors)
     if "infra.network" in selection.ids:
         zones(run.doors)
+    if "infra.cluster" in selection.ids:
+        kubernetes(run)
     if "infra.secrets" in selection.ids:
         keys(run.doors)
     if "langfuse.chart" in selection.ids:
@@ -121,6 +124,14 @@ def zones(doors: Doors) -> int:
             id="config.zones",
         )
     return len(found)
+
+
+def kubernetes(run: Run) -> None:
+    """EKS takes the configured version; what a person should know about it is shown. Raises ``ConfigError``."""
+    from genai_platform.steps import cluster_version
+
+    if notice := cluster_version.look(run.doors).notice:
+        run.screen.warn(notice)
 
 
 def keys(doors: Doors) -> None:

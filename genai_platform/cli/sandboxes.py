@@ -145,6 +145,17 @@ def ports(project: Path, environment: str) -> str:
     return "free"
 
 
+def standing(options: Options) -> Target | None:
+    """The target of a sandbox that runs; ``None`` when it does not. Starts nothing."""
+    from genai_platform.sandbox import supervisor
+
+    project = project_folder()
+    if not sandbox_exists(project, options.environment):
+        return None
+    place = open_place(project, options.environment)
+    return place_target(options, place) if supervisor.running(place) else None
+
+
 def _start_command(environment: str) -> str:
     return f"run: genai up --sandbox{_flag(environment)}"
 

@@ -6,14 +6,16 @@ What has the wrong type is passed over here: it is a fault already.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genai_platform.config import api_base
-from genai_platform.config.settings import RESPONSES_API_VERSION, default_api_version, needs_responses
+from genai_platform.config.settings import RESPONSES_API_VERSION, default_api_version, is_public, needs_responses
 
 Contradiction = tuple[tuple[str | int, ...], str]
 """Where, and what is wrong there."""
@@ -22,8 +24,8 @@ Contradiction = tuple[tuple[str | int, ...], str]
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     looks = (
-        _model_names, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports, _gateway,
-        _backend, _chart, _langfuse,
+        _model_names, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports, _networks,
+        _china, _gateway, _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
 
@@ -121,13 +123,73 @@ def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 def _ports(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """One load balancer: what has no name of its own needs a port of its own."""
     ingress = _table(values, "ingress")
-    plain, named = ingress.get("tls") == "none", ingress.get("domain") is not None
-    litellm = ingress.get("litellm_port") or (80 if plain else 443)
-    langfuse = ingress.get("langfuse_port") or (3000 if plain else 443 if named else 8443)
+    named = ingress.get("domain") is not None
+    litellm, langfuse = _listeners(ingress)
     if litellm == langfuse and not named:
         yield ("ingress", "langfuse_port"), f"{langfuse} is LiteLLM's port, too; without a domain each needs its own"
     if _table(values, "azure").get("enabled") is True and (gateway := ingress.get("gateway_port")) in (litellm, langfuse):
         yield ("ingress", "gateway_port"), f"{gateway} is taken by {'LiteLLM' if gateway == litellm else 'Langfuse'}; it needs its own"
+
+
+def _listeners(ingress: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The ports of LiteLLM and Langfuse on the load balancer."""
+    plain, named = ingress.get("tls") == "none", ingress.get("domain") is not None
+    litellm = ingress.get("litellm_port") or (80 if plain else 443)
+    return litellm, ingress.get("langfuse_port") or (3000 if plain else 443 if named else 8443)
+
+
+_RULES = 60 - 2
+"""Amazon VPC quotas: inbound rules a security group, of IPv4 and of IPv6 each. Two are left for API Management's port."""
+_PUBLIC_NETWORKS = 40
+"""Amazon EKS quotas: public endpoint access CIDR ranges a cluster."""
+
+
+def _networks(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """The load balancer's security group has a rule for each network and port; EKS takes a list of its own length."""
+    ingress, cluster = _table(values, "ingress"), _table(values, "cluster")
+    allowed = _parsed(ingress.get("allowed_cidrs"))
+    ports = len(set(_listeners(ingress)))
+    most = _RULES // ports
+    for version in (4, 6):
+        count = sum(network.version == version for network in allowed)
+        if count > most:
+            yield (
+                ("ingress", "allowed_cidrs"),
+                f"{count} IPv{version} networks are too many: a security group takes 60 rules, one for each network and port, so at most "
+                f"{most} here"
+                + (f" ({_RULES} with ingress.domain, where both share a port)" if ports > 1 else "")
+                + "; join them to larger ones",
+            )
+    if len(given := _parsed(cluster.get("public_access_cidrs"))) > _PUBLIC_NETWORKS:
+        yield (
+            ("cluster", "public_access_cidrs"),
+            f"{len(given)} networks are too many: EKS takes at most {_PUBLIC_NETWORKS}; join them to larger ones",
+        )
+    elif not given and (count := sum(is_public(str(network)) for network in allowed)) > _PUBLIC_NETWORKS:
+        yield (
+            ("cluster", "public_access_cidrs"),
+            f"is empty, and the {count} public networks of ingress.allowed_cidrs take its place: EKS takes at most {_PUBLIC_NETWORKS}; "
+            "name those that may reach the Kubernetes API",
+        )
+
+
+def _parsed(given: Any) -> set[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks of a list, each once; what is not one is a fault already."""
+    found = set()
+    for text in given if isinstance(given, list | tuple) else ():
+        with contextlib.suppress(ValueError):
+            found.add(ipaddress.ip_network(text))
+    return found
+
+
+def _china(values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    region = _table(values, "platform").get("region")
+    if isinstance(region, str) and region.startswith("cn-"):
+        yield (
+            ("platform", "region"),
+            f"'{region}' is not offered: load balancers in China have names that the platform's certificate does not cover, and the "
+            "registries its images come from are slow or blocked there; choose a region outside China",
+        )
 
 
 def _gateway(values: Mapping[str, Any]) -> Iterator[Contradiction]:

@@ -28,6 +28,8 @@ class Price:
 _EKS = 0.10
 _NODE = 0.1104  # a general-purpose large instance with Auto Mode's fee
 _VOLUME_GB_HOUR = 0.096 / HOURS_A_MONTH
+_NODE_GB = 84  # Auto Mode's NodeClass: 80 GiB of ephemeral storage beside a small root volume
+_CLAIMS_GB = 28
 _NAT = 0.062
 _ADDRESS = 0.005
 _ACU = 0.15
@@ -50,6 +52,7 @@ def prices(settings: Settings) -> tuple[Price, ...]:
     """Every part with a price for these settings."""
     gateways = settings.network.zones if settings.network.nat == "per-zone" else 1
     nodes = 2 + (settings.litellm.replicas - 1) // 2
+    volumes = nodes * _NODE_GB + _CLAIMS_GB
     found = [
         Price("infra.secrets", "secret in Secrets Manager", _SECRET),
         Price("infra.network", f"{gateways} NAT gateway{'s' if gateways > 1 else ''} with address", gateways * (_NAT + _ADDRESS)),
@@ -58,7 +61,7 @@ def prices(settings: Settings) -> tuple[Price, ...]:
         Price("infra.data", "Redis, one small node", _REDIS),
         Price("litellm.ingress", "load balancer with addresses", _LOAD_BALANCER + _ZONES_OF_THE_DOOR * _ADDRESS),
         Price("langfuse.chart", f"about {nodes} nodes (Auto Mode)", nodes * _NODE),
-        Price("langfuse.chart", "volumes, about 120 GB", 120 * _VOLUME_GB_HOUR),
+        Price("langfuse.chart", f"volumes, about {volumes} GB", volumes * _VOLUME_GB_HOUR),
     ]
     if settings.azure.enabled and settings.azure.apim.existing is None:
         sku = settings.azure.apim.sku

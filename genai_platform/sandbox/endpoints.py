@@ -50,7 +50,7 @@ def world(place: Place, settings: Settings) -> World:
             checkip=place.url("aws") + "/_sandbox/checkip",
         ),
         azure=_azure_endpoints(place),
-        kubeconfig=place.kubeconfig,
+        kubeconfig=place.endpoint_kubeconfig,
         ca_bundle=place.ca_file,
         load_balancer_names=("localhost",),
         environment_variables=closed_variables(),

@@ -64,6 +64,10 @@ def chosen(environ: Mapping[str, str] | None = None) -> float | None:
 EKS_PROFILE_OUTLIVES = Duration(
     240, "aws/containers-roadmap#2531: Auto Mode's instance profile is still there when DeleteCluster has ended"
 )
+EKS_ENDPOINT_NAME = Duration(60, "awslabs/eks-perf-tests PR#599: 'no such host' after ACTIVE; the record's TTL is 60 s")
+EKS_ENDPOINT_LISTENS = Duration(30, "aws/containers-roadmap#654: about 30 s more until the endpoint takes connections")
+EKS_ACCESS_ENTRY = Duration(30, "EKS user guide, access entries: eventually consistent; the creator's own is answered 401 until then")
+EKS_DELETION = Duration(300, "vmware-archive/kube-prod-runtime#512: usually within 5 min; rancher/rancher#26101: about 10 with nodes")
 
 # -- AWS: load balancer -----------------------------------------------------------------------------
 TARGET_REGISTRATION = Duration(
@@ -78,6 +82,8 @@ NODE_CLAIM_RETRY = Duration(60, "an order that failed is made again within about
 TARGET_DRAINING = Duration(300, "deregistration_delay.timeout_seconds, default: ELB user guide, edit target group attributes")
 
 # -- AWS: credentials, other services ---------------------------------------------------------------
+RDS_STOP = Duration(120, "Aurora user guide, stopping and starting a cluster: takes a few minutes")
+RDS_START = Duration(240, "Aurora user guide, stopping and starting a cluster: several minutes")
 
 # -- Azure: Entra ID, role assignments --------------------------------------------------------------
 DIRECTORY_OBJECT_SHOWN = Duration(15, "Microsoft Graph, eventual consistency: a replica answers 404 for a new object for some seconds")

@@ -24,7 +24,7 @@ from genai_platform.errors import ConfigError, MissingError
 from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
-    "aws", "etcd", "etcd_peer", "kubernetes", "controllers", "kubelet", "webhook", "openai",
+    "aws", "etcd", "etcd_peer", "kubernetes", "endpoint", "controllers", "kubelet", "webhook", "openai",
     "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models",
 )  # fmt: skip
 # Below the range Linux takes the ports of outgoing connections from: a stopped sandbox must find its ports free again.
@@ -132,7 +132,13 @@ class Place:
 
     @property
     def kubeconfig(self) -> Path:
+        """For the sandbox's own parts: it leads to the API server itself, which runs before there is a cluster in EKS."""
         return self.root / "kubeconfig"
+
+    @property
+    def endpoint_kubeconfig(self) -> Path:
+        """For everybody else: it leads to the endpoint of the cluster in EKS. Written by the AWS stand-in."""
+        return self.root / "kubeconfig.eks"
 
     @property
     def hosts_file(self) -> Path:

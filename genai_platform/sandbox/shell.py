@@ -32,7 +32,7 @@ def variables(place: Place, target: Target) -> dict[str, str]:
     admin = administrator(place)
     bundle = str(trusted(place, target.folder / "ca.pem"))
     found = {
-        "KUBECONFIG": str(place.kubeconfig),
+        "KUBECONFIG": str(place.endpoint_kubeconfig),
         "AWS_ENDPOINT_URL": place.url("aws"),
         "AWS_ACCESS_KEY_ID": admin.access_key_id,
         "AWS_SECRET_ACCESS_KEY": admin.secret_access_key,

@@ -13,7 +13,8 @@ from genai_platform.tools.aws import explained
 from genai_platform.tools.wait import wait_for
 
 _TAG = "genai:redis-token"
-"""Terraform leaves it alone (``ignore_tags`` in the root ``data``)."""
+"""How far the token is: ``rotated MOMENT``, then ``set``. Terraform leaves it alone (``ignore_tags`` in the root ``data``)."""
+_SET = "set"
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,18 @@ class RedisStep:
 
     def apply(self, progress: Progress) -> str:
         token = self.doors.secrets().redis_token.get_secret_value()
-        self._settle(progress)
-        # A group without any token takes one beside none at first, and demands it only when it is set once more.
-        group = self._group()
-        if group is None or not (group.get("AuthTokenEnabled") and self._demanded(group)):
+        group = self._settle(progress)
+        # A group without any token takes one beside none at first (ROTATE), and demands it only when it is set once more.
+        # AWS takes SET after ROTATE only, and may refuse a ROTATE to the token in use: neither is sent twice.
+        if not group.get("AuthTokenEnabled"):
             self._modify(token, "ROTATE")
-            self._settle(progress)
-        self._modify(token, "SET")
-        self._mark(self._settle(progress))
+            group = self._settle(progress)
+        if not self._mark_of(group):
+            self._mark(group, _rotated(group))
+        if self._mark_of(group) == _rotated(group):
+            self._modify(token, "SET")
+            group = self._settle(progress)
+        self._mark(group, _SET)
         found = self.probe()
         if found.state is not State.PRESENT:
             raise StepError(f"Redis did not take its token: {found.evidence}", id="infra.redis")
@@ -96,14 +101,18 @@ class RedisStep:
             )
 
     def _demanded(self, group: dict[str, Any]) -> bool:
-        """Whether SET came after ROTATE. The group does not tell, so whoever did it has left a tag."""
+        """Whether SET came after ROTATE."""
+        return self._mark_of(group) == _SET
+
+    def _mark_of(self, group: dict[str, Any]) -> str:
+        """How far the token is. The group itself does not tell, so a tag does; empty: there is none."""
         with explained(f"look at the tags of Redis {self._name}"):
             tags = self.doors.aws.client("elasticache").list_tags_for_resource(ResourceName=group["ARN"])["TagList"]
-        return any(tag["Key"] == _TAG for tag in tags)
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == _TAG), "")
 
-    def _mark(self, group: dict[str, Any]) -> None:
+    def _mark(self, group: dict[str, Any], value: str) -> None:
         with explained(f"tag Redis {self._name}"):
-            self.doors.aws.client("elasticache").add_tags_to_resource(ResourceName=group["ARN"], Tags=[{"Key": _TAG, "Value": "set"}])
+            self.doors.aws.client("elasticache").add_tags_to_resource(ResourceName=group["ARN"], Tags=[{"Key": _TAG, "Value": value}])
 
     def _settle(self, progress: Progress) -> dict[str, Any]:
         """Wait until ElastiCache has done; the group then."""
@@ -118,6 +127,11 @@ class RedisStep:
             return None if status else group
 
         return wait_for(look, progress, lambda: f"Redis {self._name}: {status}", self.limit, self.interval)
+
+
+def _rotated(group: dict[str, Any]) -> str:
+    """The mark of a group whose last change of the token was ROTATE; after SET its moment is another."""
+    return f"rotated {group.get('AuthTokenLastModifiedDate', '')}".strip()
 
 
 def _working(group: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.config.settings import Settings, is_public
@@ -13,7 +13,7 @@ from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.langfuse import BACKUP_PREFIX
-from genai_platform.steps import foreign, orphans, sweep
+from genai_platform.steps import cluster_endpoint, cluster_version, foreign, orphans, sweep
 from genai_platform.steps.doors import Doors
 from genai_platform.tools import aws_buckets
 from genai_platform.tools.terraform import ROOTS, Root
@@ -138,7 +138,30 @@ class RootStep:
 
 @dataclass(frozen=True)
 class StorageStep(RootStep):
-    """The root whose buckets must be emptied first, or which stays when data is to be kept."""
+    """The root whose buckets must be emptied first, or which stays when data is to be kept.
+
+    Langfuse's bucket keeps versions, and nobody may delete one: without a rule, whatever Langfuse deletes is paid for ever.
+    """
+
+    def probe(self) -> Finding:
+        found = super().probe()
+        if found.state is not State.PRESENT:
+            return found
+        try:
+            lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.doors.aws, bucket)]
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        return Finding(State.DRIFTED, f"{', '.join(lacking)}: no lifecycle rule") if lacking else found
+
+    def apply(self, progress: Progress) -> str:
+        done = super().apply(progress)
+        for bucket in self._buckets():
+            aws_buckets.expire_leftovers(self.doors.aws, bucket)
+        return done
+
+    def _buckets(self) -> tuple[str, str]:
+        found = self.doors.storage()
+        return found.langfuse_bucket, found.clickhouse_bucket
 
     def destroy(self, progress: Progress) -> str:
         self.recover(progress)
@@ -149,13 +172,36 @@ class StorageStep(RootStep):
         if self.doors.target.settings.lifecycle.down == "keep-data":
             gone = aws_buckets.empty(self.doors.aws, found.clickhouse_bucket, progress, keep=BACKUP_PREFIX)
             return f"kept: both buckets and the secrets; {gone} objects of ClickHouse's disk deleted"
-        gone = sum(aws_buckets.empty(self.doors.aws, bucket, progress) for bucket in (found.langfuse_bucket, found.clickhouse_bucket))
+        gone = sum(aws_buckets.empty(self.doors.aws, bucket, progress) for bucket in self._buckets())
         return f"{gone} objects deleted; {super().destroy(progress)}"
 
 
 @dataclass(frozen=True)
 class ClusterStep(RootStep):
-    """The root that goes with whatever people put into it, whose controllers delete first what they made outside of it."""
+    """The root of the cluster: its API answers some time after EKS says ACTIVE, and it goes with whatever people put into it."""
+
+    def probe(self) -> Finding:
+        found = super().probe()
+        if found.state is not State.PRESENT:
+            return found
+        try:
+            pending = cluster_endpoint.pending(self.doors)
+        except GenaiError as error:
+            return Finding(State.UNKNOWN, error.message)
+        return Finding(State.DRIFTED, pending) if pending else found
+
+    def plan(self) -> Sequence[Change]:
+        wanted, running = cluster_version.effective(self.doors), cluster_version.of_cluster(self.doors)
+        move = f"Kubernetes {running} -> {wanted}" if running not in (None, wanted) else ""
+        return [
+            replace(change, detail=change.detail or move) if change.object == "aws_eks_cluster.this" else change
+            for change in super().plan()
+        ]
+
+    def apply(self, progress: Progress) -> str:
+        done = super().apply(progress)
+        cluster_endpoint.wait(self.doors, progress)
+        return done
 
     def destroy(self, progress: Progress) -> str:
         cleared = foreign.remove(self.doors, progress)
@@ -248,7 +294,7 @@ def public_access(settings: Settings) -> list[str]:
 def cluster_inputs(doors: Doors) -> Mapping[str, Any]:
     wanted, storage = doors.target.settings.cluster, doors.storage()
     return {
-        "kubernetes_version": wanted.version,
+        "kubernetes_version": cluster_version.effective(doors),
         "admins": sorted(wanted.admins),
         "public_access_cidrs": public_access(doors.target.settings),
         "private_subnet_ids": doors.network().private_subnet_ids,

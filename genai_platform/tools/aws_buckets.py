@@ -78,6 +78,37 @@ def size(aws: Aws, bucket: str) -> int:
         return sum(int(entry.get("Size", 0)) for page in pages for entry in page.get("Versions", []))
 
 
+_LEFTOVERS = {
+    "ID": "leftovers",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+}
+
+
+def expires_leftovers(aws: Aws, bucket: str) -> bool:
+    """Whether S3 itself removes earlier versions and broken uploads after a week. Raises ``GenaiError``."""
+    client = aws.client("s3")
+    with explained(f"read the lifecycle rules of the bucket {bucket}"):
+        try:
+            rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        except client.exceptions.ClientError as error:
+            if code(error) != "NoSuchLifecycleConfiguration":
+                raise
+            return False
+    return any(rule.get("ID") == _LEFTOVERS["ID"] and rule.get("Status") == "Enabled" for rule in rules)
+
+
+def expire_leftovers(aws: Aws, bucket: str) -> None:
+    """Have S3 remove earlier versions and broken uploads after a week. It takes the place of other lifecycle rules.
+
+    Through the API, since Terraform's resource waits about a minute for each bucket, while everything else waits for it.
+    """
+    with explained(f"set the lifecycle rules of the bucket {bucket}"):
+        aws.client("s3").put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [_LEFTOVERS]})
+
+
 def _batches(client: Any, bucket: str, keep: str | None, only: str) -> Iterator[list[dict[str, str]]]:
     batch: list[dict[str, str]] = []
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=only):

@@ -39,7 +39,7 @@ class Kube:
 
     Args:
         target: where to work; ``endpoints.kubeconfig`` takes the place of the file made from EKS.
-        aws: used to describe the EKS cluster.
+        aws: used to describe the EKS cluster; without it the given kubeconfig is used unasked.
     """
 
     def __init__(self, target: Target, aws: Aws | None = None) -> None:
@@ -59,7 +59,7 @@ class Kube:
         """
         with self._lock:
             if self._kubeconfig is None:
-                self._kubeconfig = self.target.endpoints.kubeconfig or self._from_eks()
+                self._kubeconfig = self._of_cluster()
             return self._kubeconfig
 
     def exists(self) -> bool:
@@ -70,18 +70,44 @@ class Kube:
             return False
         return True
 
-    def _from_eks(self) -> Path:
+    def _of_cluster(self) -> Path:
         from genai_platform.tools import kubeconfig
 
+        given = self.target.endpoints.kubeconfig
         if self._aws is None:
-            raise StepError("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
+            if given is None:
+                raise StepError("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
+            return given
         found = self._aws.describe_cluster(self.target.prefix)
         # One that is being deleted answers no more, and nothing that lived in it can come back.
         if found is None or not found.get("endpoint") or found.get("status") == "DELETING":
             raise ClusterAbsent(
                 f"the cluster '{self.target.prefix}' does not exist", remedy="run: genai infra --only infra.cluster", id="kube.no_cluster"
             )
-        return kubeconfig.write(self.target.folder / "kubeconfig", kubeconfig.document(self.target, found))
+        return given or kubeconfig.write(self.target.folder / "kubeconfig", kubeconfig.document(self.target, found))
+
+    def not_ready(self) -> str | None:
+        """Why the API does not serve this identity just now; ``None`` when it does.
+
+        Of a cluster that was just made the name does not resolve yet, or nothing listens, or its access entries do not count.
+
+        Raises:
+            StepError: something else is wrong, which time does not change.
+            ClusterAbsent: there is no cluster.
+        """
+        try:
+            self._text("get", "/readyz", "ask whether it is ready")
+            self._text("get", "/api/v1/namespaces/default", "read Namespace default")
+        except ClusterAbsent:
+            raise
+        except StepError as error:
+            if error.id not in _NOT_YET and not error.id.startswith("kube.5"):
+                raise
+            if error.id == "kube.unreachable":
+                with self._lock:
+                    self._client = None  # the next look starts from the kubeconfig, without connections that failed
+            return error.message
+        return None
 
     # -- reading ----------------------------------------------------------------------------------
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Document | None:
@@ -245,7 +271,7 @@ class Kube:
             ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise StepError(
-                f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({type(error).__name__})",
+                f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
                 remedy="check that the cluster runs and that this machine may reach it: genai status",
                 id="kube.unreachable",
             ) from None
@@ -287,6 +313,7 @@ class Kube:
             return self._client
 
 
+_NOT_YET = frozenset({"kube.unreachable", "kube.401", "kube.403"})
 _REMEDIES = {
     401: "the cluster did not accept this identity: check cluster.admins and the AWS credentials in use",
     403: "this identity may not do that: add it to cluster.admins and run: genai infra",
@@ -309,6 +336,18 @@ def changed(now: Any, then: Any, path: str = "") -> list[str]:
 
 def _when(event: Document) -> str:
     return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
+
+
+def _unreached(error: Exception) -> str:
+    """What kept a request from being answered; urllib3 hides it in the last of its tries."""
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+    cause = getattr(error, "reason", None) or error
+    if isinstance(cause, NameResolutionError):
+        return "its name does not resolve"
+    if isinstance(cause, NewConnectionError) and "refused" in str(cause):
+        return "connection refused"
+    return type(cause).__name__
 
 
 def _reason(error: Any) -> str:

@@ -100,6 +100,13 @@ resource "aws_eks_cluster" "this" {
     public_access_cidrs     = var.public_access_cidrs
   }
 
+  # Deleting it ends the nodes of Auto Mode first. The provider's own limit of 15 minutes is too short for that.
+  timeouts {
+    create = "45m"
+    update = "75m"
+    delete = "45m"
+  }
+
   # The role must keep its policies until the cluster has taken down what it made.
   depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy_attachment.node]
 

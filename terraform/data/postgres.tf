@@ -25,7 +25,7 @@ resource "aws_rds_cluster" "this" {
   cluster_identifier = var.prefix
   engine             = "aurora-postgresql"
   engine_mode        = "provisioned"
-  engine_version     = "16" # its default minor version
+  engine_version     = var.engine_version
 
   snapshot_identifier        = var.snapshot
   master_username            = "platform"
@@ -61,7 +61,6 @@ resource "aws_rds_cluster_instance" "this" {
   identifier         = "${var.prefix}-1"
   cluster_identifier = aws_rds_cluster.this.id
   engine             = aws_rds_cluster.this.engine
-  engine_version     = aws_rds_cluster.this.engine_version
   instance_class     = "db.serverless"
 
   db_subnet_group_name = aws_db_subnet_group.this.name

@@ -78,6 +78,18 @@ variable "password_version" {
   default     = 1
 }
 
+variable "engine_version" {
+  description = "Aurora PostgreSQL's full version: what runs, else the snapshot's, else the region's default of major version 16. AWS refuses an earlier one."
+  type        = string
+  nullable    = false
+  default     = "16"
+
+  validation {
+    condition     = can(regex("^16(\\.[0-9]+)?$", var.engine_version))
+    error_message = "engine_version must be a version of PostgreSQL 16, e.g. 16.9."
+  }
+}
+
 variable "snapshot" {
   description = "A cluster snapshot to start from; null: an empty database. Read at creation only."
   type        = string

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genai_platform.errors import MissingError
+from genai_platform.steps.cluster_version import Offer
 from genai_platform.tools.aws import Aws
 from tests.cli.conftest import Shell
 
@@ -22,6 +24,8 @@ class Machine:
         self.absent: set[str] = set()
         self.zones = ["a", "b", "c"]
         self.secrets: dict[str, Any] | None = None
+        self.offered = {"1.34": Offer(True, date(2099, 1, 1)), "1.35": Offer(True, date(2099, 2, 2))}
+        self.running: str | None = None
 
     def find(self, name: str) -> Path:
         if name in self.absent:
@@ -37,6 +41,8 @@ def machine(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr("genai_platform.toolchain.find", machine.find)
     monkeypatch.setattr(Aws, "account_id", lambda self: machine.account)
     monkeypatch.setattr(Aws, "zones", lambda self: machine.zones)
+    monkeypatch.setattr(Aws, "describe_cluster", lambda self, name: machine.running and {"version": machine.running})
+    monkeypatch.setattr("genai_platform.steps.cluster_version.offers", lambda aws: machine.offered)
     monkeypatch.setattr(Aws, "my_address", lambda self: "203.0.113.7/32")
     monkeypatch.setattr(Aws, "secret_document", lambda self: machine.secrets)
     return machine
@@ -66,6 +72,14 @@ def test_every_problem_is_told_at_once(shell: Shell, machine: Machine, monkeypat
     assert all(remedy for _, remedy in found.values())
     machine.secrets = {"upstream_keys": {"AZURE_API_KEY": "kept"}}
     assert set(problems(shell)) == {"program.terraform", "region"}
+
+
+def test_a_kubernetes_version_that_eks_would_refuse(shell: Shell, machine: Machine) -> None:
+    problem, remedy = problems(shell, "--set", "cluster.version=1.20")["kubernetes"]
+    assert "EKS does not offer it" in problem
+    assert "1.34, 1.35" in remedy
+    machine.running = "1.36"
+    assert "never goes back" in problems(shell)["kubernetes"][0]
 
 
 def test_another_account_is_told_and_not_looked_into(shell: Shell, machine: Machine) -> None:

@@ -311,6 +311,41 @@ def test_two_applications_share_a_port_only_when_they_have_names(project: Projec
     assert "ingress.gateway_port: 443" in project.refused("ingress.gateway_port=443", "azure.enabled=true")
 
 
+def networks(count: int, form: str = "198.51.100.{}/32") -> str:
+    return "[" + ", ".join(f'"{form.format(number)}"' for number in range(count)) + "]"
+
+
+@pytest.mark.parametrize(
+    ("sets", "most"),
+    [
+        ([], 29),
+        (["ingress.domain=genai.example.com"], 58),
+        (["ingress.litellm_port=9443", "ingress.domain=genai.example.com"], 29),
+        (["ingress.tls=none"], 29),
+    ],
+)
+def test_a_security_group_has_a_rule_for_each_network_and_port(project: Project, sets: list[str], most: int) -> None:
+    sets = [*sets, 'cluster.public_access_cidrs=["203.0.113.0/24"]']
+    both = networks(most)[:-1] + ", " + networks(most, "2001:db8::{:x}/128")[1:]  # each family has its own quota
+    assert project.load("default", *sets, f"ingress.allowed_cidrs={both}").settings
+    assert f"at most {most} here" in project.refused(*sets, f"ingress.allowed_cidrs={networks(most + 1)}")
+    assert "IPv6 networks are too many" in project.refused(*sets, f"ingress.allowed_cidrs={networks(most + 1, '2001:db8::{:x}/128')}")
+
+
+def test_eks_takes_40_public_networks(project: Project) -> None:
+    assert project.load("default", f"cluster.public_access_cidrs={networks(40)}").settings
+    assert "EKS takes at most 40" in project.refused(f"cluster.public_access_cidrs={networks(41)}")
+    named = ("ingress.domain=genai.example.com", f"ingress.allowed_cidrs={networks(41)}")
+    assert "cluster.public_access_cidrs: is empty" in project.refused(*named)
+    assert project.load("default", *named, 'cluster.public_access_cidrs=["203.0.113.0/24"]').settings
+
+
+def test_china_is_refused_with_its_reason(project: Project) -> None:
+    message = project.refused("platform.region=cn-north-1")
+    assert "platform.region: 'cn-north-1' is not offered" in message
+    assert "certificate" in message
+
+
 def test_a_sandbox_has_models_and_a_caller_of_its_own_where_none_are_configured(tmp_path: Path) -> None:
     sets = ['azure.callers.mine.models=["gpt-4o-mini"]']
     settings = load(tmp_path, "sandbox", sets=sets, environ={}).settings

@@ -59,6 +59,8 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     with own.http(litellm, headers=bearer) as http:
         key = http.post("/key/generate", json={"key_alias": "yesterday"}).raise_for_status().json()["key"]
     before = identity(own)
+    # AWS upgrades the database in the course of weeks; the region's default, which a new one would get, lags behind.
+    own.aws("rds").modify_db_cluster(DBClusterIdentifier="genai-sandbox", EngineVersion="16.11", ApplyImmediately=True)
 
     ended = own.run("down", "--keep-data", "--yes")
     evening = ended.document
@@ -78,6 +80,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     morning = own.up().steps
     assert morning["infra.storage"]["outcome"] == morning["infra.secrets"]["outcome"] == "present"
     assert "read back from backup/" in morning["data.traces"]["evidence"]
+    assert own.aws("rds").describe_db_clusters(DBClusterIdentifier="genai-sandbox")["DBClusters"][0]["EngineVersion"] == "16.11"
     pair = (own.variables["LANGFUSE_PUBLIC_KEY"], own.variables["LANGFUSE_SECRET_KEY"])
     with own.http(langfuse, auth=pair) as http:
         trace = http.get(f"/api/public/traces/{found[1]}").raise_for_status().json()

@@ -107,7 +107,7 @@ def test_a_shell_takes_the_exports(place: Place) -> None:
     script = shell.exports(found | {"ODD": "it's $HOME"}) + 'printf "%s|%s|%s|%s" "$AWS_ENDPOINT_URL" "$KUBECONFIG" "$ODD" "$AWS_PROFILE"'
     done = subprocess.run(["sh", "-eu", "-c", script.replace('"$AWS_PROFILE"', '"${AWS_PROFILE-none}"')], capture_output=True, text=True,
                           check=True, env={"AWS_PROFILE": "prod", "PATH": os.environ["PATH"]})  # fmt: skip
-    assert done.stdout == f"{place.url('aws')}|{place.kubeconfig}|it's $HOME|none"
+    assert done.stdout == f"{place.url('aws')}|{place.endpoint_kubeconfig}|it's $HOME|none"
 
 
 def test_neither_a_proxy_nor_another_endpoint_of_the_persons_comes_between(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from moto.rds.models import rds_backends
 
-from genai_platform.config.settings import Ingress
+from genai_platform.config.settings import Ingress, Lifecycle
 from genai_platform.errors import Interrupted, MissingError, StepError
-from genai_platform.graph.step import State
+from genai_platform.graph.step import Finding, State
 from genai_platform.steps import infra, infra_certificate
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.infra_data import DataStep, data_inputs, keep, kept_snapshots
@@ -226,6 +226,23 @@ def test_storage_is_emptied_with_all_versions_or_kept(tmp_path: Path, monkeypatc
         assert roots.calls == ([("destroy", "storage")] if down == "everything" else [])
 
 
+def test_earlier_versions_and_broken_uploads_do_not_stay_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        roots: Any = doors.terraform
+        roots.given["storage"] = {"langfuse_bucket": "lang", "clickhouse_bucket": "click", "secret_arn": "arn"}
+        monkeypatch.setattr(roots, "probe", lambda root, variables: Finding(State.PRESENT, "as configured"))
+        client = doors.aws.client("s3")
+        for bucket in ("lang", "click"):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+        step = StorageStep(doors, "storage", (), 1, no_inputs)
+        assert step.probe() == Finding(State.DRIFTED, "lang, click: no lifecycle rule")
+        step.apply(Quiet())
+        assert step.probe().state is State.PRESENT
+        (rule,) = client.get_bucket_lifecycle_configuration(Bucket="lang")["Rules"]
+        assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
 # -- snapshots, Redis -----------------------------------------------------------------------------
 def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
@@ -269,8 +286,65 @@ def test_a_snapshot_waits_for_a_database_that_will_be_available(
         progress = Impatient()
         with pytest.raises(Interrupted if passes else StepError):
             keep(doors.aws, "genai", progress, 60)
-        assert progress.said == ([f"database genai: {status}; a snapshot needs it available"] if passes else [])
+        assert progress.said == ([f"database genai: {status}; waiting until it is available"] if passes else [])
         assert rds.describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"] == []
+
+
+def test_a_database_that_was_stopped_by_hand_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could be used, kept, changed or removed in no other way."""
+    with world(tmp_path, monkeypatch, lifecycle={"down": "keep-data"}) as doors:
+        rds, roots = doors.aws.client("rds"), doors.terraform
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="secret99"
+        )
+        monkeypatch.setattr(roots.state, "resources", lambda root: 3)
+        monkeypatch.setattr(roots, "probe", lambda root, variables: Finding(State.PRESENT, "as configured"))
+        step = DataStep(doors, "data", (), 1, lambda doors: {})
+        assert step.probe().state is State.PRESENT
+
+        def status() -> str:
+            return str(rds.describe_db_clusters(DBClusterIdentifier="genai")["DBClusters"][0]["Status"])
+
+        everything = replace(doors.target, settings=doors.target.settings.model_copy(update={"lifecycle": Lifecycle()}))
+        removing = DataStep(Doors(everything, aws=doors.aws, terraform=roots), "data", (), 1, lambda doors: {})
+        for act in (step.apply, step.destroy, removing.destroy):
+            rds.stop_db_cluster(DBClusterIdentifier="genai")
+            assert step.probe() == Finding(State.DRIFTED, "the database is stopped")
+            act(Quiet())
+            assert status() == "available"
+
+
+def test_a_database_keeps_its_version_and_a_restored_one_takes_its_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        roots: Any = doors.terraform
+        roots.given |= {
+            "network": {
+                "vpc_id": "vpc-1", "public_subnet_ids": ["a", "b"], "private_subnet_ids": ["c", "d"], "nat_public_ips": [],
+                "private_subnet_cidrs": ["10.0.0.0/24", "10.0.1.0/24"],
+            },
+            "storage": {"langfuse_bucket": "lang", "clickhouse_bucket": "click", "secret_arn": "arn"},
+        }  # fmt: skip
+        rds = doors.aws.client("rds")
+        given = {"Engine": "aurora-postgresql", "MasterUsername": "platform", "MasterUserPassword": "secret99"}
+        rds.create_db_cluster(DBClusterIdentifier="genai", EngineVersion="16.10", **given)
+        assert data_inputs(doors)["engine_version"] == "16.10"
+        keep(doors.aws, "genai", Quiet(), 60)
+        # AWS upgrades what runs: the snapshot must not take it back.
+        rds.modify_db_cluster(DBClusterIdentifier="genai", EngineVersion="16.11")
+        assert data_inputs(doors)["engine_version"] == "16.11"
+        rds.delete_db_cluster(DBClusterIdentifier="genai", SkipFinalSnapshot=True)
+        assert data_inputs(doors)["engine_version"] == "16.10"
+
+
+def test_a_snapshot_carries_the_environments_tags_though_the_database_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        rds = doors.aws.client("rds")
+        rds.create_db_cluster(
+            DBClusterIdentifier="genai", Engine="aurora-postgresql", MasterUsername="platform", MasterUserPassword="secret99"
+        )
+        name = keep(doors.aws, "genai", Quiet(), 60)
+        found = rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"][0]
+        assert {tag["Key"]: tag["Value"] for tag in found["TagList"]} == doors.target.tags
 
 
 def test_keeping_goes_on_where_an_earlier_run_had_deleted_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,50 +360,83 @@ def test_keeping_goes_on_where_an_earlier_run_had_deleted_the_database(tmp_path:
 
 
 class Group:
-    """ElastiCache with one group that takes a token beside none first, as AWS does."""
+    """ElastiCache with one group that takes a token beside none first; it takes SET after ROTATE only, and no token twice."""
 
     class exceptions:
         class ReplicationGroupNotFoundFault(Exception): ...
 
     def __init__(self) -> None:
         self.strategies: list[str] = []
-        self.tags: list[dict[str, str]] = []
+        self.tags: dict[str, str] = {}
         self.looks_until_settled = 0
+        self.fails: str | None = None
 
     def describe_replication_groups(self, **_: Any) -> dict[str, Any]:
         self.looks_until_settled -= 1
         busy = self.looks_until_settled > 0
         status = "modifying" if busy else "available"
-        return {"ReplicationGroups": [{"ARN": "arn", "Status": status, "AuthTokenEnabled": bool(self.strategies)}]}
+        group = {"ARN": "arn", "Status": status, "AuthTokenEnabled": bool(self.strategies)}
+        return {"ReplicationGroups": [group | {"AuthTokenLastModifiedDate": f"moment {len(self.strategies)}"}]}
 
     def list_tags_for_resource(self, ResourceName: str) -> dict[str, Any]:
-        return {"TagList": self.tags}
+        return {"TagList": [{"Key": key, "Value": value} for key, value in self.tags.items()]}
 
     def add_tags_to_resource(self, ResourceName: str, Tags: list[dict[str, str]]) -> None:
-        self.tags += Tags
+        self._perhaps_end(f"tag {Tags[0]['Value'].split()[0]}")
+        self.tags |= {tag["Key"]: tag["Value"] for tag in Tags}
 
     def modify_replication_group(self, **asked: Any) -> None:
-        self.strategies.append(asked["AuthTokenUpdateStrategy"])
+        strategy = asked["AuthTokenUpdateStrategy"]
+        assert (strategy == "SET") == (self.strategies[-1:] == ["ROTATE"]), f"{strategy} after {self.strategies}"
+        self.strategies.append(strategy)
         self.looks_until_settled = 2
+        self._perhaps_end(strategy)
+
+    def _perhaps_end(self, action: str) -> None:
+        """The run is ended here."""
+        if self.fails == action:
+            self.fails = None
+            raise Interrupted
+
+
+def redis(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> tuple[Group, RedisStep]:
+    container(doors)
+    SecretsStep(doors, {"AZURE_API_KEY": "key"}).apply(Quiet())
+    group, real = Group(), doors.aws.client
+    monkeypatch.setattr(doors.aws, "client", lambda name, region=None: group if name == "elasticache" else real(name, region))
+    return group, RedisStep(doors, interval=0.01)
 
 
 def test_redis_gets_its_token_and_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as doors:
-        container(doors)
-        SecretsStep(doors, {"AZURE_API_KEY": "key"}).apply(Quiet())
-        group, real = Group(), doors.aws.client
-        monkeypatch.setattr(doors.aws, "client", lambda name, region=None: group if name == "elasticache" else real(name, region))
-        step = RedisStep(doors, interval=0.01)
+        group, step = redis(doors, monkeypatch)
         assert step.probe().state is State.ABSENT
         assert step.apply(Quiet()) == "genai demands its token"
         assert group.strategies == ["ROTATE", "SET"]
         assert step.probe().state is State.PRESENT
-        # As a run leaves it that was ended between the two: clients without a token may still come in.
-        group.strategies, group.tags = ["ROTATE"], []
-        assert step.probe().state is State.DRIFTED
+
+
+@pytest.mark.parametrize("ended_at", ["ROTATE", "tag rotated", "SET", "tag set"])
+def test_a_run_that_was_ended_sends_no_strategy_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended_at: str) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        group, step = redis(doors, monkeypatch)
+        group.fails = ended_at
+        with pytest.raises(Interrupted):
+            step.apply(Quiet())
+        group.looks_until_settled = 0
+        assert step.probe().state is State.DRIFTED  # clients without a token may still come in
+        assert step.apply(Quiet()) == "genai demands its token"
+        assert group.strategies == ["ROTATE", "SET"]
+
+
+def test_a_group_that_is_busy_with_something_else_keeps_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as doors:
+        group, step = redis(doors, monkeypatch)
         step.apply(Quiet())
-        assert group.strategies == ["ROTATE", "ROTATE", "SET"]
-        assert step.probe().state is State.PRESENT
+        group.looks_until_settled = 3
+        assert step.probe().state is State.DRIFTED
+        assert step.apply(Quiet()) == "genai demands its token"
+        assert group.strategies == ["ROTATE", "SET"]
 
 
 def test_what_cannot_be_seen_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Doors that AWS does not have: the caller's address, a certificate with its key, saving, credentials that end, the log."""
+"""Doors that AWS does not have: the caller's address, a certificate with its key, saving, ending credentials and versions, the log."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from moto.acm.models import acm_backends
 from werkzeug.wrappers import Request, Response
 
+from genai_platform.sandbox.aws import eks_versions
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.log import Requests
 from genai_platform.sandbox.aws.sessions import SESSIONS
@@ -38,6 +39,9 @@ class Doors:
         if request.path == "/_sandbox/sessions" and request.method == "POST":
             wanted = request.get_json()
             return _json(SESSIONS.issue(float(wanted.get("seconds", 3600)), wanted.get("after", "")).document())
+        if request.path == "/_sandbox/eks/end-standard-support" and request.method == "POST":
+            asked = request.get_json()
+            return _json({"upgraded": eks_versions.end_standard(asked["region"], asked["version"])})
         if request.path.startswith("/_sandbox/acm/"):
             return _certificate(unquote(request.path.removeprefix("/_sandbox/acm/")))
         return Response("not found\n", 404, content_type="text/plain")

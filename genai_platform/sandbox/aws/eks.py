@@ -6,19 +6,24 @@ import base64
 import contextlib
 import json
 import re
+import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import InvalidParameterException, InvalidRequestException, ResourceInUseException, ResourceNotFoundException
 from moto.eks.models import eks_backends
 from moto.eks.responses import EKSResponse
 
+from genai_platform.sandbox.aws import eks_versions
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, issuer
 from genai_platform.sandbox.aws.rest import Reply, Rest, reply
 from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.pace import EKS_DELETION
 
 _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 _ECHOED = {
@@ -28,38 +33,88 @@ _ECHOED = {
     "upgradePolicy": "upgrade_policy",
 }
 
+_DELETING = "DELETING"
+_NETWORKS = 40
+"""EKS quotas: public endpoint access CIDR ranges per cluster."""
+
 
 def mend(world: World) -> None:
     """Patch moto's EKS."""
     create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
 
     def create_cluster(self: Any) -> Any:
+        asked = json.loads(self.body)
+        eks_versions.check_new(asked.get("version"))
+        _check_networks(asked.get("resourcesVpcConfig"))
         result = create(self)
-        _complete(world, result.result["cluster"], json.loads(self.body), self.region)
+        _complete(world, result.result["cluster"], asked, self.region)
+        world.endpoint.opened(result.result["cluster"].active_since)
         return result
 
     def delete_cluster(self: Any) -> Any:
-        known = self.eks_backend.clusters.get(self._get_param("name"))
+        clusters = self.eks_backend.clusters
+        known = clusters.get(self._get_param("name"))
         if known is not None and known.deletion_protection:
             raise InvalidRequestException(
                 message=f"Cluster {known.name} cannot be deleted because deletion protection is enabled. Disable it first."
             )
+        if known is not None and known.status == _DELETING:
+            return ActionResult({"cluster": known})
         result = delete(self)
         cluster = result.result["cluster"]
-        cluster.status = "DELETING"
-        group = cluster.resources_vpc_config.get("clusterSecurityGroupId")
-        if group:
-            with contextlib.suppress(DependencyViolationError):  # somebody else uses it: EKS leaves it behind
-                ec2_backends[ACCOUNT][self.region].delete_security_group(group_id=group)
+        cluster.status = _DELETING
+        clusters[cluster.name] = cluster
+        _endpoint(world)
+        timer = threading.Timer(world.place.pace.of(EKS_DELETION), _gone, (self.region, cluster))
+        timer.daemon = True
+        timer.start()
         return result
 
     EKSResponse.create_cluster = create_cluster
     EKSResponse.delete_cluster = delete_cluster
 
 
+def resume(world: World) -> None:
+    """Go on with the clusters that were read from saved state."""
+    for region, backend in list(eks_backends[ACCOUNT].items()):
+        for cluster in list(backend.clusters.values()):
+            if cluster.status == _DELETING:
+                _gone(region, cluster)
+    _endpoint(world)
+
+
+def _endpoint(world: World) -> None:
+    """There is an endpoint as long as there is a cluster that is not being deleted."""
+    standing = [
+        getattr(cluster, "active_since", 0.0)
+        for backend in eks_backends[ACCOUNT].values()
+        for cluster in backend.clusters.values()
+        if cluster.status != _DELETING
+    ]
+    if standing:
+        world.endpoint.opened(min(standing))
+    else:
+        world.endpoint.closed()
+
+
+def _gone(region: str, cluster: Any) -> None:
+    """End a cluster's deletion."""
+    eks_backends[ACCOUNT][region].clusters.pop(cluster.name, None)
+    group = cluster.resources_vpc_config.get("clusterSecurityGroupId")
+    if group:
+        with contextlib.suppress(DependencyViolationError):  # somebody else uses it: EKS leaves it behind
+            ec2_backends[ACCOUNT][region].delete_security_group(group_id=group)
+
+
+def _check_networks(asked: dict[str, Any] | None) -> None:
+    if len((asked or {}).get("publicAccessCidrs") or ()) > _NETWORKS:
+        raise InvalidParameterException(message=f"publicAccessCidrs: at most {_NETWORKS} CIDR blocks are allowed")
+
+
 def _complete(world: World, cluster: Any, asked: dict[str, Any], region: str) -> None:
     place = world.place
-    cluster.endpoint = place.url("kubernetes", "https")
+    cluster.endpoint = world.endpoint.address
+    cluster.active_since = time.time()
     authority = place.ca_file.read_bytes() if place.ca_file.exists() else b""
     cluster.certificate_authority = {"data": base64.b64encode(authority).decode()}
     cluster.identity = {"oidc": {"issuer": issuer(place, region)}}
@@ -186,7 +241,9 @@ def updates(region: str, method: str, path: tuple[str, ...], body: dict[str, Any
         return reply({"update": cluster.updates[path[1]]})
     kind = "VersionUpdate"
     if "version" in body:
+        eks_versions.check_update(cluster.version, body["version"])
         cluster.version = body["version"]
+    _check_networks(body.get("resourcesVpcConfig"))
     for key, attribute in _ECHOED.items():
         if body.get(key) is not None:
             setattr(cluster, attribute, (getattr(cluster, attribute) or {}) | body[key])
@@ -218,6 +275,7 @@ def addons(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]
 
 
 ROUTES = (
+    Rest(re.compile(r"/cluster-versions$"), eks_versions.cluster_versions),
     Rest(re.compile(r"/clusters/([^/]+)/access-entries/([^/]+)/access-policies(?:/(.+))?$"), access_policies),
     Rest(re.compile(r"/clusters/([^/]+)/access-entries(?:/([^/]+))?$"), access_entries),
     Rest(re.compile(r"/clusters/([^/]+)/update-config$"), updates),

@@ -175,6 +175,13 @@ def _modify(world: World, backend: Any, group: Any, asked: dict[str, Any]) -> No
             )
         if token is not None and not 16 <= len(token) <= 128:
             raise ElastiCacheException("InvalidParameterValueException", "The AUTH token must contain between 16 and 128 characters.")
+        if strategy == "SET" and getattr(group, "token_strategy", None) != "ROTATE":
+            raise ElastiCacheException(
+                "InvalidParameterCombinationException", "The AUTH token update strategy SET is allowed only after ROTATE."
+            )
+        if strategy == "ROTATE" and token == group.token:
+            raise ElastiCacheException("InvalidParameterValueException", "The AUTH token must be another one than the one in use.")
+        group.token_strategy = strategy
         group.token = None if strategy == "DELETE" else token
         group.auth_token_enabled = group.token is not None
         group.auth_token_last_modified_date = utcnow()

@@ -19,6 +19,7 @@ class Aws:
     name = "aws"
     kind: Kind = "stand-in"
     port = "aws"
+    further_ports: tuple[str, ...] = ("endpoint",)
 
     @property
     def version(self) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
-from moto.rds.exceptions import InvalidParameterCombination, RDSClientError
+from moto.core.responses import ActionResult
+from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFault, InvalidParameterCombination, RDSClientError
 from moto.rds.models import DBCluster, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.pace import RDS_START, RDS_STOP
 
 _VERSIONS = {"14": "14.18", "15": "15.13", "16": "16.9", "17": "17.5"}
-"""What AWS chooses for a major version alone."""
+"""What AWS chooses for a major version alone: the region's default, which lags behind what it upgrades clusters to."""
 
 
 def mend(world: World) -> None:
@@ -20,13 +24,12 @@ def mend(world: World) -> None:
     create, modify, delete = RDSBackend.create_db_cluster, RDSBackend.modify_db_cluster, RDSBackend.delete_db_cluster
     snapshot, forget = RDSBackend.create_db_cluster_snapshot, RDSBackend.delete_db_cluster_snapshot
     restore, info = RDSBackend.restore_db_cluster_from_snapshot, DBCluster.scaling_configuration_info.fget
-    delete_asked = RDSResponse.delete_db_cluster
+    delete_asked, delete_instance = RDSResponse.delete_db_cluster, RDSBackend.delete_db_instance
     create_subnets, delete_subnets = RDSBackend.create_subnet_group, RDSBackend.delete_subnet_group
 
     def create_db_cluster(self: Any, kwargs: dict[str, Any]) -> Any:
         if kwargs.get("engine") == "aurora-postgresql":
-            asked = kwargs.get("engine_version") or "16"
-            kwargs["engine_version"] = _VERSIONS.get(asked, asked)
+            kwargs["engine_version"] = _full(kwargs.get("engine_version") or "16")
         if kwargs["db_cluster_identifier"] in self.clusters:
             raise RDSClientError("DBClusterAlreadyExistsFault", "DB Cluster already exists")
         cluster = create(self, kwargs)
@@ -45,6 +48,9 @@ def mend(world: World) -> None:
         scaling = kwargs.get("serverless_v2_scaling_configuration")
         before = getattr(known, "serverless_v2_scaling_configuration", None)
         password = kwargs.get("master_user_password")
+        if known is not None:
+            _refuse_stopped(known)
+            _check_upgrade(known, kwargs)
         modify(self, kwargs)
         cluster = next(cluster for cluster in self.clusters.values() if cluster is known)
         if scaling and before:
@@ -54,6 +60,7 @@ def mend(world: World) -> None:
         return cluster
 
     def delete_db_cluster(self: Any, cluster_identifier: str, snapshot_name: str | None = None) -> Any:
+        _refuse_stopped(self.clusters.get(cluster_identifier))
         cluster = delete(self, cluster_identifier, snapshot_name)
         cluster.status = "deleting"
         for name, snapshot in list(self.cluster_snapshots.items()):
@@ -86,6 +93,7 @@ def mend(world: World) -> None:
     def create_db_cluster_snapshot(
         self: Any, db_cluster_identifier: str, db_cluster_snapshot_identifier: str, *more: Any, **options: Any
     ) -> Any:
+        _refuse_stopped(self.clusters.get(db_cluster_identifier))
         made = snapshot(self, db_cluster_identifier, db_cluster_snapshot_identifier, *more, **options)
         if made.snapshot_type == "manual" and made.cluster.engine == "aurora-postgresql":
             try:
@@ -103,12 +111,52 @@ def mend(world: World) -> None:
     def restore_db_cluster_from_snapshot(self: Any, from_snapshot_id: str, overrides: dict[str, Any]) -> Any:
         kept, name = self.cluster_snapshots.get(from_snapshot_id), str(overrides.get("db_cluster_identifier") or "")
         if kept is not None and name and kept.cluster.engine == "aurora-postgresql" and name not in self.clusters:
+            asked = _full(overrides.get("engine_version") or kept.engine_version)
+            if _order(asked) < _order(kept.engine_version):
+                raise InvalidParameterCombination(
+                    f"The engine version you requested for your restored DB cluster ({asked}) is earlier than "
+                    f"the engine version of the DB cluster snapshot ({kept.engine_version})."
+                )
+            overrides["engine_version"] = asked
             # Laid out before the server starts: it then finds a cluster instead of making one.
             world.engines.postgres_down(name)
             world.engines.postgres_restore(name, from_snapshot_id)
         cluster = restore(self, from_snapshot_id, overrides)
         cluster.snapshot_identifier = from_snapshot_id
         return cluster
+
+    def stop_db_cluster(self: Any, cluster_identifier: str) -> Any:
+        cluster = _in_state(self, cluster_identifier, "available")
+        _state(self, cluster, "stopping")
+        world.engines.postgres_stop(cluster_identifier)
+        _later(world.place.pace.of(RDS_STOP), lambda: _state(self, cluster, "stopped"))
+        return cluster
+
+    def start_db_cluster(self: Any, cluster_identifier: str) -> Any:
+        cluster = _in_state(self, cluster_identifier, "stopped")
+        _state(self, cluster, "starting")
+
+        def started() -> None:
+            _up(world, cluster)
+            _state(self, cluster, "available")
+
+        _later(world.place.pace.of(RDS_START), started)
+        return cluster
+
+    def delete_db_instance(self: Any, db_instance_identifier: str, *more: Any, **options: Any) -> Any:
+        database = self.databases.get(db_instance_identifier)
+        _refuse_stopped(self.clusters.get(getattr(database, "db_cluster_identifier", None)))
+        return delete_instance(self, db_instance_identifier, *more, **options)
+
+    def describe_db_engine_versions(self: Any) -> Any:
+        asked, default = self.params.get("EngineVersion") or "", bool(self.params.get("DefaultOnly"))
+        engine = self.params.get("Engine") or "aurora-postgresql"
+        found = [
+            {"Engine": engine, "EngineVersion": full, "DBParameterGroupFamily": f"{engine}{major}", "Status": "available"}
+            for major, full in _VERSIONS.items()
+            if asked in ("", major, full) and engine == "aurora-postgresql" and (asked or not default or major == "16")
+        ]
+        return ActionResult({"DBEngineVersions": found})
 
     def scaling_configuration_info(self: Any) -> Any:
         return info(self) if self.scaling_configuration else None
@@ -117,6 +165,10 @@ def mend(world: World) -> None:
     RDSBackend.modify_db_cluster = modify_db_cluster
     RDSBackend.delete_db_cluster = delete_db_cluster
     RDSResponse.delete_db_cluster = delete_db_cluster_asked
+    RDSBackend.stop_db_cluster = stop_db_cluster
+    RDSBackend.start_db_cluster = start_db_cluster
+    RDSBackend.delete_db_instance = delete_db_instance
+    RDSResponse.describe_db_engine_versions = describe_db_engine_versions
     RDSBackend.create_subnet_group = create_subnet_group
     RDSBackend.delete_subnet_group = delete_subnet_group
     RDSBackend.create_db_cluster_snapshot = create_db_cluster_snapshot
@@ -129,12 +181,65 @@ def resume(world: World) -> None:
     """Start the servers of the clusters that were read from saved state."""
     for backend in rds_backends[ACCOUNT].values():
         for cluster in backend.clusters.values():
+            if cluster.status in ("stopping", "stopped"):
+                _state(backend, cluster, "stopped")
+                continue
             _up(world, cluster)
+            if cluster.status == "starting":
+                _state(backend, cluster, "available")
 
 
 def _plain(configuration: Any) -> dict[str, Any]:
     """With the keys as they were sent: moto's own kind of mapping lists them in another spelling, and cannot be merged."""
     return dict(configuration.original_dict() if hasattr(configuration, "original_dict") else configuration)
+
+
+def _full(version: str) -> str:
+    return _VERSIONS.get(version, version)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _check_upgrade(cluster: Any, asked: dict[str, Any]) -> None:
+    """Refuse an earlier version than the running one."""
+    if cluster.engine != "aurora-postgresql" or not asked.get("engine_version"):
+        return
+    wanted = asked["engine_version"] = _full(asked["engine_version"])
+    if _order(wanted) < _order(cluster.engine_version):
+        raise InvalidParameterCombination(f"Cannot upgrade aurora-postgresql from {cluster.engine_version} to {wanted}")
+
+
+def _members(backend: Any, cluster: Any) -> list[Any]:
+    return [one for one in backend.databases.values() if one.db_cluster_identifier == cluster.db_cluster_identifier]
+
+
+def _state(backend: Any, cluster: Any, status: str) -> None:
+    """A cluster's state is its members', too."""
+    for one in (cluster, *_members(backend, cluster)):
+        one.status = status
+
+
+def _in_state(backend: Any, name: str, wanted: str) -> Any:
+    cluster = backend.clusters.get(name)
+    if cluster is None:
+        raise DBClusterNotFoundError(name)
+    if cluster.status != wanted:
+        raise InvalidDBClusterStateFault(f"DbCluster {name} is in {cluster.status} state but expected it to be one of {wanted}.")
+    return cluster
+
+
+def _refuse_stopped(cluster: Any) -> None:
+    """What is stopped can only be started: hashicorp/terraform-provider-aws#28262."""
+    if cluster is not None and cluster.status in ("stopping", "stopped", "starting"):
+        raise InvalidDBClusterStateFault(f"Db cluster {cluster.db_cluster_identifier} is in {cluster.status} state")
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 def _up(world: World, cluster: Any) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 Reply = tuple[int, str]
 Operation = Callable[[str, str, tuple[str, ...], dict[str, Any]], Reply]
-"""Region, method, the path's groups, the body → status and JSON text."""
+"""Region, method, the path's groups, the body (of a GET: its query, a list for each name) → status and JSON text."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def answer(routes: tuple[Rest, ...], request: Request, raw_path: str, region: st
             continue
         groups = tuple(unquote(group) for group in found.groups() if group is not None)
         try:
-            body = json.loads(request.get_data() or b"{}")
+            body = request.args.to_dict(flat=False) if request.method == "GET" else json.loads(request.get_data() or b"{}")
             status, text = route.operation(region, request.method, groups, body)
             return Response(text, status, content_type="application/json")
         except JsonRESTError as error:

@@ -60,10 +60,12 @@ class Server:
         self._stopped = threading.Event()
         for mend in _MENDS:
             mend.mend(world)
+        world.endpoint  # noqa: B018 - whoever asks before there is a cluster finds its kubeconfig
         held = {name: services.get_backend(name) for name in _SERVICES}
         if state.load(self.file, {service.service_name: service for service in held.values()}):
             rds.resume(world)
             elasticache.resume(world)
+            eks.resume(world)
         self._guard = application = Guard(world, DomainDispatcherApplication(create_backend_app), self.save)
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", world.place.ports["aws"], application, threaded=True, request_handler=_Handler

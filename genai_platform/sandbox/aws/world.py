@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
+from genai_platform.sandbox.aws.eks_endpoint import Endpoint
 from genai_platform.sandbox.place import Place
 
 
@@ -15,6 +17,8 @@ class Engines(Protocol):
     def postgres_up(
         self, cluster_id: str, host: str, port: int, admin: str, password: str, region: str = "", database: str | None = None
     ) -> None: ...
+
+    def postgres_stop(self, cluster_id: str) -> None: ...
 
     def postgres_down(self, cluster_id: str) -> None: ...
 
@@ -55,3 +59,8 @@ class World:
 
     place: Place
     engines: Engines
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where the cluster's Kubernetes API is reached."""
+        return Endpoint(self.place)

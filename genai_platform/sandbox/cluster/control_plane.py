@@ -189,8 +189,12 @@ def kubeconfig_of(place: Place, user: tuple[str, str]) -> Path:
     return place.folder("kubernetes") / f"{user[0].rpartition(':')[2]}.kubeconfig"
 
 
-def write_kubeconfig(place: Place, path: Path, user: tuple[str, str]) -> None:
-    """A kubeconfig with a client certificate inside, mode 0600, usable wherever it is copied on this machine."""
+def write_kubeconfig(place: Place, path: Path, user: tuple[str, str], address: str | None = None) -> None:
+    """A kubeconfig with a client certificate inside, mode 0600, usable wherever it is copied on this machine.
+
+    Args:
+        address: of the API; default: the API server's own.
+    """
     import base64
 
     import yaml
@@ -199,7 +203,7 @@ def write_kubeconfig(place: Place, path: Path, user: tuple[str, str]) -> None:
         return base64.b64encode(file.read_bytes()).decode()
 
     issued = ca.issue_user(place, *user)
-    server = {"server": place.url("kubernetes", "https"), "certificate-authority-data": encoded(place.ca_file)}
+    server = {"server": address or place.url("kubernetes", "https"), "certificate-authority-data": encoded(place.ca_file)}
     client = {"client-certificate-data": encoded(issued.cert), "client-key-data": encoded(issued.key)}
     document = {
         "apiVersion": "v1",

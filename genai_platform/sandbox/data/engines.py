@@ -92,6 +92,16 @@ class Engines:
         """Delete a copy."""
         shutil.rmtree(self._folder("snapshots", snapshot), ignore_errors=True)
 
+    def postgres_stop(self, cluster_id: str) -> None:
+        """Stop a cluster and keep its data; ``postgres_up`` starts it again."""
+        with self._lock:
+            entry = self._open.pop(f"postgres/{cluster_id}", None)
+            if entry:
+                if entry.close:
+                    entry.close()
+                entry.engine.stop()
+                self._write(f"postgres/{cluster_id}", {**entry.record, "pid": None})
+
     def postgres_down(self, cluster_id: str) -> None:
         """Stop a cluster and delete its data."""
         self._down("postgres", cluster_id)

@@ -45,7 +45,7 @@ class Front:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes) -> None:
         engine_reader, engine_writer = await asyncio.open_unix_connection(self._path)
         engine_writer.write(first)
-        ways = [asyncio.create_task(_pump(reader, engine_writer)), asyncio.create_task(_pump(engine_reader, writer))]
+        ways = [asyncio.create_task(pump(reader, engine_writer)), asyncio.create_task(pump(engine_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             # What the engine said last (an error before it hangs up) still goes out.
@@ -64,7 +64,8 @@ class Front:
             os.close(self._folder)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes until its sender has finished, and tell so."""
     with contextlib.suppress(OSError, ssl.SSLError):
         while piece := await reader.read(CHUNK):
             writer.write(piece)

@@ -117,6 +117,8 @@ def test_a_network_with_a_database_a_cache_or_a_cluster_in_it_is_not_deleted(clo
     assert refused(lambda: eks.delete_cluster(name="guarded")) == "InvalidRequestException"
     eks.update_cluster_config(name="guarded", deletionProtection=False)
     eks.delete_cluster(name="guarded")
+    assert both() == {"DependencyViolation"}
+    eks.get_waiter("cluster_deleted").wait(name="guarded", WaiterConfig={"Delay": 1})
 
     ec2.delete_security_group(GroupId=group)
     for subnet in subnets:

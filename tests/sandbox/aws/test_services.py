@@ -61,7 +61,7 @@ def test_a_cluster_states_what_it_was_asked_for(cluster: dict[str, Any]) -> None
 
 
 def test_a_cluster_points_to_the_sandbox_api_server(cloud: Any, cluster: dict[str, Any]) -> None:
-    assert cluster["endpoint"] == cloud.place.url("kubernetes", "https")
+    assert cluster["endpoint"] == cloud.place.url("endpoint", "https")
     assert base64.b64decode(cluster["certificateAuthority"]["data"]) == cloud.place.ca_file.read_bytes()
     assert cluster["identity"]["oidc"]["issuer"] == issuer(cloud.place)
     assert cluster["resourcesVpcConfig"]["clusterSecurityGroupId"].startswith("sg-")
@@ -179,7 +179,19 @@ def test_a_replication_group_has_members_takes_a_token_and_goes(cloud: Any) -> N
     with pytest.raises(ClientError) as error:
         cache.modify_replication_group(ReplicationGroupId="queue", AuthToken="short", AuthTokenUpdateStrategy="SET")
     assert code(error) == "InvalidParameterValue"
-    cache.modify_replication_group(ReplicationGroupId="queue", AuthToken="t" * 32, AuthTokenUpdateStrategy="SET", ApplyImmediately=True)
+
+    def take(strategy: str) -> None:
+        cache.modify_replication_group(
+            ReplicationGroupId="queue", AuthToken="t" * 32, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
+        )
+
+    for before in ([], ["ROTATE", "SET"]):
+        for strategy in before:
+            take(strategy)
+        with pytest.raises(ClientError, match="SET is allowed only after ROTATE"):
+            take("SET")
+    with pytest.raises(ClientError, match="another one than the one in use"):
+        take("ROTATE")
     assert cache.describe_replication_groups(ReplicationGroupId="queue")["ReplicationGroups"][0]["AuthTokenEnabled"]
     cache.delete_replication_group(ReplicationGroupId="queue")
     assert "queue" not in {one["ReplicationGroupId"] for one in cache.describe_replication_groups()["ReplicationGroups"]}

@@ -83,6 +83,19 @@ def test_the_master_is_what_an_aurora_master_is(engines: Engines, place: Place) 
             session.execute("COPY (SELECT 1) TO PROGRAM 'true'")
 
 
+def test_a_stopped_cluster_is_not_there_and_keeps_its_data(engines: Engines, place: Place) -> None:
+    with connect(place) as session:
+        session.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    where = address(place, HOST)
+    engines.postgres_stop("genai")
+    with pytest.raises(psycopg.OperationalError):
+        connect(place, hostaddr=where)
+    up(engines)
+    with connect(place) as session:
+        assert session.execute("SELECT one FROM kept").fetchone() == (1,)
+        session.execute("DROP TABLE kept")
+
+
 def test_a_role_and_its_database_can_be_made(engines: Engines, place: Place) -> None:
     with connect(place) as session:
         session.execute("CREATE ROLE app LOGIN PASSWORD 'app'")

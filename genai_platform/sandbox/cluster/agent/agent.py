@@ -33,7 +33,7 @@ from genai_platform.sandbox.place import Place
 _START = 60.0
 _PRIVATE = (
     "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "door", "openai", "logs", "run",
-    "ca/ca.key", "ca/issued", "kubeconfig",
+    "ca/ca.key", "ca/issued", "kubeconfig", "kubeconfig.eks",
 )  # fmt: skip
 """Of the sandbox's folder: what no container should find, since no container in a cluster could."""
 _log = logging.getLogger(__name__)
