@@ -205,7 +205,7 @@ def _sandbox(run: Run) -> Iterator[Line]:
     else:
         yield Line("sandbox.packages", "pass", "all installed")
         yield _look("sandbox.ports", lambda: sandboxes.ports(run.project, run.options.environment))
-        if (target := sandboxes.standing(run.options)) is not None:
+        if (standing := sandboxes.standing(run.options)) is not None:
             from genai_platform.steps.doors import Doors
 
-            yield _look("kubernetes", lambda: _kubernetes(Doors(target)))
+            yield _look("kubernetes", lambda: _kubernetes(Doors(standing)))

@@ -16,6 +16,7 @@ from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError
 from genai_platform.graph.graph import Selection
 from genai_platform.steps import cluster_version
+from genai_platform.steps.catalog import build
 from genai_platform.steps.doors import Doors
 
 LATER = datetime(2099, 3, 27, tzinfo=UTC)
@@ -31,6 +32,9 @@ class Eks:
 
     def client(self, name: str) -> Any:
         return self
+
+    def credentials_end(self) -> None:
+        """They do not end."""
 
     def describe_cluster(self, name: str) -> dict[str, Any] | None:
         return None if self.running is None else {"name": name, "version": self.running, "status": "ACTIVE"}
@@ -88,5 +92,6 @@ def test_the_end_of_standard_support_is_told_in_time() -> None:
 
 def test_it_is_asked_when_the_cluster_is_among_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "states", lambda doors: None)
+    world = doors("1.20", Eks(None))
     with pytest.raises(ConfigError):
-        preflight.world(SimpleNamespace(doors=doors("1.20", Eks(None))), Selection(("infra.cluster",)))  # type: ignore[arg-type]
+        preflight.world(SimpleNamespace(doors=world, graph=build(world)), Selection(("infra.cluster",)))  # type: ignore[arg-type]

@@ -27,6 +27,9 @@ class Remembering:
     def variables(self, root: str) -> dict[str, Any]:
         return dict(self.remembered)
 
+    def recover(self, root: str, variables: Any, progress: Any, *, strict: bool) -> None:
+        """Its state knows everything that exists."""
+
     def destroy(self, root: str, variables: dict[str, Any], progress: Any, timeout: float) -> str:
         self.got = variables
         return "gone"
