@@ -73,9 +73,9 @@ def _nodes(kube: Kube, namespace: str, pod: Document) -> str:
     text = str(newest.get("message", ""))
     # The code that EC2 answered comes after a long introduction.
     text = (text.partition("with fleet error(s), ")[2] or text)[:160]
-    told = next((f"{code}: {hint}" for code, hint in _HINTS.items() if code in text), text)
+    said = next((f"{code}: {hint}" for code, hint in _HINTS.items() if code in text), text)
     # Without its name: each try has another, and the same line would be said again and again.
-    return f"{newest.get('involvedObject', {}).get('kind')}: {newest.get('reason')}: {told}"
+    return f"{newest.get('involvedObject', {}).get('kind')}: {newest.get('reason')}: {said}"
 
 
 def _containers(pod: Document) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
