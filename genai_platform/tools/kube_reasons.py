@@ -70,11 +70,12 @@ def _nodes(kube: Kube, namespace: str, pod: Document) -> str:
     if not own:
         return ""
     newest = max(own, key=_when)
-    about, text = newest.get("involvedObject", {}), str(newest.get("message", ""))
+    text = str(newest.get("message", ""))
     # The code that EC2 answered comes after a long introduction.
-    text = (text.partition("with fleet error(s), ")[2] or text)[:240]
-    hint = next((hint for code, hint in _HINTS.items() if code in text), "")
-    return f"{about.get('kind')} {about.get('name')}: {newest.get('reason')}: {text}" + (f" ({hint})" if hint else "")
+    text = (text.partition("with fleet error(s), ")[2] or text)[:160]
+    said = next((f"{code}: {hint}" for code, hint in _HINTS.items() if code in text), text)
+    # Without its name: each try has another, and the same line would be said again and again.
+    return f"{newest.get('involvedObject', {}).get('kind')}: {newest.get('reason')}: {said}"
 
 
 def _containers(pod: Document) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

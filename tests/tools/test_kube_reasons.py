@@ -120,15 +120,17 @@ def test_a_pod_without_a_node_says_what_ec2_answered() -> None:
     claim = event("NodeClaim", "general-purpose-a1", "InsufficientCapacityError", f"NodeClaim general-purpose-a1 event: {FLEET}")
     other = event("NodeClaim", "general-purpose-b2", "InsufficientCapacityError", "another pod's", at="2026-11-29T02:00:00Z")
     text = rollout(Cluster(pending(), FULL, NOMINATED, claim, other))
-    assert "NodeClaim general-purpose-a1: InsufficientCapacityError: VcpuLimitExceeded: You have requested more vCPU" in text
-    assert "L-1216C47A" in text
+    assert "NodeClaim: InsufficientCapacityError: VcpuLimitExceeded: raise the quota L-1216C47A" in text
+    full = FLEET.replace("VcpuLimitExceeded", "InsufficientInstanceCapacity")
+    text = rollout(Cluster(pending(), FULL, NOMINATED, {**claim, "message": full}, other))
+    assert "InsufficientInstanceCapacity: You have requested" in text
 
 
 def test_without_a_nomination_the_newest_warning_counts_and_none_from_before_the_pod() -> None:
     old = event("NodeClaim", "general-purpose-a1", "InsufficientCapacityError", "yesterday's", at="2026-11-28T02:00:00Z")
     pool = event("NodePool", "general-purpose", "NotReady", "the node class is not ready")
     text = rollout(Cluster(pending(), FULL, old, pool))
-    assert "NodePool general-purpose: NotReady: the node class is not ready" in text
+    assert "NodePool: NotReady: the node class is not ready" in text
     assert "yesterday" not in text
 
 

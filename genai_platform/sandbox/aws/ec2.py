@@ -94,6 +94,7 @@ def mend(world: World) -> None:
         for eni_id in getattr(balancer, "interfaces", []):
             self.ec2_backend.enis.pop(eni_id, None)
 
+    EC2Response.describe_instances = _hidden(EC2Response.describe_instances, "Reservations")
     EC2Response.describe_network_interfaces = _hidden(EC2Response.describe_network_interfaces, "NetworkInterfaces")
     EC2Response.describe_launch_templates = _hidden(EC2Response.describe_launch_templates, "LaunchTemplates")
     EC2Backend.delete_vpc = _delete_vpc
@@ -125,7 +126,8 @@ def _hidden(describe: Any, key: str) -> Any:
 def _tag_keys(one: Any) -> set[str]:
     if isinstance(one, dict):
         return {tag.get("Key", tag.get("key")) for tag in one.get("Tags", ())}
-    return {tag["key"] for tag in one.get_tags()}
+    # A reservation's tags are those of its instances: Auto Mode makes one at a time.
+    return {tag["key"] for part in getattr(one, "instances", [one]) for tag in part.get_tags()}
 
 
 def _interfaces(backend: Any, **wanted: str) -> list[Any]:

@@ -302,6 +302,42 @@ def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_eve
     kubectl("delete", "pod", "homeless")
 
 
+def test_the_node_is_an_instance_that_lives_as_long_as_its_cluster(kubectl: Callable[..., str], place: Place) -> None:
+    key = administrator(place)
+    session = boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=place.region)
+    eks, ec2 = (session.client(name, endpoint_url=place.url("aws")) for name in ("eks", "ec2"))
+    for name in eks.list_clusters()["clusters"]:
+        eks.delete_cluster(name=name)
+    subnet = ec2.create_subnet(VpcId=ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"], CidrBlock="10.9.1.0/24")["Subnet"]
+
+    def cluster() -> str:
+        """Make one, and answer the instance that the node is then."""
+        network = {"subnetIds": [subnet["SubnetId"]]}
+        _until(lambda: not eks.list_clusters()["clusters"])
+        eks.create_cluster(name="genai", roleArn="arn:aws:iam::123456789012:role/cluster", resourcesVpcConfig=network)
+        return str(_until(lambda: _running(ec2)))
+
+    first = cluster()
+    provider = "jsonpath={.spec.providerID}"
+    _until(lambda: kubectl("get", "node", "sandbox-node", "-o", provider) == f"aws:///{subnet['AvailabilityZone']}/{first}")
+    assert not ec2.describe_instances()["Reservations"], "managed by Auto Mode, hidden unless asked for"
+    eks.delete_cluster(name="genai")
+    _until(lambda: _running(ec2) is None)
+    second = cluster()
+    _until(lambda: kubectl("get", "node", "sandbox-node", "-o", provider).endswith(second))
+    kubectl("wait", "node/sandbox-node", "--for=condition=Ready", "--timeout=20s")
+    eks.delete_cluster(name="genai")
+    _until(lambda: _running(ec2) is None)
+    ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+
+
+def _running(ec2: Any) -> str | None:
+    found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}], IncludeManagedResources=True)[
+        "Reservations"
+    ]
+    return found[0]["Instances"][0]["InstanceId"] if found else None
+
+
 def test_exec_is_refused_with_a_reason(kubectl: Callable[..., str]) -> None:
     assert "not available in the sandbox" in kubectl("exec", "deployment/web", "--", "ls", fails=True)
     pod = kubectl("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}")

@@ -1,4 +1,4 @@
-"""What the nodes of EKS Auto Mode make in the AWS account, made in the stand-in: the EBS volumes of claims.
+"""What EKS Auto Mode makes in the AWS account, made in the stand-in: the EBS volumes of claims, the instances of nodes.
 
 They carry the tags Auto Mode gives, by which the audit finds them, and none of ours.
 """
@@ -13,6 +13,8 @@ from typing import Any
 
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.place import Place
+
+_CLUSTER = "eks:eks-cluster-name"
 
 
 class Account:
@@ -33,6 +35,63 @@ class Account:
             names = self._client("eks").list_clusters()["clusters"]
         return str(names[0]) if names else None
 
+    def network(self) -> tuple[str, str] | None:
+        """The cluster's name and one of its subnets; None while there is no cluster that has some and is not being deleted.
+
+        Raises:
+            ConnectionError: the stand-in did not answer, so that nothing is known.
+        """
+        name = self.cluster()
+        if name is None:
+            return None
+        found: dict[str, Any] = {"status": "DELETING"}
+        with _answered(fine="ResourceNotFoundException"):
+            found = self._client("eks").describe_cluster(name=name)["cluster"]
+        subnets = sorted(found.get("resourcesVpcConfig", {}).get("subnetIds") or ())
+        return (name, subnets[0]) if subnets and found["status"] != "DELETING" else None
+
+    def instances(self) -> list[tuple[str, str]]:
+        """Zone and id of each instance of Auto Mode that is not being ended.
+
+        Raises:
+            ConnectionError: the stand-in did not answer, so that nothing is known.
+        """
+        wanted = [{"Name": "tag-key", "Values": [_CLUSTER]}, {"Name": "instance-state-name", "Values": ["pending", "running"]}]
+        with _answered():
+            found = self._client("ec2").describe_instances(Filters=wanted, IncludeManagedResources=True)["Reservations"]
+        return [(one["Placement"]["AvailabilityZone"], str(one["InstanceId"])) for entry in found for one in entry["Instances"]]
+
+    def launch(self, cluster: str, subnet: str) -> tuple[str, str]:
+        """A new instance for a node: its zone and id.
+
+        Raises:
+            ConnectionError: the stand-in did not answer, or refused.
+        """
+        tags = _tags({_CLUSTER: cluster, "karpenter.sh/nodepool": "general-purpose", "Name": "general-purpose"})
+        ec2 = self._client("ec2")
+        with _answered():
+            (made,) = ec2.run_instances(
+                MinCount=1,
+                MaxCount=1,
+                ImageId="ami-12c6146b",
+                InstanceType="c6a.large",
+                SubnetId=subnet,
+                TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+            )["Instances"]
+            interfaces = [one["NetworkInterfaceId"] for one in made["NetworkInterfaces"]]
+            ec2.create_tags(Resources=interfaces, Tags=tags)
+        return made["Placement"]["AvailabilityZone"], str(made["InstanceId"])
+
+    def terminate(self, identifiers: list[str]) -> None:
+        """End instances.
+
+        Raises:
+            ConnectionError: the stand-in did not answer, or refused.
+        """
+        if identifiers:
+            with _answered(fine="InvalidInstanceID.NotFound"):
+                self._client("ec2").terminate_instances(InstanceIds=identifiers)
+
     def create_volume(self, *, name: str, claim: tuple[str, str], gigabytes: int, kind: str) -> str:
         """An EBS volume for a claim (namespace and name); its id. Without a cluster in the account the id is made up.
 
@@ -43,7 +102,7 @@ class Account:
         if cluster is None:
             return f"vol-{uuid.uuid4().hex[:17]}"
         tags = {
-            "eks:eks-cluster-name": cluster,
+            _CLUSTER: cluster,
             "ebs.csi.aws.com/cluster": "true",
             "CSIVolumeName": name,
             "kubernetes.io/created-for/pv/name": name,

@@ -18,6 +18,7 @@ from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Obje
 from genai_platform.sandbox.cluster.agent.claims import Claims
 from genai_platform.sandbox.cluster.agent.events import Events
 from genai_platform.sandbox.cluster.agent.kubelet import Kubelet
+from genai_platform.sandbox.cluster.agent.machine import Machine
 from genai_platform.sandbox.cluster.agent.node import Node, capacity, labels
 from genai_platform.sandbox.cluster.agent.pods import Pods
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
@@ -45,8 +46,8 @@ class Agent:
     def __init__(self, place: Place) -> None:
         self.api = Api(place.kubeconfig)
         self.events = Events(self.api, NODE)
-        account = Account(place)
-        self.claims = Claims(place, self.api, self.events, account)
+        self._account = Account(place)
+        self.claims = Claims(place, self.api, self.events, self._account)
         self._publish = threading.Event()
         self.world = World(
             place=place,
@@ -92,7 +93,8 @@ class Agent:
                 time.sleep(0.2)
         _touch_hosts(self._place)
         self.provisioner.make_pools()
-        for thread in (node, self.events, self.claims, self.scheduler, self.services):
+        machine = Machine(self._account, node, self.provisioner)
+        for thread in (node, machine, self.events, self.claims, self.scheduler, self.services):
             thread.start()
         self.services.services = self._watch("/api/v1/services", self.services.changed)
         self.services.slices = self._watch("/apis/discovery.k8s.io/v1/endpointslices", self.services.changed)

@@ -51,6 +51,7 @@ class Node(threading.Thread):
     def __init__(self, api: Api, port: int, version: str) -> None:
         super().__init__(name="node", daemon=True)
         self._api, self._port, self._version = api, port, version
+        self._provider = ""
 
     def register(self) -> None:
         """Make or renew the Node object and its status.
@@ -65,6 +66,22 @@ class Node(threading.Thread):
         else:
             self._api.patch(path, {"metadata": {"labels": labels()}}, STRATEGIC)
         self._api.patch(path + "/status", {"status": self._status()}, STRATEGIC)
+
+    def belongs_to(self, provider: str) -> None:
+        """Say which machine it is. A node cannot move to another: it is registered again then.
+
+        Raises:
+            ApiError: the API refused it.
+        """
+        if provider == self._provider:
+            return
+        path = f"/api/v1/nodes/{NODE}"
+        known = (self._api.get(path)["spec"] or {}).get("providerID")
+        if known not in (None, provider):
+            self._api.delete(path)
+            self.register()
+        self._api.patch(path, {"spec": {"providerID": provider}}, STRATEGIC)
+        self._provider = provider
 
     def run(self) -> None:
         pause = threading.Event()

@@ -53,7 +53,7 @@ class Provisioner:
         Raises:
             ApiError: the API refused a NodeClaim.
         """
-        code = self._refused()
+        code = self.refused()
         if not code:
             return ""
         uid = pod["metadata"]["uid"]
@@ -62,7 +62,8 @@ class Provisioner:
             self._fail(pod, code)
         return _FULL
 
-    def _refused(self) -> str:
+    def refused(self) -> str:
+        """The code with which EC2 refuses new instances; empty when it gives them."""
         file = self._place.root / "aws" / STATE
         return file.read_text().strip() if file.exists() else ""
 
