@@ -77,7 +77,7 @@ TARGET_DEREGISTRATION = Duration(
     15, "a target gets requests for so long after its pod has ended: kubernetes-sigs/aws-load-balancer-controller#1064, #1719"
 )
 IMAGE_PULL_BACK_OFF = Duration(10, "doubled with each failure, 5 minutes at most: Kubernetes documentation, Images, ImagePullBackOff")
-IMAGE_PULL_LONGEST = Duration(300, "the same")
+IMAGE_PULL_LONGEST = Duration(300, "Kubernetes documentation, Images, ImagePullBackOff: 5 minutes at most")
 NODE_CLAIM_RETRY = Duration(60, "an order that failed is made again within about a minute: aws/karpenter-provider-aws#5578")
 TARGET_DRAINING = Duration(300, "deregistration_delay.timeout_seconds, default: ELB user guide, edit target group attributes")
 

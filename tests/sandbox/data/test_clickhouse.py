@@ -17,7 +17,7 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from genai_platform.steps.keep import RESTORE_SETTINGS
+from genai_platform.steps.keep_clickhouse import RESTORE_SETTINGS
 
 PASSWORD = "Geheim42"
 
