@@ -328,6 +328,7 @@ def test_the_node_is_an_instance_that_lives_as_long_as_its_cluster(kubectl: Call
     kubectl("wait", "node/sandbox-node", "--for=condition=Ready", "--timeout=20s")
     eks.delete_cluster(name="genai")
     _until(lambda: _running(ec2) is None)
+    _until(lambda: not eks.list_clusters()["clusters"])
     ec2.delete_subnet(SubnetId=subnet["SubnetId"])
 
 
