@@ -7,9 +7,10 @@ ClickHouse, so that the answer is lost with its volume, and only with it.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import StepError
@@ -30,6 +31,8 @@ RESTORE_SETTINGS = "allow_non_empty_tables = true, allow_different_table_def = t
 """Langfuse made its tables when it started: the kept rows come beside what was written since, and a table need not have been
 made as it was (a newer Langfuse adds columns), only so that it can take the rows."""
 LIMIT = 3600.0
+_LOOK_LIMIT = 180.0
+"""Seconds for a job that only asks: a node may have to fetch its image first."""
 _SILENT = 10
 """How often a look asks a ClickHouse that does not answer, every 2 seconds."""
 
@@ -84,7 +87,7 @@ class ClickHouse:
     def holds(self, progress: Progress, database: str = DATABASE) -> Held:
         """Measured now."""
         variables = {"DATABASE": database, "MARK": MARK, "COUNTED": " ".join(COUNTED)}
-        text = self._run("holds", clickhouse_scripts.HOLDS, variables, progress, turns=_SILENT)
+        text = self._ask("holds", clickhouse_scripts.HOLDS, variables, progress, turns=_SILENT)
         try:
             said = json.loads(text.splitlines()[-1])
             rows = {name: int(count) for name, count in said["rows"].items()}
@@ -120,7 +123,7 @@ class ClickHouse:
     def queued(self, host: str, port: int, progress: Progress) -> int:
         """How many batches wait for Langfuse's worker in Redis."""
         variables = {"REDIS_HOST": host, "REDIS_PORT": str(port)}
-        text = self._run("queues", clickhouse_scripts.QUEUES, variables, progress, password="redis-password")  # noqa: S106
+        text = self._ask("queues", clickhouse_scripts.QUEUES, variables, progress, password="redis-password")  # noqa: S106
         try:
             return int(json.loads(text.splitlines()[-1])["waiting"])
         except (ValueError, LookupError, TypeError):
@@ -129,27 +132,33 @@ class ClickHouse:
     # -- the job ----------------------------------------------------------------------------------
     def _do(self, what: str, progress: Progress, *statements: str) -> None:
         try:
-            self._run(what, clickhouse_scripts.STATEMENTS, {"STATEMENTS": json.dumps(statements)}, progress)
+            # Never two of them: the one that a killed run left ends first.
+            kube_wait.delete(self.doors.kube, "batch/v1", "Job", f"clickhouse-{what}", NAMESPACE, progress)
+            self._run(f"clickhouse-{what}", LIMIT, clickhouse_scripts.STATEMENTS, {"STATEMENTS": json.dumps(statements)}, progress)
         except StepError as error:
             if error.id != "kube.job_failed":
                 raise
             remedy = "without its role ClickHouse cannot reach the bucket: run genai patch, then the same command again"
             raise StepError(f"the {what} of ClickHouse's tables failed: {error.message}", remedy=remedy, id=f"data.{what}") from None
 
+    def _ask(self, what: str, script: str, variables: Mapping[str, str], progress: Progress, **more: Any) -> str:
+        """The log of a job that changes nothing. Several commands may look at once: each has a job of its own."""
+        return self._run(f"clickhouse-{what}-{secrets.token_hex(3)}", _LOOK_LIMIT, script, variables, progress, **more)
+
     def _run(
-        self, what: str, script: str, variables: Mapping[str, str], progress: Progress, *, turns: int = 60, password: str | None = None
+        self, name: str, limit: float, script: str, variables: Mapping[str, str], progress: Progress, *, turns: int = 60,
+        password: str | None = None,
     ) -> str:  # fmt: skip
         """The log of one job, which goes when it has ended."""
-        kube, name = self.doors.kube, f"clickhouse-{what}"
-        kube_wait.delete(kube, "batch/v1", "Job", name, NAMESPACE, progress)
+        kube = self.doors.kube
         more = {} if password is None else {"password": password}
         # A second try would find the half of the first.
         document = clickhouse_job.job(
-            name, purpose="genai-keep-data", script=script, line=self.line, tries=0, seconds=int(LIMIT),
+            name, purpose="genai-keep-data", script=script, line=self.line, tries=0, seconds=int(limit),
             variables={**variables, "TURNS": str(turns)}, **more,
         )  # fmt: skip
         kube.create(document)
         try:
-            return kube_wait.job(kube, name, NAMESPACE, progress, LIMIT)
+            return kube_wait.job(kube, name, NAMESPACE, progress, limit)
         finally:
             kube.delete("batch/v1", "Job", name, NAMESPACE)

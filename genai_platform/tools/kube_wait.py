@@ -130,7 +130,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
         if state == "failed":
             lines = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
             raise StepError(f"job {name} failed:\n{lines}", remedy="mend the cause and run the same command again", id="kube.job_failed")
-        reason = _reason(kube, pods, namespace)
+        reason = _reason(kube, pods, namespace) if pods else _refused(kube, name, namespace)
         _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
         if failed >= TRIES_ALLOWED:
@@ -224,6 +224,18 @@ def _reason(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
             return "; ".join(filter(None, (own, deeper)))
         if pod.get("status", {}).get("phase") == "Running":
             return "running, not ready yet"
+    return ""
+
+
+def _refused(kube: Kube, name: str, namespace: str) -> str:
+    """Why a Job has no pod. Raises ``StepError`` where a webhook refuses it, with the command that deletes the webhook."""
+    for event in reversed(kube.events(namespace, "Job", name)):
+        if event.get("type") == "Warning" and event.get("reason") == "FailedCreate":
+            message = str(event.get("message", ""))
+            if command := kube_stuck.webhook(kube, message):
+                text = f"job {name} gets no pod: a webhook refuses it ({message[:200]}); to delete it: {command}"
+                raise StepError(text, remedy=command, id="kube.webhook")
+            return f"last event: FailedCreate: {message[:160]}"
     return ""
 
 

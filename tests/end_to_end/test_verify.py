@@ -228,13 +228,14 @@ def test_another_redis_token_is_seen(sound: Platform) -> None:
 def _set_token(platform: Platform, token: str) -> None:
     """As a person would who changes the token by hand, and forgets the rest."""
     cache = platform.aws("elasticache")
-    cache.modify_replication_group(ReplicationGroupId=PREFIX, AuthToken=token, AuthTokenUpdateStrategy="SET", ApplyImmediately=True)
 
     def settled() -> bool:
         group = cache.describe_replication_groups(ReplicationGroupId=PREFIX)["ReplicationGroups"][0]
         return bool(group["Status"] == "available" and not (group.get("PendingModifiedValues") or {}).get("AuthTokenStatus"))
 
-    wait_until(settled, "the replication group takes its token")
+    for strategy in ("ROTATE", "SET"):
+        cache.modify_replication_group(ReplicationGroupId=PREFIX, AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True)
+        wait_until(settled, "the replication group takes its token")
 
 
 # -- LiteLLM's pod, which takes its time: what breaks it comes one after another, and is mended once ----

@@ -85,7 +85,7 @@ class Cluster:
     def create(self, document: dict[str, Any]) -> None:
         container = document["spec"]["template"]["spec"]["containers"][0]
         variables = {one["name"]: one["value"] for one in container["env"]}
-        what = document["metadata"]["name"].removeprefix("clickhouse-")
+        what = document["metadata"]["name"].split("-")[1]
         self.said = self._run(what, variables)
         state = {"type": "Failed" if self.engine.refuses else "Complete", "status": "True"}
         self.objects["Job", document["metadata"]["name"]] = {

@@ -139,3 +139,30 @@ def test_a_namespace_that_cannot_end_says_why_and_which_command_ends_it(
 def test_what_kubernetes_and_eks_finish_themselves_is_waited_for(conditions: tuple[tuple[str, str], ...]) -> None:
     found = kube_stuck.namespace(cast(Kube, Cluster()), ending(*conditions))
     assert found is None or found.remedy == ""
+
+
+class Refusing(Cluster):
+    """A cluster in which a job gets no pod."""
+
+    def __init__(self, *documents: dict[str, Any], message: str) -> None:
+        super().__init__(*documents)
+        self.message = message
+
+    def events(self, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
+        return [{"type": "Warning", "reason": "FailedCreate", "message": self.message}] if kind == "Job" else []
+
+
+def test_a_job_whose_pods_a_dead_webhook_refuses_ends_at_once_with_the_command() -> None:
+    job = thing("batch/v1", "Job", "ask", "genai-platform", spec={"selector": {"matchLabels": {"job-name": "ask"}}})
+    refused = 'Internal error occurred: failed calling webhook "policy.example.com": no endpoints available for service "policy"'
+    world = Refusing(job, webhook(), message=refused)
+    with pytest.raises(StepError) as told:
+        kube_wait.job(world, "ask", "genai-platform", Quiet(), 60)  # type: ignore[arg-type]
+    assert told.value.remedy == "kubectl delete validatingwebhookconfiguration policy"
+    assert told.value.remedy in told.value.message
+
+
+def test_a_job_without_a_pod_says_why() -> None:
+    job = thing("batch/v1", "Job", "ask", "genai-platform", spec={"selector": {"matchLabels": {"job-name": "ask"}}})
+    with pytest.raises(StepError, match="no pod yet; last event: FailedCreate: exceeded quota"):
+        kube_wait.job(Refusing(job, message="exceeded quota"), "ask", "genai-platform", Quiet(), 0)  # type: ignore[arg-type]

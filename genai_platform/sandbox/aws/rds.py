@@ -145,7 +145,8 @@ def mend(world: World) -> None:
 
     def delete_db_instance(self: Any, db_instance_identifier: str, *more: Any, **options: Any) -> Any:
         database = self.databases.get(db_instance_identifier)
-        _refuse_stopped(self.clusters.get(getattr(database, "db_cluster_identifier", None)))
+        if database is not None and database.db_cluster_identifier:
+            _refuse_stopped(self.clusters.get(database.db_cluster_identifier))
         return delete_instance(self, db_instance_identifier, *more, **options)
 
     def describe_db_engine_versions(self: Any) -> Any:
