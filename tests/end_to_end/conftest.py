@@ -17,6 +17,7 @@ import pytest
 
 GENAI = Path(sys.executable).with_name("genai")
 NAMESPACE = "genai-platform"
+PACE = "0.005"
 _OURS = ("GENAI_", "AWS_", "AZURE_", "KUBE", "OPENAI_", "LANGFUSE_", "LITELLM_")
 
 
@@ -170,9 +171,12 @@ class Platform:
 
 
 def _clean() -> dict[str, str]:
-    """This process's variables without anything that configures genai or names a cloud."""
+    """This process's variables without anything that configures genai or names a cloud.
+
+    The stand-ins are late here, too, only less than by default: Terraform's waits for the end of a deletion grow with it.
+    """
     kept = ("GENAI_CACHE_DIR", "GENAI_SANDBOX_PACE")
-    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith(_OURS)}
+    return {"GENAI_SANDBOX_PACE": PACE} | {name: value for name, value in os.environ.items() if name in kept or not name.startswith(_OURS)}
 
 
 def wait_until(look: Callable[[], Any], what: str, limit: float = 60, interval: float = 0.5) -> Any:
