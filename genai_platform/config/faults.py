@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,13 @@ _MEANINGS = {
     "azure.callers": "a caller's name: lower-case letters, digits and hyphens, at most 40 characters",
     "azure.callers.*.budget_duration": "a number and s, m, h or d, e.g. 30d",
 }  # fmt: skip
+# What people look for and would not find: the nearest valid name would lead them astray.
+_NOT_OFFERED = (
+    (re.compile(r"vpc|subnet|existing"), "an existing network is not offered: the platform makes its own and removes it"),
+    (re.compile(r"scheme|internal"), "an internal load balancer is not offered; ingress.allowed_cidrs says who gets in"),
+    (re.compile(r"^tags?$"), "tags of your own are not offered: EKS Auto Mode may not set them on what it makes"),
+    (re.compile(r"prox(y|ies)"), "a proxy for what runs on the platform is not offered"),
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ def _told(path: tuple[str | int, ...], found: Any) -> tuple[str, str]:
     kind, context, value = found["type"], found.get("ctx", {}), found.get("input")
     if kind == "extra_forbidden":
         known = _known(path[:-1])
-        return key, f"unknown key{_near(str(path[-1]), known)}; allowed here: {', '.join(known)}"
+        missed = next((text for name, text in _NOT_OFFERED if name.search(str(path[-1]))), None)
+        return key, f"unknown key{f': {missed}' if missed else _near(str(path[-1]), known)}; allowed here: {', '.join(known)}"
     if kind == "missing":
         return key, "is missing"
     shown = _shown(value)

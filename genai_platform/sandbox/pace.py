@@ -92,29 +92,29 @@ CLIENT_SECRET_KNOWN = Duration(
 )
 ROLE_ASSIGNED = Duration(300, "Troubleshoot Azure RBAC: up to 10 minutes until a role assignment takes effect")
 ROLE_ASSIGNED_TO_IDENTITY = Duration(
-    450, "Troubleshoot Azure RBAC: up to 10 minutes; a resource's own identity is later than people and applications"
+    450, "estimate; Troubleshoot Azure RBAC: up to 10 minutes; a resource's own identity is later than people and applications"
 )
 RESOURCE_PRINCIPAL_KNOWN = Duration(
-    15, "Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
+    15, "estimate; Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
 )
 """The token endpoint says AADSTS500011 for a service principal that Graph shows already."""
 
 # -- Azure: Resource Manager, Key Vault, API Management service -------------------------------------
-RESOURCE_GROUP_DELETED = Duration(60, "Azure Resource Manager resource group deletion: asynchronous, a minute for an empty group")
-PROVIDER_REGISTERED = Duration(120, "Resolve errors for resource provider registration: Registering for some minutes")
+RESOURCE_GROUP_DELETED = Duration(60, "estimate; Azure Resource Manager resource group deletion: asynchronous, a minute for an empty group")
+PROVIDER_REGISTERED = Duration(120, "estimate; Resolve errors for resource provider registration: Registering for some minutes")
 VAULT_MADE = Duration(30, "azurerm key_vault: about half a minute until a new vault's name resolves")
-VAULT_PURGED = Duration(60, "Key Vault soft-delete: a purge is asynchronous and takes a minute")
-VAULT_NAME_FREE = Duration(120, "Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
+VAULT_PURGED = Duration(60, "estimate; Key Vault soft-delete: a purge is asynchronous and takes a minute")
+VAULT_NAME_FREE = Duration(120, "estimate; Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
 SECRET_DELETED = Duration(15, "Key Vault error ObjectIsBeingDeleted: a deleted secret's name is locked for some seconds")
 SERVICE_MADE_V2 = Duration(300, "API Management v2 tiers overview: a service is deployed in minutes")
 SERVICE_MADE_CLASSIC = Duration(2400, "Create an API Management service: 30 to 40 minutes in the classic tiers")
 SERVICE_MADE_CONSUMPTION = Duration(90, "API Management, Consumption tier: a service is deployed in under two minutes")
-SERVICE_CHANGED = Duration(60, "API Management: a change of sku or tags leaves the state Updating for a minute and more")
-SERVICE_DELETED = Duration(180, "azurerm api_management: deletion is a long-running operation of some minutes")
+SERVICE_CHANGED = Duration(60, "estimate; API Management: a change of sku or tags leaves the state Updating for a minute and more")
+SERVICE_DELETED = Duration(180, "estimate; azurerm api_management: deletion is a long-running operation of some minutes")
 SERVICE_RESTORABLE = Duration(60, "azure-rest-api-specs #25262: a restore is refused for about a minute after the deletion")
-SERVICE_PURGED = Duration(120, "azure-rest-api-specs #14961: the purge of a deleted service is a long-running operation")
-SERVICE_NAME_FREE = Duration(180, "Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
-ENTITY_WRITTEN = Duration(10, "API Management: APIs and named values are written by long-running operations of some seconds")
+SERVICE_PURGED = Duration(120, "estimate; azure-rest-api-specs #14961: the purge of a deleted service is a long-running operation")
+SERVICE_NAME_FREE = Duration(180, "estimate; Azure/AppConfiguration #677 (sibling service): a purged name stays taken for some minutes")
+ENTITY_WRITTEN = Duration(10, "estimate; API Management: APIs and named values are written by long-running operations of some seconds")
 
 # -- Azure: gateway, Azure OpenAI -------------------------------------------------------------------
 APIM_EFFECTIVE = Duration(25, "an API's or a policy's change reaches the v2 gateways after seconds; no figure is published: estimate")

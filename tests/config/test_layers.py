@@ -107,6 +107,22 @@ def test_variables_that_are_no_settings_are_left_alone(project: Project) -> None
     assert project.load(environ={"GENAI_CACHE_DIR": "/x", "GENAI_ENV": "y", "GENAIX__A": "1"}).settings.platform.name == "genai"
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("network.vpc_id", "an existing network is not offered"),
+        ("network.subnet_ids", "an existing network is not offered"),
+        ("ingress.scheme", "an internal load balancer is not offered"),
+        ("platform.tags", "tags of your own are not offered"),
+        ("platform.https_proxy", "a proxy for what runs on the platform is not offered"),
+    ],
+)
+def test_what_people_look_for_and_is_not_offered_is_said(project: Project, key: str, said: str) -> None:
+    message = project.refused(f"{key}=x")
+    assert f"{key}: unknown key: {said}" in message
+    assert "did you mean" not in message
+
+
 def test_every_fault_is_told_at_once(project: Project) -> None:
     project.write(
         """
