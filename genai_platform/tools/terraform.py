@@ -31,6 +31,7 @@ from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform_events import REPLACED, Events, unlock
 from genai_platform.tools.terraform_inventory import Inventory
 from genai_platform.tools.terraform_orphans import Orphan, completed, incomplete, orphans, settled
+from genai_platform.tools.terraform_watch import Watched
 from genai_platform.tools.wait import wait_for
 
 Root = Literal["network", "cluster", "data", "storage"]
@@ -392,7 +393,7 @@ class Terraform:
                     env=self._environment,
                     timeout=timeout,
                     cwd=folder,
-                    progress=progress,
+                    progress=None if progress is None else Watched(progress, self._aws),
                     on_line=None if events is None else events.hear,
                     stdin=stdin,
                     good=good,

@@ -20,6 +20,7 @@ from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.endpoints import closed_variables
 from genai_platform.steps.doors import Doors
 from genai_platform.steps.infra_terraform import PLACEHOLDERS, NetworkStep, RootStep, StorageStep, network_inputs, no_inputs
+from genai_platform.tools import terraform_watch
 from tests.sandbox.aws.conftest import REGION, Cloud
 from tests.tools.aws_world import MODELS, Quiet
 
@@ -144,3 +145,17 @@ def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, 
         "storing the state that an earlier run could not store",
     ]
     assert not [one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-late-")]
+
+
+def test_a_terraform_whose_credentials_have_ended_is_stopped(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # EC2's word for ended credentials is one that the provider tries again for more than nine minutes.
+    monkeypatch.setattr(terraform_watch, "EVERY", 1.0)
+    dying = network(doors(cloud, tmp_path, "ended", cloud.session(after="ec2:CreateVpc")))
+    with pytest.raises(StepError) as ended:
+        dying.apply(Quiet())
+    assert "credentials have ended while terraform was at work" in ended.value.message
+    assert "sign in again" in ended.value.remedy
+
+    again = network(doors(cloud, tmp_path, "ended"))
+    again.destroy(Quiet())
+    assert counted(cloud, "ended") == NOTHING
