@@ -16,7 +16,8 @@ from genai_platform.render.langfuse import BACKUP_PREFIX
 from genai_platform.steps import cluster_endpoint, cluster_version, foreign, orphans, sweep
 from genai_platform.steps.doors import Doors
 from genai_platform.tools import aws_buckets
-from genai_platform.tools.terraform import ROOTS, Root
+from genai_platform.tools.terraform import ROOTS
+from genai_platform.tools.terraform_program import Root
 
 Inputs = Callable[[Doors], Mapping[str, Any]]
 

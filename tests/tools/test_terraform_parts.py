@@ -13,7 +13,7 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import StepError
 from genai_platform.graph.step import Change, State
-from genai_platform.tools import terraform, terraform_mirror
+from genai_platform.tools import terraform_mirror, terraform_program
 from genai_platform.tools.terraform import Terraform
 from genai_platform.tools.terraform_events import Events
 
@@ -158,7 +158,7 @@ def test_many_threads_write_the_same_files(tmp_path: Path) -> None:
     path = tmp_path / "variables.json"
     texts = [str(number) * 20000 for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: terraform._write(path, texts[number % 8]), range(400)))
+        list(pool.map(lambda number: terraform_program.write(path, texts[number % 8]), range(400)))
     assert path.read_text() in texts
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
