@@ -43,6 +43,9 @@ class Cluster:
     def list(self, api_version, kind, namespace=None, **selectors):
         return []
 
+    def events(self, namespace, kind, name):
+        return []
+
     def logs(self, *args, **kwargs):
         return self.log
 
