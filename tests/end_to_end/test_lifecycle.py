@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.end_to_end import others
-from tests.end_to_end.conftest import GENAI, NAMESPACE, Platform, wait_until
+from tests.end_to_end.conftest import GENAI, Platform, wait_until
 from tests.end_to_end.leftovers import Land, clear, plant
 
 STEP_BY_STEP = {
