@@ -40,7 +40,7 @@ tools: env
 
 # The Azure CLI pins SDKs of its own: an environment of its own, in the cache, for the tests.
 az: env
-	@AZ="$$($(VENV)/bin/python -c 'from genai_platform.toolchain.cache import cache_folder; print(cache_folder() / "azure-cli")')"; \
+	@AZ="$$($(VENV)/bin/python -c 'from genai_platform.programs.cache import cache_folder; print(cache_folder() / "azure-cli")')"; \
 	cmp -s requirements/az.txt "$$AZ/requirements.txt" && exit 0; \
 	echo "Installing the Azure CLI into $$AZ (locked versions)"; \
 	rm -rf "$$AZ" && $(VENV)/bin/uv venv --quiet --python $(VENV)/bin/python "$$AZ" && \

@@ -33,7 +33,7 @@ def pairs(rounds: int = 3) -> Iterator[Pair | str]:
 def _probes(rounds: int) -> Iterator[Pair]:
     from genai_platform.cli.options import Options
     from genai_platform.cli.run import Run
-    from genai_platform.graph.scheduler import probe_all
+    from genai_platform.engine.scheduler import probe_all
     from genai_platform.ui.screen import Screen
 
     with Run(Options(sandbox=True), Screen(json=True, quiet=True)) as run:
@@ -42,7 +42,7 @@ def _probes(rounds: int) -> Iterator[Pair]:
             f"status: {len(steps)} probes at once",
             lambda: probe_all(steps),
             "one after another",
-            lambda: [step.probe() for step in steps],
+            lambda: [step.observe() for step in steps],
             rounds=rounds,
         )
 
@@ -56,7 +56,7 @@ def _together(what: str, document: Mapping[str, Any] | None, parts: str) -> Iter
 
 def made(path: Path) -> Pair | str:
     """The last finished ``up`` in a journal that made something, against the times of its steps added up."""
-    from genai_platform.graph.journal import read
+    from genai_platform.engine.journal import read
 
     steps: list[dict[str, Any]] = []
     found: Pair | str = "no `up` that made something is in the journal: not compared"

@@ -11,11 +11,11 @@ from benchmarks.measure import Pair
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.graph.graph import Graph
-from genai_platform.graph.scheduler import Scheduler
-from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.engine.graph import Graph
+from genai_platform.engine.scheduler import Scheduler
+from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.steps.catalog import build, for_up
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -31,8 +31,8 @@ class _Wait:
     """Seconds that stand for a minute."""
     limit: float = 600.0
 
-    def probe(self) -> Finding:
-        return Finding(State.ABSENT, "not made yet")
+    def observe(self) -> Observation:
+        return Observation(State.ABSENT, "not made yet")
 
     def plan(self) -> Sequence[Change]:
         return [Change("create", self.id)]
@@ -53,7 +53,7 @@ def pairs(minute: float = 0.1) -> Iterator[Pair | str]:
     """
     azure = {"enabled": True, "tenant_id": _NOBODY, "subscription_id": _NOBODY, "resource_group": "none"}
     settings = Settings.model_validate({"azure": azure})
-    real = build(Doors(Target("benchmark", settings, Endpoints(), Path())))
+    real = build(Clients(Target("benchmark", settings, Endpoints(), Path())))
     chosen = for_up(real, settings)
     graph = Graph(_Wait(id, tuple(need for need in real.needs(id) if need in chosen.ids), real[id].minutes, minute) for id in chosen.ids)
     report = Scheduler(graph).apply(graph.select())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import Pair, compare
 from genai_platform.errors import GenaiError
-from genai_platform.toolchain import PROGRAMS, find
+from genai_platform.programs import PROGRAMS, find
 
 _BARE = '''
 import typer

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from genai_platform.graph.step import Change, Finding, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State
 
 
 @dataclass
@@ -36,9 +36,9 @@ class FakeStep:
     minutes: float
     limit: float
 
-    def probe(self) -> Finding:
+    def observe(self) -> Observation:
         state = self.world.states.get(self.id, State.PRESENT if self.id in self.world.there else State.ABSENT)
-        return Finding(state, f"{self.id} is {state.value}")
+        return Observation(state, f"{self.id} is {state.value}")
 
     def plan(self) -> Sequence[Change]:
         return [Change("create", self.id)]

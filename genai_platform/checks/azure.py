@@ -6,31 +6,31 @@ import hashlib
 import json
 
 from genai_platform.checks import azure_refuses
-from genai_platform.checks.azure_view import AzureView
+from genai_platform.checks.azure_platform import AzurePlatform
+from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.run import SENTENCE, flaw, line
-from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.render.policy import APP_ROLE
 
 _NO_CHAT = "the caller may use no chat model"
 _APPLY = "run: genai azure, then genai verify --only 'azure.*'"
 
 
-def checks(world: World) -> list[Check]:
+def checks(platform: Platform) -> list[Check]:
     """The checks of this family; none while Azure is switched off."""
-    if not world.settings.azure.enabled:
+    if not platform.settings.azure.enabled:
         return []
-    view = AzureView(world)
+    view = AzurePlatform(platform)
     return [
-        Look("azure.token", 90, lambda: token(view)),
-        Look("azure.chat", 120, lambda: chat(view)),
-        Look("azure.stream", 120, lambda: stream(view)),
-        Look("azure.key", 150, lambda: key(view)),
+        FunctionCheck("azure.token", 90, lambda: token(view)),
+        FunctionCheck("azure.chat", 120, lambda: chat(view)),
+        FunctionCheck("azure.stream", 120, lambda: stream(view)),
+        FunctionCheck("azure.key", 150, lambda: key(view)),
         *azure_refuses.checks(view),
     ]
 
 
-def token(view: AzureView) -> Outcome:
+def token(view: AzurePlatform) -> Outcome:
     """Client credentials give a token that the gateway is meant to accept."""
     from genai_platform.tools.azure.token import claims
 
@@ -48,7 +48,7 @@ def token(view: AzureView) -> Outcome:
     return passed(f"{client.caller}: issuer, audience and role {APP_ROLE} as expected")
 
 
-def chat(view: AzureView) -> Outcome:
+def chat(view: AzurePlatform) -> Outcome:
     """Caller, API Management, LiteLLM, model: whole."""
     if not view.chat_models():
         return skipped(_NO_CHAT)
@@ -58,7 +58,7 @@ def chat(view: AzureView) -> Outcome:
     return passed(f"{view.client().caller}: {found.model} answered in {found.answer.seconds:.1f} s: {line(found.answer.text)}")
 
 
-def stream(view: AzureView) -> Outcome:
+def stream(view: AzurePlatform) -> Outcome:
     """The same, in pieces."""
     if not view.settings.apim.streaming:
         return skipped("azure.apim.streaming is off")
@@ -74,15 +74,15 @@ def stream(view: AzureView) -> Outcome:
     return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
 
-def key(view: AzureView) -> Outcome:
+def key(view: AzurePlatform) -> Outcome:
     """The key that LiteLLM booked this run's chat on is the one Key Vault keeps for this caller."""
     if not view.chat_models():
         return skipped(_NO_CHAT)
     client, answer = view.client(), view.run().chat().answer
-    stored = view.estate().stored_key(client.client_id)
+    stored = view.inventory().stored_key(client.client_id)
     if stored is None:
         return failed(f"Key Vault holds no key for {client.caller}", f"run: genai keys issue {client.caller}")
-    entry = next((one for one in view.world.litellm().spend_logs(answer.id) if one.get("request_id") == answer.id), None)
+    entry = next((one for one in view.platform.litellm().spend_logs(answer.id) if one.get("request_id") == answer.id), None)
     if entry is None:
         return failed(f"/spend/logs does not have {answer.id} yet", "spend is not written to the database; see why: genai logs litellm")
     # LiteLLM names a key in its books by the SHA-256 of its value.
@@ -92,7 +92,7 @@ def key(view: AzureView) -> Outcome:
             f"the gateway may still have an older key (5 minutes at most); then run: genai keys rotate {client.caller}",
         )
     spent = float(entry.get("spend") or 0)
-    information = view.world.litellm().key_info(str(entry["api_key"]))
+    information = view.platform.litellm().key_info(str(entry["api_key"]))
     alias, booked = str(information.get("key_alias") or ""), float(information.get("spend") or 0)
     if view.per_caller and not alias.startswith(f"{client.client_id}."):
         return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", f"run: genai keys rotate {client.caller}")

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
 
-from genai_platform.checks.azure_view import Expected
+from genai_platform.checks.azure_platform import Expected
 from genai_platform.render import policy_forms as forms
 from genai_platform.render.policy import APP_ROLE
 

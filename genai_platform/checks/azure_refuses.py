@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from genai_platform.checks.azure_platform import AzurePlatform
 from genai_platform.checks.azure_policy import Deployed
-from genai_platform.checks.azure_view import AzureView
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.world import Look, failed, passed, skipped
+from genai_platform.checks.platform import FunctionCheck, failed, passed, skipped
 from genai_platform.errors import StepError
 from genai_platform.render import gateway
 from genai_platform.render.addresses import GATEWAY
@@ -35,9 +35,9 @@ _PATIENCE = 30.0
 """Seconds for a token; less than the check has, so that it ends with what Entra ID said."""
 
 
-def checks(view: AzureView) -> list[Check]:
+def checks(view: AzurePlatform) -> list[Check]:
     """One check a row of the matrix."""
-    rows: Mapping[str, Callable[[AzureView], Outcome]] = {
+    rows: Mapping[str, Callable[[AzurePlatform], Outcome]] = {
         "no_token": no_token,
         "garbage": garbage,
         "expired": expired,
@@ -51,15 +51,15 @@ def checks(view: AzureView) -> list[Check]:
         "foreign_headers": foreign_headers,
         "direct": direct,
     }
-    return [Look(f"azure.refuses.{name}", _DEADLINE, lambda row=row: row(view)) for name, row in rows.items()]  # type: ignore[misc]
+    return [FunctionCheck(f"azure.refuses.{name}", _DEADLINE, lambda row=row: row(view)) for name, row in rows.items()]  # type: ignore[misc]
 
 
 # -- rows that every world can run --------------------------------------------------------------------
-def no_token(view: AzureView) -> Outcome:
+def no_token(view: AzurePlatform) -> Outcome:
     return _all(view, {"no token": {}, "an empty Authorization": {"Authorization": ""}}, 401)
 
 
-def garbage(view: AzureView) -> Outcome:
+def garbage(view: AzurePlatform) -> Outcome:
     head, body, signature = view.token().get_secret_value().split(".")
     broken = signature[:-8] + ("A" * 8 if not signature.endswith("A" * 8) else "B" * 8)
     return _all(
@@ -74,7 +74,7 @@ def garbage(view: AzureView) -> Outcome:
     )
 
 
-def admin_routes(view: AzureView) -> Outcome:
+def admin_routes(view: AzurePlatform) -> Outcome:
     """LiteLLM's own routes, with a valid token: the gateway itself says 404."""
     configured = {route.split(" ", 1)[1] for route in view.settings.apim.routes if route.startswith("POST ")}
     routes = [route for route in ADMIN_ROUTES if route not in configured]
@@ -90,7 +90,7 @@ def admin_routes(view: AzureView) -> Outcome:
     return passed(f"404: {', '.join(routes)}")
 
 
-def subscription_key(view: AzureView) -> Outcome:
+def subscription_key(view: AzurePlatform) -> Outcome:
     """An invalid key in the default header is not looked at."""
     headers = _bearer(view.token()) | {"Ocp-Apim-Subscription-Key": uuid.uuid4().hex}
     answer = _send(view, "GET", _MODELS, headers)
@@ -100,11 +100,11 @@ def subscription_key(view: AzureView) -> Outcome:
     return passed("a bogus Ocp-Apim-Subscription-Key beside a valid token gets 200")
 
 
-def foreign_headers(view: AzureView) -> Outcome:
+def foreign_headers(view: AzurePlatform) -> Outcome:
     """Every header from which LiteLLM would read a key, with and without a token, with a made-up and with a valid key."""
-    token, litellm = _bearer(view.token()), view.world.litellm()
+    token, litellm = _bearer(view.token()), view.platform.litellm()
     alias = f"genai-verify-{uuid.uuid4()}"
-    valid = litellm.create_key(alias, view.world.chat_models[:1], duration="5m", max_budget=0.01).get_secret_value()
+    valid = litellm.create_key(alias, view.platform.chat_models[:1], duration="5m", max_budget=0.01).get_secret_value()
     try:
         cases: dict[str, dict[str, str]] = {}
         for name in FOREIGN_KEY_HEADERS:
@@ -116,12 +116,12 @@ def foreign_headers(view: AzureView) -> Outcome:
         litellm.delete_keys([alias])
 
 
-def direct(view: AzureView) -> Outcome:
+def direct(view: AzurePlatform) -> Outcome:
     """Past API Management: its port at the load balancer, without its header. LiteLLM itself would say 401."""
     from genai_platform.tools import http
 
     wrong = []
-    with http.client(view.world.doors.target, view.world.address(GATEWAY), timeout=10) as client:
+    with http.client(view.platform.clients.target, view.platform.address(GATEWAY), timeout=10) as client:
         for what, headers in {"no header": {}, "a made-up header": {gateway.HEADER: uuid.uuid4().hex}}.items():
             try:
                 status = client.get(_MODELS, headers=headers).status_code
@@ -130,27 +130,27 @@ def direct(view: AzureView) -> Outcome:
             if status != 404:
                 wrong.append(f"{what} gets {status}")
     if wrong:
-        hint = "the load balancer's rule does not demand the header; run: genai azure --only door"
+        hint = "the load balancer's rule does not demand the header; run: genai azure --only ingress"
         return failed(f"{'; '.join(wrong)} at API Management's own port; expected 404", hint)
     return passed("404 or no connection: no header, a made-up header")
 
 
 # -- rows that need tokens nobody signs ------------------------------------------------------------------
-def expired(view: AzureView) -> Outcome:
+def expired(view: AzurePlatform) -> Outcome:
     now = int(time.time())
     changes = {"a token that expired an hour ago": {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}}
     return _signed(view, changes, "Entra ID signs no expired token", lambda policy: policy.expiry())
 
 
-def audience(view: AzureView) -> Outcome:
-    if view.probe() is None:
+def audience(view: AzurePlatform) -> Outcome:
+    if view.control() is None:
         what = "a token of the same tenant for another application"
         return _issued(view, "role", what, 401, lambda policy: policy.audience(view.expected()), own=True)
     changes = {"another audience": {"aud": str(uuid.uuid4())}, "the Graph's audience": {"aud": "https://graph.microsoft.com"}}
     return _signed(view, changes, "", lambda policy: policy.audience(view.expected()))
 
 
-def tenant(view: AzureView) -> Outcome:
+def tenant(view: AzurePlatform) -> Outcome:
     expected = view.expected().issuer
     other = str(uuid.uuid4())
     mine = view.client().tenant_id
@@ -161,8 +161,8 @@ def tenant(view: AzureView) -> Outcome:
     return _signed(view, changes, "it needs an application in another tenant", lambda policy: policy.tenant(view.expected()))
 
 
-def role(view: AzureView) -> Outcome:
-    if view.probe() is None:
+def role(view: AzurePlatform) -> Outcome:
+    if view.control() is None:
         return _issued(view, "role", "a token with another role of the API", 401, lambda policy: policy.role())
     changes: dict[str, dict[str, Any]] = {
         "no role": {"roles": None},
@@ -172,35 +172,35 @@ def role(view: AzureView) -> Outcome:
     return _signed(view, changes, "", lambda policy: policy.role())
 
 
-def no_key(view: AzureView) -> Outcome:
+def no_key(view: AzurePlatform) -> Outcome:
     """A valid token and the role, but nothing in the vault: 403, and no key of anybody else."""
     if not view.per_caller:
         return skipped("all callers share one key (azure.apim.keys is shared)")
-    probe = view.probe()
-    if probe is None:
+    control = view.control()
+    if control is None:
         return _issued(view, "key", "a caller without a key", 403, lambda policy: policy.verdict("denied", 403))
-    return _all(view, {"a caller without a key": _bearer(probe.sign(_claims(view)))}, 403)
+    return _all(view, {"a caller without a key": _bearer(control.sign(_claims(view)))}, 403)
 
 
-def vault_down(view: AzureView) -> Outcome:
+def vault_down(view: AzurePlatform) -> Outcome:
     """The vault cannot be read: 503, and the failure is not remembered."""
     if not view.per_caller:
         return skipped("all callers share one key (azure.apim.keys is shared)")
-    probe = view.probe()
-    if probe is None:
+    control = view.control()
+    if control is None:
         return _read_back(view, "no vault fails on demand", lambda policy: policy.verdict("unavailable", 503))
     claims, again = _claims(view), _claims(view)
-    headers, later = _bearer(probe.sign(claims)), _bearer(probe.sign(again))
+    headers, later = _bearer(control.sign(claims)), _bearer(control.sign(again))
     secrets = [f"litellm-{entry['azp']}" for entry in (claims, again)]
     for secret in secrets:
-        probe.fail(secret, 60)
+        control.fail(secret, 60)
     try:
         outcome = _all(view, {"a vault that cannot be read": headers}, 503)
         # Once only: LiteLLM would refuse what was stored for a failure, and with that the gateway forgets it.
         first = _send(view, "GET", _MODELS, later).status_code
     finally:
         for secret in secrets:
-            probe.fail(secret, 0)
+            control.fail(secret, 0)
     if outcome.status != "pass":
         return outcome
     after = _send(view, "GET", _MODELS, later).status_code
@@ -209,7 +209,7 @@ def vault_down(view: AzureView) -> Outcome:
     return passed(f"{outcome.evidence}; the vault is asked again once it is back")
 
 
-def _claims(view: AzureView, **changed: Any) -> dict[str, Any]:
+def _claims(view: AzurePlatform, **changed: Any) -> dict[str, Any]:
     """Claims that the policy accepts, of a caller nobody knows."""
     expected, caller = view.expected(), str(uuid.uuid4())
     claims: dict[str, Any] = {
@@ -224,17 +224,19 @@ def _claims(view: AzureView, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def _signed(view: AzureView, changes: Mapping[str, Mapping[str, Any]], reason: str, read: Callable[[Deployed], str | None]) -> Outcome:
-    probe = view.probe()
-    if probe is None:
+def _signed(view: AzurePlatform, changes: Mapping[str, Mapping[str, Any]], reason: str, read: Callable[[Deployed], str | None]) -> Outcome:
+    control = view.control()
+    if control is None:
         return _read_back(view, reason, read)
-    control = _send(view, "GET", _MODELS, _bearer(probe.sign(_claims(view))))
-    if control.status_code == 401:
+    allowed = _send(view, "GET", _MODELS, _bearer(control.sign(_claims(view))))
+    if allowed.status_code == 401:
         return failed("a token that differs in nothing is refused, too: 401", f"the policy refuses every token; {_APPLY}")
-    return _all(view, {what: _bearer(probe.sign(_claims(view, **change))) for what, change in changes.items()}, 401)
+    return _all(view, {what: _bearer(control.sign(_claims(view, **change))) for what, change in changes.items()}, 401)
 
 
-def _issued(view: AzureView, name: str, what: str, wanted: int, read: Callable[[Deployed], str | None], *, own: bool = False) -> Outcome:
+def _issued(
+    view: AzurePlatform, name: str, what: str, wanted: int, read: Callable[[Deployed], str | None], *, own: bool = False
+) -> Outcome:
     """The same with a token that Entra ID does issue, to an application that is there for checks.
 
     Args:
@@ -242,22 +244,22 @@ def _issued(view: AzureView, name: str, what: str, wanted: int, read: Callable[[
     """
     from genai_platform.tools.azure import token
 
-    client = view.estate().probe(name)
+    client = view.inventory().check_application(name)
     if client is None or client.secret is None:
-        return _read_back(view, "there is no application for checks (genai azure --only probes makes it)", read)
-    control = _send(view, "GET", _MODELS, _bearer(view.token()))
-    if control.status_code == 401:
+        return _read_back(view, "there is no application for checks (genai azure --only check_applications makes it)", read)
+    allowed = _send(view, "GET", _MODELS, _bearer(view.token()))
+    if allowed.status_code == 401:
         return failed("a caller's own token is refused, too: 401", f"the policy refuses every token; {_APPLY}")
     # For itself an application gets a token under its GUID only (AADSTS90009).
     scope = f"{client.client_id}/.default" if own else client.scope
-    found = token.fetch(view.world.doors.target, client.tenant_id, client.client_id, client.secret, scope, _PATIENCE)
+    found = token.fetch(view.platform.clients.target, client.tenant_id, client.client_id, client.secret, scope, _PATIENCE)
     return _all(view, {what: _bearer(found)}, wanted)
 
 
-def _read_back(view: AzureView, reason: str, read: Callable[[Deployed], str | None]) -> Outcome:
+def _read_back(view: AzurePlatform, reason: str, read: Callable[[Deployed], str | None]) -> Outcome:
     """Nothing can be sent here; the policy must at least say what it should."""
     try:
-        wrong = read(Deployed(view.estate().policy()))
+        wrong = read(Deployed(view.inventory().policy()))
     except ValueError as error:
         wrong = str(error)
     if wrong:
@@ -266,7 +268,7 @@ def _read_back(view: AzureView, reason: str, read: Callable[[Deployed], str | No
 
 
 # -- the wire ---------------------------------------------------------------------------------------------
-def _all(view: AzureView, cases: Mapping[str, Mapping[str, str]], wanted: int) -> Outcome:
+def _all(view: AzurePlatform, cases: Mapping[str, Mapping[str, str]], wanted: int) -> Outcome:
     """Every case gets the wanted status, and no answer shows a key."""
     wrong = []
     for what, headers in cases.items():
@@ -282,7 +284,7 @@ def _all(view: AzureView, cases: Mapping[str, Mapping[str, str]], wanted: int) -
     return passed(f"{wanted}: {', '.join(cases) if len(cases) <= 4 else f'{len(cases)} combinations'}")
 
 
-def _send(view: AzureView, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> httpx.Response:
+def _send(view: AzurePlatform, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> httpx.Response:
     try:
         return view.gateway().request(method, path, headers=dict(headers), json=body)
     except httpx.HTTPError as error:

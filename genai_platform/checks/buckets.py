@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genai_platform.tools.aws import Aws
+    from genai_platform.tools.aws.client import Aws
 
 _PAGES = 100
 """A thousand objects each. Enough to see what a day leaves; a bucket kept for years is not read to its end."""
@@ -39,7 +39,7 @@ def survey(aws: Aws, bucket: str, since: datetime, *, without: str = "") -> Surv
         since: by this machine's clock; what S3's own clock says at the first answer is taken into account.
         without: a prefix whose objects do not count.
     """
-    from genai_platform.tools.aws import explained
+    from genai_platform.tools.aws.client import explained
 
     objects = newer = pages = 0
     whole = True

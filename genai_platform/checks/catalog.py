@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genai_platform.checks import azure, clickhouse, langfuse, litellm, patch
-from genai_platform.checks.azure_estate import Estate
+from genai_platform.checks.azure_inventory import Inventory
 from genai_platform.checks.check import Check
-from genai_platform.checks.world import Doors, World
+from genai_platform.checks.platform import Clients, Platform
 
 FAMILIES = (litellm, langfuse, clickhouse, patch, azure)
 """Modules with ``checks(world)``."""
 
 
-def build(doors: Doors, estate: Callable[[], Estate]) -> list[Check]:
+def build(clients: Clients, inventory: Callable[[], Inventory]) -> list[Check]:
     """Every check for this target, in the order of the report. Does no input or output.
 
     Args:
         estate: what stands in Azure; called when that is first asked.
     """
-    world = World(doors, estate)
-    return [check for family in FAMILIES for check in family.checks(world)]
+    platform = Platform(clients, inventory)
+    return [check for family in FAMILIES for check in family.checks(platform)]

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from genai_platform.checks import buckets
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.render.langfuse import BACKUP_PREFIX
 
 _ENOUGH = 10
 """ClickHouse spreads its parts over random prefixes: fewer means that its tables lie elsewhere."""
 
 
-def checks(world: World) -> list[Check]:
+def checks(platform: Platform) -> list[Check]:
     """The checks of this family."""
-    return [Look("clickhouse.storage", 240, lambda: _storage(world))]
+    return [FunctionCheck("clickhouse.storage", 240, lambda: _storage(platform))]
 
 
-def _storage(world: World) -> Outcome:
-    if not world.chat_models:
+def _storage(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped("no chat model is configured, so nothing new can be expected")
-    chat = world.run.chat()
-    bucket = world.storage().clickhouse_bucket
+    chat = platform.run.chat()
+    bucket = platform.storage().clickhouse_bucket
     # A backup of another day is many folders, too, and proves nothing about today's disk.
-    seen = buckets.survey(world.doors.aws, bucket, chat.began, without=BACKUP_PREFIX)
+    seen = buckets.survey(platform.clients.aws, bucket, chat.began, without=BACKUP_PREFIX)
     said = f"{seen.said} under {seen.prefixes} prefixes in {bucket}, {seen.newer} newer than this run's chat"
     if seen.prefixes < _ENOUGH or seen.newer == 0:
         return failed(
             said,
             "ClickHouse writes to its volume, not to the bucket: run: genai patch, then genai verify --only patch; "
-            "or it lost its volume (genai status says so at data.traces): run: genai up",
+            "or it lost its volume (genai status says so at langfuse.traces): run: genai up",
         )
     return passed(said)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from genai_platform.checks import buckets
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.render.langfuse import PROJECT
 
 _LOGS = "see why: genai logs langfuse"
 _NO_CHAT = "no chat model is configured, so there is no chat to find"
 
 
-def checks(world: World) -> list[Check]:
+def checks(platform: Platform) -> list[Check]:
     """The checks of this family."""
     return [
-        Look("langfuse.login", 90, lambda: _login(world)),
-        Look("langfuse.closed", 60, lambda: _closed(world)),
-        Look("langfuse.keys", 60, lambda: _keys(world)),
-        Look("langfuse.trace", 180, lambda: _trace(world)),
-        Look("langfuse.storage", 180, lambda: _storage(world)),
+        FunctionCheck("langfuse.login", 90, lambda: _login(platform)),
+        FunctionCheck("langfuse.closed", 60, lambda: _closed(platform)),
+        FunctionCheck("langfuse.keys", 60, lambda: _keys(platform)),
+        FunctionCheck("langfuse.trace", 180, lambda: _trace(platform)),
+        FunctionCheck("langfuse.storage", 180, lambda: _storage(platform)),
     ]
 
 
-def _login(world: World) -> Outcome:
-    answer = world.langfuse().sign_in_page()
+def _login(platform: Platform) -> Outcome:
+    answer = platform.langfuse().sign_in_page()
     text = answer.text.lower()
     if answer.status_code != 200 or "html" not in answer.headers.get("content-type", "") or "langfuse" not in text:
         return failed(
@@ -32,8 +32,8 @@ def _login(world: World) -> Outcome:
     return passed(f"/auth/sign-in answers with Langfuse's page ({len(answer.content)} bytes)")
 
 
-def _closed(world: World) -> Outcome:
-    status, message = world.langfuse().sign_up()
+def _closed(platform: Platform) -> Outcome:
+    status, message = platform.langfuse().sign_up()
     # Langfuse's words for all of it (signupErrors.ts). Where only signing up by password is closed, others of its messages
     # say "disabled", too; and what something in front refuses says nothing about who may sign up.
     if status in (403, 422) and "sign up is disabled" in message.lower():
@@ -41,23 +41,23 @@ def _closed(world: World) -> Outcome:
     return failed(f"sign-up answers {status}: {message or 'nothing'}", f"anybody may open an account; run: genai langfuse; {_LOGS}")
 
 
-def _keys(world: World) -> Outcome:
-    names = world.langfuse().projects()
+def _keys(platform: Platform) -> Outcome:
+    names = platform.langfuse().projects()
     if names != [PROJECT]:
         said = ", ".join(f"'{name}'" for name in names) or "no project"
         return failed(f"the key pair belongs to {said}, not to '{PROJECT}'", "the headless start did not happen; run: genai langfuse")
     return passed(f"the key pair belongs to project '{PROJECT}'")
 
 
-def _trace(world: World) -> Outcome:
-    if not world.chat_models:
+def _trace(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped(_NO_CHAT)
-    chat = world.run.chat()
-    found = world.langfuse().traces_of(world.run.session)
+    chat = platform.run.chat()
+    found = platform.langfuse().traces_of(platform.run.session)
     if not found:
         return failed(
-            f"no trace of session {world.run.session} yet",
-            "if ClickHouse lost its volume (genai status says so at data.traces), run: genai up; without its role Langfuse stores "
+            f"no trace of session {platform.run.session} yet",
+            "if ClickHouse lost its volume (genai status says so at langfuse.traces), run: genai up; without its role Langfuse stores "
             "nothing: run: genai patch; otherwise LiteLLM does not deliver or the worker does not read: genai logs litellm, "
             "genai logs langfuse-worker",
         )
@@ -68,16 +68,16 @@ def _trace(world: World) -> Outcome:
             "the traces arrive incomplete: litellm.callback does not fit this Langfuse; run: genai litellm, then genai logs litellm",
         )
     # All chats of this run share the session: show the one the other checks look for, where its model's name tells it.
-    one = next((one for one in complete if _same_model(one.model, chat.model, world)), complete[0])
+    one = next((one for one in complete if _same_model(one.model, chat.model, platform)), complete[0])
     return passed(f"trace {one.id}: {one.model}, {one.input_tokens} + {one.output_tokens} tokens")
 
 
-def _storage(world: World) -> Outcome:
-    if not world.chat_models:
+def _storage(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped(_NO_CHAT)
-    chat = world.run.chat()
-    bucket = world.storage().langfuse_bucket
-    seen = buckets.survey(world.doors.aws, bucket, chat.began)
+    chat = platform.run.chat()
+    bucket = platform.storage().langfuse_bucket
+    seen = buckets.survey(platform.clients.aws, bucket, chat.began)
     if seen.newer == 0:
         return failed(
             f"{seen.said} in {bucket}, none newer than this run's chat",
@@ -86,6 +86,6 @@ def _storage(world: World) -> Outcome:
     return passed(f"{seen.newer} objects newer than this run's chat in {bucket}")
 
 
-def _same_model(seen: str, name: str, world: World) -> bool:
-    deployment = next((model.azure_deployment for model in world.settings.litellm.models if model.name == name), name)
+def _same_model(seen: str, name: str, platform: Platform) -> bool:
+    deployment = next((model.azure_deployment for model in platform.settings.litellm.models if model.name == name), name)
     return any(wanted in seen for wanted in (name, deployment))

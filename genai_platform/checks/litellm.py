@@ -6,56 +6,56 @@ import secrets
 
 from pydantic import SecretStr
 
+from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.run import SENTENCE, flaw, line
-from genai_platform.checks.world import Look, World, failed, passed, skipped
+from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.config.azure_models import VERSION
 
 _LOGS = "see why: genai logs litellm"
 _NO_CHAT = "no chat model is configured"
 
 
-def checks(world: World) -> list[Check]:
+def checks(platform: Platform) -> list[Check]:
     """The checks of this family."""
     return [
-        Look("litellm.ready", 90, lambda: _ready(world)),
-        Look("litellm.openapi", 60, lambda: _openapi(world)),
-        Look("litellm.ui", 60, lambda: _ui(world)),
-        Look("litellm.models", 60, lambda: _models(world)),
-        Look("litellm.chat", 120, lambda: _chat(world)),
-        Look("litellm.stream", 120, lambda: _stream(world)),
-        Look("litellm.logged", 150, lambda: _logged(world)),
-        Look("litellm.refuses", 60, lambda: _refuses(world)),
+        FunctionCheck("litellm.ready", 90, lambda: _ready(platform)),
+        FunctionCheck("litellm.openapi", 60, lambda: _openapi(platform)),
+        FunctionCheck("litellm.ui", 60, lambda: _ui(platform)),
+        FunctionCheck("litellm.models", 60, lambda: _models(platform)),
+        FunctionCheck("litellm.chat", 120, lambda: _chat(platform)),
+        FunctionCheck("litellm.stream", 120, lambda: _stream(platform)),
+        FunctionCheck("litellm.logged", 150, lambda: _logged(platform)),
+        FunctionCheck("litellm.refuses", 60, lambda: _refuses(platform)),
     ]
 
 
-def _ready(world: World) -> Outcome:
-    document = world.litellm().readiness()
+def _ready(platform: Platform) -> Outcome:
+    document = platform.litellm().readiness()
     database = str(document.get("db", "not named"))
     if database.lower() != "connected":
         return failed(f"readiness says db: {database}", "the database cannot be reached; run: genai status, then genai litellm")
     return passed(f"status {document.get('status', 'unknown')}, db {database}")
 
 
-def _openapi(world: World) -> Outcome:
-    document = world.litellm().openapi()
+def _openapi(platform: Platform) -> Outcome:
+    document = platform.litellm().openapi()
     paths = document.get("paths") or {}
     if not str(document.get("openapi", "")).startswith("3.") or not any(path.endswith("/chat/completions") for path in paths):
         return failed("/openapi.json is no OpenAPI document with a chat route", f"something else answers at this address; {_LOGS}")
     return passed(f"OpenAPI {document['openapi']}, {len(paths)} paths")
 
 
-def _ui(world: World) -> Outcome:
-    answer = world.litellm().page("/ui")
+def _ui(platform: Platform) -> Outcome:
+    answer = platform.litellm().page("/ui")
     kind = answer.headers.get("content-type", "")
     if answer.status_code != 200 or "html" not in kind or "<html" not in answer.text.lower():
         return failed(f"/ui answered {answer.status_code} {kind}".strip(), f"the pages could not be unpacked; {_LOGS}")
     return passed(f"/ui answers with a page of {len(answer.content)} bytes")
 
 
-def _models(world: World) -> Outcome:
-    wanted = sorted(model.name for model in world.settings.litellm.models)
-    listed = sorted(set(world.litellm().models()))
+def _models(platform: Platform) -> Outcome:
+    wanted = sorted(model.name for model in platform.settings.litellm.models)
+    listed = sorted(set(platform.litellm().models()))
     if listed == wanted:
         return passed(f"{len(listed)} models: {_short(listed)}")
     missing, extra = [name for name in wanted if name not in listed], [name for name in listed if name not in wanted]
@@ -64,10 +64,10 @@ def _models(world: World) -> Outcome:
     return failed("; ".join(words), "the proxy runs with another configuration; run: genai litellm")
 
 
-def _chat(world: World) -> Outcome:
-    if not world.chat_models:
+def _chat(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped(_NO_CHAT)
-    answered, wrong = world.run.chats()
+    answered, wrong = platform.run.chats()
     for chat in answered:
         if seen := flaw(chat.answer.text):
             wrong[chat.model] = seen
@@ -80,10 +80,10 @@ def _chat(world: World) -> Outcome:
     return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
 
 
-def _stream(world: World) -> Outcome:
-    if not world.chat_models:
+def _stream(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped(_NO_CHAT)
-    pieces = list(world.litellm().stream(world.chat_models[0], SENTENCE, session=f"{world.run.session}-stream"))
+    pieces = list(platform.litellm().stream(platform.chat_models[0], SENTENCE, session=f"{platform.run.session}-stream"))
     reads = len({piece.read for piece in pieces})
     text = "".join(piece.text for piece in pieces)
     if seen := flaw(text):
@@ -94,19 +94,19 @@ def _stream(world: World) -> Outcome:
     return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
 
-def _logged(world: World) -> Outcome:
-    if not world.chat_models:
+def _logged(platform: Platform) -> Outcome:
+    if not platform.chat_models:
         return skipped(_NO_CHAT)
-    chat = world.run.chat()
-    for entry in world.litellm().spend_logs(chat.answer.id):
+    chat = platform.run.chat()
+    for entry in platform.litellm().spend_logs(chat.answer.id):
         if entry.get("request_id") == chat.answer.id:
-            return _booked(world, chat.model, f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens", float(entry.get("spend") or 0))
+            return _booked(platform, chat.model, f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens", float(entry.get("spend") or 0))
     return failed(f"/spend/logs does not have {chat.answer.id} yet", f"spend is not written to the database; {_LOGS}")
 
 
-def _booked(world: World, name: str, what: str, spend: float) -> Outcome:
+def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:
     """A chat that is in the books: it must have cost something where LiteLLM has a price for its model."""
-    model = next(one for one in world.settings.litellm.models if one.name == name)
+    model = next(one for one in platform.settings.litellm.models if one.name == name)
     if spend > 0:
         return passed(f"{what}, {spend:.8f} USD")
     if not model.priced:
@@ -115,9 +115,9 @@ def _booked(world: World, name: str, what: str, spend: float) -> Outcome:
     return failed(f"{what}, 0 USD, although LiteLLM {VERSION} has a price for '{model.model}'", hint)
 
 
-def _refuses(world: World) -> Outcome:
-    model = (*world.chat_models, "none")[0]
-    client = world.litellm()
+def _refuses(platform: Platform) -> Outcome:
+    model = (*platform.chat_models, "none")[0]
+    client = platform.litellm()
     seen = {
         "no key": client.status_of(None, model),
         "a wrong key": client.status_of(SecretStr(f"sk-{secrets.token_hex(20)}"), model),

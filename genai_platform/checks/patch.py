@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from genai_platform.checks import clickhouse_question
+from genai_platform.checks import clickhouse_query
 from genai_platform.checks.check import Check, Outcome
-from genai_platform.checks.world import Look, World, failed, passed
+from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed
 from genai_platform.config.target import NAMESPACE
 from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import DISK, POLICY
@@ -16,19 +16,19 @@ _VARIABLE = "AWS_ROLE_ARN"
 _MEND = "run: genai patch"
 
 
-def checks(world: World) -> list[Check]:
+def checks(platform: Platform) -> list[Check]:
     """The checks of this family."""
-    return [Look("patch.identity", 120, lambda: _identity(world)), Look("patch.disk", 240, lambda: _disk(world))]
+    return [FunctionCheck("patch.identity", 120, lambda: _identity(platform)), FunctionCheck("patch.disk", 240, lambda: _disk(platform))]
 
 
-def _identity(world: World) -> Outcome:
-    outputs = world.cluster()
+def _identity(platform: Platform) -> Outcome:
+    outputs = platform.cluster()
     seen: list[str] = []
     wrong: list[str] = []
     running = {
-        langfuse.WEB: (_pods_of(world, "Deployment", langfuse.WEB), outputs.langfuse_role_arn),
-        langfuse.WORKER: (_pods_of(world, "Deployment", langfuse.WORKER), outputs.langfuse_role_arn),
-        "ClickHouse": (_clickhouse_pods(world), outputs.clickhouse_role_arn),
+        langfuse.WEB: (_pods_of(platform, "Deployment", langfuse.WEB), outputs.langfuse_role_arn),
+        langfuse.WORKER: (_pods_of(platform, "Deployment", langfuse.WORKER), outputs.langfuse_role_arn),
+        "ClickHouse": (_clickhouse_pods(platform), outputs.clickhouse_role_arn),
     }
     for pods, role in running.values():
         _compare(pods, role, seen, wrong)
@@ -54,16 +54,16 @@ def _compare(pods: Sequence[Mapping[str, Any]], role: str, seen: list[str], wron
             wrong.append(f"{name} has {_VARIABLE} {', '.join(sorted(str(one) for one in found)) or 'not set'}, not {role}")
 
 
-def _disk(world: World) -> Outcome:
-    pods = _clickhouse_pods(world)
+def _disk(platform: Platform) -> Outcome:
+    pods = _clickhouse_pods(platform)
     if not pods:
         return failed("ClickHouse has no running pod", "run: genai langfuse")
     # With the operator of line 2 the same settings come through its own configuration file.
-    by_file = world.settings.langfuse.chart.line == 1
+    by_file = platform.settings.langfuse.chart.line == 1
     without = [str(pod["metadata"]["name"]) for pod in pods if by_file and not _mounts(pod)]
     if without:
         return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _MEND)
-    answer = clickhouse_question.ask(world.doors.kube, world.settings.langfuse.chart.line)
+    answer = clickhouse_query.ask(platform.clients.kube, platform.settings.langfuse.chart.line)
     disks = [name for name, _ in answer.disks]
     if DISK not in disks:
         return failed(
@@ -91,22 +91,22 @@ def _mounts(pod: Mapping[str, Any]) -> bool:
     return False
 
 
-def _pods_of(world: World, kind: str, name: str) -> list[dict[str, Any]]:
-    workload = world.doors.kube.get("apps/v1", kind, name, NAMESPACE)
+def _pods_of(platform: Platform, kind: str, name: str) -> list[dict[str, Any]]:
+    workload = platform.clients.kube.get("apps/v1", kind, name, NAMESPACE)
     labels = ((workload or {}).get("spec") or {}).get("selector", {}).get("matchLabels") or {}
     if not labels:
         return []
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    return list(_running(world.doors.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)))
+    return list(_running(platform.clients.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)))
 
 
-def _clickhouse_pods(world: World) -> list[dict[str, Any]]:
-    if world.settings.langfuse.chart.line == 1:
-        return _pods_of(world, "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
+def _clickhouse_pods(platform: Platform) -> list[dict[str, Any]]:
+    if platform.settings.langfuse.chart.line == 1:
+        return _pods_of(platform, "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
     # The operator's pods are known by the account they run as.
     return [
         pod
-        for pod in _running(world.doors.kube.list("v1", "Pod", NAMESPACE))
+        for pod in _running(platform.clients.kube.list("v1", "Pod", NAMESPACE))
         if pod["spec"].get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT
     ]
 

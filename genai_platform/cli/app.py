@@ -26,7 +26,7 @@ from genai_platform.cli import (
     teardown,
     token,
     up,
-    usage,
+    usage_errors,
     verify,
     version,
 )
@@ -61,7 +61,7 @@ def main() -> None:
     try:
         code = app(arguments, standalone_mode=False, prog_name="genai")
     except Exception as error:
-        code = usage.told(error, arguments)
+        code = usage_errors.told(error, arguments)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

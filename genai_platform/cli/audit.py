@@ -11,7 +11,7 @@ from genai_platform.cli.run import Run
 from genai_platform.ui.screen import Screen
 
 if TYPE_CHECKING:
-    from genai_platform.steps.sweep import Audit
+    from genai_platform.audit.leftovers import Audit
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,15 +31,15 @@ def add_to(app: typer.Typer) -> None:
 
 def look(run: Run) -> Audit:
     """Search by tag, by cluster name, by network and by name."""
-    from genai_platform.steps.sweep import audit
+    from genai_platform.audit.leftovers import audit
 
     run.screen.say(f"looking for anything left of {run.screen.target}")
-    return audit(run.doors)
+    return audit(run.clients)
 
 
 def nothing() -> Audit:
     """For a run that was interrupted: nothing was looked at."""
-    from genai_platform.steps.sweep import Audit
+    from genai_platform.audit.leftovers import Audit
 
     return Audit((), (), ("not looked at: interrupted",))
 

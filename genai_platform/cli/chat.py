@@ -12,7 +12,7 @@ from genai_platform.cli.run import Run
 from genai_platform.cli.token import Caller
 
 if TYPE_CHECKING:
-    from genai_platform.tools.litellm import Litellm
+    from genai_platform.tools.litellm.client import Litellm
 
 
 class Through(StrEnum):
@@ -81,7 +81,7 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
     from genai_platform.cli.token import client_of
     from genai_platform.errors import StepError
     from genai_platform.tools import http
-    from genai_platform.tools.litellm import Litellm
+    from genai_platform.tools.litellm.client import Litellm
 
     if through is Through.APIM:
         from genai_platform.tools.azure import token
@@ -96,11 +96,11 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
     if url is None:
         raise StepError("litellm has no address yet", remedy=f"run: genai status{run.flags}", id="chat.no_address")
     if caller is None:
-        return None, Litellm(http.client(run.target, url), run.doors.secrets().litellm_master_key)
-    from genai_platform.steps.azure.estate import Estate
+        return None, Litellm(http.client(run.target, url), run.clients.secrets().litellm_master_key)
+    from genai_platform.steps.azure.inventory import Inventory
 
     client = client_of(run, caller)
-    stored = Estate(run.doors).stored_key(client.client_id)
+    stored = Inventory(run.clients).stored_key(client.client_id)
     if stored is None:
         raise StepError(f"Key Vault holds no key for '{caller}'", remedy=f"run: genai keys issue {caller}{run.flags}", id="keys.missing")
     return client.caller, Litellm(http.client(run.target, url), stored)

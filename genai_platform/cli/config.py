@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "show")
     def show(run: Run) -> None:
         """Show every value and its source."""
-        from genai_platform.cli.target import named
+        from genai_platform.cli.worlds.target import named
         from genai_platform.config.faults import dotted
         from genai_platform.config.layers import load
 

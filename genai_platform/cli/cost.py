@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "cost")
     def cost(run: Run) -> None:
         """Show what the configured platform costs an hour."""
-        from genai_platform.cli.target import named
+        from genai_platform.cli.worlds.target import named
         from genai_platform.config.layers import load
         from genai_platform.config.prices import HOURS_A_MONTH, SOURCE, prices, usd_per_hour
         from genai_platform.ui.text import dollars

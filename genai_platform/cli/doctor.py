@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "doctor")
     def doctor(run: Run) -> int:
         """Check what a start needs. Programs, configuration, credentials, ports."""
-        from genai_platform.cli.examination import examine
+        from genai_platform.cli.doctor_lines import examine
 
         report = [replace(line, remedy=complete(line.remedy, run.flags)) for line in examine(run)]
         run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)

@@ -11,8 +11,8 @@ from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.graph.scheduler import Report
-    from genai_platform.steps.sweep import Audit
+    from genai_platform.audit.leftovers import Audit
+    from genai_platform.engine.scheduler import Report
 
 KeepData = Annotated[bool, typer.Option("--keep-data", help="Keep buckets, snapshots, secrets and identities for the next up.")]
 
@@ -36,8 +36,8 @@ def remove(run: Run, shown: str) -> int:
         shown: the command as one would type it again.
     """
     from genai_platform.cli import audit as audits
-    from genai_platform.cli import disk, others, preflight, provision
-    from genai_platform.cli.folders import sandbox_exists, state_folder
+    from genai_platform.cli import disk_space, fetch_programs, foreign_objects, preflight
+    from genai_platform.cli.paths import sandbox_exists, state_folder
     from genai_platform.cli.reports import steps_document
     from genai_platform.config.layers import load
 
@@ -49,23 +49,23 @@ def remove(run: Run, shown: str) -> int:
     elif not sandbox_exists(run.project, environment):
         return _nothing(run, f"nothing to remove: there is no sandbox '{environment}'")
     folder = state_folder(run.project, environment)
-    disk.release(folder, run.screen)
+    disk_space.release(folder, run.screen)
     run.lock(folder, shown)
     if run.options.sandbox:
-        from genai_platform.cli import sandboxes
+        from genai_platform.cli.worlds import sandbox as sandboxes
 
         if not sandboxes.runs(run.project, environment):
             return _remove_what_rests(run)
     # A sandbox whose start was killed has parts that do not run yet: what they hold is seen by asking them.
     run.enter(start=run.options.sandbox)
     if not run.options.sandbox:
-        provision.provide(run.screen, sandbox=False)
+        fetch_programs.provide(run.screen, sandbox=False)
     # Removing takes about as long as making.
-    preflight.credentials(run.doors, run.graph.critical_path()[1], "genai down")
-    preflight.states(run.doors)
+    preflight.credentials(run.clients, run.graph.critical_path()[1], "genai down")
+    preflight.states(run.clients)
     report, sizes, foreign = _steps(run)
     if not report.interrupted:
-        others.finish(run)
+        foreign_objects.finish(run)
     audit = audits.nothing() if report.interrupted else audits.look(run)
     code = 130 if report.interrupted else 0 if report.ok and audits.clean(audit) else 1
     gone = sum(sizes.get(result.id, 0) for result in report.results if result.outcome == "done")
@@ -78,11 +78,11 @@ def remove(run: Run, shown: str) -> int:
 
 def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     """Show the list, ask, remove. Also answers how many resources each step stood for, and what was other people's."""
-    from genai_platform.cli import others
+    from genai_platform.cli import foreign_objects
     from genai_platform.config.prices import usd_per_hour
-    from genai_platform.graph.events import StepResult
-    from genai_platform.graph.scheduler import Report, probe_all
-    from genai_platform.graph.step import State
+    from genai_platform.engine.events import StepResult
+    from genai_platform.engine.scheduler import Report, probe_all
+    from genai_platform.engine.step import State
     from genai_platform.steps.catalog import for_down, inside, resources
     from genai_platform.ui.text import dollars
 
@@ -97,13 +97,13 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     if not going:
         screen.say("nothing to remove" + (f"; kept: {', '.join(kept)}" if kept else ""))
         return Report(tuple(StepResult(id, "retained" if id in kept else "absent", 0.0, found[id].evidence) for id in ids), 0.0), {}, []
-    sizes = {id: resources(run.doors, run.graph[id]) for id in going}
+    sizes = {id: resources(run.clients, run.graph[id]) for id in going}
     screen.table(
         ["step", "state", "what is there"],
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
         title=f"will be removed from {screen.target}",
     )
-    foreign = others.show(run, going)
+    foreign = foreign_objects.show(run, going)
     if kept:
         screen.say(f"kept: {', '.join(kept)}")
     cost = usd_per_hour(target.settings, frozenset(going))
@@ -113,7 +113,7 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
         screen.warn("callers will need new identities after this; --keep-data keeps them")
     if not run.options.yes:
         screen.confirm(f"Remove these {len(going)} steps of {screen.target}?")
-    others.unblock(run, going)
+    foreign_objects.unblock(run, going)
     report = run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept, inside(run.graph)))
     return report, sizes, foreign
 
@@ -139,7 +139,7 @@ def _summary(run: Run, report: Report, audit: Audit, gone: int, shown: str) -> N
 
 def _mention_sandboxes(run: Run) -> None:
     """Say that a sandbox is not touched; when there is nothing else, that is all there is to say."""
-    from genai_platform.cli.folders import sandboxes
+    from genai_platform.cli.paths import sandboxes
     from genai_platform.config.layers import load
     from genai_platform.errors import ConfigError
 
@@ -162,7 +162,7 @@ def _mention_sandboxes(run: Run) -> None:
 # -- the sandbox ----------------------------------------------------------------------------------
 def _remove_what_rests(run: Run) -> int:
     """A sandbox that does not run costs nothing and holds nothing outside its folder: that goes."""
-    from genai_platform.cli import sandboxes
+    from genai_platform.cli.worlds import sandbox as sandboxes
     from genai_platform.config.layers import load
     from genai_platform.errors import ConfigError
 
@@ -181,7 +181,7 @@ def _remove_what_rests(run: Run) -> int:
 
 def _nothing(run: Run, text: str) -> int:
     from genai_platform.cli.reports import steps_document
-    from genai_platform.graph.scheduler import Report
+    from genai_platform.engine.scheduler import Report
 
     run.screen.tell(text)
     run.screen.document(steps_document(Report((), 0.0)) | {"leftovers": [], "retained": [], "unseen": []})
@@ -189,7 +189,7 @@ def _nothing(run: Run, text: str) -> int:
 
 
 def _end_sandbox(run: Run, *, keep: bool) -> None:
-    from genai_platform.cli import sandboxes
+    from genai_platform.cli.worlds import sandbox as sandboxes
 
     if keep:
         # Its account is where the kept things lie, as on the real clouds.

@@ -9,17 +9,17 @@ from genai_platform.errors import GenaiError
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
-    from genai_platform.steps.doors import Doors
+    from genai_platform.steps.clients import Clients
 
 
 def endpoints(run: Run) -> dict[str, str]:
     """Addresses of LiteLLM and Langfuse as far as their load balancer has one, and of API Management where it stands."""
     ask: dict[str, Callable[[], str | None]] = {
-        "litellm": lambda: run.doors.address("litellm"),
-        "langfuse": lambda: run.doors.address("langfuse"),
+        "litellm": lambda: run.clients.address("litellm"),
+        "langfuse": lambda: run.clients.address("langfuse"),
     }
     if run.target.settings.azure.enabled:
-        ask["apim"] = lambda: gateway(run.doors)
+        ask["apim"] = lambda: gateway(run.clients)
     found: dict[str, str] = {}
     for name, look in ask.items():
         try:
@@ -40,11 +40,11 @@ def told(run: Run, addresses: dict[str, str]) -> list[str]:
     return [f"{name}: {url}" + (f" ({note})" if note and name != "apim" else "") for name, url in addresses.items()]
 
 
-def gateway(doors: Doors) -> str | None:
+def gateway(clients: Clients) -> str | None:
     """The base address of the API in API Management; model routes follow as ``/v1/…``. None until the API is there."""
-    from genai_platform.steps.azure.site import find_service, object_name
+    from genai_platform.steps.azure.lookup import find_service, object_name
 
-    service = find_service(doors)
-    if service is None or not service.gateway or doors.azure.apim.api(service, object_name(doors.target, "api")) is None:
+    service = find_service(clients)
+    if service is None or not service.gateway or clients.azure.apim.api(service, object_name(clients.target, "api")) is None:
         return None
-    return f"{service.gateway.rstrip('/')}/{doors.target.settings.azure.apim.path}"
+    return f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}"

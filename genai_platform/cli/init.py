@@ -149,7 +149,7 @@ def _account() -> str | None:
     from genai_platform.errors import GenaiError
 
     try:
-        from genai_platform.tools.aws import Aws
+        from genai_platform.tools.aws.client import Aws
 
         return Aws(Target("default", Settings(), Endpoints(), Path.cwd())).account_id()
     except GenaiError:

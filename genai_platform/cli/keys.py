@@ -9,10 +9,10 @@ import typer
 from genai_platform.cli import preflight
 from genai_platform.cli.command import callback, command
 from genai_platform.cli.run import Run
-from genai_platform.cli.voice import Voice
+from genai_platform.ui.voice import Voice
 
 if TYPE_CHECKING:
-    from genai_platform.steps.azure.caller import Key
+    from genai_platform.steps.azure.callers.caller import Key
 
 Names = Annotated[list[str] | None, typer.Argument(help="Callers; none: all that are configured.", metavar="NAME", show_default=False)]
 Name = Annotated[str, typer.Argument(help="A caller's name, as in [azure.callers.NAME].", show_default=False)]
@@ -37,10 +37,10 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "show")
     def show(run: Run, name: Name) -> None:
         """One caller."""
-        from genai_platform.steps.azure import keys
+        from genai_platform.steps.azure.callers import keys
 
         preflight.azure(run.target.settings)
-        _present(run, [keys.show(run.doors, name)])
+        _present(run, [keys.show(run.clients, name)])
 
     @command(group, "issue")
     def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
@@ -61,34 +61,34 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _list(run: Run) -> None:
-    from genai_platform.steps.azure import keys
+    from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
-    _present(run, keys.listed(run.doors))
+    _present(run, keys.listed(run.clients))
 
 
 def _issue(run: Run, names: tuple[str, ...], reinstate: bool) -> None:
-    from genai_platform.steps.azure import keys
+    from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
     run.lock(run.target.folder, "genai keys issue")
-    _present(run, keys.issue(run.doors, names, reinstate=reinstate, progress=Voice(run.screen)))
+    _present(run, keys.issue(run.clients, names, reinstate=reinstate, progress=Voice(run.screen)))
 
 
 def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
-    from genai_platform.steps.azure import keys
+    from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
-    keys.known(run.doors, name)
+    keys.known(run.clients, name)
     run.lock(run.target.folder, "genai keys rotate")
     if secret:
-        changed = keys.rotate_secret(run.doors, name, overlap_hours=overlap_hours, progress=Voice(run.screen))
+        changed = keys.rotate_secret(run.clients, name, overlap_hours=overlap_hours, progress=Voice(run.screen))
         old = f"old ones work until {changed.old_until}" if changed.old_until else "there was no other"
         run.screen.tell(f"{name}: new client secret, valid until {changed.expires}; {old}")
         run.screen.tell(f"read it with: genai azure env --caller {name}{run.flags}")
-        _document(run, [keys.show(run.doors, name)], rotated={"secret_expires": changed.expires, "old_until": changed.old_until})
+        _document(run, [keys.show(run.clients, name)], rotated={"secret_expires": changed.expires, "old_until": changed.old_until})
         return
-    rotation = keys.rotate(run.doors, name, progress=Voice(run.screen))
+    rotation = keys.rotate(run.clients, name, progress=Voice(run.screen))
     if rotation.old_alias:
         run.screen.tell(
             f"{name}: {rotation.key.alias} takes the place of {rotation.old_alias}, which works {rotation.overlap_seconds} s more"
@@ -97,23 +97,23 @@ def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
 
 
 def _revoke(run: Run, name: str) -> int:
-    from genai_platform.steps.azure import closing, keys
+    from genai_platform.steps.azure.callers import keys, revocation
 
     preflight.azure(run.target.settings)
-    keys.known(run.doors, name)
+    keys.known(run.clients, name)
     if not run.options.yes:
         run.screen.confirm(f"Revoke '{name}' of {run.screen.target}? Its programs stop working.")
     run.lock(run.target.folder, "genai keys revoke")
-    entrances = closing.open_entrances(run.doors, name)
-    revocation = keys.revoke(run.doors, name, progress=Voice(run.screen))
-    for line in revocation.closed:
+    entrances = revocation.open_entrances(run.clients, name)
+    revoked = keys.revoke(run.clients, name, progress=Voice(run.screen))
+    for line in revoked.closed:
         run.screen.say(f"{name}: {line}")
-    measured = closing.wait(entrances, Voice(run.screen))
+    measured = revocation.wait(entrances, Voice(run.screen))
     for entrance, seconds in measured.items():
         run.screen.tell(f"{name}: {entrance} " + (f"closed after {seconds:.1f} s" if seconds is not None else "is STILL OPEN"))
     if not measured:
         run.screen.tell(f"{name}: revoked; nothing to measure with, since neither key nor client secret is known here")
-    _document(run, [revocation.key], closed_seconds=measured)
+    _document(run, [revoked.key], closed_seconds=measured)
     return 1 if None in measured.values() else 0
 
 

@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
         from genai_platform.config.settings import Platform, Settings
         from genai_platform.config.target import Target
         from genai_platform.errors import GenaiError
-        from genai_platform.tools.aws import Aws
+        from genai_platform.tools.aws.client import Aws
 
         target = Target("default", Settings(platform=Platform(region=region)), Endpoints(), Path.cwd())
         try:

@@ -53,7 +53,7 @@ def show_address(run: Run, application: Application, login: bool) -> int:
     from genai_platform.errors import StepError
     from genai_platform.render.addresses import protection
 
-    url = run.doors.address(application.value)
+    url = run.clients.address(application.value)
     if url is None:
         raise StepError(f"{application.value} has no address yet", remedy=f"run: genai status{run.flags}", id="open.no_address")
     page = f"{url}/ui" if application is Application.LITELLM else url
@@ -62,7 +62,7 @@ def show_address(run: Run, application: Application, login: bool) -> int:
         run.screen.say(note)
     content = {"url": page}
     if login:
-        secrets = run.doors.secrets()
+        secrets = run.clients.secrets()
         if application is Application.LITELLM:
             user, password = "admin", secrets.litellm_master_key
         else:
@@ -80,9 +80,9 @@ def show_logs(run: Run, workload: str, tail: int) -> int:
     """The logs of every pod whose name begins with the workload's, with secrets hidden: they are pasted into tickets."""
     from genai_platform.config.target import NAMESPACE
     from genai_platform.errors import StepError
-    from genai_platform.tools.kube_wait import redactor
+    from genai_platform.tools.kubernetes.wait import redactor
 
-    kube = run.doors.kube
+    kube = run.clients.kube
     names = [str(pod["metadata"]["name"]) for pod in kube.list("v1", "Pod", NAMESPACE)]
     chosen = [name for name in names if name == workload or name.startswith(f"{workload}-")]
     if not chosen:
@@ -99,9 +99,9 @@ def show_logs(run: Run, workload: str, tail: int) -> int:
 
 def _secret_values(run: Run) -> Iterator[str]:
     """What is known to be secret; nothing while no secrets were made, and then only what looks like one is hidden."""
-    from genai_platform.tools.aws import reveal
+    from genai_platform.tools.aws.client import reveal
 
-    stored = run.doors.aws.platform_secrets()
+    stored = run.clients.aws.platform_secrets()
     for value in reveal(stored).values() if stored else ():
         # The keys of models are a table of their own.
         yield from value.values() if isinstance(value, dict) else (value,)
@@ -116,8 +116,8 @@ def show_environment(run: Run) -> None:
         return
     from genai_platform.cli.endpoints import endpoints
 
-    secrets, addresses = run.doors.secrets(), endpoints(run)
-    found = {"KUBECONFIG": str(run.doors.kube.kubeconfig()), "AWS_REGION": run.target.settings.platform.region}
+    secrets, addresses = run.clients.secrets(), endpoints(run)
+    found = {"KUBECONFIG": str(run.clients.kube.kubeconfig()), "AWS_REGION": run.target.settings.platform.region}
     if url := addresses.get("litellm"):
         found |= {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": secrets.litellm_master_key.get_secret_value()}
     if url := addresses.get("langfuse"):

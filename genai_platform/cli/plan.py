@@ -13,9 +13,9 @@ from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
-    from genai_platform.graph.graph import Graph
-    from genai_platform.graph.step import Change, Finding, Step
-    from genai_platform.steps.doors import Doors
+    from genai_platform.engine.graph import Graph
+    from genai_platform.engine.step import Change, Observation, Step
+    from genai_platform.steps.clients import Clients
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
@@ -32,12 +32,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What was looked at, before anything is said about it."""
 
     graph: Graph
     settings: Settings
-    found: Mapping[str, Finding]
+    found: Mapping[str, Observation]
     changes: Sequence[tuple[str, Change]]
 
 
@@ -46,11 +46,11 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     from genai_platform.cli import preflight
     from genai_platform.cli.notices import notices
     from genai_platform.config.prices import usd_per_hour
-    from genai_platform.graph.step import State
+    from genai_platform.engine.step import State
     from genai_platform.ui.text import dollars, duration
 
-    doors = preflight.names(run, only, skip)
-    seen = _nothing_yet(run, doors, only, skip) if _sandbox_to_be_made(run) else _look(run, only, skip)
+    clients = preflight.names(run, only, skip)
+    seen = _nothing_yet(run, clients, only, skip) if _sandbox_to_be_made(run) else _look(run, only, skip)
     screen, found = run.screen, seen.found
     pending = [id for id in found if found[id].state is not State.PRESENT]
     path, minutes = seen.graph.critical_path(pending)
@@ -84,9 +84,9 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     return bool(pending)
 
 
-def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Seen:
+def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     from genai_platform.cli import preflight
-    from genai_platform.graph.scheduler import probe_all
+    from genai_platform.engine.scheduler import probe_all
     from genai_platform.steps.catalog import for_up
 
     target = run.enter(building=True)
@@ -95,36 +95,36 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Seen:
     with run.screen.looking(len(selection.ids)) as one_more:
         found = probe_all((run.graph[id] for id in selection.ids), one_more)
     changes = [(id, change) for id in selection.ids for change in _changes(run.graph[id], found[id])]
-    return Seen(run.graph, target.settings, found, changes)
+    return Observed(run.graph, target.settings, found, changes)
 
 
 def _sandbox_to_be_made(run: Run) -> bool:
-    from genai_platform.cli.folders import sandbox_exists
+    from genai_platform.cli.paths import sandbox_exists
 
     return run.options.sandbox and not sandbox_exists(run.project, run.options.environment)
 
 
-def _nothing_yet(run: Run, doors: Doors, only: Sequence[str], skip: Sequence[str]) -> Seen:
+def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence[str]) -> Observed:
     """A sandbox that was not started yet can be planned, too: all of it would be made."""
-    from genai_platform.graph.step import Change, Finding, State
+    from genai_platform.engine.step import Change, Observation, State
     from genai_platform.steps.catalog import build, for_up, preflight
 
-    preflight(doors.target)
-    graph, settings = build(doors), doors.target.settings
+    preflight(clients.target)
+    graph, settings = build(clients), clients.target.settings
     selection = for_up(graph, settings, only, skip)
-    absent = Finding(State.ABSENT, "there is no sandbox yet")
+    absent = Observation(State.ABSENT, "there is no sandbox yet")
     run.screen.target = f"'{run.options.environment}': sandbox on this machine, not there yet"
-    return Seen(graph, settings, dict.fromkeys(selection.ids, absent), [(id, Change("create", id)) for id in selection.ids])
+    return Observed(graph, settings, dict.fromkeys(selection.ids, absent), [(id, Change("create", id)) for id in selection.ids])
 
 
 def _document(id: str, change: Change) -> dict[str, Any]:
     return {"step": id, "action": change.action, "object": change.object, "detail": change.detail}
 
 
-def _changes(step: Step, finding: Finding) -> list[Change]:
+def _changes(step: Step, finding: Observation) -> list[Change]:
     """A step's plan; a step that cannot say what it would do says at least that."""
+    from genai_platform.engine.step import Change, State
     from genai_platform.errors import GenaiError
-    from genai_platform.graph.step import Change, State
 
     if finding.state is State.PRESENT:
         return [Change("none", step.id, finding.evidence)]

@@ -12,11 +12,11 @@ from genai_platform.errors import ConfigError, GenaiError, MissingError
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.config.settings import Settings
-    from genai_platform.graph.graph import Selection
-    from genai_platform.steps.doors import Doors
+    from genai_platform.engine.graph import Selection
+    from genai_platform.steps.clients import Clients
 
 
-def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Doors:
+def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Clients:
     """The steps that were named exist: known without looking at the world, and before a sandbox is started.
 
     Returns:
@@ -29,7 +29,7 @@ def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Doors:
     from genai_platform.config.layers import load
     from genai_platform.config.target import Target
     from genai_platform.steps.catalog import build
-    from genai_platform.steps.doors import Doors
+    from genai_platform.steps.clients import Clients
 
     settings = load(run.project, run.options.environment, sets=run.options.set).settings
     if run.options.sandbox and "enabled" not in settings.azure.model_fields_set:
@@ -37,9 +37,9 @@ def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Doors:
         settings = settings.model_copy(update={"azure": settings.azure.model_copy(update={"enabled": True})})
     elif any(name.partition(".")[0] == "azure" for name in (*only, *skip)):
         azure(settings)
-    doors = Doors(Target(run.options.environment, settings, Endpoints(), run.project))
-    build(doors).select(only, skip)
-    return doors
+    clients = Clients(Target(run.options.environment, settings, Endpoints(), run.project))
+    build(clients).select(only, skip)
+    return clients
 
 
 def azure(settings: Settings) -> None:
@@ -56,36 +56,36 @@ def world(run: Run, selection: Selection) -> None:
             chart line is another one than what exists.
         MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
     """
-    credentials(run.doors, run.graph.critical_path(selection.ids)[1], "this run")
-    states(run.doors)
+    credentials(run.clients, run.graph.critical_path(selection.ids)[1], "this run")
+    states(run.clients)
     if "infra.network" in selection.ids:
-        zones(run.doors)
+        zones(run.clients)
     if "infra.cluster" in selection.ids:
         kubernetes(run)
     if "infra.secrets" in selection.ids:
-        keys(run.doors)
+        keys(run.clients)
     if "langfuse.chart" in selection.ids:
-        from genai_platform.steps import keep_line
+        from genai_platform.steps.langfuse import chart_line
 
-        keep_line.refuse(run.doors)
+        chart_line.refuse(run.clients)
     if any(id.startswith("azure.") for id in selection.ids):
-        from genai_platform.steps.azure import questions
+        from genai_platform.steps.azure import prerequisites
 
-        questions.refuse(run.doors)
+        prerequisites.refuse(run.clients)
 
 
-def credentials(doors: Doors, minutes: float, command: str) -> None:
+def credentials(clients: Clients, minutes: float, command: str) -> None:
     """The AWS credentials last as long as the run: what ends in its middle leaves work half done.
 
     Args:
-        doors: to the world.
+        clients: of the outside systems.
         minutes: how long the run takes, as estimated; half of that again is asked for, and five minutes at least.
         command: what is about to run, for the message.
 
     Raises:
         MissingError: they end before, and no program can get new ones.
     """
-    end = doors.aws.credentials_end()
+    end = clients.aws.credentials_end()
     if end is None:
         return
     left, wanted = (end - datetime.now(UTC)).total_seconds() / 60, max(5.0, 1.5 * minutes)
@@ -99,24 +99,24 @@ def credentials(doors: Doors, minutes: float, command: str) -> None:
         )
 
 
-def states(doors: Doors) -> None:
+def states(clients: Clients) -> None:
     """Every state can be read. One that cannot is never taken for an empty one. Raises ``MissingError``."""
-    from genai_platform.tools.terraform import ROOTS
+    from genai_platform.tools.terraform.client import ROOTS
 
     for root in ROOTS:
         try:
-            doors.terraform.state.read(root)
+            clients.terraform.state.read(root)
         except GenaiError as error:
             if error.id == "terraform.state":
-                remedy = error.remedy or f"look at {doors.terraform.state.place(root)}"
+                remedy = error.remedy or f"look at {clients.terraform.state.place(root)}"
                 raise MissingError(error.message, remedy=remedy, id=error.id) from None
             raise
 
 
-def zones(doors: Doors) -> int:
+def zones(clients: Clients) -> int:
     """How many zones the region has. Raises ``ConfigError`` when more are asked for."""
-    settings = doors.target.settings
-    found, wanted, region = doors.aws.zones(), settings.network.zones, settings.platform.region
+    settings = clients.target.settings
+    found, wanted, region = clients.aws.zones(), settings.network.zones, settings.platform.region
     if len(found) < wanted:
         raise ConfigError(
             f"network.zones: {wanted} is not allowed; {region} has {len(found)} zones",
@@ -128,26 +128,26 @@ def zones(doors: Doors) -> int:
 
 def kubernetes(run: Run) -> None:
     """EKS takes the configured version; what a person should know about it is shown. Raises ``ConfigError``."""
-    from genai_platform.steps import cluster_version
+    from genai_platform.steps.infra import cluster_version
 
-    if notice := cluster_version.look(run.doors).notice:
+    if notice := cluster_version.look(run.clients).notice:
         run.screen.warn(notice)
 
 
-def keys(doors: Doors) -> None:
+def keys(clients: Clients) -> None:
     """Every model's key is at hand, or was stored before. Raises ``MissingError`` that names all that are not."""
-    from genai_platform.steps.infra_secrets import missing_key, upstream_variables
+    from genai_platform.steps.infra.secrets import missing_key, upstream_variables
 
-    absent: Sequence[str] = [name for name in upstream_variables(doors) if not os.environ.get(name)]
+    absent: Sequence[str] = [name for name in upstream_variables(clients) if not os.environ.get(name)]
     if not absent:
         return
-    stored = kept_keys(doors)
-    faults = [missing_key(doors, name) for name in absent if name not in stored]
+    stored = kept_keys(clients)
+    faults = [missing_key(clients, name) for name in absent if name not in stored]
     if faults:
         remedies = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
         raise MissingError("\n".join(fault.message for fault in faults), remedy=remedies, id=faults[0].id)
 
 
-def kept_keys(doors: Doors) -> frozenset[str]:
+def kept_keys(clients: Clients) -> frozenset[str]:
     """The variables whose values lie in Secrets Manager from an earlier day."""
-    return frozenset((doors.aws.secret_document() or {}).get("upstream_keys") or ())
+    return frozenset((clients.aws.secret_document() or {}).get("upstream_keys") or ())

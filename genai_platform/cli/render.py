@@ -13,8 +13,8 @@ from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.graph.step import Step
-    from genai_platform.steps.doors import Doors
+    from genai_platform.engine.step import Step
+    from genai_platform.steps.clients import Clients
 
 Names = Annotated[list[str] | None, typer.Argument(help="Steps or families; default: all.", metavar="STEP", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the files into this folder.", file_okay=False)]
@@ -45,7 +45,7 @@ def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int
         except GenaiError as error:
             later[id] = error.message
     if not secrets:
-        found = without(_values(run.doors), found)
+        found = without(_values(run.clients), found)
     for id, reason in later.items():
         run.screen.warn(f"{id} can be rendered once what it needs is there: {reason}")
     for name, text in found.items():
@@ -81,14 +81,14 @@ def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]
     return {name: pattern.sub("(secret)", text) if hidden else text for name, text in found.items()}
 
 
-def _values(doors: Doors) -> set[str]:
+def _values(clients: Clients) -> set[str]:
     """The platform's secrets as far as they were made; what was not made cannot be shown."""
     from pydantic import SecretStr
 
     from genai_platform.errors import StepError
 
     try:
-        stored = doors.secrets()
+        stored = clients.secrets()
     except StepError as error:
         if error.id != "secrets.absent":
             raise

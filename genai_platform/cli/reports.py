@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from genai_platform.ui.screen import Screen
 
 if TYPE_CHECKING:
-    from genai_platform.graph.scheduler import Report
+    from genai_platform.engine.scheduler import Report
 
 
 def steps_document(report: Report) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from genai_platform.ui.screen import Screen
 
 if TYPE_CHECKING:
     from genai_platform.config.target import Target
-    from genai_platform.graph.events import Sink
-    from genai_platform.graph.graph import Graph
-    from genai_platform.graph.scheduler import Report, Scheduler
-    from genai_platform.steps.doors import Doors
+    from genai_platform.engine.events import Sink
+    from genai_platform.engine.graph import Graph
+    from genai_platform.engine.scheduler import Report, Scheduler
+    from genai_platform.steps.clients import Clients
 
 
 class Run:
@@ -50,7 +50,7 @@ class Run:
         Args:
             start, building: as ``cli.target.resolve`` takes them.
         """
-        from genai_platform.cli import target
+        from genai_platform.cli.worlds import target
 
         self._target = target.resolve(self.options, self.screen, start=start, building=building)
         self.screen.target = target.words(self._target)
@@ -62,22 +62,22 @@ class Run:
         return self._target or self.enter()
 
     @cached_property
-    def doors(self) -> Doors:
+    def clients(self) -> Clients:
         """Doors to the target's tools."""
-        from genai_platform.steps.doors import Doors
+        from genai_platform.steps.clients import Clients
         from genai_platform.tools import libraries
 
         target = self.target
         # Whoever has doors opens them from many threads soon.
         libraries.load(azure=target.settings.azure.enabled)
-        return Doors(target)
+        return Clients(target)
 
     @cached_property
     def graph(self) -> Graph:
         """All steps of this target."""
         from genai_platform.steps.catalog import build
 
-        return build(self.doors)
+        return build(self.clients)
 
     @property
     def project(self) -> Path:
@@ -89,7 +89,7 @@ class Run:
     # -- work -------------------------------------------------------------------------------------
     def lock(self, folder: Path, command: str) -> None:
         """Hold the environment's lock until the command ends."""
-        from genai_platform.graph.lock import hold
+        from genai_platform.engine.lock import hold
 
         before = self._stack.enter_context(hold(folder / "lock", command))
         if before:
@@ -97,9 +97,9 @@ class Run:
 
     def execute(self, command: str, ids: tuple[str, ...], work: Callable[[Scheduler], Report], *, events: Path | None = None) -> Report:
         """Run steps with the journal, the screen and, where asked for, a file of events listening."""
-        from genai_platform.graph.events import Bus
-        from genai_platform.graph.journal import Journal
-        from genai_platform.graph.scheduler import Scheduler
+        from genai_platform.engine.events import Bus
+        from genai_platform.engine.journal import Journal
+        from genai_platform.engine.scheduler import Scheduler
 
         bus = Bus()
         with ExitStack() as sinks:

@@ -9,10 +9,10 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
-from genai_platform.cli.voice import Voice
+from genai_platform.ui.voice import Voice
 
 if TYPE_CHECKING:
-    from genai_platform.sandbox.place import Place
+    from genai_platform.sandbox.layout import SandboxLayout
 
 File = Annotated[Path, typer.Argument(help="The file.", dir_okay=False, show_default=False)]
 
@@ -24,12 +24,12 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "status")
     def status(run: Run) -> None:
         """List every part: real, stand-in or simulated, version, process, port."""
-        place = _place(run)
+        layout = _layout(run)
         from genai_platform.sandbox import supervisor
 
-        rows = supervisor.status(place)
+        rows = supervisor.status(layout)
         table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
-        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=f"'{place.environment}'")
+        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=f"'{layout.environment}'")
         run.screen.document(
             {
                 "parts": [
@@ -47,8 +47,8 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "tools")
     def tools(run: Run) -> None:
         """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
-        from genai_platform.cli.provision import provide
-        from genai_platform.cli.sandboxes import require_packages
+        from genai_platform.cli.fetch_programs import provide
+        from genai_platform.cli.worlds.sandbox import require_packages
 
         require_packages()
         provide(run.screen, sandbox=True)
@@ -58,20 +58,20 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "save")
     def save(run: Run, file: File) -> None:
         """Save the whole sandbox into a file. It is stopped meanwhile."""
-        place = _place(run)
+        layout = _layout(run)
         from genai_platform.sandbox.save import save as write
 
         _lock(run, "save")
-        written = write(place, run.project / ".genai" / place.environment, file.absolute(), Voice(run.screen))
-        run.screen.tell(f"saved '{place.environment}' in {written}")
+        written = write(layout, run.project / ".genai" / layout.environment, file.absolute(), Voice(run.screen))
+        run.screen.tell(f"saved '{layout.environment}' in {written}")
         run.screen.document({"ok": True, "file": str(written)})
 
     @command(group, "restore")
     def restore(run: Run, file: File) -> None:
         """Make the sandbox again that was saved into a file, under the name it had, and start it."""
-        from genai_platform.cli.folders import state_folder, world_folder
-        from genai_platform.cli.provision import provide
-        from genai_platform.cli.sandboxes import require_packages
+        from genai_platform.cli.fetch_programs import provide
+        from genai_platform.cli.paths import state_folder, world_folder
+        from genai_platform.cli.worlds.sandbox import require_packages
 
         require_packages()
         from genai_platform.sandbox.save import restore as read
@@ -80,45 +80,45 @@ def add_to(app: typer.Typer) -> None:
         folder = state_folder(run.project, environment)
         _lock(run, "restore")
         provide(run.screen, sandbox=True)
-        place = read(file.absolute(), world_folder(run.project, environment), folder, Voice(run.screen))
-        run.screen.tell(f"restored '{place.environment}'; it runs")
-        run.screen.document({"ok": True, "restored": place.environment})
+        layout = read(file.absolute(), world_folder(run.project, environment), folder, Voice(run.screen))
+        run.screen.tell(f"restored '{layout.environment}'; it runs")
+        run.screen.document({"ok": True, "restored": layout.environment})
 
     @command(group, "stop")
     def stop(run: Run) -> None:
         """Stop every process. Everything stays on disk, and `genai up --sandbox` goes on with it."""
-        place = _place(run)
+        layout = _layout(run)
         from genai_platform.sandbox import supervisor
 
         _lock(run, "stop")
-        stopped = supervisor.stop(place)
+        stopped = supervisor.stop(layout)
         run.screen.tell(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
         run.screen.document({"ok": True, "stopped": stopped})
 
     @command(group, "remove")
     def remove(run: Run) -> None:
         """Stop it and delete its folder, whatever state it is in."""
-        from genai_platform.cli import sandboxes
+        from genai_platform.cli.worlds import sandbox as sandboxes
 
-        place = sandboxes.place_to_remove(run.project, _environment(run))
+        layout = sandboxes.place_to_remove(run.project, _environment(run))
         if not run.options.yes:
-            run.screen.confirm(f"Delete the sandbox '{place.environment}' with all its data?")
+            run.screen.confirm(f"Delete the sandbox '{layout.environment}' with all its data?")
         _lock(run, "remove")
-        sandboxes.remove(run.project, place.environment)
-        run.screen.tell(f"removed '{place.environment}'")
-        run.screen.document({"ok": True, "removed": place.environment})
+        sandboxes.remove(run.project, layout.environment)
+        run.screen.tell(f"removed '{layout.environment}'")
+        run.screen.document({"ok": True, "removed": layout.environment})
 
     app.add_typer(group, name="sandbox")
 
 
 def environment(run: Run) -> None:
     """The exports themselves go to standard output, so that ``eval`` can read them."""
-    from genai_platform.cli.sandboxes import place_target
+    from genai_platform.cli.worlds.sandbox import place_target
 
-    place = _place(run)
-    from genai_platform.sandbox.shell import exports, variables
+    layout = _layout(run)
+    from genai_platform.sandbox.shell_exports import exports, variables
 
-    found = variables(place, place_target(run.options, place))
+    found = variables(layout, place_target(run.options, layout))
     if run.screen.json:
         run.screen.document({"variables": found})
     else:
@@ -133,14 +133,14 @@ def _environment(run: Run) -> str:
     return name
 
 
-def _place(run: Run) -> Place:
-    from genai_platform.cli.sandboxes import open_place
+def _layout(run: Run) -> SandboxLayout:
+    from genai_platform.cli.worlds.sandbox import open_place
 
     return open_place(run.project, _environment(run))
 
 
 def _lock(run: Run, what: str) -> None:
-    from genai_platform.cli.folders import state_folder
+    from genai_platform.cli.paths import state_folder
 
     run.lock(state_folder(run.project, _environment(run)), f"genai sandbox {what}")
 

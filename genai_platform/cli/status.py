@@ -11,7 +11,7 @@ from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.graph.step import Finding
+    from genai_platform.engine.step import Observation
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless everything is present.")]
 
@@ -29,8 +29,8 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     """Whether everything is present."""
     from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.config.prices import usd_per_hour
-    from genai_platform.graph.scheduler import probe_all
-    from genai_platform.graph.step import State
+    from genai_platform.engine.scheduler import probe_all
+    from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
     from genai_platform.ui.text import dollars
 
@@ -61,8 +61,8 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     return all(finding.state is State.PRESENT for finding in found.values())
 
 
-def _next(run: Run, found: dict[str, Finding]) -> str:
-    from genai_platform.graph.step import State
+def _next(run: Run, found: dict[str, Observation]) -> str:
+    from genai_platform.engine.step import State
 
     # Where a look was refused, what ends that comes first; a command of ours could only say the same again.
     if told := next((one.remedy for one in found.values() if one.state is State.UNKNOWN and one.remedy.startswith("kubectl ")), ""):
@@ -81,7 +81,7 @@ def _next(run: Run, found: dict[str, Finding]) -> str:
 
 def _last_run(run: Run) -> str:
     """What the journal remembers of the last run; it explains, and decides nothing."""
-    from genai_platform.graph.journal import last_run
+    from genai_platform.engine.journal import last_run
 
     events = last_run(run.journal)
     if not events:

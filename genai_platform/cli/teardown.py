@@ -24,11 +24,11 @@ def add_to(app: typer.Typer) -> None:
 
 def teardown(run: Run, names: Sequence[str]) -> int:
     """Show, ask, remove."""
-    from genai_platform.cli import others, preflight, provision
-    from genai_platform.cli.folders import state_folder
+    from genai_platform.cli import fetch_programs, foreign_objects, preflight
+    from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import failures, steps_document
-    from genai_platform.graph.scheduler import probe_all
-    from genai_platform.graph.step import State
+    from genai_platform.engine.scheduler import probe_all
+    from genai_platform.engine.step import State
     from genai_platform.steps.catalog import inside
 
     shown = f"genai teardown {' '.join(names)}{run.flags}"
@@ -36,8 +36,8 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     run.lock(state_folder(run.project, run.options.environment), shown)
     run.enter()
     if not run.options.sandbox:
-        provision.provide(run.screen, sandbox=False)
-    preflight.states(run.doors)
+        fetch_programs.provide(run.screen, sandbox=False)
+    preflight.states(run.clients)
     ids = run.graph.closure(run.graph.expand(names), users=True)
     with run.screen.looking(len(ids)) as seen:
         found = probe_all((run.graph[id] for id in ids), seen)
@@ -51,10 +51,10 @@ def teardown(run: Run, names: Sequence[str]) -> int:
         [[id, found[id].state.value, found[id].evidence] for id in reversed(going)],
         title=f"will be removed from {run.screen.target}",
     )
-    others.show(run, going)
+    foreign_objects.show(run, going)
     if not run.options.yes:
         run.screen.confirm(f"Remove these {len(going)} steps of {run.screen.target}?")
-    others.unblock(run, going)
+    foreign_objects.unblock(run, going)
     report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids, (), inside(run.graph)))
     failures(run.screen, report)
     gone = sum(1 for result in report.results if result.outcome == "done")

@@ -13,7 +13,7 @@ from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.steps.azure.caller import Client
+    from genai_platform.steps.azure.callers.caller import Client
 
 Caller = Annotated[str | None, typer.Option("--caller", help="A caller. Default: the only one there is.", metavar="NAME")]
 
@@ -39,7 +39,7 @@ def add_env(group: typer.Typer) -> None:
 def client_of(run: Run, caller: str | None) -> Client:
     """How a caller signs in. Raises ``ConfigError`` when the name is missing or unknown, ``StepError`` when it cannot."""
     from genai_platform.errors import ConfigError, StepError
-    from genai_platform.steps.azure import keys
+    from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
     configured = run.target.settings.azure.callers
@@ -48,7 +48,7 @@ def client_of(run: Run, caller: str | None) -> Client:
             names = ", ".join(sorted(configured)) or "none"
             raise ConfigError("which caller?", remedy=f"give --caller NAME; configured are: {names}", id="usage.caller")
         caller = next(iter(configured))
-    client = keys.client(run.doors, caller)
+    client = keys.client(run.clients, caller)
     if client.secret is None:
         raise StepError(
             f"'{caller}' is an existing application ({client.client_id}): its client secret is not kept here",

@@ -12,8 +12,8 @@ from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
-    from genai_platform.graph.graph import Selection
-    from genai_platform.graph.scheduler import Report
+    from genai_platform.engine.graph import Selection
+    from genai_platform.engine.scheduler import Report
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
@@ -31,9 +31,9 @@ def add_to(app: typer.Typer) -> None:
 
 def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
     """Make the chosen steps present; shared by ``up`` and the families."""
-    from genai_platform.cli import disk, preflight
+    from genai_platform.cli import disk_space, preflight
     from genai_platform.cli.endpoints import endpoints, told
-    from genai_platform.cli.folders import state_folder, state_path
+    from genai_platform.cli.paths import state_folder, state_path
     from genai_platform.cli.reports import steps_document
     from genai_platform.steps.catalog import for_up
 
@@ -41,11 +41,11 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events:
     # What is wrong in the configuration is told before anything is written, the lock included.
     preflight.names(run, only, skip)
     if name == "up":
-        disk.refuse(state_path(run.project, run.options.environment), sandbox=run.options.sandbox)
+        disk_space.refuse(state_path(run.project, run.options.environment), sandbox=run.options.sandbox)
     folder = state_folder(run.project, run.options.environment)
     # A sandbox must not be started twice either.
     run.lock(folder, shown)
-    disk.reserve(folder)
+    disk_space.reserve(folder)
     run.enter(start=name == "up", building=True)
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)

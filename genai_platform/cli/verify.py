@@ -45,11 +45,11 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
     """Run the checks and report."""
     from genai_platform.checks.catalog import build
     from genai_platform.cli.endpoints import endpoints
-    from genai_platform.steps.azure.estate import Estate
+    from genai_platform.steps.azure.inventory import Inventory
     from genai_platform.ui.checks import FollowChecks
 
     screen = run.screen
-    checks = choose(build(run.doors, lambda: Estate(run.doors)), only)
+    checks = choose(build(run.clients, lambda: Inventory(run.clients)), only)
     screen.say(f"checking {screen.target}")
     started = time.monotonic()
     with FollowChecks(screen, [check.id for check in checks]) as follow:
@@ -62,7 +62,7 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
 
         write(junit, run.target.environment, screen.target, results, seconds)
     if html is not None:
-        from genai_platform.graph.scheduler import probe_all
+        from genai_platform.engine.scheduler import probe_all
         from genai_platform.render.addresses import protection
         from genai_platform.steps.catalog import standing
         from genai_platform.ui.html import Page, write_page

@@ -39,9 +39,9 @@ class AzureEndpoints(_Frozen):
     gateway_suffix: str = "azure-api.net"
     client_id: str | None = None
     client_secret_file: Path | None = None
-    probe: str | None = None
+    control: str | None = None
     """A door that signs tokens with any claims and lets a vault fail, for checks that need such tokens. No real cloud has one."""
-    probe_secret_file: Path | None = None
+    control_secret_file: Path | None = None
 
 
 class Endpoints(_Frozen):

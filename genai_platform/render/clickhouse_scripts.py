@@ -1,4 +1,4 @@
-"""What the short jobs of ``data.traces`` run: Python for a bare image, with the standard library alone."""
+"""What the short jobs of ``langfuse.traces`` run: Python for a bare image, with the standard library alone."""
 
 from __future__ import annotations
 

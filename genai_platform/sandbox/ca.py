@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import trustme
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
 class Issued(NamedTuple):
@@ -25,48 +25,48 @@ class Issued(NamedTuple):
     key: Path
 
 
-def authority(place: Place) -> trustme.CA:
+def authority(layout: SandboxLayout) -> trustme.CA:
     """The authority of this sandbox, made when missing, together with ``ca.pem`` and ``bundle.pem``."""
-    folder = place.folder("ca")
+    folder = layout.folder("ca")
     key_file = folder / "ca.key"
-    with place.lock("ca"):
+    with layout.lock("ca"):
         if key_file.exists():
-            return trustme.CA.from_pem(place.ca_file.read_bytes(), key_file.read_bytes())
-        made = trustme.CA(organization_name="genai sandbox", organization_unit_name=f"authority of {place.environment}")
+            return trustme.CA.from_pem(layout.ca_file.read_bytes(), key_file.read_bytes())
+        made = trustme.CA(organization_name="genai sandbox", organization_unit_name=f"authority of {layout.environment}")
         certificate = made.cert_pem.bytes()
-        _write(place.ca_file, certificate)
-        _write(bundle(place), _system_authorities() + b"\n" + certificate)
+        _write(layout.ca_file, certificate)
+        _write(bundle(layout), _system_authorities() + b"\n" + certificate)
         # The key comes last: as long as it is missing, nothing was issued and all of it is made again.
         _write(key_file, made.private_key_pem.bytes())
         return made
 
 
-def bundle(place: Place) -> Path:
+def bundle(layout: SandboxLayout) -> Path:
     """PEM file with the system's authorities and ours, for programs that read one file only."""
-    return place.root / "ca" / "bundle.pem"
+    return layout.root / "ca" / "bundle.pem"
 
 
-def issue(place: Place, names: Sequence[str]) -> Issued:
+def issue(layout: SandboxLayout, names: Sequence[str]) -> Issued:
     """A server certificate for host names and addresses; the same files for the same names.
 
     Args:
         names: host names (wildcards allowed) and IP addresses, at least one.
     """
-    return _issue(place, f"{names[0]}-{_digest(*sorted(names))}", tuple(names), None, None)
+    return _issue(layout, f"{names[0]}-{_digest(*sorted(names))}", tuple(names), None, None)
 
 
-def issue_user(place: Place, user: str, group: str) -> Issued:
+def issue_user(layout: SandboxLayout, user: str, group: str) -> Issued:
     """A client certificate Kubernetes takes for ``user`` in ``group``."""
-    return _issue(place, f"{user}-{_digest(user, group)}", ("user.invalid",), user, group)
+    return _issue(layout, f"{user}-{_digest(user, group)}", ("user.invalid",), user, group)
 
 
-def _issue(place: Place, title: str, names: tuple[str, ...], common_name: str | None, organization: str | None) -> Issued:
-    folder = place.folder("ca") / "issued"
+def _issue(layout: SandboxLayout, title: str, names: tuple[str, ...], common_name: str | None, organization: str | None) -> Issued:
+    folder = layout.folder("ca") / "issued"
     folder.mkdir(mode=0o700, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", title)
     issued = Issued(folder / f"{stem}.pem", folder / f"{stem}.key")
-    signer = authority(place)
-    with place.lock("ca"):
+    signer = authority(layout)
+    with layout.lock("ca"):
         if not issued.cert.exists() or not issued.key.exists():
             leaf = signer.issue_cert(*names, common_name=common_name, organization_name=organization or "genai sandbox")
             _write(issued.key, leaf.private_key_pem.bytes())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.place import Place
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Image:
     repository: str
     kind: Kind
     version: str
-    argv: Callable[[Place, Container], list[str]]
-    variables: Callable[[Place, Container], Mapping[str, str]] = field(default=lambda place, container: {})
+    argv: Callable[[SandboxLayout, Container], list[str]]
+    variables: Callable[[SandboxLayout, Container], Mapping[str, str]] = field(default=lambda layout, container: {})
     ahead: Callable[[], None] | None = None
     """What the node does once when it starts, so that the first container starts the faster. Nothing depends on it."""

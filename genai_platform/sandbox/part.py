@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 Kind = Literal["real", "stand-in", "simulated"]
 
 
 @dataclass(frozen=True)
-class Row:
+class PartStatus:
     """One line of ``genai sandbox status``."""
 
     name: str
@@ -40,16 +40,16 @@ class Part(Protocol):
     def port(self) -> str | None:
         """The name of its port in ``Place.ports``. One that listens on more names them in ``further_ports``."""
 
-    def prepare(self, place: Place) -> None:
+    def prepare(self, layout: SandboxLayout) -> None:
         """Make what must lie on disk before the start (certificates, folders). Idempotent."""
 
-    def argv(self, place: Place) -> list[str]:
+    def argv(self, layout: SandboxLayout) -> list[str]:
         """The command line. It stays in the foreground, ends on SIGTERM within 5 s, and holds no secret."""
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         """Environment variables besides a small clean environment (PATH, HOME, LANG, TMPDIR)."""
 
-    def ready(self, place: Place) -> bool:
+    def ready(self, layout: SandboxLayout) -> bool:
         """Whether it answers. Called every 100 ms until true or its time limit passed."""
 
 

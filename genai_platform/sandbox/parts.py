@@ -11,7 +11,7 @@ from genai_platform.sandbox.part import Part
 
 
 @dataclass(frozen=True)
-class Planned:
+class PartSpec:
     """A part and the names of the parts that must answer before it is started."""
 
     part: Part
@@ -26,15 +26,15 @@ _PARTS = (
     ("genai_platform.sandbox.cluster.control_plane", "MANAGER", ("kube-apiserver",)),
     ("genai_platform.sandbox.cluster.webhook", "PART", ("kube-apiserver",)),
     ("genai_platform.sandbox.cluster.agent.part", "PART", ("kube-apiserver", "kube-controller-manager", "webhook", "aws")),
-    ("genai_platform.sandbox.door.part", "PART", ("kube-apiserver", "webhook")),
+    ("genai_platform.sandbox.load_balancer.part", "PART", ("kube-apiserver", "webhook")),
     ("genai_platform.sandbox.azure.openai_part", "PART", ()),
     ("genai_platform.sandbox.azure.part", "PART", ()),
 )
 
 
-def parts() -> Sequence[Planned]:
+def parts() -> Sequence[PartSpec]:
     """Every part, in the order of ``genai sandbox status``; they stop in the reverse order."""
-    return [Planned(_part(module, name), needs) for module, name, needs in _PARTS]
+    return [PartSpec(_part(module, name), needs) for module, name, needs in _PARTS]
 
 
 def _part(module: str, name: str) -> Part:

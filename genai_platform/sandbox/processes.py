@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 MARK = "GENAI_SANDBOX_PLACE"
 """Environment variable every process of a sandbox carries: the sandbox's folder."""
@@ -28,7 +28,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "USER", "GENAI_CACHE_DIR", "XDG_
 _LOG_LIMIT = 20_000_000
 
 
-def environment(place: Place) -> dict[str, str]:
+def environment(layout: SandboxLayout) -> dict[str, str]:
     """What a part gets besides its own variables: no credentials, no proxies, no endpoints of the person's."""
     clean = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     clean.setdefault("LANG", "C.UTF-8")
@@ -37,12 +37,12 @@ def environment(place: Place) -> dict[str, str]:
     clean["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), clean.get("PATH", os.defpath)))
     clean |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"}
     clean |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    return clean | {MARK: str(place.root)}
+    return clean | {MARK: str(layout.root)}
 
 
-def launch(place: Place, name: str, argv: list[str], variables: Mapping[str, str]) -> psutil.Process:
+def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping[str, str]) -> psutil.Process:
     """Start a process in a session of its own, so that it outlives this command, and write down which it is."""
-    log = log_file(place, name)
+    log = log_file(layout, name)
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -52,25 +52,25 @@ def launch(place: Place, name: str, argv: list[str], variables: Mapping[str, str
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=subprocess.STDOUT,
-            cwd=place.root,
-            env=environment(place) | {PART_MARK: name} | dict(variables),
+            cwd=layout.root,
+            env=environment(layout) | {PART_MARK: name} | dict(variables),
             start_new_session=True,
         )
     finally:
         os.close(descriptor)
     process = psutil.Process(child.pid)
     record = {"pid": child.pid, "began": _began(child.pid), "boot": _boot()}
-    path = _record(place, name)
+    path = _record(layout, name)
     path.with_suffix(".new").write_text(json.dumps(record))
     path.with_suffix(".new").replace(path)
     child.returncode = 0  # psutil waits for it; a forgotten handle is no reason for a warning
     return process
 
 
-def recorded(place: Place, name: str) -> psutil.Process | None:
+def recorded(layout: SandboxLayout, name: str) -> psutil.Process | None:
     """The part's process, when it is alive and really the one that was started."""
     try:
-        record = json.loads(_record(place, name).read_text())
+        record = json.loads(_record(layout, name).read_text())
         if record["boot"] != _boot() or record["began"] != _began(record["pid"]):
             return None
         process = psutil.Process(record["pid"])
@@ -79,9 +79,9 @@ def recorded(place: Place, name: str) -> psutil.Process | None:
     return process if alive(process) else None
 
 
-def names(place: Place) -> list[str]:
+def names(layout: SandboxLayout) -> list[str]:
     """The parts that were ever started."""
-    return sorted(path.stem for path in place.folder("run").glob("*.json"))
+    return sorted(path.stem for path in layout.folder("run").glob("*.json"))
 
 
 def alive(process: psutil.Process) -> bool:
@@ -99,26 +99,26 @@ def alive(process: psutil.Process) -> bool:
     return False
 
 
-def end(place: Place, name: str, seconds: float) -> bool:
+def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
     """End a part and its children: asked first, killed after ``seconds``. False when it was not running."""
-    process = recorded(place, name)
+    process = recorded(layout, name)
     if process is not None:
         # Children first in the list, since they can no longer be found once their parent is gone.
         family = [*_children(process), process]
         with contextlib.suppress(psutil.Error):
             process.terminate()
         _wait_or_kill([process], family, seconds)
-    _record(place, name).unlink(missing_ok=True)
+    _record(layout, name).unlink(missing_ok=True)
     return process is not None
 
 
-def sweep(place: Place, seconds: float, name: str | None = None) -> int:
+def sweep(layout: SandboxLayout, seconds: float, name: str | None = None) -> int:
     """End every other process that carries this sandbox's mark (and the part's), whoever its parent is now.
 
     Returns:
         Their number.
     """
-    wanted = {MARK: str(place.root)} | ({} if name is None else {PART_MARK: name})
+    wanted = {MARK: str(layout.root)} | ({} if name is None else {PART_MARK: name})
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -150,14 +150,14 @@ def port_holder(number: int, address: str = "127.0.0.1") -> str | None:
     return "a process of another user"
 
 
-def log_file(place: Place, name: str) -> Path:
-    return place.folder("logs") / f"{name}.log"
+def log_file(layout: SandboxLayout, name: str) -> Path:
+    return layout.folder("logs") / f"{name}.log"
 
 
-def last_line(place: Place, name: str) -> str:
+def last_line(layout: SandboxLayout, name: str) -> str:
     """The last line of its log that says something."""
     try:
-        with open(log_file(place, name), "rb") as file:
+        with open(log_file(layout, name), "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
@@ -201,5 +201,5 @@ def _boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _record(place: Place, name: str) -> Path:
-    return place.folder("run") / f"{name}.json"
+def _record(layout: SandboxLayout, name: str) -> Path:
+    return layout.folder("run") / f"{name}.json"

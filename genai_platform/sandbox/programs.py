@@ -7,26 +7,26 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from genai_platform import toolchain
+from genai_platform import programs
 from genai_platform.errors import MissingError
-from genai_platform.sandbox.part import Row
+from genai_platform.sandbox.part import PartStatus
 
 _CALLED = ("terraform", "helm")
 _NUMBER = re.compile(r"\d+\.\d+\.\d+")
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[PartStatus]:
     """Terraform and Helm, as the sandbox's steps find them."""
     for name in _CALLED:
         found = say_version(name)
-        yield Row(name, "real", found, None, None, "installed" if found else "missing")
+        yield PartStatus(name, "real", found, None, None, "installed" if found else "missing")
 
 
 def say_version(name: str) -> str:
     """What a program says of its version; empty when it is missing."""
     try:
-        path: Path = toolchain.find(name)
-        answer = subprocess.run([str(path), *toolchain.PROGRAMS[name].ask], capture_output=True, text=True, timeout=30, check=False)
+        path: Path = programs.find(name)
+        answer = subprocess.run([str(path), *programs.PROGRAMS[name].ask], capture_output=True, text=True, timeout=30, check=False)
     except (MissingError, OSError, subprocess.TimeoutExpired):
         return ""
     number = _NUMBER.search(answer.stdout or answer.stderr)

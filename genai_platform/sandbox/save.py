@@ -17,11 +17,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, MissingError
-from genai_platform.graph.step import Progress
 from genai_platform.sandbox import processes, supervisor
-from genai_platform.sandbox.parts import Planned
-from genai_platform.sandbox.place import Place, claim_network
+from genai_platform.sandbox.layout import SandboxLayout, claim_network
+from genai_platform.sandbox.parts import PartSpec
 
 _SCHEMA = 1
 _HEAD = "sandbox.json"
@@ -30,24 +30,24 @@ _WORLD, _TARGET = "world", "target"
 _NOT_SAVED = frozenset({"run", "logs"})
 
 
-def save(place: Place, target_folder: Path, file: Path, progress: Progress, plan: Sequence[Planned] | None = None) -> Path:
+def save(layout: SandboxLayout, target_folder: Path, file: Path, progress: Progress, plan: Sequence[PartSpec] | None = None) -> Path:
     """Write the sandbox into ``file`` (tar, mode 0600), replacing it. A running one is stopped meanwhile.
 
     Args:
         target_folder: ``.genai/ENVIRONMENT``: Terraform's state and what else the product keeps there.
     """
-    _flush_aws(place)
+    _flush_aws(layout)
     temporary = file.with_name(f".{file.name}.new")
     progress.say("stopping the sandbox for the copy")
-    with supervisor.halted(place, progress, plan):
+    with supervisor.halted(layout, progress, plan):
         progress.say(f"writing {file}")
         try:
             with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as opened:
                 with tarfile.open(fileobj=opened, mode="w") as archive:
-                    _add_head(archive, place)
-                    archive.add(place.root, _WORLD, filter=_without(lambda top: top in _NOT_SAVED, _WORLD))
+                    _add_head(archive, layout)
+                    archive.add(layout.root, _WORLD, filter=_without(lambda top: top in _NOT_SAVED, _WORLD))
                     if target_folder.is_dir():
-                        inside = place.root.relative_to(target_folder).parts[0] if place.root.is_relative_to(target_folder) else None
+                        inside = layout.root.relative_to(target_folder).parts[0] if layout.root.is_relative_to(target_folder) else None
                         archive.add(target_folder, _TARGET, filter=_without(lambda top: top == inside, _TARGET))
                 opened.flush()
                 os.fsync(opened.fileno())
@@ -58,7 +58,7 @@ def save(place: Place, target_folder: Path, file: Path, progress: Progress, plan
     return file
 
 
-def restore(file: Path, place_root: Path, target_folder: Path, progress: Progress, plan: Sequence[Planned] | None = None) -> Place:
+def restore(file: Path, place_root: Path, target_folder: Path, progress: Progress, plan: Sequence[PartSpec] | None = None) -> SandboxLayout:
     """Make a sandbox from ``file`` in a folder where there is none, and start it.
 
     Raises:
@@ -78,7 +78,7 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
             remedy=f"restore it as '{head['environment']}', in another project folder when there is one here",
             id="sandbox.name",
         )
-    claim_network(place_root, head["network"], lambda holder: supervisor.running(Place.open(holder)))
+    claim_network(place_root, head["network"], lambda holder: supervisor.running(SandboxLayout.open(holder)))
     for name, number in head["ports"].items():
         holder = processes.port_holder(number)
         if holder is not None:
@@ -100,13 +100,13 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
         (unpacked / _WORLD).replace(place_root)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    place = Place.open(place_root)
-    supervisor.start(place, progress, plan)
-    return place
+    layout = SandboxLayout.open(place_root)
+    supervisor.start(layout, progress, plan)
+    return layout
 
 
-def _add_head(archive: tarfile.TarFile, place: Place) -> None:
-    document = {"schema": _SCHEMA, "environment": place.environment, "network": place.network, "ports": dict(place.ports)}
+def _add_head(archive: tarfile.TarFile, layout: SandboxLayout) -> None:
+    document = {"schema": _SCHEMA, "environment": layout.environment, "network": layout.network, "ports": dict(layout.ports)}
     text = json.dumps(document).encode()
     member = tarfile.TarInfo(_HEAD)
     member.size, member.mode = len(text), 0o600
@@ -138,11 +138,11 @@ def _without(left_out: Callable[[str], bool], root: str) -> Callable[[tarfile.Ta
     return keep
 
 
-def _flush_aws(place: Place) -> None:
+def _flush_aws(layout: SandboxLayout) -> None:
     """Ask the AWS stand-in to write its state. Stopping it does the same, so it does not matter when it does not answer."""
-    from genai_platform.sandbox.aws.identity import door_key
+    from genai_platform.sandbox.aws.identity import control_key
 
-    request = urllib.request.Request(place.url("aws") + "/_sandbox/save", method="POST")  # noqa: S310 - our own loopback address
-    request.add_header("Authorization", f"Bearer {door_key(place)}")
+    request = urllib.request.Request(layout.url("aws") + "/_sandbox/save", method="POST")  # noqa: S310 - our own loopback address
+    request.add_header("Authorization", f"Bearer {control_key(layout)}")
     with contextlib.suppress(OSError):
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()

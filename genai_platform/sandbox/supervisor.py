@@ -18,15 +18,15 @@ from pathlib import Path
 
 import psutil
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import Interrupted, MissingError, StepError
-from genai_platform.graph.step import Progress
 from genai_platform.sandbox import processes, programs
 from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.cluster.agent import part as agent
 from genai_platform.sandbox.data import engines
-from genai_platform.sandbox.part import Part, Row, ports_of
-from genai_platform.sandbox.parts import Planned, parts
-from genai_platform.sandbox.place import Place, claim_network
+from genai_platform.sandbox.layout import SandboxLayout, claim_network
+from genai_platform.sandbox.part import Part, PartStatus, ports_of
+from genai_platform.sandbox.parts import PartSpec, parts
 
 START_SECONDS = 120.0
 """Until a part must answer. A cold start on a busy machine takes long; a part that ended is noticed at once."""
@@ -35,7 +35,7 @@ _INSIDE = {5432: "PostgreSQL", 6379: "Redis", 8123: "ClickHouse", 9000: "ClickHo
 """Ports that databases and pods listen on, as their images and outputs say."""
 
 
-def start(place: Place, progress: Progress, plan: Sequence[Planned] | None = None, limit: float = START_SECONDS) -> list[str]:
+def start(layout: SandboxLayout, progress: Progress, plan: Sequence[PartSpec] | None = None, limit: float = START_SECONDS) -> list[str]:
     """Start what is not running and wait until every part answers.
 
     Args:
@@ -49,10 +49,10 @@ def start(place: Place, progress: Progress, plan: Sequence[Planned] | None = Non
         Interrupted: the person asked to stop. What runs stays; the same command goes on.
     """
     plan = parts() if plan is None else plan
-    with place.lock("supervisor"):
-        _claim(place)
-        _refuse_taken_ports(place, plan)
-        run = _Start(place, plan, limit)
+    with layout.lock("supervisor"):
+        _claim(layout)
+        _refuse_taken_ports(layout, plan)
+        run = _Start(layout, plan, limit)
         with ThreadPoolExecutor(max_workers=len(plan), thread_name_prefix="part") as pool:
             pending: set[Future[bool]] = {pool.submit(run.one, planned) for planned in plan}
             failures: list[BaseException] = []
@@ -78,8 +78,8 @@ def start(place: Place, progress: Progress, plan: Sequence[Planned] | None = Non
 class _Start:
     """One call of ``start``: who is ready, who was started, whether to give up."""
 
-    def __init__(self, place: Place, plan: Sequence[Planned], limit: float) -> None:
-        self.place = place
+    def __init__(self, layout: SandboxLayout, plan: Sequence[PartSpec], limit: float) -> None:
+        self.layout = layout
         self.limit = limit
         self.order = [planned.part.name for planned in plan]
         self.answered = {name: threading.Event() for name in self.order}
@@ -90,7 +90,7 @@ class _Start:
     def waiting(self) -> str:
         return ", ".join(name for name in self.order if name in self.begun and not self.answered[name].is_set())
 
-    def one(self, planned: Planned) -> bool:
+    def one(self, planned: PartSpec) -> bool:
         """Bring one part up. Runs in a thread of its own."""
         for need in planned.needs:
             while not self.answered[need].wait(0.1):
@@ -105,25 +105,25 @@ class _Start:
         return True
 
     def _bring_up(self, part: Part) -> None:
-        place, name = self.place, part.name
+        layout, name = self.layout, part.name
         self.begun.add(name)
-        process = processes.recorded(place, name) or self._launch(part)
+        process = processes.recorded(layout, name) or self._launch(part)
         until = time.monotonic() + self.limit
-        while not part.ready(place):
+        while not part.ready(layout):
             if not processes.alive(process):
                 if name not in self.started:  # it was about to end when it was found
                     process = self._launch(part)
                     continue
                 raise StepError(
-                    f"the sandbox's part '{name}' ended: {processes.last_line(place, name)}",
-                    remedy=f"read {processes.log_file(place, name)}",
+                    f"the sandbox's part '{name}' ended: {processes.last_line(layout, name)}",
+                    remedy=f"read {processes.log_file(layout, name)}",
                     id="sandbox.part_ended",
                 )
             if time.monotonic() > until:
                 raise StepError(
                     f"the sandbox's part '{name}' does not answer after {self.limit:.0f} s; its last log line: "
-                    f"{processes.last_line(place, name)}",
-                    remedy=f"read {processes.log_file(place, name)}, then run the same command again",
+                    f"{processes.last_line(layout, name)}",
+                    remedy=f"read {processes.log_file(layout, name)}, then run the same command again",
                     id="sandbox.part_silent",
                 )
             if self.give_up.wait(0.1):
@@ -131,15 +131,15 @@ class _Start:
 
     def _launch(self, part: Part) -> psutil.Process:
         # A part that was killed may have left children behind, which hold its addresses.
-        processes.sweep(self.place, STOP_SECONDS, part.name)
-        part.prepare(self.place)
-        _refuse_taken(self.place, part)
-        process = processes.launch(self.place, part.name, part.argv(self.place), part.variables(self.place))
+        processes.sweep(self.layout, STOP_SECONDS, part.name)
+        part.prepare(self.layout)
+        _refuse_taken(self.layout, part)
+        process = processes.launch(self.layout, part.name, part.argv(self.layout), part.variables(self.layout))
         self.started.append(part.name)
         return process
 
 
-def stop(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
+def stop(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[str]:
     """Stop every part, those that others need last, and whatever it started. Twice is fine.
 
     Returns:
@@ -147,84 +147,84 @@ def stop(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
     """
     plan = parts() if plan is None else plan
     stopped: set[str] = set()
-    with place.lock("supervisor"):
+    with layout.lock("supervisor"):
         left = list(plan)
         while left:
             needed = {need for planned in left for need in planned.needs}
             wave = [planned.part.name for planned in left if planned.part.name not in needed]
             left = [planned for planned in left if planned.part.name not in wave]
             with ThreadPoolExecutor(max_workers=len(wave)) as pool:
-                ended = pool.map(lambda name: processes.end(place, name, STOP_SECONDS), wave)
+                ended = pool.map(lambda name: processes.end(layout, name, STOP_SECONDS), wave)
                 stopped |= {name for name, ran in zip(wave, ended, strict=True) if ran}
-        processes.sweep(place, STOP_SECONDS)
+        processes.sweep(layout, STOP_SECONDS)
     return [planned.part.name for planned in plan if planned.part.name in stopped]
 
 
-def status(place: Place, plan: Sequence[Planned] | None = None) -> list[Row]:
+def status(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[PartStatus]:
     """Every part, every data engine, every container of the pods, and the programs that run when they are called."""
-    rows = [_row(place, planned.part) for planned in (parts() if plan is None else plan)]
-    rows += engines.rows(place, running=processes.recorded(place, Aws.name) is not None)
+    rows = [_row(layout, planned.part) for planned in (parts() if plan is None else plan)]
+    rows += engines.rows(layout, running=processes.recorded(layout, Aws.name) is not None)
     # The node agent writes down what it runs; when it does not run, neither does any of it.
-    rows += list(agent.rows(place)) if processes.recorded(place, agent.PART.name) else []
+    rows += list(agent.rows(layout)) if processes.recorded(layout, agent.PART.name) else []
     return rows + (list(programs.rows()) if plan is None else [])
 
 
-def _row(place: Place, part: Part) -> Row:
-    process = processes.recorded(place, part.name)
-    port = None if part.port is None else place.ports[part.port]
+def _row(layout: SandboxLayout, part: Part) -> PartStatus:
+    process = processes.recorded(layout, part.name)
+    port = None if part.port is None else layout.ports[part.port]
     if process is not None:
-        return Row(part.name, part.kind, part.version, process.pid, port, "running")
+        return PartStatus(part.name, part.kind, part.version, process.pid, port, "running")
     # Who stops a part forgets it.
-    return Row(part.name, part.kind, part.version, None, port, "ended" if part.name in processes.names(place) else "stopped")
+    return PartStatus(part.name, part.kind, part.version, None, port, "ended" if part.name in processes.names(layout) else "stopped")
 
 
-def running(place: Place) -> bool:
+def running(layout: SandboxLayout) -> bool:
     """Whether any part of it runs."""
-    return any(processes.recorded(place, name) is not None for name in processes.names(place))
+    return any(processes.recorded(layout, name) is not None for name in processes.names(layout))
 
 
-def ended(place: Place, plan: Sequence[Planned] | None = None) -> list[str]:
+def ended(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[str]:
     """The parts that were started and have ended by themselves."""
-    rows = (_row(place, planned.part) for planned in (parts() if plan is None else plan))
+    rows = (_row(layout, planned.part) for planned in (parts() if plan is None else plan))
     return [row.name for row in rows if row.state == "ended"]
 
 
-def remove(place: Place, plan: Sequence[Planned] | None = None) -> None:
+def remove(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> None:
     """Stop it and delete its folder. Nothing of it can be started again."""
-    stop(place, plan)
-    shutil.rmtree(place.root)
+    stop(layout, plan)
+    shutil.rmtree(layout.root)
 
 
-def _claim(place: Place) -> None:
+def _claim(layout: SandboxLayout) -> None:
     """Refuse to run beside another sandbox with the same addresses (a restored copy, say)."""
 
     def in_use(holder: Path) -> bool:
-        return running(Place.open(holder))
+        return running(SandboxLayout.open(holder))
 
-    claim_network(place.root, place.network, in_use)
+    claim_network(layout.root, layout.network, in_use)
 
 
-def _refuse_taken_ports(place: Place, plan: Sequence[Planned]) -> None:
+def _refuse_taken_ports(layout: SandboxLayout, plan: Sequence[PartSpec]) -> None:
     """Look at every port before anything is started."""
-    if any(planned.part.name == agent.PART.name for planned in plan) and not running(place):
-        refuse_covered_ports(place)
+    if any(planned.part.name == agent.PART.name for planned in plan) and not running(layout):
+        refuse_covered_ports(layout)
     for part in (planned.part for planned in plan):
-        if processes.recorded(place, part.name) is not None:
+        if processes.recorded(layout, part.name) is not None:
             continue
-        if any(processes.port_holder(place.ports[port]) is not None for port in ports_of(part)):
+        if any(processes.port_holder(layout.ports[port]) is not None for port in ports_of(part)):
             # It may be what a part that was killed left behind.
-            processes.sweep(place, STOP_SECONDS, part.name)
-            _refuse_taken(place, part)
+            processes.sweep(layout, STOP_SECONDS, part.name)
+            _refuse_taken(layout, part)
 
 
-def refuse_covered_ports(place: Place) -> None:
+def refuse_covered_ports(layout: SandboxLayout) -> None:
     """Databases and pods listen on addresses of this sandbox alone, unless somebody has their port on every address.
 
     Raises:
         MissingError: somebody has; the message says who.
     """
     for number, who in _INSIDE.items():
-        holder = processes.port_holder(number, place.spare_address)
+        holder = processes.port_holder(number, layout.spare_address)
         if holder is not None:
             raise MissingError(
                 f"port {number}, which the sandbox's {who} needs on an address of its own, is taken on every address by {holder}",
@@ -233,8 +233,8 @@ def refuse_covered_ports(place: Place) -> None:
             )
 
 
-def _refuse_taken(place: Place, part: Part) -> None:
-    for number in (place.ports[port] for port in ports_of(part)):
+def _refuse_taken(layout: SandboxLayout, part: Part) -> None:
+    for number in (layout.ports[port] for port in ports_of(part)):
         holder = processes.port_holder(number)
         if holder is not None:
             raise MissingError(
@@ -245,12 +245,12 @@ def _refuse_taken(place: Place, part: Part) -> None:
 
 
 @contextlib.contextmanager
-def halted(place: Place, progress: Progress, plan: Sequence[Planned] | None = None) -> Iterator[None]:
+def halted(layout: SandboxLayout, progress: Progress, plan: Sequence[PartSpec] | None = None) -> Iterator[None]:
     """Stop what runs, do something with the files at rest, start it again when it ran before."""
-    was_running = running(place)
-    stop(place, plan)
+    was_running = running(layout)
+    stop(layout, plan)
     try:
         yield
     finally:
         if was_running:
-            start(place, progress, plan)
+            start(layout, progress, plan)

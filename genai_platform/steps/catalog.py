@@ -7,22 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from genai_platform.config.settings import Settings
-from genai_platform.graph.graph import Graph, Selection
-from genai_platform.graph.step import Step
+from genai_platform.engine.graph import Graph, Selection
+from genai_platform.engine.step import Step
 
 if TYPE_CHECKING:
     from genai_platform.config.target import Target
-    from genai_platform.steps.doors import Doors
+    from genai_platform.steps.clients import Clients
 
-FAMILIES = ("infra", "kubernetes", "litellm", "langfuse", "keep", "patch", "azure")
-"""Modules of ``genai_platform.steps`` that have ``steps(doors)``."""
+FAMILIES = ("infra", "litellm", "langfuse", "patch", "azure")
+"""Modules of ``genai_platform.steps`` that have ``steps(clients)``; each is a subcommand and the first word of its steps' ids."""
 
 
-def build(doors: Doors) -> Graph:
+def build(clients: Clients) -> Graph:
     """The checked graph of every step that exists for this target. Does no input or output."""
     steps: list[Step] = []
     for family in FAMILIES:
-        steps += import_module(f"genai_platform.steps.{family}").steps(doors)
+        steps += import_module(f"genai_platform.steps.{family}").steps(clients)
     return Graph(steps)
 
 
@@ -35,11 +35,26 @@ def preflight(target: Target) -> None:
 
 
 def for_up(graph: Graph, settings: Settings, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Selection:
-    """What ``up`` works on: the post-install steps only when they were chosen, or named."""
+    """What ``up`` works on: the post-install steps only when they were chosen, or named.
+
+    Args:
+        only: steps or families. Of a family, a step that comes after another family's work (``langfuse.traces`` after
+            ``patch.disk``) is left for a run that has that work, too.
+    """
     selection = graph.select(only, skip)
-    if only or settings.langfuse.post_install == "patch":
+    if only:
+        late = {id for id in selection.ids if id not in only and _returns(graph, id, selection.ids)}
+        return Selection(tuple(id for id in selection.ids if id not in late), selection.skipped)
+    if settings.langfuse.post_install == "patch":
         return selection
     return Selection(tuple(id for id in selection.ids if not id.startswith("patch.")), selection.skipped)
+
+
+def _returns(graph: Graph, id: str, chosen: Sequence[str]) -> bool:
+    """Whether a step needs one outside the selection that itself needs a step of the same family."""
+    family = id.partition(".")[0] + "."
+    outside = [need for need in graph.needs(id) if need not in chosen and not need.startswith(family)]
+    return any(other.startswith(family) for other in graph.closure(outside))
 
 
 def standing(graph: Graph, settings: Settings) -> tuple[str, ...]:
@@ -62,15 +77,15 @@ def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[s
 
 def inside(graph: Graph) -> dict[str, str]:
     """The steps whose objects exist only in the cluster, each with the step that removes the cluster."""
-    lying = ("litellm.", "langfuse.", "patch.", "infra.kubernetes", "azure.door")
+    lying = ("litellm.", "langfuse.", "patch.", "infra.kubernetes", "azure.ingress")
     return {id: "infra.cluster" for id in graph.ids if id.startswith(lying)}
 
 
-def resources(doors: Doors, step: Step) -> int:
+def resources(clients: Clients, step: Step) -> int:
     """How many resources a step that stands is made of: those in Terraform's state, the objects of a cluster, else one."""
-    from genai_platform.tools.terraform import ROOTS
+    from genai_platform.tools.terraform.client import ROOTS
 
     for root in ROOTS:
         if step.id == f"infra.{root}":
-            return doors.terraform.state.resources(root) or 1
+            return clients.terraform.state.resources(root) or 1
     return len(getattr(step, "refs", ())) or 1

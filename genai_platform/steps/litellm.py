@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from genai_platform.config.target import NAMESPACE
-from genai_platform.graph.step import Progress
+from genai_platform.engine.step import Progress
 from genai_platform.render import litellm
 from genai_platform.render.manifests import Document
 from genai_platform.steps import serving
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import admitted, ingress_step
 from genai_platform.steps.objects import Objects, Ref, database_step, running, start_afresh
-from genai_platform.tools import kube_wait
+from genai_platform.tools.kubernetes import wait as kube_wait
 
 
-def steps(doors: Doors) -> list[Objects]:
+def steps(clients: Clients) -> list[Objects]:
     """All steps of LiteLLM, in the order they are shown."""
-    settings = doors.target.settings
+    settings = clients.target.settings
 
     def config() -> list[Document]:
-        return litellm.config(settings, doors.data(), doors.cluster().litellm_role_arn, doors.secrets())
+        return litellm.config(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets())
 
     def proxy() -> list[Document]:
-        return litellm.proxy(settings, doors.data(), doors.cluster().litellm_role_arn, doors.secrets())
+        return litellm.proxy(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets())
 
     def rolled_out(progress: Progress) -> str:
-        known = litellm.secret_values(settings, doors.data(), doors.secrets()).values()
-        start_afresh(doors.kube, "Deployment", "litellm")
-        ready = kube_wait.rollout(doors.kube, "Deployment", "litellm", NAMESPACE, progress, 900, kube_wait.redactor(known))
-        if not serving.admits_us(doors):
+        known = litellm.secret_values(settings, clients.data(), clients.secrets()).values()
+        start_afresh(clients.kube, "Deployment", "litellm")
+        ready = kube_wait.rollout(clients.kube, "Deployment", "litellm", NAMESPACE, progress, 900, kube_wait.redactor(known))
+        if not serving.admits_us(clients):
             return f"{ready}; not asked through the load balancer, which does not admit this machine"
-        serving.wait_served(doors, "litellm", litellm.HEALTH_PATH, progress)
+        serving.wait_served(clients, "litellm", litellm.HEALTH_PATH, progress)
         return f"{ready} and served"
 
     return [
@@ -38,17 +38,17 @@ def steps(doors: Doors) -> list[Objects]:
             needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis"),
             minutes=0.1,
             limit=120,
-            kube=lambda: doors.kube,
+            kube=lambda: clients.kube,
             documents=config,
             refs=(Ref("v1", "ConfigMap", "litellm-config"), Ref("v1", "Secret", "litellm"), Ref("v1", "ServiceAccount", "litellm")),
-            settle=lambda progress: _models(doors),
-            evidence=lambda: _models(doors),
+            settle=lambda progress: _models(clients),
+            evidence=lambda: _models(clients),
         ),
         database_step(
             "litellm.database",
             ("infra.data", "litellm.config"),
-            lambda: doors.kube,
-            lambda: litellm.database(settings, doors.data(), doors.secrets()),
+            lambda: clients.kube,
+            lambda: litellm.database(settings, clients.data(), clients.secrets()),
             "litellm-database",
         ),
         Objects(
@@ -56,18 +56,18 @@ def steps(doors: Doors) -> list[Objects]:
             needs=("litellm.database",),
             minutes=1.5,
             limit=1200,
-            kube=lambda: doors.kube,
-            documents=lambda: litellm.migration(settings, doors.data()),
+            kube=lambda: clients.kube,
+            documents=lambda: litellm.migration(settings, clients.data()),
             refs=(Ref("batch/v1", "Job", "litellm-migration"),),
             settle=lambda progress: f"the database has the schema of {_tag(settings.litellm.image)}",
             evidence=lambda: f"the database has the schema of {_tag(settings.litellm.image)}",
         ),
         ingress_step(
-            doors,
+            clients,
             "litellm.ingress",
             ("infra.kubernetes",),
             "litellm",
-            lambda: litellm.ingress(settings, admitted(doors)),
+            lambda: litellm.ingress(settings, admitted(clients)),
             service=True,
         ),
         Objects(
@@ -76,18 +76,18 @@ def steps(doors: Doors) -> list[Objects]:
             needs=("litellm.migration", "litellm.ingress"),
             minutes=2.0,
             limit=1500,
-            kube=lambda: doors.kube,
+            kube=lambda: clients.kube,
             documents=proxy,
             refs=(Ref("apps/v1", "Deployment", "litellm"), Ref("policy/v1", "PodDisruptionBudget", "litellm")),
             settle=rolled_out,
-            health=lambda: running(doors.kube, "Deployment", "litellm"),
+            health=lambda: running(clients.kube, "Deployment", "litellm"),
             evidence=lambda: f"{settings.litellm.replicas}/{settings.litellm.replicas} pods ready",
         ),
     ]
 
 
-def _models(doors: Doors) -> str:
-    count = len(doors.target.settings.litellm.models)
+def _models(clients: Clients) -> str:
+    count = len(clients.target.settings.litellm.models)
     return f"{count} model{'' if count == 1 else 's'} configured"
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genai_platform.config.target import NAMESPACE
+from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError
-from genai_platform.graph.step import Change, Finding, Progress, State
 from genai_platform.render.manifests import INPUTS, Document, secret_values
-from genai_platform.tools import kube_reasons, kube_wait
-from genai_platform.tools.kube import ClusterAbsent, Kube
+from genai_platform.tools.kubernetes import reasons as kube_reasons
+from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes.client import ClusterAbsent, Kube
 
 Hook = Callable[[Progress], str]
 
@@ -70,7 +71,7 @@ class Objects:
     """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``probe``."""
 
     # -- looking ----------------------------------------------------------------------------------
-    def probe(self) -> Finding:
+    def observe(self) -> Observation:
         try:
             if not self.kube().exists():
                 return self._absent("there is no cluster")
@@ -79,15 +80,15 @@ class Objects:
                 return self._absent(f"{self._names(self._lasting())}: not there")
             return self._compare()
         except ClusterAbsent:
-            return Finding(State.ABSENT, "there is no cluster")
+            return Observation(State.ABSENT, "there is no cluster")
         except GenaiError as error:
-            return Finding(State.UNKNOWN, error.message, error.remedy)
+            return Observation(State.UNKNOWN, error.message, error.remedy)
 
-    def _absent(self, evidence: str) -> Finding:
+    def _absent(self, evidence: str) -> Observation:
         left = self.outside()
-        return Finding(State.DRIFTED, f"{evidence}, but {left}") if left else Finding(State.ABSENT, evidence)
+        return Observation(State.DRIFTED, f"{evidence}, but {left}") if left else Observation(State.ABSENT, evidence)
 
-    def _compare(self) -> Finding:
+    def _compare(self) -> Observation:
         faults: list[str] = []
         for document in self.documents():
             if document["kind"] in self.transient:
@@ -104,8 +105,8 @@ class Objects:
                 )
         ill = None if faults else self.health()
         if faults or ill:
-            return Finding(State.DRIFTED, "; ".join(faults) or str(ill))
-        return Finding(State.PRESENT, self.evidence() or f"{self._names(self._lasting())}: as rendered")
+            return Observation(State.DRIFTED, "; ".join(faults) or str(ill))
+        return Observation(State.PRESENT, self.evidence() or f"{self._names(self._lasting())}: as rendered")
 
     def _job_faults(self, document: Document) -> list[str]:
         found = self._get(ref(document))

@@ -11,28 +11,28 @@ import ipaddress
 
 import httpx
 
-from genai_platform.graph.step import Progress
-from genai_platform.steps.doors import Doors
+from genai_platform.engine.step import Progress
+from genai_platform.steps.clients import Clients
 from genai_platform.tools import http
 from genai_platform.tools.wait import wait_for
 
 LIMIT = 300
 
 
-def admits_us(doors: Doors) -> bool:
+def admits_us(clients: Clients) -> bool:
     """Whether ``ingress.allowed_cidrs`` lets this machine in. Where it is not set, ``up`` admits this machine itself.
 
     Raises:
         StepError: the networks are set, and this machine's address could not be found out.
     """
-    networks = doors.target.settings.ingress.allowed_cidrs
+    networks = clients.target.settings.ingress.allowed_cidrs
     if not networks:
         return True
-    own = ipaddress.ip_network(doors.aws.my_address()).network_address
+    own = ipaddress.ip_network(clients.aws.my_address()).network_address
     return any(own in ipaddress.ip_network(network, strict=False) for network in networks)
 
 
-def wait_served(doors: Doors, name: str, path: str, progress: Progress, limit: float = LIMIT) -> None:
+def wait_served(clients: Clients, name: str, path: str, progress: Progress, limit: float = LIMIT) -> None:
     """Wait until ``path`` answers 200 through the load balancer.
 
     Args:
@@ -43,8 +43,8 @@ def wait_served(doors: Doors, name: str, path: str, progress: Progress, limit: f
     Raises:
         StepError: it has no address, or did not serve in time; the message says what it answered last.
     """
-    url, last = doors.need_address(name), "nothing yet"
-    with http.client(doors.target, url, timeout=10) as client:
+    url, last = clients.need_address(name), "nothing yet"
+    with http.client(clients.target, url, timeout=10) as client:
 
         def look() -> bool | None:
             nonlocal last

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import MissingError, StepError
-from genai_platform.graph.step import Progress
 
 Stream = Literal["out", "err"]
 _LOOK = 0.05

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Progress
 
 T = TypeVar("T")
 

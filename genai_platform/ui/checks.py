@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from genai_platform.graph.events import StepFinished, StepSaid, StepStarted
+from genai_platform.engine.events import StepFinished, StepSaid, StepStarted
 from genai_platform.ui.screen import Screen
 from genai_platform.ui.text import duration, one_line
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from genai_platform.graph.graph import Graph
-from genai_platform.graph.step import Finding
+from genai_platform.engine.graph import Graph
+from genai_platform.engine.step import Observation
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _EDGE = 150, 40, 46, 14, 8
 
 
-def drawing(graph: Graph, states: Mapping[str, Finding]) -> str:
+def drawing(graph: Graph, states: Mapping[str, Observation]) -> str:
     """An SVG of the given steps; nothing is drawn that was not looked at."""
     places = _places(graph, states)
     if not places:
@@ -23,7 +23,7 @@ def drawing(graph: Graph, states: Mapping[str, Finding]) -> str:
     return f'<svg viewBox="0 0 {right} {bottom}" role="img" aria-label="architecture">{"".join(lines)}{"".join(boxes)}</svg>'
 
 
-def _places(graph: Graph, states: Mapping[str, Finding]) -> dict[str, tuple[int, int]]:
+def _places(graph: Graph, states: Mapping[str, Observation]) -> dict[str, tuple[int, int]]:
     columns: dict[str, int] = {}
     rows: dict[int, int] = {}
     places: dict[str, tuple[int, int]] = {}
@@ -48,7 +48,7 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
     return f'<path d="M{x1},{y1} C{middle},{y1} {middle},{y2} {x2},{y2}" fill="none" stroke="currentColor" stroke-opacity=".35"/>'
 
 
-def _box(id: str, finding: Finding, x: int, y: int) -> str:
+def _box(id: str, finding: Observation, x: int, y: int) -> str:
     state = escape(finding.state.value)
     return (
         f'<g class="{state}"><title>{escape(id)}: {state}: {escape(finding.evidence)}</title>'

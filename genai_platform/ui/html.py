@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genai_platform.graph.graph import Graph
-from genai_platform.graph.step import Finding, State
+from genai_platform.engine.graph import Graph
+from genai_platform.engine.step import Observation, State
 from genai_platform.ui.drawing import drawing
 from genai_platform.ui.text import duration
 
@@ -41,7 +41,7 @@ class Page:
     """Which world that is, in words."""
     prefix: str
     graph: Graph
-    states: Mapping[str, Finding]
+    states: Mapping[str, Observation]
     endpoints: Mapping[str, str]
     note: str
     """How far the addresses are protected, where that is less than usual."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TextIO
 
-from genai_platform.graph.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
 from genai_platform.ui.text import duration, one_line
 
 _WORDS = {"probe": "checking", "apply": "started", "destroy": "removing"}

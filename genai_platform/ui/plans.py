@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genai_platform.graph.graph import Graph
+from genai_platform.engine.graph import Graph
 from genai_platform.ui.text import columns
 
 

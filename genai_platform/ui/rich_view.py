@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from genai_platform.graph.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
 from genai_platform.ui.text import clean, duration, one_line, width
 
 _STYLES = {

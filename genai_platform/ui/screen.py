@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from genai_platform.engine.events import Event, Sink
 from genai_platform.errors import Declined, GenaiError
-from genai_platform.graph.events import Event, Sink
 from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams
 
 SCHEMA = 1

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import rendering, sandbox, scheduling, startup
 from benchmarks.measure import Pair, compare
-from genai_platform.graph.events import RunFinished, RunStarted, StepFinished
-from genai_platform.graph.journal import Journal
+from genai_platform.engine.events import RunFinished, RunStarted, StepFinished
+from genai_platform.engine.journal import Journal
 
 ROOT = Path(__file__).parents[2]
 

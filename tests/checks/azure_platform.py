@@ -21,21 +21,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from genai_platform.checks.azure_view import AzureView
-from genai_platform.checks.world import World
+from genai_platform.checks.azure_platform import AzurePlatform
+from genai_platform.checks.platform import Platform
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.render.policy import PolicyValues, render_policy
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.azure import server
-from genai_platform.sandbox.azure.probe import PATH, secret_file
+from genai_platform.sandbox.azure.control_routes import PATH, secret_file
 from genai_platform.sandbox.azure.roles import SECRETS_USER
+from genai_platform.sandbox.azure.state import open_state
 from genai_platform.sandbox.azure.tenancy import TENANT
-from genai_platform.sandbox.azure.world import open_world
-from genai_platform.sandbox.place import Place
-from genai_platform.steps.azure.caller import Client
-from genai_platform.tools.litellm import Litellm
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.steps.azure.callers.caller import Client
+from genai_platform.tools.litellm.client import Litellm
 
 API, CALLER = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 PROBES = {"role": "cccccccc-0000-4000-8000-000000000003", "key": "dddddddd-0000-4000-8000-000000000004"}
@@ -122,19 +122,19 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class AzurePlatform:
+class AzurePlatformWorld:
     """Stand-ins on loopback ports. Start once, ``reset`` before each test, break one thing, look."""
 
     def __init__(self, folder: Path) -> None:
-        self.place = Place.create(folder, "sandbox", pace=1e-6)
-        ca.authority(self.place)
-        self.state = open_world(self.place)
+        self.layout = SandboxLayout.create(folder, "sandbox", pace=1e-6)
+        ca.authority(self.layout)
+        self.state = open_state(self.layout)
         self.model = Model()
         applications = server.applications(self.state)
-        self._servers = [server._server(self.place, port, app) for port, app in applications.items()]
-        certificate, key = ca.issue(self.place, ["localhost"])
+        self._servers = [server._server(self.layout, port, app) for port, app in applications.items()]
+        certificate, key = ca.issue(self.layout, ["localhost"])
         behind = uvicorn.Config(
-            self.model.app(), host="127.0.0.1", port=self.place.ports["litellm"], ssl_certfile=str(certificate), ssl_keyfile=str(key),
+            self.model.app(), host="127.0.0.1", port=self.layout.ports["litellm"], ssl_certfile=str(certificate), ssl_keyfile=str(key),
             log_level="warning", lifespan="off",
         )  # fmt: skip
         self._servers.append(uvicorn.Server(behind))
@@ -153,19 +153,19 @@ class AzurePlatform:
 
     @property
     def trusted(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.place.ca_file))
+        return ssl.create_default_context(cafile=str(self.layout.ca_file))
 
     @property
     def policy(self) -> str:
         values = PolicyValues(
-            "test", self.state.authority, TENANT, API, VAULT, f"https://{VAULT}.vault.localhost:{self.place.ports['vault']}", "behind"
+            "test", self.state.authority, TENANT, API, VAULT, f"https://{VAULT}.vault.localhost:{self.layout.ports['vault']}", "behind"
         )  # fmt: skip
         return render_policy(values)
 
     def reset(self) -> None:
         """Everything as it should be."""
         store = self.state.store
-        self.probes = True
+        self.check_applications = True
         self.model.__init__()  # type: ignore[misc]
         self.model.keys[OWN] = {"alias": f"{CALLER}.1", "models": ["chat-a"], "spend": 0.0}
         roles = [{"id": "role-1", "value": "Genai.Call", "isEnabled": True}, {"id": "role-2", "value": "Genai.Probe", "isEnabled": True}]
@@ -189,7 +189,7 @@ class AzurePlatform:
         self.store_key(OWN)
         store.put("services", SERVICE, {"id": _BASE, "name": SERVICE})
         self._arm(_BASE, "service", {}, identity={"principalId": "gateway"})
-        self.put_backend(f"https://localhost:{self.place.ports['litellm']}")
+        self.put_backend(f"https://localhost:{self.layout.ports['litellm']}")
         self.put_api(subscriptionKeyParameterNames={"header": "x-unused"})
         for method, template in ROUTES:
             self.put_operation(method, template)
@@ -241,39 +241,39 @@ class AzurePlatform:
             }
         )
         azure = AzureEndpoints(
-            authority=self.state.authority, probe=f"{self.state.authority}{PATH}", probe_secret_file=secret_file(self.place)
+            authority=self.state.authority, control=f"{self.state.authority}{PATH}", control_secret_file=secret_file(self.layout)
         )  # fmt: skip
         elsewhere = AwsEndpoints(url="http://127.0.0.1:1")
-        return Target("test", settings, Endpoints(aws=elsewhere, azure=azure, ca_bundle=self.place.ca_file), self.place.root / "state")
+        return Target("test", settings, Endpoints(aws=elsewhere, azure=azure, ca_bundle=self.layout.ca_file), self.layout.root / "state")
 
     @property
     def client(self) -> Client:
-        gateway = f"https://{SERVICE}.azure-api.localhost:{self.place.ports['gateway']}/genai"
+        gateway = f"https://{SERVICE}.azure-api.localhost:{self.layout.ports['gateway']}/genai"
         return Client("team-a", TENANT, CALLER, f"api://{API}/.default", self.state.authority, gateway, SecretStr("client-secret-1"))
 
-    # what checks ask of the doors and of the estate
+    # what checks ask of the clients and of the inventory
     def caller(self) -> Client | None:
         return self.client
 
-    def probe(self, name: str) -> Client | None:
-        return replace(self.client, client_id=PROBES[name], secret=SecretStr(f"{name}-secret")) if self.probes else None
+    def check_application(self, name: str) -> Client | None:
+        return replace(self.client, client_id=PROBES[name], secret=SecretStr(f"{name}-secret")) if self.check_applications else None
 
     def stored_key(self, client_id: str) -> SecretStr | None:
         secret = self.state.store.get("secrets", f"{VAULT}/litellm-{client_id}")
         return SecretStr(secret["versions"][-1]["value"]) if secret else None
 
-    def view(self, *, real: bool = False) -> AzureView:
+    def view(self, *, real: bool = False) -> AzurePlatform:
         """``real``: as on the public clouds, without a probe door."""
-        estate = _Estate(self)
-        world = World(self, lambda: estate)  # type: ignore[arg-type]
-        http = httpx.Client(base_url=f"https://localhost:{self.place.ports['litellm']}", verify=self.trusted, trust_env=False)
-        world._kept["litellm"] = Litellm(http, SecretStr(MASTER))
-        return AzureView(world, (lambda: None) if real else None)
+        inventory = _Inventory(self)
+        azure = Platform(self, lambda: inventory)  # type: ignore[arg-type]
+        http = httpx.Client(base_url=f"https://localhost:{self.layout.ports['litellm']}", verify=self.trusted, trust_env=False)
+        azure._kept["litellm"] = Litellm(http, SecretStr(MASTER))
+        return AzurePlatform(azure, (lambda: None) if real else None)
 
 
-class _Estate:
-    def __init__(self, platform: AzurePlatform) -> None:
-        self.caller, self.stored_key, self.probe = platform.caller, platform.stored_key, platform.probe
+class _Inventory:
+    def __init__(self, platform: AzurePlatformWorld) -> None:
+        self.caller, self.stored_key, self.check_application = platform.caller, platform.stored_key, platform.check_application
         self._platform = platform
 
     def policy(self) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from genai_platform.checks.azure_estate import Estate
-from genai_platform.checks.world import World
+from genai_platform.checks.azure_inventory import Inventory
+from genai_platform.checks.platform import Platform
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Chart, Settings
 from genai_platform.config.settings import Langfuse as LangfuseSettings
@@ -24,7 +24,7 @@ from genai_platform.render.clickhouse_disk import DISK, POLICY
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.tools.langfuse import Langfuse
-from genai_platform.tools.litellm import Litellm
+from genai_platform.tools.litellm.client import Litellm
 
 ANSWER = "日本の首都は東京です。"
 SETTINGS = Settings.model_validate(
@@ -46,13 +46,13 @@ CLUSTER = ClusterOutputs(
 )  # fmt: skip
 
 
-def without_azure() -> Estate:
+def without_azure() -> Inventory:
     """These platforms have no Azure half to look at."""
     raise AssertionError("nobody asks what stands in Azure")
 
 
 @dataclass
-class Platform:
+class PlatformWorld:
     """What runs. Every field may be changed before a look."""
 
     settings: Settings = SETTINGS
@@ -96,14 +96,14 @@ class Platform:
     sent: list[bytes] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
 
-    def world(self) -> World:
-        world = World(self, without_azure)  # type: ignore[arg-type]
+    def platform(self) -> Platform:
+        platform = Platform(self, without_azure)  # type: ignore[arg-type]
         client = httpx.Client(base_url="https://litellm", transport=httpx.MockTransport(self._litellm))
         other = httpx.Client(base_url="https://langfuse", transport=httpx.MockTransport(self._langfuse))
-        world._kept["litellm"] = Litellm(client, self._secrets.litellm_master_key)
+        platform._kept["litellm"] = Litellm(client, self._secrets.litellm_master_key)
         keys = (self._secrets.langfuse_public_key, self._secrets.langfuse_secret_key)
-        world._kept["langfuse"] = Langfuse(other, *keys, self.settings.langfuse.chart.line)
-        return world
+        platform._kept["langfuse"] = Langfuse(other, *keys, self.settings.langfuse.chart.line)
+        return platform
 
     # -- the doors --------------------------------------------------------------------------------
     def __post_init__(self) -> None:
@@ -178,10 +178,10 @@ class Platform:
         return httpx.Response(200, json={"data": [self.generation]})
 
     # -- S3 ---------------------------------------------------------------------------------------
-    def client(self, name: str) -> Platform:
+    def client(self, name: str) -> PlatformWorld:
         return self
 
-    def get_paginator(self, name: str) -> Platform:
+    def get_paginator(self, name: str) -> PlatformWorld:
         return self
 
     def paginate(self, Bucket: str) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse
 
 from genai_platform.checks import azure, azure_refuses
 from genai_platform.checks.check import Outcome
-from genai_platform.checks.world import Look
+from genai_platform.checks.platform import FunctionCheck
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.sandbox import pace
 from genai_platform.tools.azure import token
-from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatform
+from tests.checks.azure_platform import CALLER, MASTER, TENANT, VAULT, AzurePlatformWorld
 
 CHECKS: dict[str, Callable[[Any], Outcome]] = {
     "azure.token": azure.token, "azure.chat": azure.chat, "azure.stream": azure.stream, "azure.key": azure.key,
@@ -34,20 +34,20 @@ ONLY_PROBED = ("expired", "audience", "tenant", "role", "no_key", "vault_down")
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzurePlatform]:
-    platform = AzurePlatform(tmp_path_factory.mktemp("azure"))
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzurePlatformWorld]:
+    platform = AzurePlatformWorld(tmp_path_factory.mktemp("azure"))
     platform.start()
     yield platform
     platform.stop()
 
 
 @pytest.fixture
-def platform(started: AzurePlatform) -> AzurePlatform:
+def platform(started: AzurePlatformWorld) -> AzurePlatformWorld:
     started.reset()
     return started
 
 
-def look(platform: AzurePlatform, id: str, *, real: bool = False) -> Outcome:
+def look(platform: AzurePlatformWorld, id: str, *, real: bool = False) -> Outcome:
     try:
         return CHECKS[id](platform.view(real=real))
     except GenaiError as error:
@@ -55,19 +55,19 @@ def look(platform: AzurePlatform, id: str, *, real: bool = False) -> Outcome:
 
 
 @pytest.mark.parametrize("id", CHECKS)
-def test_it_passes_on_a_platform_that_works(platform: AzurePlatform, id: str) -> None:
+def test_it_passes_on_a_platform_that_works(platform: AzurePlatformWorld, id: str) -> None:
     outcome = look(platform, id)
     assert outcome.status == "pass", outcome
     assert outcome.evidence
     assert "sk-" not in outcome.evidence
 
 
-def change(old: str, new: str = "") -> Callable[[AzurePlatform], object]:
+def change(old: str, new: str = "") -> Callable[[AzurePlatformWorld], object]:
     return lambda platform: platform.weaken(old, new)
 
 
-def without(start: str, end: str) -> Callable[[AzurePlatform], object]:
-    def cut(platform: AzurePlatform) -> None:
+def without(start: str, end: str) -> Callable[[AzurePlatformWorld], object]:
+    def cut(platform: AzurePlatformWorld) -> None:
         text = platform.policy
         at = text.index(start)
         platform.deploy(text[:at] + text[text.index(end, at) + len(end) :])
@@ -75,47 +75,47 @@ def without(start: str, end: str) -> Callable[[AzurePlatform], object]:
     return cut
 
 
-def remember_failures(platform: AzurePlatform) -> None:
+def remember_failures(platform: AzurePlatformWorld) -> None:
     text = platform.policy
     key = text.split('<cache-lookup-value key="')[1].split('"')[0]
     at = text.index('<set-variable name="verdict"')
     platform.deploy(f'{text[:at]}<cache-store-value key="{key}" value="none" duration="60" caching-type="internal" />{text[at:]}')
 
 
-def passes_headers_on(platform: AzurePlatform) -> None:
+def passes_headers_on(platform: AzurePlatformWorld) -> None:
     text = platform.policy
     at = text.index("<choose>")
     platform.deploy(text[:at] + text[text.index("</choose>", at) + len("</choose>") :])
 
 
-def other_key_in_the_vault(platform: AzurePlatform) -> None:
+def other_key_in_the_vault(platform: AzurePlatformWorld) -> None:
     platform.model.keys["sk-somebody-elses-virtual-key"] = {"alias": "other.1", "models": ["chat-a"], "spend": 9.0}
     platform.store_key("sk-somebody-elses-virtual-key")
 
 
-def foreign_alias(platform: AzurePlatform) -> None:
+def foreign_alias(platform: AzurePlatformWorld) -> None:
     for entry in platform.model.keys.values():
         entry["alias"] = "other.1"
 
 
-def booked_elsewhere(platform: AzurePlatform) -> None:
+def booked_elsewhere(platform: AzurePlatformWorld) -> None:
     for entry in platform.model.keys.values():
         entry["spend"] = -1.0
 
 
-def other_audience(platform: AzurePlatform) -> None:
+def other_audience(platform: AzurePlatformWorld) -> None:
     other, store = "aaaaaaaa-0000-4000-8000-000000000002", platform.state.store
     for kind, id in (("applications", "o-api"), ("servicePrincipals", "p-api")):
         store.put(kind, id, {**(store.get(kind, id) or {}), "appId": other})
 
 
-def unassigned(platform: AzurePlatform) -> None:
+def unassigned(platform: AzurePlatformWorld) -> None:
     store = platform.state.store
     store.delete("appRoleAssignments", "p-api/1")
     store.put("servicePrincipals", "p-api", {"id": "p-api", "appId": "aaaaaaaa-0000-4000-8000-000000000001"})
 
 
-def put(**values: object) -> Callable[[AzurePlatform], object]:
+def put(**values: object) -> Callable[[AzurePlatformWorld], object]:
     return lambda platform: [setattr(platform.model, name, value) for name, value in values.items()]
 
 
@@ -150,7 +150,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("id", "broken", "words"), [pytest.param(*row, id=f"{row[0]}: {row[2]}") for row in BROKEN])
 def test_it_fails_when_what_it_guards_is_broken(
-    platform: AzurePlatform, id: str, broken: Callable[[AzurePlatform], object], words: str
+    platform: AzurePlatformWorld, id: str, broken: Callable[[AzurePlatformWorld], object], words: str
 ) -> None:
     broken(platform)
     outcome = look(platform, id)
@@ -159,14 +159,14 @@ def test_it_fails_when_what_it_guards_is_broken(
     assert outcome.hint or id == "azure.chat"
 
 
-def test_another_callers_key_in_the_vault_is_noticed(platform: AzurePlatform) -> None:
+def test_another_callers_key_in_the_vault_is_noticed(platform: AzurePlatformWorld) -> None:
     view = platform.view()
     assert azure.chat(view).status == "pass"
     other_key_in_the_vault(platform)
     assert "another key" in azure.key(view).evidence
 
 
-def test_no_key_in_the_vault_is_noticed(platform: AzurePlatform) -> None:
+def test_no_key_in_the_vault_is_noticed(platform: AzurePlatformWorld) -> None:
     view = platform.view()
     assert azure.chat(view).status == "pass"
     for entry in ("secrets", "deletedSecrets"):
@@ -178,8 +178,8 @@ def test_no_key_in_the_vault_is_noticed(platform: AzurePlatform) -> None:
 
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "azp"])
-def test_a_token_with_another_claim_than_expected_is_noticed(platform: AzurePlatform, claim: str) -> None:
-    view, probe = platform.view(), platform.view().probe()
+def test_a_token_with_another_claim_than_expected_is_noticed(platform: AzurePlatformWorld, claim: str) -> None:
+    view, probe = platform.view(), platform.view().control()
     assert probe
     signed = probe.sign({**token.claims(view.token()), claim: "another one"})
     view.token = lambda: signed  # type: ignore[method-assign]
@@ -189,8 +189,8 @@ def test_a_token_with_another_claim_than_expected_is_noticed(platform: AzurePlat
 
 
 @pytest.mark.parametrize("row", ONLY_PROBED)
-def test_without_a_probe_door_the_policy_is_read_back(platform: AzurePlatform, row: str) -> None:
-    platform.probes = False
+def test_without_a_probe_door_the_policy_is_read_back(platform: AzurePlatformWorld, row: str) -> None:
+    platform.check_applications = False
     outcome = look(platform, f"azure.refuses.{row}", real=True)
     assert outcome.status == "skip"
     assert "read back" in outcome.evidence
@@ -205,7 +205,7 @@ ISSUED = [
 
 @pytest.mark.parametrize(("row", "broken", "words"), ISSUED, ids=[row[0] for row in ISSUED])
 def test_without_a_probe_door_applications_for_checks_get_tokens(
-    platform: AzurePlatform, row: str, broken: Callable[[AzurePlatform], object], words: str
+    platform: AzurePlatformWorld, row: str, broken: Callable[[AzurePlatformWorld], object], words: str
 ) -> None:
     outcome = look(platform, f"azure.refuses.{row}", real=True)
     assert outcome.status == "pass", outcome
@@ -228,35 +228,35 @@ def test_without_a_probe_door_applications_for_checks_get_tokens(
     ],
 )
 def test_a_weak_policy_is_noticed_without_a_probe_door(
-    platform: AzurePlatform, row: str, broken: Callable[[AzurePlatform], object], words: str
+    platform: AzurePlatformWorld, row: str, broken: Callable[[AzurePlatformWorld], object], words: str
 ) -> None:
-    platform.probes = False
+    platform.check_applications = False
     broken(platform)
     outcome = look(platform, f"azure.refuses.{row}", real=True)
     assert outcome.status == "fail"
     assert words in outcome.evidence
 
 
-def test_no_key_of_the_checks_stays(platform: AzurePlatform) -> None:
+def test_no_key_of_the_checks_stays(platform: AzurePlatformWorld) -> None:
     look(platform, "azure.refuses.foreign_headers")
     assert [entry["alias"] for entry in platform.model.keys.values()] == [f"{CALLER}.1"]
 
 
-def test_the_probe_door_is_closed_without_its_secret(platform: AzurePlatform) -> None:
-    url = f"{platform.target.endpoints.azure.probe}/token"
+def test_the_probe_door_is_closed_without_its_secret(platform: AzurePlatformWorld) -> None:
+    url = f"{platform.target.endpoints.azure.control}/token"
     answer = httpx.post(url, json={"claims": {"aud": "x"}}, headers={"Authorization": "Bearer guess"}, verify=platform.trusted)
     assert answer.status_code == 403
 
 
 # -- clients that this project did not write ------------------------------------------------------------
-def sdk(platform: AzurePlatform, bearer: str) -> openai.OpenAI:
+def sdk(platform: AzurePlatformWorld, bearer: str) -> openai.OpenAI:
     http = httpx.Client(verify=platform.trusted, trust_env=False)
     return openai.OpenAI(
-        base_url=f"https://localhost:{platform.place.ports['gateway']}/genai/v1", api_key=bearer, http_client=http, max_retries=0
+        base_url=f"https://localhost:{platform.layout.ports['gateway']}/genai/v1", api_key=bearer, http_client=http, max_retries=0
     )
 
 
-def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatformWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests would take them in place of what it is given
         monkeypatch.delenv(name, raising=False)
     application = msal.ConfidentialClientApplication(
@@ -264,7 +264,7 @@ def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatform, monkeypatc
         authority=f"{platform.state.authority}/{TENANT}",
         client_credential="client-secret-1",
         instance_discovery=False,
-        verify=str(platform.place.ca_file),
+        verify=str(platform.layout.ca_file),
     )
     bearer = application.acquire_token_for_client([platform.client.scope])["access_token"]
     client = sdk(platform, bearer)
@@ -275,7 +275,7 @@ def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatform, monkeypatc
     assert [piece.choices[0].delta.content for piece in pieces] == ["東", "京", "です"]
 
 
-def test_the_openai_sdk_with_a_token_of_azure_identity(platform: AzurePlatform) -> None:
+def test_the_openai_sdk_with_a_token_of_azure_identity(platform: AzurePlatformWorld) -> None:
     client = platform.client
     assert client.secret is not None
     found = token.fetch(platform.target, client.tenant_id, client.client_id, client.secret, client.scope)
@@ -285,7 +285,7 @@ def test_the_openai_sdk_with_a_token_of_azure_identity(platform: AzurePlatform) 
         sdk(platform, "garbage").models.list()
 
 
-def test_a_secret_that_was_made_just_now_is_waited_for(platform: AzurePlatform) -> None:
+def test_a_secret_that_was_made_just_now_is_waited_for(platform: AzurePlatformWorld) -> None:
     store, client = platform.state.store, platform.client
     application = store.get("applications", "o-caller")
     assert application is not None
@@ -300,7 +300,9 @@ def test_a_secret_that_was_made_just_now_is_waited_for(platform: AzurePlatform) 
         later.join()
 
 
-def test_a_wrong_secret_is_refused_with_its_code_and_without_its_value(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_secret_is_refused_with_its_code_and_without_its_value(
+    platform: AzurePlatformWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(token, "PATIENCE", 0.0)
     client = platform.client
     with pytest.raises(StepError, match="AADSTS7000215") as raised:
@@ -308,22 +310,22 @@ def test_a_wrong_secret_is_refused_with_its_code_and_without_its_value(platform:
     assert "the-wrong-one" not in str(raised.value)
 
 
-def test_a_spent_budget_is_said_at_once(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spent_budget_is_said_at_once(platform: AzurePlatformWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     spent = {"error": {"message": "Budget has been exceeded!", "type": "budget_exceeded", "code": "422"}}
     monkeypatch.setattr(platform.model, "_chat", lambda key, body: JSONResponse(spent, 422))
     for id in ("azure.key", "azure.chat"):
-        outcome = Look(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
+        outcome = FunctionCheck(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
         assert (outcome.status, outcome.final) == ("fail", True)
         assert "its budget is spent" in outcome.hint
 
 
-def test_what_is_behind_and_cannot_be_reached_is_500(platform: AzurePlatform) -> None:
+def test_what_is_behind_and_cannot_be_reached_is_500(platform: AzurePlatformWorld) -> None:
     platform.put_backend("https://127.0.0.1:1")
     outcome = look(platform, "azure.chat")
     assert (outcome.status, outcome.evidence) == ("fail", "/genai/v1/chat/completions answered 500: Internal server error")
 
 
-def test_an_answer_that_does_not_begin_in_time_is_500(platform: AzurePlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_does_not_begin_in_time_is_500(platform: AzurePlatformWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "APIM_FORWARD_LEAST", pace.Duration(0.3, "this test"))
     assert look(platform, "azure.chat").status == "pass"
     monkeypatch.setattr(platform.model, "delay", 2.0)

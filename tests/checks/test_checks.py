@@ -10,16 +10,16 @@ import pytest
 
 from genai_platform.checks import clickhouse, langfuse, litellm, patch
 from genai_platform.checks.catalog import build
+from genai_platform.checks.chats import SENTENCE
 from genai_platform.checks.check import Outcome
-from genai_platform.checks.run import SENTENCE
+from genai_platform.checks.platform import FunctionCheck, Platform
 from genai_platform.checks.runner import run
-from genai_platform.checks.world import Look, World
 from genai_platform.config.settings import Settings
 from genai_platform.errors import StepError
 from genai_platform.render import langfuse as names
 from genai_platform.render.clickhouse_disk import POLICY
 
-from .platform import ANSWER, SECOND_LINE, SETTINGS, Platform, event, without_azure
+from .platform import ANSWER, SECOND_LINE, SETTINGS, PlatformWorld, event, without_azure
 
 IDS = [
     "litellm.ready", "litellm.openapi", "litellm.ui", "litellm.models", "litellm.chat", "litellm.stream", "litellm.logged",
@@ -29,9 +29,9 @@ IDS = [
 ]  # fmt: skip
 
 
-def look(platform: Platform, id: str) -> Outcome:
-    world = platform.world()
-    found = [check for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(world)]
+def look(platform: PlatformWorld, id: str) -> Outcome:
+    platform = platform.platform()
+    found = [check for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(platform)]
     return next(check for check in found if check.id == id).look()
 
 
@@ -42,21 +42,21 @@ GUARDED_BY_PATCH = ("patch.identity", "patch.disk", "langfuse.trace", "langfuse.
 @pytest.mark.parametrize("settings", [SETTINGS, SECOND_LINE], ids=["Langfuse 3", "Langfuse 4"])
 @pytest.mark.parametrize("id", IDS)
 def test_it_passes_on_a_platform_that_works(id, settings):
-    outcome = look(Platform(settings=settings, mounted=settings is SETTINGS), id)
+    outcome = look(PlatformWorld(settings=settings, mounted=settings is SETTINGS), id)
     assert outcome.status == "pass", outcome
     assert outcome.evidence
     assert outcome.hint == ""
 
 
-def broken(id: str, words: str, change: Callable[[Platform], object]) -> object:
+def broken(id: str, words: str, change: Callable[[PlatformWorld], object]) -> object:
     return pytest.param(id, words, change, id=f"{id}: {words}")
 
 
-def role(name: str, value: str) -> Callable[[Platform], object]:
+def role(name: str, value: str) -> Callable[[PlatformWorld], object]:
     return lambda platform: platform.roles.__setitem__(name, value)
 
 
-def asked(**change: object) -> Callable[[Platform], object]:
+def asked(**change: object) -> Callable[[PlatformWorld], object]:
     return lambda platform: setattr(platform, "clickhouse", json.dumps(json.loads(platform.clickhouse) | change))
 
 
@@ -64,7 +64,7 @@ def refused(message: str) -> httpx.Response:
     return httpx.Response(422, json={"message": message})
 
 
-def put(**change: object) -> Callable[[Platform], object]:
+def put(**change: object) -> Callable[[PlatformWorld], object]:
     return lambda platform: [setattr(platform, name, value) for name, value in change.items()]
 
 
@@ -122,7 +122,7 @@ def put(**change: object) -> Callable[[Platform], object]:
     ],
 )
 def test_it_fails_when_what_it_guards_is_broken(id, words, change):
-    platform = Platform()
+    platform = PlatformWorld()
     change(platform)
     outcome = look(platform, id)
     assert outcome.status == "fail"
@@ -132,35 +132,35 @@ def test_it_fails_when_what_it_guards_is_broken(id, words, change):
 
 
 def test_the_catalog_has_every_check_once_and_in_order():
-    assert [check.id for check in build(Platform(), without_azure)] == IDS
+    assert [check.id for check in build(PlatformWorld(), without_azure)] == IDS
 
 
 def test_the_sentence_is_sent_in_utf_8_as_it_is():
-    platform = Platform()
+    platform = PlatformWorld()
     look(platform, "litellm.chat")
     assert all(SENTENCE.encode() in body for body in platform.sent)
     assert len(platform.sent) == 2  # the chat models, and no other
 
 
 def test_one_chat_serves_all_checks():
-    platform = Platform()
-    world = platform.world()
+    platform = PlatformWorld()
+    observed = platform.platform()
     for family in (litellm, langfuse, clickhouse):
-        for check in family.checks(world):
+        for check in family.checks(observed):
             check.look()
-    assert platform.sessions.count(world.run.session) == 2
+    assert platform.sessions.count(observed.run.session) == 2
 
 
 def test_without_a_chat_model_what_needs_one_is_skipped_with_its_reason():
     embeddings = {"litellm": {"models": [model.model_dump() for model in SETTINGS.litellm.models if model.mode == "embedding"]}}
-    platform = Platform(settings=Settings.model_validate(embeddings), models=["embed"])
+    platform = PlatformWorld(settings=Settings.model_validate(embeddings), models=["embed"])
     for id in ("litellm.chat", "litellm.stream", "litellm.logged", "langfuse.trace", "langfuse.storage", "clickhouse.storage"):
         outcome = look(platform, id)
         assert (outcome.status, outcome.evidence[:13]) == ("skip", "no chat model")
 
 
 def test_no_evidence_holds_a_secret():
-    platform = Platform(broken_models={"chat-a": "bad key sk-abcdefgh123456"}, job_ends="Failed")
+    platform = PlatformWorld(broken_models={"chat-a": "bad key sk-abcdefgh123456"}, job_ends="Failed")
     known = [value.get_secret_value() for _, value in platform._secrets if hasattr(value, "get_secret_value")]
     for result in run(build_quick(platform), interval=0.01):
         assert not any(secret in result.evidence + result.hint for secret in known)
@@ -168,45 +168,45 @@ def test_no_evidence_holds_a_secret():
 
 
 def test_the_question_to_clickhouse_leaves_no_job_behind():
-    platform = Platform(job_ends="Failed")
+    platform = PlatformWorld(job_ends="Failed")
     look(platform, "patch.disk")
     assert len(platform.deleted) == 1
 
 
-def build_quick(platform: Platform) -> list:
+def build_quick(platform: PlatformWorld) -> list:
     from dataclasses import replace
 
-    world = platform.world()
-    return [replace(check, deadline=0.0) for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(world)]
+    platform = platform.platform()
+    return [replace(check, deadline=0.0) for family in (litellm, langfuse, clickhouse, patch) for check in family.checks(platform)]
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, SECOND_LINE], ids=["Langfuse 3", "Langfuse 4"])
 def test_a_check_alone_makes_the_chat_it_looks_for(settings):
-    platform = Platform(settings=settings)
+    platform = PlatformWorld(settings=settings)
     assert look(platform, "langfuse.trace").status == "pass"
     assert len(platform.sent) == 1
 
 
 def test_a_trace_of_another_run_does_not_count():
-    platform = Platform(settings=SECOND_LINE, delivers=False)
+    platform = PlatformWorld(settings=SECOND_LINE, delivers=False)
     assert "no trace of session" in look(platform, "langfuse.trace").evidence
 
 
 @pytest.mark.parametrize("id", ["langfuse.storage", "clickhouse.storage"])
 def test_a_clock_that_is_ahead_does_not_make_new_objects_old(id):
-    assert look(Platform(clock_ahead=600.0), id).status == "pass"
-    assert look(Platform(clock_ahead=-600.0), id).status == "pass"
+    assert look(PlatformWorld(clock_ahead=600.0), id).status == "pass"
+    assert look(PlatformWorld(clock_ahead=-600.0), id).status == "pass"
 
 
 @pytest.mark.parametrize("id", ["langfuse.storage", "clickhouse.storage"])
 def test_a_clock_that_is_behind_does_not_make_old_objects_new(id):
     old = [(f"disk/{n}/x", -60.0) for n in range(20)]
-    assert look(Platform(clock_ahead=-600.0, langfuse_objects=old, clickhouse_objects=old), id).status == "fail"
+    assert look(PlatformWorld(clock_ahead=-600.0, langfuse_objects=old, clickhouse_objects=old), id).status == "fail"
 
 
 def test_hundreds_of_models_are_asked_and_the_ones_that_fail_are_named():
     models = [{"name": f"m{n:03}", "azure_deployment": "d", "api_base": "https://a.example"} for n in range(300)]
-    platform = Platform(settings=Settings.model_validate({"litellm": {"models": models}}), broken_models={"m007": "x", "m299": "x"})
+    platform = PlatformWorld(settings=Settings.model_validate({"litellm": {"models": models}}), broken_models={"m007": "x", "m299": "x"})
     outcome = look(platform, "litellm.chat")
     assert outcome.status == "fail"
     assert [name for name in ("m007", "m008", "m299") if name in outcome.evidence] == ["m007", "m299"]
@@ -218,7 +218,7 @@ def test_before_anything_stands_a_check_says_so_and_does_not_wait(id):
     def absent():
         raise StepError("it was never made", remedy="run: genai up", id=id)
 
-    outcome = Look("litellm.ready", 90, absent).look()
+    outcome = FunctionCheck("litellm.ready", 90, absent).look()
     assert (outcome.status, outcome.hint, outcome.final) == ("fail", "run: genai up", True)
 
 
@@ -227,7 +227,7 @@ def test_advice_without_a_command_gets_the_family_s(remedy):
     def wrong():
         raise StepError("it is not as it should be", remedy=remedy, id="litellm.no_model")
 
-    hint = Look("litellm.chat", 90, wrong).look().hint
+    hint = FunctionCheck("litellm.chat", 90, wrong).look().hint
     assert hint.startswith(remedy)
     assert hint.endswith("why: genai logs litellm; make it again: genai litellm")
 
@@ -235,10 +235,10 @@ def test_advice_without_a_command_gets_the_family_s(remedy):
 @pytest.mark.parametrize("id", ["litellm.ready", "litellm.chat"])
 @pytest.mark.parametrize(("ingress", "final"), [(None, True), ({"status": {}}, False)])
 def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingress, final, monkeypatch):
-    platform = Platform()
-    world = World(platform, without_azure)
+    platform = PlatformWorld()
+    observed = Platform(platform, without_azure)
     monkeypatch.setattr(platform, "get", lambda *names: ingress)
-    outcome = next(check for check in litellm.checks(world) if check.id == id).look()
+    outcome = next(check for check in litellm.checks(observed) if check.id == id).look()
     assert "the ingress 'litellm' has no address" in outcome.evidence
     assert outcome.hint == "run: genai up --only litellm.ingress"
     assert outcome.final is final
@@ -248,7 +248,7 @@ def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
     def closed():
         raise StepError("https://litellm could not be reached: ConnectTimeout", id="litellm.unreachable")
 
-    outcome = Look("litellm.ready", 90, closed).look()
+    outcome = FunctionCheck("litellm.ready", 90, closed).look()
     assert "your address may have changed" in outcome.hint
     assert "genai up" in outcome.hint
     assert not outcome.final
@@ -257,8 +257,8 @@ def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
 @pytest.mark.parametrize(("base_model", "spend", "status"), [("gpt-4o", 0.0, "fail"), ("gpt-4o", 1e-7, "pass"), (None, 0.0, "pass")])
 def test_a_chat_that_cost_nothing_is_wrong_where_there_is_a_price(base_model: str | None, spend: float, status: str) -> None:
     model = {"name": "chat-a", "azure_deployment": "dep-a", "api_base": "https://a.example", "base_model": base_model}
-    platform = Platform(settings=Settings.model_validate({"litellm": {"models": [model]}}), models=["chat-a"], spend=spend)
-    (check,) = [check for check in litellm.checks(platform.world()) if check.id == "litellm.logged"]
+    platform = PlatformWorld(settings=Settings.model_validate({"litellm": {"models": [model]}}), models=["chat-a"], spend=spend)
+    (check,) = [check for check in litellm.checks(platform.platform()) if check.id == "litellm.logged"]
     outcome = check.look()
     assert outcome.status == status
     if base_model is None:

@@ -17,9 +17,9 @@ from genai_platform.cli.options import Options
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import load
 from genai_platform.config.target import Target
-from genai_platform.graph.graph import Graph
-from genai_platform.tools.aws_items import Item
-from genai_platform.tools.kube_foreign import Foreign, Seen
+from genai_platform.engine.graph import Graph
+from genai_platform.tools.aws.leftovers.items import Item
+from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from genai_platform.ui.screen import Screen
 from tests.worlds import World
 
@@ -98,24 +98,24 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     )
 
     def resolve(options: Options, screen: Screen, *, start: bool = False, verify_account: bool = True, building: bool = False) -> Target:
-        from genai_platform.cli.folders import state_folder
+        from genai_platform.cli.paths import state_folder
 
         loaded = load(tmp_path, options.environment, sets=options.set)
         return Target(options.environment, loaded.settings, Endpoints(), state_folder(tmp_path, options.environment))
 
-    _replace(monkeypatch, "genai_platform.cli.target.resolve", resolve)
-    _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda doors: graph)
-    _replace(monkeypatch, "genai_platform.steps.doors.Doors.address", lambda doors, name: f"https://{name}.example.com")
-    _replace(monkeypatch, "genai_platform.cli.provision.provide", lambda screen, *, sandbox: None)
+    _replace(monkeypatch, "genai_platform.cli.worlds.target.resolve", resolve)
+    _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda clients: graph)
+    _replace(monkeypatch, "genai_platform.steps.clients.Clients.address", lambda clients, name: f"https://{name}.example.com")
+    _replace(monkeypatch, "genai_platform.cli.fetch_programs.provide", lambda screen, *, sandbox: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
-    _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda doors: None)
+    _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda clients: None)
     _replace(monkeypatch, "genai_platform.cli.audit.look", lambda run: shell.audit)
-    _replace(monkeypatch, "genai_platform.steps.foreign.look", lambda doors: Seen(tuple(shell.foreign), ()))
-    _replace(monkeypatch, "genai_platform.steps.foreign.unblock", lambda kube: [str(one) for one in shell.foreign if one.dead])
-    _replace(monkeypatch, "genai_platform.tools.kube.Kube.exists", lambda kube: True)
-    _replace(monkeypatch, "genai_platform.steps.orphans.balancers", lambda doors: [])
-    _replace(monkeypatch, "genai_platform.steps.orphans.of_others", lambda doors: shell.others)
-    _replace(monkeypatch, "genai_platform.steps.orphans.finish", lambda doors, progress: [])
+    _replace(monkeypatch, "genai_platform.steps.infra.foreign.look", lambda clients: Listing(tuple(shell.foreign), ()))
+    _replace(monkeypatch, "genai_platform.steps.infra.foreign.unblock", lambda kube: [str(one) for one in shell.foreign if one.dead])
+    _replace(monkeypatch, "genai_platform.tools.kubernetes.client.Kube.exists", lambda kube: True)
+    _replace(monkeypatch, "genai_platform.steps.infra.orphans.balancers", lambda clients: [])
+    _replace(monkeypatch, "genai_platform.steps.infra.orphans.of_others", lambda clients: shell.others)
+    _replace(monkeypatch, "genai_platform.steps.infra.orphans.finish", lambda clients, progress: [])
     return shell
 
 

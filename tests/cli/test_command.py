@@ -13,8 +13,8 @@ import pytest
 import typer
 
 from genai_platform.cli.options import Options
+from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError
-from genai_platform.graph.step import Progress
 from tests.cli.conftest import Shell
 from tests.worlds import World
 
@@ -52,7 +52,7 @@ def test_a_name_that_cannot_be_one(name: str) -> None:
 
 
 def test_an_input_that_ends_is_an_interruption_not_a_fault(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    def abort(doors: object) -> None:
+    def abort(clients: object) -> None:
         raise typer.Abort
 
     monkeypatch.setattr("genai_platform.steps.catalog.build", abort)

@@ -12,43 +12,43 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import MissingError
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 
 @pytest.fixture
-def doors(monkeypatch: pytest.MonkeyPatch) -> Doors:
+def clients(monkeypatch: pytest.MonkeyPatch) -> Clients:
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "x")
-    return Doors(Target("default", Settings(), Endpoints(), Path("/nowhere")))
+    return Clients(Target("default", Settings(), Endpoints(), Path("/nowhere")))
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat())
 
 
-def test_credentials_that_end_before_the_run_are_refused(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_that_end_before_the_run_are_refused(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     ends(monkeypatch, 30)
     with pytest.raises(MissingError) as told:
-        preflight.credentials(doors, 24, "genai up")
+        preflight.credentials(clients, 24, "genai up")
     assert told.value.id == "aws.credentials_end"
     assert "end in 30 minutes" in told.value.message
     assert "genai up may need 36" in told.value.message
     assert "export-credentials" in told.value.remedy
 
 
-def test_credentials_that_last_are_taken(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_that_last_are_taken(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     ends(monkeypatch, 90)
-    preflight.credentials(doors, 24, "genai up")
+    preflight.credentials(clients, 24, "genai up")
 
 
-def test_credentials_whose_end_nobody_knows_are_taken(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_whose_end_nobody_knows_are_taken(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_CREDENTIAL_EXPIRATION", raising=False)
-    preflight.credentials(doors, 24, "genai up")
+    preflight.credentials(clients, 24, "genai up")
 
 
-def test_credentials_that_a_program_renews_are_taken(doors: Doors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_credentials_that_a_program_renews_are_taken(clients: Clients, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=16)).isoformat()
     answer = f'{{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": "{soon}"}}'
     (tmp_path / "answer").write_text(answer)
@@ -57,4 +57,4 @@ def test_credentials_that_a_program_renews_are_taken(doors: Doors, monkeypatch: 
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "day")
-    preflight.credentials(doors, 24, "genai up")
+    preflight.credentials(clients, 24, "genai up")

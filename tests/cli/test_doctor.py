@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from genai_platform.errors import MissingError
-from genai_platform.steps.cluster_version import Offer
-from genai_platform.tools.aws import Aws
+from genai_platform.steps.infra.cluster_version import Offer
+from genai_platform.tools.aws.client import Aws
 from tests.cli.conftest import Shell
 
 MODEL = '[[litellm.models]]\nname = "gpt"\nazure_deployment = "a"\napi_base = "https://a.example.com"\n'
@@ -38,11 +38,11 @@ def machine(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
     (shell.folder / "genai.toml").write_text(f'[aws]\naccount_id = "123456789012"\n{MODEL}')
     monkeypatch.setenv("AZURE_API_KEY", "the-key")
-    monkeypatch.setattr("genai_platform.toolchain.find", machine.find)
+    monkeypatch.setattr("genai_platform.programs.find", machine.find)
     monkeypatch.setattr(Aws, "account_id", lambda self: machine.account)
     monkeypatch.setattr(Aws, "zones", lambda self: machine.zones)
     monkeypatch.setattr(Aws, "describe_cluster", lambda self, name: machine.running and {"version": machine.running})
-    monkeypatch.setattr("genai_platform.steps.cluster_version.offers", lambda aws: machine.offered)
+    monkeypatch.setattr("genai_platform.steps.infra.cluster_version.offers", lambda aws: machine.offered)
     monkeypatch.setattr(Aws, "my_address", lambda self: "203.0.113.7/32")
     monkeypatch.setattr(Aws, "secret_document", lambda self: machine.secrets)
     return machine
@@ -103,11 +103,11 @@ def test_no_account_and_no_model(shell: Shell, machine: Machine) -> None:
 
 
 def test_a_fault_of_a_look_does_not_stop_the_others(shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(doors: object) -> None:
+    def explode(clients: object) -> None:
         raise RuntimeError("boom")
         yield
 
-    monkeypatch.setattr("genai_platform.steps.azure.questions.looks", explode)
+    monkeypatch.setattr("genai_platform.steps.azure.prerequisites.looks", explode)
     some = "11111111-1111-4111-8111-111111111111"
     apim = '{unverified_backend=true, publisher_email="a@example.com"}'
     azure = f'azure={{enabled=true, apim={apim}, tenant_id="{some}", subscription_id="{some}"}}'

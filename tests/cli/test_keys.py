@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.steps.azure import closing, keys
-from genai_platform.steps.azure.caller import Client, Key, Revocation, Rotation, SecretRotation
+from genai_platform.steps.azure.callers import keys, revocation
+from genai_platform.steps.azure.callers.caller import Client, Key, Revocation, Rotation, SecretRotation
 from tests.cli.conftest import Shell
 
 TENANT, APP = "11111111-1111-4111-8111-111111111111", "33333333-3333-4333-8333-333333333333"
@@ -50,27 +50,27 @@ class Callers:
     closes: bool = True
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(keys, "listed", lambda doors: [self.key])
+        patch.setattr(keys, "listed", lambda clients: [self.key])
         patch.setattr(keys, "show", self._show)
         patch.setattr(keys, "issue", self._issue)
-        patch.setattr(keys, "rotate", lambda doors, name, progress: Rotation(replace(self.key, alias=f"{APP}.2"), f"{APP}.1", 360))
+        patch.setattr(keys, "rotate", lambda clients, name, progress: Rotation(replace(self.key, alias=f"{APP}.2"), f"{APP}.1", 360))
         patch.setattr(keys, "rotate_secret", self._rotate_secret)
         patch.setattr(keys, "revoke", self._revoke)
-        patch.setattr(keys, "client", lambda doors, name: self._client(name))
-        patch.setattr("genai_platform.steps.azure.estate.Estate.stored_key", lambda estate, client_id: self.stored_key(client_id))
-        patch.setattr("genai_platform.steps.doors.Doors.secrets", lambda doors: self)
+        patch.setattr(keys, "client", lambda clients, name: self._client(name))
+        patch.setattr("genai_platform.steps.azure.inventory.Inventory.stored_key", lambda inventory, client_id: self.stored_key(client_id))
+        patch.setattr("genai_platform.steps.clients.Clients.secrets", lambda clients: self)
         patch.setattr("genai_platform.tools.azure.token.fetch", lambda *given: SecretStr(TOKEN))
         patch.setattr("genai_platform.tools.http.client", self._http)
-        patch.setattr("genai_platform.steps.doors.Doors.address", lambda doors, name: "https://litellm.example.com")
-        patch.setattr(closing, "LONGEST", 0.0)
+        patch.setattr("genai_platform.steps.clients.Clients.address", lambda clients, name: "https://litellm.example.com")
+        patch.setattr(revocation, "LONGEST", 0.0)
 
     litellm_master_key = SecretStr("sk-master")
 
     def stored_key(self, client_id: str) -> SecretStr | None:
         return SecretStr(self.stored) if self.stored else None
 
-    def _show(self, doors: Any, name: str) -> Key:
-        keys.known(doors, name)
+    def _show(self, clients: Any, name: str) -> Key:
+        keys.known(clients, name)
         return self.key
 
     def _client(self, name: str) -> Client:
@@ -79,16 +79,16 @@ class Callers:
             name, TENANT, APP, f"api://{APP}/.default", "https://login.microsoftonline.com", "https://g.azure-api.net/genai", secret
         )
 
-    def _issue(self, doors: object, names: tuple[str, ...], *, reinstate: bool, progress: object) -> list[Key]:
+    def _issue(self, clients: object, names: tuple[str, ...], *, reinstate: bool, progress: object) -> list[Key]:
         if self.key.state == "revoked" and not reinstate:
             raise StepError("the caller 'team-a' was revoked", remedy="--reinstate", id="keys.revoked")
         self.key = replace(self.key, state="active")
         return [self.key]
 
-    def _rotate_secret(self, doors: object, name: str, *, overlap_hours: float, progress: object) -> SecretRotation:
+    def _rotate_secret(self, clients: object, name: str, *, overlap_hours: float, progress: object) -> SecretRotation:
         return SecretRotation(name, APP, "2027-01-01T00:00:00+00:00", f"in {overlap_hours:g} hours")
 
-    def _revoke(self, doors: object, name: str, progress: object) -> Revocation:
+    def _revoke(self, clients: object, name: str, progress: object) -> Revocation:
         self.done.append("revoked")
         self.key = replace(self.key, state="revoked")
         return Revocation(self.key, ("1 key blocked in LiteLLM",))
@@ -152,7 +152,7 @@ def test_rotation_names_both_keys_and_the_overlap(shell: Shell, callers: Callers
 
 def test_revocation_is_measured_at_both_entrances(shell: Shell, callers: Callers) -> None:
     callers.closes = True
-    closing.LONGEST = 30.0  # the fixture's patch puts it back
+    revocation.LONGEST = 30.0  # the fixture's patch puts it back
     answer = shell("keys", "revoke", "team-a", "--yes", "--json")
     assert answer.code == 0
     assert set(answer.document["closed_seconds"]) == {"API Management", "the load balancer"}

@@ -42,7 +42,7 @@ class Pods:
 def pods(monkeypatch: pytest.MonkeyPatch) -> Pods:
     pods = Pods()
     for door in ("kube", "aws"):
-        monkeypatch.setattr(f"genai_platform.steps.doors.Doors.{door}", pods)
+        monkeypatch.setattr(f"genai_platform.steps.clients.Clients.{door}", pods)
     return pods
 
 

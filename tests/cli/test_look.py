@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from genai_platform.config.endpoints import is_loopback, refuse_loopback
+from genai_platform.engine.graph import Graph
+from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, StepError
-from genai_platform.graph.graph import Graph
-from genai_platform.graph.step import State
 from genai_platform.steps import catalog
 from tests.cli.conftest import Shell
 from tests.worlds import World
@@ -95,7 +95,7 @@ def test_a_sandbox_that_is_not_there_yet_can_be_planned(shell: Shell) -> None:
 def test_a_sandbox_has_an_azure_half_unless_it_was_switched_off(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     build = catalog.build
-    monkeypatch.setattr(catalog, "build", lambda doors: seen.append(doors.target.settings.azure.enabled) or build(doors))
+    monkeypatch.setattr(catalog, "build", lambda clients: seen.append(clients.target.settings.azure.enabled) or build(clients))
     assert shell("plan", "--sandbox").code == 0
     assert shell("plan", "--sandbox", "--set", "azure.enabled=false").code == 0
     assert set(seen[: len(seen) // 2]) == {True}
@@ -104,8 +104,8 @@ def test_a_sandbox_has_an_azure_half_unless_it_was_switched_off(shell: Shell, mo
 
 
 def test_plan_says_what_is_open_to_every_address(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = Graph([world.step("litellm.ingress"), world.step("azure.door", "litellm.ingress")])
-    monkeypatch.setattr(catalog, "build", lambda doors: graph)
+    graph = Graph([world.step("litellm.ingress"), world.step("azure.ingress", "litellm.ingress")])
+    monkeypatch.setattr(catalog, "build", lambda clients: graph)
     told = shell("plan", "--sandbox", "--json", "--set", "azure.apim.sku=StandardV2")
     notice, unverified = told.document["notices"]
     assert "open to every address, as API Management StandardV2 has no fixed one" in notice
@@ -139,7 +139,7 @@ def test_the_azure_family_says_when_there_is_none(shell: Shell) -> None:
 
 
 def test_api_management_has_an_address_once_its_api_is_there(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genai_platform.cli.endpoints.gateway", lambda doors: "https://x.azure-api.net/genai")
+    monkeypatch.setattr("genai_platform.cli.endpoints.gateway", lambda clients: "https://x.azure-api.net/genai")
     world.there = {"infra.network"}
     assert shell("status", "--json").document["endpoints"]["apim"] is None
     azure = ("--set", "azure.enabled=true", "--set", "azure.apim={unverified_backend=true, publisher_email='a@example.com'}")
@@ -170,7 +170,7 @@ def test_wrong_configuration_is_exit_code_2(shell: Shell) -> None:
 
 
 def test_an_unexpected_error_shows_no_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(doors: object) -> None:
+    def explode(clients: object) -> None:
         secret = "hunter2"
         raise RuntimeError(f"boom {len(secret)}")
 

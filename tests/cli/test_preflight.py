@@ -12,9 +12,9 @@ from genai_platform.cli import preflight
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Litellm, Model, Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.graph import Selection
 from genai_platform.errors import ConfigError, MissingError
-from genai_platform.graph.graph import Selection
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 
 class Account:
@@ -44,13 +44,13 @@ class States:
             raise MissingError(f"the state of {root} is damaged", remedy="restore it", id="terraform.state")
 
 
-def doors(account: Account, damaged: str | None = None) -> Doors:
+def clients(account: Account, damaged: str | None = None) -> Clients:
     models = tuple(
         Model(name=name, azure_deployment=name, api_base="https://a.example.com", api_key_env=f"{name.upper()}_KEY")
         for name in ("a", "b", "c")
     )
     target = Target("default", Settings(litellm=Litellm(models=models)), Endpoints(), Path("/nowhere"))
-    return Doors(target, aws=account, terraform=States(damaged))  # type: ignore[arg-type]
+    return Clients(target, aws=account, terraform=States(damaged))  # type: ignore[arg-type]
 
 
 def test_every_key_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,28 +58,28 @@ def test_every_key_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPa
     for name in ("B_KEY", "C_KEY"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(MissingError) as caught:
-        preflight.keys(doors(Account()))
+        preflight.keys(clients(Account()))
     assert "B_KEY" in caught.value.message
     assert "C_KEY" in caught.value.message
     assert "A_KEY" not in caught.value.message
-    preflight.keys(doors(Account(stored={"B_KEY": "kept", "C_KEY": "kept"})))  # what was stored once need not be given again
+    preflight.keys(clients(Account(stored={"B_KEY": "kept", "C_KEY": "kept"})))  # what was stored once need not be given again
 
 
 def test_a_region_with_too_few_zones() -> None:
     with pytest.raises(ConfigError, match=r"network\.zones: 2 is not allowed; ap-northeast-1 has 1 zones"):
-        preflight.zones(doors(Account(zones=1)))
+        preflight.zones(clients(Account(zones=1)))
 
 
 def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("genai_platform.steps.azure.questions.refuse", asked.append)
+    monkeypatch.setattr("genai_platform.steps.azure.prerequisites.refuse", asked.append)
     for name in ("A_KEY", "B_KEY", "C_KEY"):
         monkeypatch.delenv(name, raising=False)
-    run: Any = SimpleNamespace(doors=doors(Account(zones=1)), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
+    run: Any = SimpleNamespace(clients=clients(Account(zones=1)), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
     preflight.world(run, Selection(("litellm.proxy",)))
     assert asked == []
     preflight.world(run, Selection(("azure.vault",)))
-    assert asked == [run.doors]
+    assert asked == [run.clients]
     with pytest.raises(ConfigError):
         preflight.world(run, Selection(("infra.network",)))
     with pytest.raises(MissingError):
@@ -88,4 +88,4 @@ def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_damaged_state_is_exit_code_3() -> None:
     with pytest.raises(MissingError, match="network is damaged"):
-        preflight.states(doors(Account(), damaged="network"))
+        preflight.states(clients(Account(), damaged="network"))

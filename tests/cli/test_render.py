@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from genai_platform.cli import app as cli
 from genai_platform.cli.run import Run
-from genai_platform.graph.graph import Graph
+from genai_platform.engine.graph import Graph
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.tools.aws import Aws
+from genai_platform.tools.aws.client import Aws
 from tests.cli.conftest import Shell
 from tests.worlds import World
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from genai_platform.cli import folders, sandboxes
-from genai_platform.cli import target as targets
+from genai_platform.cli import paths
 from genai_platform.cli.options import Options
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import sandbox as sandboxes
+from genai_platform.cli.worlds import target as targets
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Aws, Azure, Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, MissingError
-from genai_platform.tools import aws
+from genai_platform.tools.aws import client
 from genai_platform.ui.screen import Screen
 
 
@@ -24,15 +25,15 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happened, in order; AWS says that we are account 222222222222."""
     happened: list[str] = []
 
-    def identity(self: aws.Aws) -> dict[str, str]:
+    def identity(self: client.Aws) -> dict[str, str]:
         happened.append("aws")
         return {"Account": "222222222222", "Arn": "arn"}
 
     for name in [name for name in os.environ if name.startswith(("GENAI_", "AWS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(aws.Aws, "identity", identity)
-    monkeypatch.setattr("genai_platform.cli.provision.provide", lambda screen, **more: happened.append("programs"))
+    monkeypatch.setattr(client.Aws, "identity", identity)
+    monkeypatch.setattr("genai_platform.cli.fetch_programs.provide", lambda screen, **more: happened.append("programs"))
     return happened
 
 
@@ -75,7 +76,7 @@ def test_a_profile_that_leads_to_this_machine_is_refused(tmp_path: Path, monkeyp
     (tmp_path / "config").write_text("[default]\nendpoint_url = http://localhost:4566\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with pytest.raises(ConfigError, match="the AWS profile sends sts to this machine"):
-        aws.Aws(Target("default", Settings(), Endpoints(), tmp_path)).client("sts")
+        client.Aws(Target("default", Settings(), Endpoints(), tmp_path)).client("sts")
 
 
 def test_no_pinned_account_is_refused(asked: list[str]) -> None:
@@ -99,22 +100,22 @@ def test_in_a_sandbox_too_and_nothing_is_started(asked: list[str], tmp_path: Pat
     with pytest.raises(ConfigError, match="/nowhere/chart"):
         resolve('langfuse.chart.path="/nowhere/chart"', sandbox=True, start=True, building=True)
     assert asked == []
-    assert not folders.world_folder(tmp_path, "sandbox").exists()
+    assert not paths.world_folder(tmp_path, "sandbox").exists()
 
 
 def test_a_half_started_sandbox_is_started_to_be_removed(asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the configuration names another region by now: it is removed as what it is, and none is made anew."""
     from genai_platform.sandbox import loopback, supervisor
-    from genai_platform.sandbox.place import Place
+    from genai_platform.sandbox.layout import SandboxLayout
 
     monkeypatch.setattr(sandboxes, "drop_ambient", lambda: None)
     monkeypatch.setattr(loopback, "close", lambda: None)
-    monkeypatch.setattr(supervisor, "start", lambda place, progress: asked.append(f"started {place.region}"))
-    monkeypatch.setattr(sandboxes, "place_target", lambda options, place, configured: place)
+    monkeypatch.setattr(supervisor, "start", lambda layout, progress: asked.append(f"started {layout.region}"))
+    monkeypatch.setattr(sandboxes, "place_target", lambda options, layout, configured: layout)
     elsewhere = "platform.region=eu-central-1"
     with pytest.raises(MissingError, match="there is no sandbox"):
         resolve(elsewhere, sandbox=True, start=True)
-    Place.create(folders.world_folder(tmp_path, "sandbox"), "sandbox", "ap-northeast-1")
+    SandboxLayout.create(paths.world_folder(tmp_path, "sandbox"), "sandbox", "ap-northeast-1")
     resolve(elsewhere, sandbox=True, start=True)
     assert asked[-1] == "started ap-northeast-1"
     with pytest.raises(ConfigError, match="cannot become eu-central-1"):

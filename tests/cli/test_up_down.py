@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
+from genai_platform.engine.lock import hold
+from genai_platform.engine.step import State
 from genai_platform.errors import StepError
-from genai_platform.graph.lock import hold
-from genai_platform.graph.step import State
-from genai_platform.sandbox.place import Place
-from genai_platform.tools.aws_items import Item
-from genai_platform.tools.kube_foreign import Foreign
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.tools.aws.leftovers.items import Item
+from genai_platform.tools.kubernetes.foreign import Foreign
 from tests.cli.conftest import Leftover, Shell
 from tests.worlds import World
 
@@ -286,12 +286,12 @@ class Resting:
 
     def __init__(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         from genai_platform.sandbox import supervisor
-        from genai_platform.sandbox.place import Place
+        from genai_platform.sandbox.layout import SandboxLayout
 
         self.world = shell.folder / ".genai" / "sandbox" / "world"
-        Place.create(self.world, "sandbox", "ap-northeast-1")
-        monkeypatch.setattr(supervisor, "running", lambda place: False)
-        monkeypatch.setattr(supervisor, "stop", lambda place, plan=None: [])
+        SandboxLayout.create(self.world, "sandbox", "ap-northeast-1")
+        monkeypatch.setattr(supervisor, "running", lambda layout: False)
+        monkeypatch.setattr(supervisor, "stop", lambda layout, plan=None: [])
 
 
 def test_a_sandbox_that_does_not_run_goes_with_its_folder(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,7 @@ def test_a_sandbox_that_somebody_works_on_is_not_removed(shell: Shell, monkeypat
 def test_a_damaged_sandbox_is_named_and_can_be_removed(shell: Shell, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
     monkeypatch.setenv("GENAI_CACHE_DIR", str(shell.folder / "cache"))
     world = shell.folder / ".genai" / "sandbox" / "world"
-    Place.create(world, "sandbox")
+    SandboxLayout.create(world, "sandbox")
     (world / "place.json").unlink() if text is None else (world / "place.json").write_text(text)
     part = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env={"GENAI_SANDBOX_PLACE": str(world)})
     try:

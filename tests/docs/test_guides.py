@@ -17,9 +17,9 @@ from genai_platform.cli.app import app
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.steps.azure.estate import Estate
+from genai_platform.steps.azure.inventory import Inventory
 from genai_platform.steps.catalog import build as build_steps
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGES = ("en", "ja")
@@ -29,11 +29,11 @@ EVERYTHING = {
     "litellm": {"models": [{"name": "m", "azure_deployment": "m", "api_base": "https://a.example"}]},
     "azure": {"enabled": True, "tenant_id": "0" * 32, "subscription_id": "0" * 32, "apim": {"keys": "shared"}},
 }
-FAMILIES = "infra|litellm|langfuse|patch|azure|data"
+FAMILIES = "infra|litellm|langfuse|patch|azure"
 
 
-def doors() -> Doors:
-    return Doors(Target("default", Settings.model_validate(EVERYTHING), Endpoints(), Path("/nonexistent")))
+def clients() -> Clients:
+    return Clients(Target("default", Settings.model_validate(EVERYTHING), Endpoints(), Path("/nonexistent")))
 
 
 def keys(model: type[BaseModel], path: str = "") -> Iterator[str]:
@@ -83,13 +83,13 @@ def test_both_languages_have_the_same_guides() -> None:
 def test_the_architecture_names_every_step_and_no_other() -> None:
     text = (DOCS / "ARCHITECTURE.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z]+\.[^|]+) \|", text, re.MULTILINE)
-    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == set(build_steps(doors()).ids)
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == set(build_steps(clients()).ids)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_check_is_described(language: str) -> None:
     text = (DOCS / language / "operation.md").read_text("utf-8")
-    checks = build_checks(doors(), lambda: Estate(doors()))
+    checks = build_checks(clients(), lambda: Inventory(clients()))
     wanted = {check.id if not check.id.startswith("azure.refuses.") else "azure.refuses.…" for check in checks}
     assert [id for id in sorted(wanted) if f"`{id}`" not in text] == []
 

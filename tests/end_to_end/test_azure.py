@@ -16,7 +16,7 @@ import openai
 import pytest
 
 from genai_platform.sandbox.azure import openai_part
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 from tests.end_to_end.conftest import GENAI, Platform, wait_until
 
 CALLER = "team-a"
@@ -103,15 +103,15 @@ def test_a_door_that_demands_no_header_is_seen_and_its_advice_mends_it(platform:
     platform.kubectl("annotate", "ingress", "litellm-gateway", "alb.ingress.kubernetes.io/conditions.litellm-")
     broken = platform.verify("azure.refuses.direct", limit=6, code=1).checks["azure.refuses.direct"]
     assert "no header gets 401" in broken["evidence"]
-    assert "genai azure --only door" in broken["hint"]
-    assert platform.run("azure", "--only", "door").steps["azure.door"]["outcome"] == "done"
+    assert "genai azure --only ingress" in broken["hint"]
+    assert platform.run("azure", "--only", "ingress").steps["azure.ingress"]["outcome"] == "done"
     assert platform.verify("azure.refuses.direct").document["passed"]
 
 
 def test_a_regenerated_key_of_the_models_is_not_taken_for_the_callers(platform: Platform, client: openai.OpenAI) -> None:
     """LiteLLM answers 401 for its own refusals and for the provider's: only its headers tell them apart."""
-    place = Place.open(platform.folder / ".genai" / "sandbox" / "world")
-    before, question = openai_part.key_file(place).read_text(), [{"role": "user", "content": "x"}]
+    layout = SandboxLayout.open(platform.folder / ".genai" / "sandbox" / "world")
+    before, question = openai_part.key_file(layout).read_text(), [{"role": "user", "content": "x"}]
 
     def ask() -> int:
         try:
@@ -120,14 +120,14 @@ def test_a_regenerated_key_of_the_models_is_not_taken_for_the_callers(platform: 
             return error.status_code
         return 200
 
-    openai_part.regenerate_key(place)
+    openai_part.regenerate_key(layout)
     try:
         with pytest.raises(openai.InternalServerError, match="Your token and your key are good") as refused:
             client.chat.completions.create(model="gpt-4o-mini", messages=question)  # type: ignore[arg-type]
         assert refused.value.status_code == 502
         assert not [name for name in refused.value.response.headers if name.startswith(("x-litellm-", "llm_provider-"))]
     finally:
-        openai_part.key_file(place).write_text(before)
+        openai_part.key_file(layout).write_text(before)
     wait_until(lambda: ask() == 200, "the deployment's cooldown ends", 30, 1)
 
 

@@ -139,7 +139,7 @@ def test_a_state_that_cannot_be_read_is_never_taken_for_an_empty_one(platform: P
 
 def cache_without_terraform(folder: Path) -> str:
     """What was fetched before, all but Terraform, so that nothing else is missing."""
-    from genai_platform.toolchain.cache import cache_folder
+    from genai_platform.programs.cache import cache_folder
 
     (folder / "programs").mkdir(parents=True)
     for entry in cache_folder().iterdir():
@@ -182,18 +182,18 @@ def test_no_terraform_or_one_too_old(platform: Platform, tmp_path: Path, scripts
 
 def test_a_port_that_is_taken(empty: Platform) -> None:
     from genai_platform.sandbox import supervisor
-    from genai_platform.sandbox.place import Place
+    from genai_platform.sandbox.layout import SandboxLayout
 
     world = empty.folder / ".genai" / "sandbox" / "world"
     world.parent.mkdir(parents=True, mode=0o700)
-    place = Place.create(world, "sandbox", "ap-northeast-1")
+    layout = SandboxLayout.create(world, "sandbox", "ap-northeast-1")
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", place.ports["aws"]))
+        holder.bind(("127.0.0.1", layout.ports["aws"]))
         holder.listen()
-        expect(empty.up(code=None), 3, str(place.ports["aws"]), "'aws'", f"process {os.getpid()}")
-        assert not supervisor.running(place)
+        expect(empty.up(code=None), 3, str(layout.ports["aws"]), "'aws'", f"process {os.getpid()}")
+        assert not supervisor.running(layout)
         told = empty.run("doctor", code=3)
-        assert str(place.ports["aws"]) in next(one["problem"] for one in told.document["problems"] if one["id"] == "sandbox.ports")
+        assert str(layout.ports["aws"]) in next(one["problem"] for one in told.document["problems"] if one["id"] == "sandbox.ports")
     empty.run("sandbox", "remove", "--yes")
 
 

@@ -73,13 +73,13 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     assert status["infra.storage"]["state"] == "present"
     assert status["infra.cluster"]["state"] == status["langfuse.chart"]["state"] == "absent"
     assert "kept in the snapshot" in status["infra.data"]["evidence"]
-    assert "kept in backup/" in status["data.traces"]["evidence"]
+    assert "kept in backup/" in status["langfuse.traces"]["evidence"]
     audit = own.run("audit").document
     assert (audit["leftovers"], audit["unseen"]) == ([], [])
 
     morning = own.up().steps
     assert morning["infra.storage"]["outcome"] == morning["infra.secrets"]["outcome"] == "present"
-    assert "read back from backup/" in morning["data.traces"]["evidence"]
+    assert "read back from backup/" in morning["langfuse.traces"]["evidence"]
     assert own.aws("rds").describe_db_clusters(DBClusterIdentifier="genai-sandbox")["DBClusters"][0]["EngineVersion"] == "16.11"
     pair = (own.variables["LANGFUSE_PUBLIC_KEY"], own.variables["LANGFUSE_SECRET_KEY"])
     with own.http(langfuse, auth=pair) as http:
@@ -93,7 +93,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
 
     # A day with a lost volume. Nobody runs `up`; the next chart line is already configured in the evening.
     lose_the_volume(own)
-    seen_lost = own.run("status").steps["data.traces"]
+    seen_lost = own.run("status").steps["langfuse.traces"]
     assert seen_lost["state"] == "drifted"
     assert "no tables" in seen_lost["evidence"]
     before_the_change = own.pods()
@@ -104,7 +104,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     own.run("down", "--keep-data", "--yes", sets=LINE_2)
 
     third = own.up(sets=LINE_2).steps
-    assert "read back from backup/" in third["data.traces"]["evidence"]
+    assert "read back from backup/" in third["langfuse.traces"]["evidence"]
     assert {one["kind"] for one in own.objects("clickhouseclusters,keeperclusters")["items"]} == {"ClickHouseCluster", "KeeperCluster"}
     with own.http(langfuse, auth=pair) as http:
         assert http.get("/api/public/health").json()["version"] == "4.4.0"

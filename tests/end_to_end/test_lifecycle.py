@@ -86,7 +86,7 @@ def test_the_sandbox_lists_its_parts(platform: Platform) -> None:
 
 
 def test_a_second_run_is_refused_by_the_lock(platform: Platform) -> None:
-    from genai_platform.graph.lock import hold
+    from genai_platform.engine.lock import hold
 
     with hold(platform.folder / ".genai" / "sandbox" / "lock", "genai up"):
         for words in (("up", "--yes"), ("down", "--yes"), ("teardown", "litellm.proxy", "--yes"), ("infra",)):

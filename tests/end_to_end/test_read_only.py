@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from genai_platform.sandbox.aws.identity import door_key
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.aws.identity import control_key
+from genai_platform.sandbox.layout import SandboxLayout
 from tests.end_to_end.conftest import Platform
 
 
 def logs(platform: Platform) -> dict[str, list[dict[str, Any]]]:
     """Every request that the clouds were asked so far."""
-    place = Place.open(platform.folder / ".genai" / "sandbox" / "world")
-    key = {"Authorization": f"Bearer {door_key(place)}"}
-    with platform.http(place.url("aws"), headers=key) as aws, platform.http(place.url("entra", "https")) as azure:
+    layout = SandboxLayout.open(platform.folder / ".genai" / "sandbox" / "world")
+    key = {"Authorization": f"Bearer {control_key(layout)}"}
+    with platform.http(layout.url("aws"), headers=key) as aws, platform.http(layout.url("entra", "https")) as azure:
         return {cloud: client.get("/_sandbox/requests").raise_for_status().json() for cloud, client in (("aws", aws), ("azure", azure))}
 
 

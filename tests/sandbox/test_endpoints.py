@@ -14,68 +14,68 @@ from genai_platform.config.layers import Layer, validate
 from genai_platform.config.sandbox import defaults
 from genai_platform.config.settings import Litellm, Model, Settings
 from genai_platform.config.target import Target
-from genai_platform.sandbox import shell
-from genai_platform.sandbox.endpoints import clean_environment, trusted, world
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox import shell_exports
+from genai_platform.sandbox.endpoints import clean_environment, environment_of, trusted
+from genai_platform.sandbox.layout import SandboxLayout
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SandboxLayout:
     before = os.environ.get("GENAI_CACHE_DIR")
     monkeypatch.setenv("GENAI_CACHE_DIR", before or str(tmp_path / "cache"))
-    return Place.create(tmp_path / "sandbox" / "world", "sandbox", "eu-west-1")
+    return SandboxLayout.create(tmp_path / "sandbox" / "world", "sandbox", "eu-west-1")
 
 
-def target(place: Place, *layers: Layer) -> Target:
+def target(layout: SandboxLayout, *layers: Layer) -> Target:
     """What a command works on when these are the person's settings."""
     below = Layer("sandbox default", defaults(layers[0].values if layers else {}))
-    endpoints, overlay, _ = world(place, validate([below, *layers]).settings)
-    return Target("sandbox", validate([below, *layers, Layer("sandbox", overlay)]).settings, endpoints, place.root.parent)
+    endpoints, overlay, _ = environment_of(layout, validate([below, *layers]).settings)
+    return Target("sandbox", validate([below, *layers, Layer("sandbox", overlay)]).settings, endpoints, layout.root.parent)
 
 
-def test_every_address_is_loopback(place: Place) -> None:
-    made = target(place)
+def test_every_address_is_loopback(layout: SandboxLayout) -> None:
+    made = target(layout)
     addresses = [made.endpoints.aws.url, made.endpoints.aws.checkip, *(model.api_base for model in made.settings.litellm.models)]
     assert {urlsplit(address or "").hostname for address in addresses} == {"127.0.0.1"}
     assert not made.endpoints.real
 
 
-def test_without_models_there_are_some_to_try(place: Place) -> None:
-    models = target(place).settings.litellm.models
+def test_without_models_there_are_some_to_try(layout: SandboxLayout) -> None:
+    models = target(layout).settings.litellm.models
     assert [(model.name, model.mode) for model in models] == [
         ("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"),
     ]  # fmt: skip
 
 
-def test_the_azure_half_is_there_with_one_caller_unless_the_person_says_otherwise(place: Place) -> None:
-    azure = target(place).settings.azure
+def test_the_azure_half_is_there_with_one_caller_unless_the_person_says_otherwise(layout: SandboxLayout) -> None:
+    azure = target(layout).settings.azure
     assert azure.enabled
     assert {name: caller.models for name, caller in azure.callers.items()} == {"team-a": ("gpt-4o-mini", "text-embedding-3-small")}
     own = Layer("genai.toml", {"azure": {"enabled": False, "callers": {"mine": {"models": ["gpt-4o"]}}}})
-    azure = target(place, own).settings.azure
+    azure = target(layout, own).settings.azure
     assert (azure.enabled, set(azure.callers)) == (False, {"mine"})
 
 
-def test_the_persons_models_are_kept_and_their_keys_given(place: Place) -> None:
+def test_the_persons_models_are_kept_and_their_keys_given(layout: SandboxLayout) -> None:
     own = Model(name="mine", azure_deployment="d", api_base="https://x.openai.azure.com", api_version="preview", api_key_env="MY_KEY")
     settings = Settings(litellm=Litellm(models=(own,)))
-    (model,) = target(place, Layer("genai.toml", {"litellm": {"models": [own.model_dump()]}})).settings.litellm.models
-    assert model == own.model_copy(update={"api_base": place.url("openai")})
-    variables = world(place, settings).variables
-    assert variables["MY_KEY"] == (place.root / "openai" / "key").read_text()
-    assert stat.S_IMODE((place.root / "openai" / "key").stat().st_mode) == 0o600
+    (model,) = target(layout, Layer("genai.toml", {"litellm": {"models": [own.model_dump()]}})).settings.litellm.models
+    assert model == own.model_copy(update={"api_base": layout.url("openai")})
+    variables = environment_of(layout, settings).variables
+    assert variables["MY_KEY"] == (layout.root / "openai" / "key").read_text()
+    assert stat.S_IMODE((layout.root / "openai" / "key").stat().st_mode) == 0o600
 
 
-def test_asked_twice_it_says_the_same(place: Place) -> None:
-    settings = target(place).settings
-    assert world(place, settings) == world(Place.open(place.root), settings)
+def test_asked_twice_it_says_the_same(layout: SandboxLayout) -> None:
+    settings = target(layout).settings
+    assert environment_of(layout, settings) == environment_of(SandboxLayout.open(layout.root), settings)
 
 
-def test_ports_and_account_are_the_sandboxs_own(place: Place) -> None:
-    settings = target(place).settings
-    assert settings.ingress.litellm_port == place.ports["litellm"]
-    assert settings.ingress.langfuse_port == place.ports["langfuse"]
-    assert settings.ingress.gateway_port == place.ports["models"]
+def test_ports_and_account_are_the_sandboxs_own(layout: SandboxLayout) -> None:
+    settings = target(layout).settings
+    assert settings.ingress.litellm_port == layout.ports["litellm"]
+    assert settings.ingress.langfuse_port == layout.ports["langfuse"]
+    assert settings.ingress.gateway_port == layout.ports["models"]
     assert settings.aws.account_id == "123456789012"
     assert settings.platform.region == "eu-west-1"
 
@@ -92,28 +92,32 @@ def test_nothing_ambient_survives() -> None:
     assert clean["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
 
-def test_the_platforms_own_authority_joins_the_bundle(place: Place, tmp_path: Path) -> None:
+def test_the_platforms_own_authority_joins_the_bundle(layout: SandboxLayout, tmp_path: Path) -> None:
     own = tmp_path / "ca.pem"
-    assert trusted(place, own) == trusted(place)
+    assert trusted(layout, own) == trusted(layout)
     own.write_text("-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n")
-    text = trusted(place, own).read_text()
+    text = trusted(layout, own).read_text()
     assert own.read_text() in text
-    assert place.ca_file.read_text() in text
+    assert layout.ca_file.read_text() in text
 
 
-def test_a_shell_takes_the_exports(place: Place) -> None:
-    found = shell.variables(place, target(place))
+def test_a_shell_takes_the_exports(layout: SandboxLayout) -> None:
+    found = shell_exports.variables(layout, target(layout))
     assert {"OPENAI_API_KEY", "LANGFUSE_SECRET_KEY"}.isdisjoint(found), "there is no platform yet"
-    script = shell.exports(found | {"ODD": "it's $HOME"}) + 'printf "%s|%s|%s|%s" "$AWS_ENDPOINT_URL" "$KUBECONFIG" "$ODD" "$AWS_PROFILE"'
+    script = (
+        shell_exports.exports(found | {"ODD": "it's $HOME"})
+        + 'printf "%s|%s|%s|%s" "$AWS_ENDPOINT_URL" "$KUBECONFIG" "$ODD" "$AWS_PROFILE"'
+    )
     done = subprocess.run(["sh", "-eu", "-c", script.replace('"$AWS_PROFILE"', '"${AWS_PROFILE-none}"')], capture_output=True, text=True,
                           check=True, env={"AWS_PROFILE": "prod", "PATH": os.environ["PATH"]})  # fmt: skip
-    assert done.stdout == f"{place.url('aws')}|{place.endpoint_kubeconfig}|it's $HOME|none"
+    assert done.stdout == f"{layout.url('aws')}|{layout.endpoint_kubeconfig}|it's $HOME|none"
 
 
-def test_neither_a_proxy_nor_another_endpoint_of_the_persons_comes_between(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_a_proxy_nor_another_endpoint_of_the_persons_comes_between(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "intranet.example.com")
     script = (
-        shell.exports(shell.variables(place, target(place))) + 'printf "%s|%s|%s" "${AWS_ENDPOINT_URL_S3-none}" "$NO_PROXY" "$no_proxy"'
+        shell_exports.exports(shell_exports.variables(layout, target(layout)))
+        + 'printf "%s|%s|%s" "${AWS_ENDPOINT_URL_S3-none}" "$NO_PROXY" "$no_proxy"'
     )
     given = {"AWS_ENDPOINT_URL_S3": "https://s3.example.com", "PATH": os.environ["PATH"]}
     done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True, env=given)

@@ -8,8 +8,8 @@ import pytest
 
 from genai_platform.errors import ConfigError
 from genai_platform.sandbox import pace
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import Duration, Pace
-from genai_platform.sandbox.place import Place
 
 
 def test_every_duration_is_real_and_has_a_source() -> None:
@@ -20,10 +20,10 @@ def test_every_duration_is_real_and_has_a_source() -> None:
 
 
 def test_a_sandbox_keeps_its_pace_and_takes_another(tmp_path: Path) -> None:
-    assert Place.create(tmp_path / "w", "sandbox").pace.factor == pace.DEFAULT
-    assert Place.create(tmp_path / "w", "sandbox", pace=0.5).pace == Pace(0.5)
-    assert Place.open(tmp_path / "w").pace.of(Duration(60, "a test's own")) == 30
-    assert Place.create(tmp_path / "w", "sandbox").pace == Pace(0.5)
+    assert SandboxLayout.create(tmp_path / "w", "sandbox").pace.factor == pace.DEFAULT
+    assert SandboxLayout.create(tmp_path / "w", "sandbox", pace=0.5).pace == Pace(0.5)
+    assert SandboxLayout.open(tmp_path / "w").pace.of(Duration(60, "a test's own")) == 30
+    assert SandboxLayout.create(tmp_path / "w", "sandbox").pace == Pace(0.5)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "fast", "nan"])

@@ -18,9 +18,9 @@ import pytest
 
 from genai_platform.errors import ConfigError, Interrupted, MissingError, StepError
 from genai_platform.sandbox import processes, save, supervisor
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind, ports_of
-from genai_platform.sandbox.parts import Planned, parts
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.parts import PartSpec, parts
 
 
 class Told:
@@ -50,157 +50,157 @@ class Fake:
     answers: bool = True
     order: list[str] = field(default_factory=list)
 
-    def prepare(self, place: Place) -> None:
+    def prepare(self, layout: SandboxLayout) -> None:
         self.order.append(self.name)
-        place.folder(self.name)
+        layout.folder(self.name)
 
-    def argv(self, place: Place) -> list[str]:
+    def argv(self, layout: SandboxLayout) -> list[str]:
         if self.program:
             return [sys.executable, "-c", textwrap.dedent(self.program)]
         assert self.port
-        folder = place.folder(self.name)
-        return [sys.executable, "-m", "http.server", str(place.ports[self.port]), "--bind", "127.0.0.1", "--directory", str(folder)]
+        folder = layout.folder(self.name)
+        return [sys.executable, "-m", "http.server", str(layout.ports[self.port]), "--bind", "127.0.0.1", "--directory", str(folder)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {"OWN": "value"}
 
-    def ready(self, place: Place) -> bool:
+    def ready(self, layout: SandboxLayout) -> bool:
         if self.program or not self.answers:
             return self.answers
         try:
-            with urllib.request.urlopen(place.url(self.port or ""), timeout=1):
+            with urllib.request.urlopen(layout.url(self.port or ""), timeout=1):
                 return True
         except OSError:
             return False
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxLayout]:
     monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
-    made = Place.create(tmp_path / "sandbox" / "world", "sandbox")
+    made = SandboxLayout.create(tmp_path / "sandbox" / "world", "sandbox")
     yield made
     if made.root.exists():
         supervisor.stop(made, [])
 
 
-def pid_of(place: Place, name: str) -> int:
-    found = processes.recorded(place, name)
+def pid_of(layout: SandboxLayout, name: str) -> int:
+    found = processes.recorded(layout, name)
     assert found is not None
     return found.pid
 
 
-def test_parts_wait_for_what_they_need_and_a_second_start_starts_nothing(place: Place) -> None:
+def test_parts_wait_for_what_they_need_and_a_second_start_starts_nothing(layout: SandboxLayout) -> None:
     order: list[str] = []
-    plan = [Planned(Fake("second", "etcd", order=order), ("first",)), Planned(Fake("first", "aws", order=order))]
-    assert sorted(supervisor.start(place, Told(), plan)) == ["first", "second"]
+    plan = [PartSpec(Fake("second", "etcd", order=order), ("first",)), PartSpec(Fake("first", "aws", order=order))]
+    assert sorted(supervisor.start(layout, Told(), plan)) == ["first", "second"]
     assert order == ["first", "second"]
-    assert supervisor.start(place, Told(), plan) == []
-    assert supervisor.running(place)
-    assert [(row.name, row.state, row.port) for row in supervisor.status(place, plan)] == [
-        ("second", "running", place.ports["etcd"]),
-        ("first", "running", place.ports["aws"]),
+    assert supervisor.start(layout, Told(), plan) == []
+    assert supervisor.running(layout)
+    assert [(row.name, row.state, row.port) for row in supervisor.status(layout, plan)] == [
+        ("second", "running", layout.ports["etcd"]),
+        ("first", "running", layout.ports["aws"]),
     ]
 
 
-def test_a_stopped_sandbox_leaves_no_process_and_starts_again(place: Place) -> None:
-    plan = [Planned(Fake("web"))]
-    supervisor.start(place, Told(), plan)
-    pid = pid_of(place, "web")
-    assert supervisor.stop(place, plan) == ["web"]
+def test_a_stopped_sandbox_leaves_no_process_and_starts_again(layout: SandboxLayout) -> None:
+    plan = [PartSpec(Fake("web"))]
+    supervisor.start(layout, Told(), plan)
+    pid = pid_of(layout, "web")
+    assert supervisor.stop(layout, plan) == ["web"]
     assert not psutil.pid_exists(pid)
-    assert supervisor.stop(place, plan) == []
-    assert not supervisor.running(place)
-    assert supervisor.start(place, Told(), plan) == ["web"]
+    assert supervisor.stop(layout, plan) == []
+    assert not supervisor.running(layout)
+    assert supervisor.start(layout, Told(), plan) == ["web"]
 
 
-def test_it_outlives_the_command_that_started_it(place: Place) -> None:
-    plan = [Planned(Fake("web"))]
-    supervisor.start(place, Told(), plan)
-    assert os.getsid(pid_of(place, "web")) == pid_of(place, "web")
+def test_it_outlives_the_command_that_started_it(layout: SandboxLayout) -> None:
+    plan = [PartSpec(Fake("web"))]
+    supervisor.start(layout, Told(), plan)
+    assert os.getsid(pid_of(layout, "web")) == pid_of(layout, "web")
 
 
-def test_the_environment_is_small_and_clean(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_is_small_and_clean(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     seen = tmp_path / "seen.json"
     program = f"import json, os, time; open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ))); time.sleep(60)"
     part = Fake("show", None, program=program)
-    part.ready = lambda place: seen.exists() and bool(seen.read_text())  # type: ignore[method-assign]
-    supervisor.start(place, Told(), [Planned(part)])
+    part.ready = lambda layout: seen.exists() and bool(seen.read_text())  # type: ignore[method-assign]
+    supervisor.start(layout, Told(), [PartSpec(part)])
     environment = json.loads(seen.read_text())
     assert environment["OWN"] == "value"
     assert not {"AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"} & environment.keys()
 
 
-def test_a_part_that_ends_is_named_with_its_last_words(place: Place) -> None:
+def test_a_part_that_ends_is_named_with_its_last_words(layout: SandboxLayout) -> None:
     part = Fake("broken", None, program="print('first'); raise SystemExit('cannot open the store')", answers=False)
     with pytest.raises(StepError, match="'broken' ended: cannot open the store") as caught:
-        supervisor.start(place, Told(), [Planned(part), Planned(Fake("later", "etcd"), ("broken",))])
+        supervisor.start(layout, Told(), [PartSpec(part), PartSpec(Fake("later", "etcd"), ("broken",))])
     assert "broken.log" in caught.value.remedy
 
 
-def test_a_part_that_does_not_answer_is_named_with_its_last_words(place: Place) -> None:
+def test_a_part_that_does_not_answer_is_named_with_its_last_words(layout: SandboxLayout) -> None:
     part = Fake("mute", None, program="import time; print('still loading', flush=True); time.sleep(60)", answers=False)
     with pytest.raises(StepError, match="'mute' does not answer after 1 s; its last log line: still loading"):
-        supervisor.start(place, Told(), [Planned(part)], limit=1)
+        supervisor.start(layout, Told(), [PartSpec(part)], limit=1)
 
 
-def test_a_taken_port_is_named_with_its_holder(place: Place) -> None:
+def test_a_taken_port_is_named_with_its_holder(layout: SandboxLayout) -> None:
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", place.ports["aws"]))
+        holder.bind(("127.0.0.1", layout.ports["aws"]))
         holder.listen()
-        with pytest.raises(MissingError, match=rf"port {place.ports['aws']}.*'web'.*process {os.getpid()}"):
-            supervisor.start(place, Told(), [Planned(Fake("web"))])
+        with pytest.raises(MissingError, match=rf"port {layout.ports['aws']}.*'web'.*process {os.getpid()}"):
+            supervisor.start(layout, Told(), [PartSpec(Fake("web"))])
 
 
-def test_a_taken_port_is_found_before_anything_is_started(place: Place) -> None:
+def test_a_taken_port_is_found_before_anything_is_started(layout: SandboxLayout) -> None:
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", place.ports["aws"]))
+        holder.bind(("127.0.0.1", layout.ports["aws"]))
         holder.listen()
         with pytest.raises(MissingError, match="is taken by"):
-            supervisor.start(place, Told(), [Planned(Fake("first", "etcd")), Planned(Fake("web"), ("first",))])
-    assert not supervisor.running(place)
+            supervisor.start(layout, Told(), [PartSpec(Fake("first", "etcd")), PartSpec(Fake("web"), ("first",))])
+    assert not supervisor.running(layout)
 
 
-def test_every_port_of_a_part_is_looked_at(place: Place) -> None:
+def test_every_port_of_a_part_is_looked_at(layout: SandboxLayout) -> None:
     part = Fake("web")
     part.further_ports = ("langfuse",)  # type: ignore[attr-defined]
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", place.ports["langfuse"]))
+        holder.bind(("127.0.0.1", layout.ports["langfuse"]))
         holder.listen()
-        with pytest.raises(MissingError, match=f"port {place.ports['langfuse']}"):
-            supervisor.start(place, Told(), [Planned(part)])
-    assert not supervisor.running(place)
+        with pytest.raises(MissingError, match=f"port {layout.ports['langfuse']}"):
+            supervisor.start(layout, Told(), [PartSpec(part)])
+    assert not supervisor.running(layout)
 
 
-def test_a_port_that_somebody_has_on_every_address_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_somebody_has_on_every_address_is_named(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as holder:
         holder.bind(("", 0))
         holder.listen()
         number = holder.getsockname()[1]
         monkeypatch.setattr(supervisor, "_INSIDE", {number: "PostgreSQL"})
         with pytest.raises(MissingError, match=f"port {number}.*PostgreSQL.*on every address by.*process {os.getpid()}"):
-            supervisor.start(place, Told(), [Planned(Fake("node-agent"))])
-    assert not supervisor.running(place)
+            supervisor.start(layout, Told(), [PartSpec(Fake("node-agent"))])
+    assert not supervisor.running(layout)
 
 
-def test_the_real_parts_name_every_port_of_the_place(place: Place) -> None:
+def test_the_real_parts_name_every_port_of_the_place(layout: SandboxLayout) -> None:
     named = [port for planned in parts() for port in ports_of(planned.part)]
-    assert sorted(named) == sorted(place.ports)
+    assert sorted(named) == sorted(layout.ports)
 
 
-def test_data_engines_are_listed_with_what_they_are(place: Place) -> None:
+def test_data_engines_are_listed_with_what_they_are(layout: SandboxLayout) -> None:
     records = {"postgres/genai": {"host": "h", "port": 5432, "tls": True, "version": "16.9", "address": "127.1.1.1", "pid": os.getpid()}}
-    (place.folder("data") / "engines.json").write_text(json.dumps(records))
-    plan = [Planned(Fake("aws"))]
-    (row,) = [row for row in supervisor.status(place, plan) if row.name == "PostgreSQL genai"]
+    (layout.folder("data") / "engines.json").write_text(json.dumps(records))
+    plan = [PartSpec(Fake("aws"))]
+    (row,) = [row for row in supervisor.status(layout, plan) if row.name == "PostgreSQL genai"]
     assert (row.kind, row.version, row.pid, row.port, row.state) == ("real", "16.9", None, 5432, "stopped")
-    supervisor.start(place, Told(), plan)
-    (row,) = [row for row in supervisor.status(place, plan) if row.name == "PostgreSQL genai"]
+    supervisor.start(layout, Told(), plan)
+    (row,) = [row for row in supervisor.status(layout, plan) if row.name == "PostgreSQL genai"]
     assert (row.pid, row.state) == (os.getpid(), "running")
 
 
-def test_programs_that_run_when_they_are_called_are_listed_too(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_programs_that_run_when_called_are_listed_too(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "terraform"
     program.write_text("#!/bin/sh\necho 'Terraform v1.14.3 on linux'\n")
     program.chmod(0o755)
@@ -210,29 +210,29 @@ def test_programs_that_run_when_they_are_called_are_listed_too(place: Place, mon
             return program
         raise MissingError(f"{name} was not found")
 
-    monkeypatch.setattr("genai_platform.toolchain.find", find)
-    rows = {row.name: row for row in supervisor.status(place)}
+    monkeypatch.setattr("genai_platform.programs.find", find)
+    rows = {row.name: row for row in supervisor.status(layout)}
     assert (rows["terraform"].kind, rows["terraform"].version, rows["terraform"].state) == ("real", "1.14.3", "installed")
     assert rows["helm"].state == "missing"
     assert rows["etcd"].state == "stopped"
 
 
-def test_ctrl_c_ends_the_wait_and_the_next_start_goes_on(place: Place) -> None:
+def test_ctrl_c_ends_the_wait_and_the_next_start_goes_on(layout: SandboxLayout) -> None:
     slow = Fake("slow", None, program="import time; time.sleep(60)", answers=False)
     with pytest.raises(Interrupted):
-        supervisor.start(place, Told(interrupt=True), [Planned(slow)])
+        supervisor.start(layout, Told(interrupt=True), [PartSpec(slow)])
     slow.answers = True
-    assert supervisor.start(place, Told(), [Planned(slow)]) == [], "it still ran"
+    assert supervisor.start(layout, Told(), [PartSpec(slow)]) == [], "it still ran"
 
 
-def test_a_process_number_that_belongs_to_another_is_left_alone(place: Place) -> None:
+def test_a_process_number_that_belongs_to_another_is_left_alone(layout: SandboxLayout) -> None:
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        supervisor.start(place, Told(), [Planned(Fake("web"))])
-        record = place.root / "run" / "web.json"
+        supervisor.start(layout, Told(), [PartSpec(Fake("web"))])
+        record = layout.root / "run" / "web.json"
         document = json.loads(record.read_text())
         record.write_text(json.dumps(document | {"pid": other.pid, "began": document["began"] - 1000}))
-        assert supervisor.stop(place, [Planned(Fake("web"))]) == []
+        assert supervisor.stop(layout, [PartSpec(Fake("web"))]) == []
         assert other.poll() is None
         assert not psutil.pid_exists(document["pid"]), "found by its mark"
     finally:
@@ -249,28 +249,28 @@ time.sleep(60)
 """
 
 
-def test_what_ignores_the_request_is_killed_with_its_children(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ignores_the_request_is_killed_with_its_children(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.3)
     part = Fake("stubborn", None, program=STUBBORN)
-    part.ready = lambda place: processes.last_line(place, "stubborn").isdigit()  # type: ignore[method-assign]
-    plan = [Planned(part)]
-    supervisor.start(place, Told(), plan)
-    child = int(processes.last_line(place, "stubborn"))
-    supervisor.stop(place, plan)
+    part.ready = lambda layout: processes.last_line(layout, "stubborn").isdigit()  # type: ignore[method-assign]
+    plan = [PartSpec(part)]
+    supervisor.start(layout, Told(), plan)
+    child = int(processes.last_line(layout, "stubborn"))
+    supervisor.stop(layout, plan)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_killed_part_is_started_again(place: Place) -> None:
-    plan = [Planned(Fake("web")), Planned(Fake("other", "etcd"))]
-    supervisor.start(place, Told(), plan)
-    killed = psutil.Process(pid_of(place, "web"))
+def test_a_killed_part_is_started_again(layout: SandboxLayout) -> None:
+    plan = [PartSpec(Fake("web")), PartSpec(Fake("other", "etcd"))]
+    supervisor.start(layout, Told(), plan)
+    killed = psutil.Process(pid_of(layout, "web"))
     killed.kill()
     killed.wait(5)
-    assert {row.name: row.state for row in supervisor.status(place, plan)} == {"web": "ended", "other": "running"}
-    assert supervisor.ended(place, plan) == ["web"]
-    assert supervisor.start(place, Told(), plan) == ["web"]
-    supervisor.stop(place, plan)
-    assert {row.state for row in supervisor.status(place, plan)} == {"stopped"}
+    assert {row.name: row.state for row in supervisor.status(layout, plan)} == {"web": "ended", "other": "running"}
+    assert supervisor.ended(layout, plan) == ["web"]
+    assert supervisor.start(layout, Told(), plan) == ["web"]
+    supervisor.stop(layout, plan)
+    assert {row.state for row in supervisor.status(layout, plan)} == {"stopped"}
 
 
 PARENT = """
@@ -280,29 +280,29 @@ time.sleep(60)
 """
 
 
-def test_what_a_killed_part_left_behind_goes_before_it_is_started_again(place: Place) -> None:
+def test_what_a_killed_part_left_behind_goes_before_it_is_started_again(layout: SandboxLayout) -> None:
     part = Fake("parent", None, program=PARENT)
-    part.ready = lambda place: processes.last_line(place, "parent").isdigit()  # type: ignore[method-assign]
-    plan = [Planned(part), Planned(Fake("other", "etcd"))]
-    supervisor.start(place, Told(), plan)
-    orphan, other = int(processes.last_line(place, "parent")), pid_of(place, "other")
-    killed = psutil.Process(pid_of(place, "parent"))
+    part.ready = lambda layout: processes.last_line(layout, "parent").isdigit()  # type: ignore[method-assign]
+    plan = [PartSpec(part), PartSpec(Fake("other", "etcd"))]
+    supervisor.start(layout, Told(), plan)
+    orphan, other = int(processes.last_line(layout, "parent")), pid_of(layout, "other")
+    killed = psutil.Process(pid_of(layout, "parent"))
     killed.kill()
     killed.wait(5)
-    assert supervisor.start(place, Told(), plan) == ["parent"]
+    assert supervisor.start(layout, Told(), plan) == ["parent"]
     assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
-    assert pid_of(place, "other") == other
+    assert pid_of(layout, "other") == other
 
 
-def test_a_saved_sandbox_comes_back_whole(place: Place, tmp_path: Path) -> None:
-    plan = [Planned(Fake("web"))]
-    target = place.root.parent
+def test_a_saved_sandbox_comes_back_whole(layout: SandboxLayout, tmp_path: Path) -> None:
+    plan = [PartSpec(Fake("web"))]
+    target = layout.root.parent
     (target / "terraform.tfstate").write_text("{}")
-    supervisor.start(place, Told(), plan)
-    (place.folder("web") / "index.html").write_text("kept")
-    file = save.save(place, target, tmp_path / "kept.tar", Told(), plan)
+    supervisor.start(layout, Told(), plan)
+    (layout.folder("web") / "index.html").write_text("kept")
+    file = save.save(layout, target, tmp_path / "kept.tar", Told(), plan)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert supervisor.running(place), "it runs again after the copy"
+    assert supervisor.running(layout), "it runs again after the copy"
 
     copy = tmp_path / "copy" / "sandbox"
     with pytest.raises(ConfigError, match="cannot become 'sandbox-b'"):
@@ -310,21 +310,21 @@ def test_a_saved_sandbox_comes_back_whole(place: Place, tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="network"):
         save.restore(file, copy / "world", copy, Told(), plan)
     assert not copy.exists() or not (copy / "world").exists()
-    supervisor.stop(place, plan)
+    supervisor.stop(layout, plan)
     restored = save.restore(file, copy / "world", copy, Told(), plan)
     try:
-        assert (restored.ports, restored.network) == (place.ports, place.network)
+        assert (restored.ports, restored.network) == (layout.ports, layout.network)
         with urllib.request.urlopen(restored.url("aws") + "/index.html", timeout=2) as answer:
             assert answer.read() == b"kept"
         assert (copy / "terraform.tfstate").read_text() == "{}"
         with pytest.raises(MissingError, match="network"):
-            supervisor.start(place, Told(), plan)
+            supervisor.start(layout, Told(), plan)
         with pytest.raises(ConfigError, match="already"):
             save.restore(file, copy / "world", copy, Told(), plan)
     finally:
         supervisor.remove(restored, plan)
     assert not restored.root.exists()
-    assert supervisor.start(place, Told(), plan) == ["web"], "the original may run again"
+    assert supervisor.start(layout, Told(), plan) == ["web"], "the original may run again"
 
 
 def test_another_file_is_no_saved_sandbox(tmp_path: Path) -> None:

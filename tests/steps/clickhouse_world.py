@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from genai_platform.steps.doors import Doors
-from genai_platform.steps.keep import TracesStep
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.langfuse.traces import TracesStep
 
 BUCKET = "genai-clickhouse-abcdef"
 _PLACE = re.compile(r"S3\('https://[a-z0-9.-]+/(backup/[0-9-]+)'\)")
@@ -34,8 +34,8 @@ class Engine:
 class Cluster:
     """Jobs, deployments and a stateful set. What is queued in Redis reaches ClickHouse as the worker works."""
 
-    def __init__(self, doors: Doors, engine: Engine, line: int = 1) -> None:
-        self.s3 = doors.aws.client("s3")
+    def __init__(self, clients: Clients, engine: Engine, line: int = 1) -> None:
+        self.s3 = clients.aws.client("s3")
         self.engine, self.scratch, self.queued, self.stuck = engine, dict[str, int](), 0, False
         self.objects: dict[tuple[str, str], dict[str, Any]] = {
             ("StatefulSet", "langfuse-clickhouse-shard0") if line == 1 else ("ClickHouseCluster", "langfuse"): {}
@@ -135,12 +135,12 @@ class Cluster:
             engine.marks.append(statement.split("'")[1])
 
 
-def day(doors: Doors, engine: Engine | None = None, line: int = 1) -> tuple[TracesStep, Cluster]:
+def day(clients: Clients, engine: Engine | None = None, line: int = 1) -> tuple[TracesStep, Cluster]:
     """ClickHouse as a fresh ``up`` leaves it, or as it is."""
-    cast(Any, doors.terraform.state).resources = lambda root: 1
-    roots: Any = doors.terraform
+    cast(Any, clients.terraform.state).resources = lambda root: 1
+    roots: Any = clients.terraform
     roots.given["storage"] = {"langfuse_bucket": "genai-langfuse-abcdef", "clickhouse_bucket": BUCKET, "secret_arn": "arn:aws:x"}
-    doors.__dict__["data"] = lambda: type("Data", (), {"redis_host": "redis", "redis_port": 6379})
-    cluster = Cluster(doors, engine or Engine(), line)
-    doors.__dict__["kube"] = cast(Any, cluster)
-    return TracesStep(doors), cluster
+    clients.__dict__["data"] = lambda: type("Data", (), {"redis_host": "redis", "redis_port": 6379})
+    cluster = Cluster(clients, engine or Engine(), line)
+    clients.__dict__["kube"] = cast(Any, cluster)
+    return TracesStep(clients), cluster

@@ -9,14 +9,14 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.prices import prices
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.graph.graph import Graph
+from genai_platform.engine.graph import Graph
 from genai_platform.steps.catalog import build, for_down, for_up, standing
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 
 def graph_of(**tables: Any) -> tuple[Graph, Settings]:
     settings = Settings.model_validate(tables)
-    return build(Doors(Target("default", settings, Endpoints(), Path("nowhere")))), settings
+    return build(Clients(Target("default", settings, Endpoints(), Path("nowhere")))), settings
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,16 @@ def test_patches_are_part_of_up_only_when_chosen_or_named() -> None:
     assert any(id.startswith("patch.") for id in for_up(graph, settings).ids)
     graph, settings = graph_of(langfuse={"post_install": "none"})
     assert not any(id.startswith("patch.") for id in standing(graph, settings))
+
+
+def test_a_family_leaves_out_what_waits_for_another_familys_work_on_it() -> None:
+    graph, settings = graph_of(langfuse={"post_install": "patch"})
+    assert "langfuse.traces" not in for_up(graph, settings, ["langfuse"]).ids
+    assert "langfuse.traces" in for_up(graph, settings, ["langfuse", "patch"]).ids
+    assert for_up(graph, settings, ["langfuse.traces"]).ids == ("langfuse.traces",)
+    assert "langfuse.traces" in for_up(graph, settings).ids
+    graph, settings = graph_of()
+    assert "langfuse.traces" in for_up(graph, settings, ["langfuse"]).ids
 
 
 def test_keep_data_keeps_storage_and_secrets() -> None:

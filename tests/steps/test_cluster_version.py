@@ -13,11 +13,11 @@ from genai_platform.cli import preflight
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.graph import Selection
 from genai_platform.errors import ConfigError
-from genai_platform.graph.graph import Selection
-from genai_platform.steps import cluster_version
 from genai_platform.steps.catalog import build
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import cluster_version
 
 LATER = datetime(2099, 3, 27, tzinfo=UTC)
 CALENDAR = {"1.33": ("EXTENDED_SUPPORT", LATER), "1.34": ("STANDARD_SUPPORT", LATER), "1.35": ("STANDARD_SUPPORT", LATER),
@@ -47,9 +47,9 @@ class Eks:
         return {"clusterVersions": entries[2:]} if nextToken else {"clusterVersions": entries[:2], "nextToken": "more"}
 
 
-def doors(wanted: str, eks: Eks) -> Doors:
+def clients(wanted: str, eks: Eks) -> Clients:
     target = Target("default", Settings.model_validate({"cluster": {"version": wanted}}), Endpoints(), Path("/nowhere"))
-    return Doors(target, aws=eks)  # type: ignore[arg-type]
+    return Clients(target, aws=eks)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def doors(wanted: str, eks: Eks) -> Doors:
     ],
 )
 def test_what_eks_would_refuse_is_refused_before_anything_is_touched(wanted: str, running: str | None, said: str) -> None:
-    run: Any = SimpleNamespace(doors=doors(wanted, Eks(running)))
+    run: Any = SimpleNamespace(clients=clients(wanted, Eks(running)))
     with pytest.raises(ConfigError, match=said) as caught:
         preflight.kubernetes(run)
     assert caught.value.exit_code == 2
@@ -73,25 +73,25 @@ def test_what_eks_would_refuse_is_refused_before_anything_is_touched(wanted: str
 
 @pytest.mark.parametrize(("wanted", "running"), [("1.35", None), ("1.35", "1.35"), ("1.36", "1.35"), ("1.33", "1.33")])
 def test_what_eks_takes(wanted: str, running: str | None) -> None:
-    found = doors(wanted, Eks(running))
+    found = clients(wanted, Eks(running))
     assert cluster_version.look(found) == cluster_version.Choice(wanted)
     assert cluster_version.effective(found) == wanted
 
 
 def test_a_cluster_that_eks_upgraded_is_not_downgraded() -> None:
     ended = CALENDAR | dict.fromkeys(("1.34", "1.35"), ("EXTENDED_SUPPORT", LATER))
-    found = doors("1.35", Eks("1.36", ended))
+    found = clients("1.35", Eks("1.36", ended))
     assert cluster_version.effective(found) == "1.36"
     assert "set cluster.version to 1.36" in cluster_version.look(found).notice
 
 
 def test_the_end_of_standard_support_is_told_in_time() -> None:
     soon = datetime.combine(date.today() + timedelta(days=20), datetime.min.time(), UTC)
-    assert "ends on" in cluster_version.look(doors("1.35", Eks("1.35", CALENDAR | {"1.35": ("STANDARD_SUPPORT", soon)}))).notice
+    assert "ends on" in cluster_version.look(clients("1.35", Eks("1.35", CALENDAR | {"1.35": ("STANDARD_SUPPORT", soon)}))).notice
 
 
 def test_it_is_asked_when_the_cluster_is_among_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "states", lambda doors: None)
-    world = doors("1.20", Eks(None))
+    monkeypatch.setattr(preflight, "states", lambda clients: None)
+    world = clients("1.20", Eks(None))
     with pytest.raises(ConfigError):
-        preflight.world(SimpleNamespace(doors=world, graph=build(world)), Selection(("infra.cluster",)))  # type: ignore[arg-type]
+        preflight.world(SimpleNamespace(clients=world, graph=build(world)), Selection(("infra.cluster",)))  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ import pytest
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.steps import foreign
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import foreign
 from tests.clusters import INGRESS, Cluster, api_service, claim, slice_of, thing, volume, webhook, widget, widgets
 from tests.tools.aws_world import Quiet
 
@@ -24,8 +24,8 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foreign, "LIMIT", 0.0)
 
 
-def doors(cluster: Cluster) -> Doors:
-    return Doors(Target("default", Settings(), Endpoints(), Path("nowhere")), kube=cluster)  # type: ignore[arg-type]
+def clients(cluster: Cluster) -> Clients:
+    return Clients(Target("default", Settings(), Endpoints(), Path("nowhere")), kube=cluster)  # type: ignore[arg-type]
 
 
 def auto_mode(cluster: Cluster, one: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ def everything() -> Cluster:
 
 def test_everything_of_others_goes_with_its_volumes_and_nothing_of_the_platform() -> None:
     cluster = everything()
-    said = foreign.remove(doors(cluster), Quiet())
+    said = foreign.remove(clients(cluster), Quiet())
     assert said == "4 objects of others removed"
     kinds = {"Service", "PersistentVolumeClaim", "Widget", "ValidatingWebhookConfiguration", "APIService", "StatefulSet"}
     assert {kind: cluster.names(kind) for kind in kinds} == {kind: set() for kind in kinds}
@@ -75,7 +75,7 @@ def test_everything_of_others_goes_with_its_volumes_and_nothing_of_the_platform(
 def test_what_nobody_releases_is_named_and_left_to_the_end_of_the_cluster() -> None:
     cluster = everything()
     cluster.put(widget("held", "demo", "example.com/hold"))
-    assert foreign.remove(doors(cluster), Quiet()).endswith("left to the cluster's end: Widget demo/held")
+    assert foreign.remove(clients(cluster), Quiet()).endswith("left to the cluster's end: Widget demo/held")
 
 
 def test_a_webhook_that_loses_its_pods_on_the_way_is_got_around() -> None:
@@ -89,10 +89,10 @@ def test_a_webhook_that_loses_its_pods_on_the_way_is_got_around() -> None:
 
     cluster.controllers.append(leave)
     cluster.refused = {"Service": "could not delete Service web: 500 failed calling webhook"}
-    foreign.remove(doors(cluster), Quiet())
+    foreign.remove(clients(cluster), Quiet())
     assert cluster.names("Service") == cluster.names("ValidatingWebhookConfiguration") == set()
 
 
 def test_a_cluster_that_is_gone_or_silent_stops_nothing() -> None:
-    assert foreign.remove(doors(Cluster(there=False)), Quiet()) == ""
-    assert foreign.look(doors(Cluster(there=False))) == foreign.Seen((), ())
+    assert foreign.remove(clients(Cluster(there=False)), Quiet()) == ""
+    assert foreign.look(clients(Cluster(there=False))) == foreign.Listing((), ())

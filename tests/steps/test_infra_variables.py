@@ -11,9 +11,9 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import StepError
-from genai_platform.steps.doors import Doors
-from genai_platform.steps.infra_terraform import PLACEHOLDERS, RootStep, public_access
-from genai_platform.tools.terraform import ROOTS
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra.terraform import PLACEHOLDERS, RootStep, public_access
+from genai_platform.tools.terraform.client import ROOTS
 from tests.tools.aws_world import Quiet
 
 
@@ -36,14 +36,14 @@ class Remembering:
 
 
 def destroyed(folder: Path, remembered: dict[str, Any], now: dict[str, Any] | None) -> dict[str, Any]:
-    def inputs(doors: Doors) -> dict[str, Any]:
+    def inputs(clients: Clients) -> dict[str, Any]:
         if now is None:
             raise StepError("the network is gone")
         return now
 
     terraform = Remembering(remembered)
-    doors = Doors(Target("work", Settings(), Endpoints(), folder), terraform=terraform)  # type: ignore[arg-type]
-    RootStep(doors, "data", (), 1, inputs).destroy(Quiet())
+    clients = Clients(Target("work", Settings(), Endpoints(), folder), terraform=terraform)  # type: ignore[arg-type]
+    RootStep(clients, "data", (), 1, inputs).destroy(Quiet())
     return terraform.got
 
 

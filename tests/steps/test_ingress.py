@@ -11,7 +11,7 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import Interrupted
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import ingress_step
 
 
@@ -41,10 +41,10 @@ class Impatient:
 
 
 def test_the_wait_for_an_address_says_what_the_controller_complains_about() -> None:
-    doors = Doors(Target("default", Settings(), Endpoints(), Path("nowhere")), kube=Cluster())  # type: ignore[arg-type]
+    clients = Clients(Target("default", Settings(), Endpoints(), Path("nowhere")), kube=Cluster())  # type: ignore[arg-type]
     progress = Impatient()
     with pytest.raises(Interrupted):
-        ingress_step(doors, "litellm.ingress", (), "litellm", list).settle(progress)
+        ingress_step(clients, "litellm.ingress", (), "litellm", list).settle(progress)
     assert progress.said == ["ingress litellm: waiting for the load balancer's address; last event: FailedBuildModel: no subnet"]
 
 
@@ -71,7 +71,7 @@ def test_what_shares_a_port_admits_the_same_networks(domain: str | None, langfus
     """One of them applied from a new address would otherwise leave the load balancer with two lists for its port 443."""
     cluster = Shared("198.51.100.7/32", "203.0.113.9/32")
     settings = Settings.model_validate({"ingress": {"domain": domain}})
-    doors = Doors(Target("default", settings, Endpoints(), Path("nowhere")), kube=cluster)  # type: ignore[arg-type]
+    clients = Clients(Target("default", settings, Endpoints(), Path("nowhere")), kube=cluster)  # type: ignore[arg-type]
     with pytest.raises(Interrupted):
-        ingress_step(doors, "litellm.ingress", (), "litellm", list).settle(Impatient())
+        ingress_step(clients, "litellm.ingress", (), "litellm", list).settle(Impatient())
     assert cluster.networks == {"litellm": "198.51.100.7/32", "langfuse": langfuse}

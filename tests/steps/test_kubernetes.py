@@ -12,8 +12,8 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import StepError
-from genai_platform.steps import kubernetes
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import kubernetes as infra_kubernetes
 from genai_platform.tools.wait import wait_for
 
 ESTABLISHED = {"status": {"conditions": [{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}]}}
@@ -46,14 +46,13 @@ class Cluster:
         self.applied.append(document["kind"])
 
 
-def step(cluster: Cluster, version: str = "1.5.41") -> kubernetes.Objects:
+def step(cluster: Cluster, version: str = "1.5.41") -> infra_kubernetes.Objects:
     settings = Settings.model_validate({"ingress": {"tls": "none"}, "langfuse": {"chart": {"version": version}}})
-    (made,) = kubernetes.steps(Doors(Target("t", settings, Endpoints(), Path("/nowhere")), kube=cast(Any, cluster)))
-    return made
+    return infra_kubernetes.step(Clients(Target("t", settings, Endpoints(), Path("/nowhere")), kube=cast(Any, cluster)))
 
 
 def test_nothing_is_applied_before_the_cluster_serves_the_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes, "wait_for", partial(wait_for, interval=0.0))
+    monkeypatch.setattr(infra_kubernetes, "wait_for", partial(wait_for, interval=0.0))
     cluster, said = Cluster(None, YOUNG, ESTABLISHED), Said()
     step(cluster).apply(said)
     assert "IngressClassParams" in cluster.applied
@@ -61,7 +60,7 @@ def test_nothing_is_applied_before_the_cluster_serves_the_kind(monkeypatch: pyte
 
 
 def test_a_kind_that_never_comes_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes, "_CRD_LIMIT", 0)
+    monkeypatch.setattr(infra_kubernetes, "_CRD_LIMIT", 0)
     cluster = Cluster(None)
     with pytest.raises(StepError, match="gave up after 0 s: waiting for EKS Auto Mode to serve IngressClassParams"):
         step(cluster).apply(Said())

@@ -12,15 +12,15 @@ import pytest
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, StepError
-from genai_platform.graph.step import State
 from genai_platform.render.chart import SMALL, ChartSource
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import preflight, steps
-from genai_platform.steps.langfuse_chart import Chart, is_own_claim, resolve, tell_operator
-from genai_platform.tools.helm import Release, ResolvedChart
+from genai_platform.steps.langfuse.chart import Chart, is_own_claim, resolve, tell_operator
+from genai_platform.tools.helm.client import Release, ResolvedChart
 
 SANDBOX = Endpoints(aws=AwsEndpoints(url="http://127.0.0.1:5000"))
 Document = dict[str, Any]
@@ -112,7 +112,7 @@ WORKLOADS = [
 ]
 
 
-class Opened(Doors):
+class Opened(Clients):
     def outputs(self) -> Outputs:
         cluster = dict.fromkeys(ClusterOutputs.model_fields, "x")
         data: dict[str, Any] = {name: 1 if name.endswith("port") else "x" for name in DataOutputs.model_fields}
@@ -127,7 +127,7 @@ class Opened(Doors):
         return PlatformSecrets()
 
 
-def world(endpoints: Endpoints = SANDBOX, **of_langfuse: Any) -> tuple[Doors, Cluster, Packages]:
+def world(endpoints: Endpoints = SANDBOX, **of_langfuse: Any) -> tuple[Clients, Cluster, Packages]:
     cluster = Cluster()
     cluster.put("Ingress", "langfuse", status={"loadBalancer": {"ingress": [{"hostname": "localhost"}]}})
     packages = Packages(cluster)
@@ -135,121 +135,121 @@ def world(endpoints: Endpoints = SANDBOX, **of_langfuse: Any) -> tuple[Doors, Cl
     return Opened(target, kube=cluster, helm=packages), cluster, packages  # type: ignore[arg-type]
 
 
-def chart(doors: Doors) -> Chart:
-    found = next(step for step in steps(doors) if step.id == "langfuse.chart")
+def chart(clients: Clients) -> Chart:
+    found = next(step for step in steps(clients) if step.id == "langfuse.chart")
     assert isinstance(found, Chart)
     return found
 
 
 def test_absent_then_installed_then_present_and_never_twice() -> None:
-    doors, cluster, _ = world()
-    step = chart(doors)
-    assert step.probe().state is State.ABSENT
+    clients, cluster, _ = world()
+    step = chart(clients)
+    assert step.observe().state is State.ABSENT
     assert "revision 1, 4 workloads ready" in step.apply(Quiet())
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
     step.apply(Quiet())
     assert [one for one in cluster.happened if one.startswith("install")] == ["install revision 1"]
 
 
 def test_the_public_address_is_in_the_first_revision() -> None:
-    doors, _, packages = world()
-    chart(doors).apply(Quiet())
+    clients, _, packages = world()
+    chart(clients).apply(Quiet())
     assert packages.installed is not None
     assert packages.installed.values["langfuse"]["nextauth"]["url"] == "https://localhost:8443"
 
 
 def test_without_an_address_nothing_is_installed() -> None:
-    doors, cluster, packages = world()
+    clients, cluster, packages = world()
     del cluster.objects["Ingress", "langfuse"]
     with pytest.raises(StepError, match="no address"):
-        chart(doors).apply(Quiet())
+        chart(clients).apply(Quiet())
     assert packages.installed is None
 
 
 def test_what_differs_is_said() -> None:
-    doors, cluster, packages = world()
-    chart(doors).apply(Quiet())
+    clients, cluster, packages = world()
+    chart(clients).apply(Quiet())
     assert packages.installed is not None
     good = packages.installed
     packages.installed = replace(good, status="pending-upgrade")
-    assert chart(doors).probe().evidence == "helm release langfuse is pending-upgrade"
+    assert chart(clients).observe().evidence == "helm release langfuse is pending-upgrade"
     packages.installed = replace(good, version="1.5.40")
-    assert "chart 1.5.40 is installed; wanted is 1.5.41" in chart(doors).probe().evidence
+    assert "chart 1.5.40 is installed; wanted is 1.5.41" in chart(clients).observe().evidence
     packages.installed = replace(good, values={**good.values, "s3": {**good.values["s3"], "region": "auto"}})
-    assert chart(doors).probe().evidence == "values differ at s3.region"
+    assert chart(clients).observe().evidence == "values differ at s3.region"
     packages.installed = good
     cluster.objects["Deployment", "langfuse-web"]["status"]["readyReplicas"] = 0
     cluster.objects["Deployment", "langfuse-web"]["status"]["availableReplicas"] = 0
-    finding = chart(doors).probe()
+    finding = chart(clients).observe()
     assert (finding.state, "langfuse-web: 0/1 pods ready" in finding.evidence) == (State.DRIFTED, True)
 
 
 def test_the_small_chart_stands_in_only_where_it_may() -> None:
-    doors, _, packages = world()
+    clients, _, packages = world()
     packages.reachable = frozenset()
-    assert resolve(doors).source.small
-    assert "small chart of this project" in chart(doors).apply(Quiet())
-    assert chart(doors).probe().state is State.PRESENT
+    assert resolve(clients).source.small
+    assert "small chart of this project" in chart(clients).apply(Quiet())
+    assert chart(clients).observe().state is State.PRESENT
 
 
 def test_real_clouds_never_get_the_small_chart() -> None:
-    doors, _, packages = world(Endpoints())
+    clients, _, packages = world(Endpoints())
     packages.reachable = frozenset()
     with pytest.raises(StepError, match="cannot be reached"):
-        resolve(doors)
+        resolve(clients)
     assert packages.asked == ["https://langfuse.github.io/langfuse-k8s", "oci://ghcr.io/langfuse/langfuse-k8s/charts/langfuse"]
 
 
 def test_a_configured_place_is_the_only_one_tried() -> None:
-    doors, _, packages = world(chart={"oci": "oci://mirror.example.com/langfuse"})
+    clients, _, packages = world(chart={"oci": "oci://mirror.example.com/langfuse"})
     with pytest.raises(StepError):
-        resolve(doors)
+        resolve(clients)
     assert packages.asked == ["oci://mirror.example.com/langfuse"]
 
 
 def test_a_missing_path_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    doors, _, _ = world(chart={"path": str(tmp_path / "none")})
+    clients, _, _ = world(chart={"path": str(tmp_path / "none")})
     with pytest.raises(ConfigError, match=r"langfuse\.chart\.path"):
-        preflight(doors.target)
+        preflight(clients.target)
 
 
 def test_pods_that_gave_up_before_clickhouse_was_there_are_made_anew() -> None:
-    doors, cluster, _ = world()
+    clients, cluster, _ = world()
     gave_up = {"containerStatuses": [{"restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}
     cluster.put("Pod", "langfuse-web-1", status=gave_up)
     cluster.put("Pod", "langfuse-web-2", status={"containerStatuses": [{"restartCount": 1, "state": {"running": {}}}]})
-    chart(doors).apply(Quiet())
+    chart(clients).apply(Quiet())
     assert [one for one in cluster.happened if "Pod" in one] == ["delete Pod langfuse-web-1"]
 
 
 def test_removing_takes_claims_and_volumes_along_and_leaves_others() -> None:
-    doors, cluster, _ = world()
-    chart(doors).apply(Quiet())
+    clients, cluster, _ = world()
+    chart(clients).apply(Quiet())
     for name in ("data-langfuse-clickhouse-shard0-0", "data-langfuse-zookeeper-0", "data-of-somebody"):
         cluster.put("PersistentVolumeClaim", name, spec={"volumeName": f"pv-{name}"})
         cluster.put("PersistentVolume", f"pv-{name}")
-    assert chart(doors).destroy(Quiet()) == "removed helm release langfuse, 2 volumes"
+    assert chart(clients).destroy(Quiet()) == "removed helm release langfuse, 2 volumes"
     assert ("PersistentVolumeClaim", "data-of-somebody") in cluster.objects
     assert ("PersistentVolume", "pv-data-langfuse-zookeeper-0") not in cluster.objects
-    assert chart(doors).destroy(Quiet()) == "nothing was there"
+    assert chart(clients).destroy(Quiet()) == "nothing was there"
 
 
 def test_line_2_removes_custom_resources_before_the_chart() -> None:
-    doors, cluster, packages = world(chart={"version": "2.0.0"})
+    clients, cluster, packages = world(chart={"version": "2.0.0"})
     cluster.put("ClickHouseCluster", "langfuse", spec={})
     cluster.put("KeeperCluster", "langfuse", spec={})
-    assert "langfuse.operator" in chart(doors).needs
-    chart(doors).apply(Quiet())
+    assert "langfuse.operator" in chart(clients).needs
+    chart(clients).apply(Quiet())
     assert cluster.objects["ClickHouseCluster", "langfuse"]["spec"]["podTemplate"]["serviceAccountName"] == "langfuse-clickhouse"
-    chart(doors).destroy(Quiet())
+    chart(clients).destroy(Quiet())
     order = [one for one in cluster.happened if one.startswith(("delete", "uninstall"))]
     assert order == ["delete ClickHouseCluster langfuse", "delete KeeperCluster langfuse", "uninstall"]
     assert packages.installed is None
 
 
 def test_the_operators_charts_are_sought_in_every_place_and_the_remedy_is_their_own() -> None:
-    doors, _, packages = world(chart={"version": "2.0.0"})
-    operator = next(step for step in steps(doors) if step.id == "langfuse.operator")
+    clients, _, packages = world(chart={"version": "2.0.0"})
+    operator = next(step for step in steps(clients) if step.id == "langfuse.operator")
     with pytest.raises(StepError) as caught:
         operator.apply(Quiet())
     assert packages.asked == ["https://charts.jetstack.io", "oci://quay.io/jetstack/charts/cert-manager"]
@@ -264,17 +264,17 @@ def test_own_claims() -> None:
 
 @pytest.mark.parametrize("how", ["values", "patch", "none"])
 def test_line_2_tells_the_operator_to_move_no_pod_and_to_leave_the_database(how: str) -> None:
-    doors, cluster, _ = world(chart={"version": "2.0.0"}, post_install=how)
+    clients, cluster, _ = world(chart={"version": "2.0.0"}, post_install=how)
     cluster.put("ClickHouseCluster", "langfuse", spec={"replicas": 1})
     cluster.put("KeeperCluster", "langfuse", spec={"replicas": 1})
-    chart(doors).apply(Quiet())
+    chart(clients).apply(Quiet())
     told = cluster.objects["ClickHouseCluster", "langfuse"]["spec"]
     assert told["settings"] == {"enableDatabaseSync": False}
     assert ("podTemplate" in told) is (how == "values")
     for kind in ("ClickHouseCluster", "KeeperCluster"):
         assert cluster.objects[kind, "langfuse"]["spec"]["annotations"] == {"karpenter.sh/do-not-disrupt": "true"}
     patches = [one for one in cluster.happened if one.startswith("patch")]
-    chart(doors).apply(Quiet())
+    chart(clients).apply(Quiet())
     assert [one for one in cluster.happened if one.startswith("patch")] == patches
     # Pods that would only be made again for it get the account by the same road.
-    assert tell_operator(doors, own_account=True) is (how != "values")
+    assert tell_operator(clients, own_account=True) is (how != "values")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from genai_platform.engine.step import State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import State
 from genai_platform.render import manifests
 from genai_platform.render.manifests import INPUTS
 from genai_platform.steps.objects import Objects, Ref, database_step
-from genai_platform.tools.kube import ClusterAbsent, changed
+from genai_platform.tools.kubernetes.client import ClusterAbsent, changed
 
 
 class Silent:
@@ -87,31 +87,31 @@ def test_what_is_left_outside_the_cluster_is_not_absent():
     )
     for there in (True, False):
         cluster.there, left[0] = there, "a record is still there"
-        assert step.probe().state is State.DRIFTED
+        assert step.observe().state is State.DRIFTED
         assert "removed the record" in step.destroy(Silent())
-        assert step.probe().state is State.ABSENT
+        assert step.observe().state is State.ABSENT
 
 
 def test_absent_then_present_then_drifted_then_mended():
     cluster, content = Cluster(), ["one"]
     step = config_step(cluster, content)
-    assert step.probe().state is State.ABSENT
+    assert step.observe().state is State.ABSENT
     step.apply(Silent())
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
     content[0] = "two"
-    found = step.probe()
+    found = step.observe()
     assert found.state is State.DRIFTED
     assert "data.a" in found.evidence
     assert [change.action for change in step.plan()] == ["update"]
     step.apply(Silent())
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
 
 
 def test_without_a_cluster_everything_is_absent_and_nothing_is_left_to_remove():
     cluster = Cluster()
     cluster.there = False
     step = config_step(cluster, ["one"])
-    assert step.probe().state is State.ABSENT
+    assert step.observe().state is State.ABSENT
     assert step.destroy(Silent()) == "there is no cluster"
     assert [change.action for change in step.plan()] == ["create"]
 
@@ -119,15 +119,15 @@ def test_without_a_cluster_everything_is_absent_and_nothing_is_left_to_remove():
 def test_what_cannot_be_seen_is_unknown_and_never_absent():
     cluster = Cluster()
     cluster.broken = StepError("the API does not answer")
-    assert config_step(cluster, ["one"]).probe().state is State.UNKNOWN
+    assert config_step(cluster, ["one"]).observe().state is State.UNKNOWN
     cluster.broken = ClusterAbsent("no cluster")
-    assert config_step(cluster, ["one"]).probe().state is State.ABSENT
+    assert config_step(cluster, ["one"]).observe().state is State.ABSENT
 
 
 def test_objects_that_are_right_but_ill_are_drifted():
     step = config_step(Cluster(), ["one"], health=lambda: "0/1 pods ready")
     step.apply(Silent())
-    assert (step.probe().state, step.probe().evidence) == (State.DRIFTED, "0/1 pods ready")
+    assert (step.observe().state, step.observe().evidence) == (State.DRIFTED, "0/1 pods ready")
 
 
 def test_removing_twice_is_fine():
@@ -154,9 +154,9 @@ def test_a_job_runs_once_for_its_inputs_and_again_when_they_change():
     step.apply(Silent())
     step.apply(Silent())
     assert len(cluster.runs) == 1
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
     password[0] = "second-password"
-    assert step.probe().state is State.DRIFTED
+    assert step.observe().state is State.DRIFTED
     step.apply(Silent())
     assert len(set(cluster.runs)) == 2
 
@@ -177,10 +177,10 @@ def test_a_failed_job_is_told_without_its_secrets_and_run_again():
     with pytest.raises(StepError, match="job x-database failed") as caught:
         step.apply(Silent())
     assert "first-password" not in caught.value.message
-    assert step.probe().state is State.DRIFTED
+    assert step.observe().state is State.DRIFTED
     cluster.ends = "Complete"
     step.apply(Silent())
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
 
 
 def test_a_job_whose_pods_keep_failing_is_given_up_early_and_tried_afresh_next_time():
@@ -199,4 +199,4 @@ def test_a_job_whose_pods_keep_failing_is_given_up_early_and_tried_afresh_next_t
     del cluster.create
     step.apply(Silent())
     assert len(cluster.runs) == 2
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT

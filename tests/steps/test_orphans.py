@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from genai_platform.errors import StepError
-from genai_platform.steps import orphans
-from genai_platform.steps.doors import Doors
-from genai_platform.steps.infra_terraform import NetworkStep, no_inputs
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import orphans
+from genai_platform.steps.infra.terraform import NetworkStep, no_inputs
 from tests.tools.aws_world import Quiet, world
 
 OURS = {"genai:platform": "genai", "genai:environment": "default"}
@@ -25,8 +25,8 @@ def tags(held: dict[str, str]) -> list[dict[str, str]]:
 class Land:
     """Our network and somebody else's, with two subnets each."""
 
-    def __init__(self, doors: Doors) -> None:
-        self.ec2, self.elb, self.iam = (doors.aws.client(name) for name in ("ec2", "elbv2", "iam"))
+    def __init__(self, clients: Clients) -> None:
+        self.ec2, self.elb, self.iam = (clients.aws.client(name) for name in ("ec2", "elbv2", "iam"))
         self.ours, self.theirs = self._network("10.0", OURS), self._network("10.1", {})
 
     def _network(self, start: str, held: dict[str, str]) -> tuple[str, list[str]]:
@@ -70,17 +70,17 @@ class Land:
         return str(run["Instances"][0]["InstanceId"])
 
 
-def state(doors: Doors, root: str) -> None:
+def state(clients: Clients, root: str) -> None:
     """Something is written down in the state of a root."""
-    place = doors.target.folder / "terraform" / root
+    place = clients.target.folder / "terraform" / root
     place.mkdir(parents=True)
     owned = {"mode": "managed", "type": "aws_vpc", "name": "this", "instances": [{"attributes": {"id": "vpc-0"}}]}
     (place / "terraform.tfstate").write_text(json.dumps({"resources": [owned]}))
 
 
 def test_balancers_and_groups_without_an_owner_go_in_our_network_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with world(tmp_path, monkeypatch) as doors:
-        land = Land(doors)
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
         land.balancer("by-hand", land.ours, {})
         land.balancer("by-cluster", land.ours, CLUSTER)
         land.balancer("by-another", land.ours, {"genai:platform": "genai", "genai:environment": "other"})
@@ -89,7 +89,7 @@ def test_balancers_and_groups_without_an_owner_go_in_our_network_alone(tmp_path:
         land.group("k8s-untagged", land.ours, {})
         land.group("data", land.ours, OURS, admits=traffic)
         land.group("k8s-traffic-other", land.theirs, {"eks:eks-cluster-name": "other"})
-        said = orphans.release_network(doors, Quiet())
+        said = orphans.release_network(clients, Quiet())
         assert land.balancers() == {"by-another", "elsewhere"}
         assert land.groups() == {"data", "k8s-traffic-other"}
         assert "by-hand" in said
@@ -98,19 +98,19 @@ def test_balancers_and_groups_without_an_owner_go_in_our_network_alone(tmp_path:
 
 def test_while_the_cluster_may_still_exist_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its controllers own all of it; that its state cannot be read as empty is enough."""
-    with world(tmp_path, monkeypatch) as doors:
-        land = Land(doors)
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
         land.balancer("by-cluster", land.ours, CLUSTER)
         land.profile("eks-genai-1", CLUSTER)
-        state(doors, "cluster")
-        assert (orphans.release_network(doors, Quiet()), orphans.finish(doors, Quiet())) == ("", [])
+        state(clients, "cluster")
+        assert (orphans.release_network(clients, Quiet()), orphans.finish(clients, Quiet())) == ("", [])
         assert (land.balancers(), land.profiles()) == ({"by-cluster"}, {"eks-genai-1"})
 
 
 def test_the_profile_and_the_volumes_of_a_cluster_that_is_gone_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "PROFILE_LIMIT", 0.0)
-    with world(tmp_path, monkeypatch) as doors:
-        land = Land(doors)
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
         land.profile("eks-genai-1", CLUSTER)
         land.iam.create_role(RoleName="genai-node", AssumeRolePolicyDocument="{}")
         land.iam.add_role_to_instance_profile(InstanceProfileName="eks-genai-1", RoleName="genai-node")
@@ -118,22 +118,22 @@ def test_the_profile_and_the_volumes_of_a_cluster_that_is_gone_are_deleted(tmp_p
         for held in (CLUSTER, {"eks:eks-cluster-name": "other"}):
             spec = [{"ResourceType": "volume", "Tags": tags(held)}]
             land.ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=20, TagSpecifications=spec)
-        gone = orphans.finish(doors, Quiet())
+        gone = orphans.finish(clients, Quiet())
         assert land.profiles() == {"eks-other-1"}
         assert len(land.ec2.describe_volumes()["Volumes"]) == 1
         assert [one.partition(" ")[0] for one in gone] == ["volume", "instance"]
 
 
 def test_what_others_have_in_the_network_is_named_at_once_and_the_gateways_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with world(tmp_path, monkeypatch) as doors:
-        land = Land(doors)
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
         land.machine(CLUSTER)
         theirs = land.machine({"Name": "somebody"})
-        state(doors, "network")
-        step = NetworkStep(doors, "network", (), 3, no_inputs)
+        state(clients, "network")
+        step = NetworkStep(clients, "network", (), 3, no_inputs)
         with pytest.raises(StepError) as told:
             step.destroy(Quiet())
         assert theirs in told.value.message
         assert told.value.remedy == f"aws ec2 terminate-instances --instance-ids {theirs} --region ap-northeast-1"
-        calls: Any = doors.terraform
+        calls: Any = clients.terraform
         assert calls.calls == [("destroy", "network,aws_nat_gateway.this,aws_eip.nat")]

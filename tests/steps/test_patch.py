@@ -12,13 +12,13 @@ import pytest
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError
-from genai_platform.graph.step import State
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.steps.patch import steps
-from genai_platform.steps.patch_disk import Disk
-from genai_platform.steps.patch_identity import Identity
+from genai_platform.steps.patch.disk import Disk
+from genai_platform.steps.patch.identity import Identity
 
 ROLE = "eks.amazonaws.com/role-arn"
 LANGFUSE, CLICKHOUSE = "arn:aws:iam::1:role/langfuse", "arn:aws:iam::1:role/clickhouse"
@@ -140,7 +140,7 @@ def cluster() -> Cluster:
     return made
 
 
-class Opened(Doors):
+class Opened(Clients):
     def outputs(self) -> Outputs:
         names = ("cluster_name", "cluster_endpoint", "cluster_ca", "cluster_security_group_id", "oidc_provider_arn", "litellm_role_arn")
         return Outputs(
@@ -157,28 +157,28 @@ class Opened(Doors):
         return self.outputs().cluster
 
 
-def doors(cluster: Cluster) -> Doors:
+def clients(cluster: Cluster) -> Clients:
     return Opened(Target("default", Settings(), Endpoints(), Path("/nowhere")), kube=cluster)  # type: ignore[arg-type]
 
 
 def test_disk_comes_after_identity(cluster: Cluster) -> None:
-    identity, disk = steps(doors(cluster))
+    identity, disk = steps(clients(cluster))
     assert identity.id in disk.needs
 
 
 def test_everything_is_missing_after_a_plain_install(cluster: Cluster) -> None:
-    assert [step.probe().state for step in steps(doors(cluster))] == [State.ABSENT, State.ABSENT]
+    assert [step.observe().state for step in steps(clients(cluster))] == [State.ABSENT, State.ABSENT]
 
 
 def test_patch_makes_it_right_and_a_second_run_does_nothing(cluster: Cluster) -> None:
-    said = [step.apply(Quiet()) for step in steps(doors(cluster))]
+    said = [step.apply(Quiet()) for step in steps(clients(cluster))]
     assert "restarted langfuse-web, langfuse-worker, langfuse-clickhouse-shard0" in said[0]
     assert cluster.objects["Pod", "langfuse-web-0"]["spec"]["containers"][0]["env"][0]["value"] == LANGFUSE
     assert cluster.objects["Pod", f"{STATEFUL}-0"]["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] == PATH
     assert "ch-bucket" in cluster.objects["ConfigMap", "clickhouse-s3-config"]["data"]["s3disk.xml"]
-    assert [step.probe().state for step in steps(doors(cluster))] == [State.PRESENT, State.PRESENT]
+    assert [step.observe().state for step in steps(clients(cluster))] == [State.PRESENT, State.PRESENT]
     cluster.patched.clear()
-    again = [step.apply(Quiet()) for step in steps(doors(cluster))]
+    again = [step.apply(Quiet()) for step in steps(clients(cluster))]
     assert cluster.patched == []
     assert all("was in place" in one and "restarted" not in one for one in again)
 
@@ -187,7 +187,7 @@ def test_only_what_changed_is_restarted(cluster: Cluster) -> None:
     cluster.annotate("langfuse", LANGFUSE)
     for name in APPLICATION:
         cluster.roll("Deployment", name)
-    said = Identity(doors(cluster)).apply(Quiet())
+    said = Identity(clients(cluster)).apply(Quiet())
     assert "service account langfuse: was in place" in said
     assert cluster.patched == ["langfuse-clickhouse", STATEFUL]
 
@@ -195,17 +195,17 @@ def test_only_what_changed_is_restarted(cluster: Cluster) -> None:
 def test_an_annotation_by_hand_without_a_restart_is_finished(cluster: Cluster) -> None:
     cluster.annotate("langfuse", LANGFUSE)
     cluster.annotate("langfuse-clickhouse", CLICKHOUSE)
-    finding = Identity(doors(cluster)).probe()
+    finding = Identity(clients(cluster)).observe()
     assert finding.state is State.DRIFTED
     assert "langfuse-web: 1 running without the role" in finding.evidence
-    Identity(doors(cluster)).apply(Quiet())
+    Identity(clients(cluster)).apply(Quiet())
     assert cluster.patched == [*APPLICATION, STATEFUL]
 
 
 def test_another_role_is_replaced(cluster: Cluster) -> None:
     cluster.annotate("langfuse", "arn:old")
-    assert "has another role (arn:old)" in Identity(doors(cluster)).probe().evidence
-    Identity(doors(cluster)).apply(Quiet())
+    assert "has another role (arn:old)" in Identity(clients(cluster)).observe().evidence
+    Identity(clients(cluster)).apply(Quiet())
     assert cluster.objects["ServiceAccount", "langfuse"]["metadata"]["annotations"][ROLE] == LANGFUSE
 
 
@@ -216,51 +216,51 @@ def disk_by_hand(cluster: Cluster, volume: str) -> None:
 
 
 def test_a_mount_by_hand_counts_whatever_its_volume_is_called(cluster: Cluster) -> None:
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     cluster.workload("StatefulSet", STATEFUL, "langfuse-clickhouse")
     disk_by_hand(cluster, "s3-vol")
     cluster.patched.clear()
-    assert Disk(doors(cluster)).probe().state is State.PRESENT
-    Disk(doors(cluster)).apply(Quiet())
+    assert Disk(clients(cluster)).observe().state is State.PRESENT
+    Disk(clients(cluster)).apply(Quiet())
     assert cluster.patched == []
 
 
 def test_a_volume_of_our_name_that_is_something_else_is_left_alone(cluster: Cluster) -> None:
     other = {"name": "s3disk-config", "emptyDir": {}}
     cluster.objects["StatefulSet", STATEFUL]["spec"]["template"]["spec"]["volumes"] = [other]
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     volumes = cluster.objects["StatefulSet", STATEFUL]["spec"]["template"]["spec"]["volumes"]
     assert volumes[0] == {"name": "s3disk-config", "emptyDir": {}}
-    assert Disk(doors(cluster)).probe().state is State.PRESENT
+    assert Disk(clients(cluster)).observe().state is State.PRESENT
 
 
 def test_a_policy_without_default_is_refused_before_anything_changes(cluster: Cluster) -> None:
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     cluster.workload("StatefulSet", STATEFUL, "langfuse-clickhouse")
     data = cluster.objects["ConfigMap", "clickhouse-s3-config"]["data"]
     data["s3disk.xml"] = data["s3disk.xml"].replace("<disk>default</disk>", "")
     cluster.patched.clear()
     with pytest.raises(ConfigError, match="'default' must be its last volume"):
-        Disk(doors(cluster)).apply(Quiet())
+        Disk(clients(cluster)).apply(Quiet())
     assert cluster.patched == []
-    assert Disk(doors(cluster)).probe().state is State.UNKNOWN
+    assert Disk(clients(cluster)).observe().state is State.UNKNOWN
 
 
 def test_before_the_chart_there_is_nothing_to_patch() -> None:
-    finding = Identity(doors(Cluster())).probe()
+    finding = Identity(clients(Cluster())).observe()
     assert (finding.state, "chart is not installed" in finding.evidence) == (State.ABSENT, True)
 
 
 def test_without_a_cluster(cluster: Cluster) -> None:
     cluster.here = False
-    assert [step.probe().evidence for step in steps(doors(cluster))] == ["there is no cluster"] * 2
-    assert Identity(doors(cluster)).destroy(Quiet()) == "there is no cluster"
+    assert [step.observe().evidence for step in steps(clients(cluster))] == ["there is no cluster"] * 2
+    assert Identity(clients(cluster)).destroy(Quiet()) == "there is no cluster"
 
 
 def test_removing_takes_the_roles_away(cluster: Cluster) -> None:
-    Identity(doors(cluster)).apply(Quiet())
-    assert "langfuse, langfuse-clickhouse" in Identity(doors(cluster)).destroy(Quiet())
-    assert Identity(doors(cluster)).destroy(Quiet()) == "no service account had a role"
+    Identity(clients(cluster)).apply(Quiet())
+    assert "langfuse, langfuse-clickhouse" in Identity(clients(cluster)).destroy(Quiet())
+    assert Identity(clients(cluster)).destroy(Quiet()) == "no service account had a role"
 
 
 CHARTS_OWN = [
@@ -280,31 +280,31 @@ def with_the_charts_mounts(cluster: Cluster) -> Document:
 
 def test_the_file_is_mounted_after_what_would_cover_it(cluster: Cluster) -> None:
     pod = with_the_charts_mounts(cluster)
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == [*(one["mountPath"] for one in CHARTS_OWN), PATH]
     assert [volume["name"] for volume in pod["volumes"]] == ["empty-dir", "s3disk-config"]
-    assert Disk(doors(cluster)).probe().state is State.PRESENT
+    assert Disk(clients(cluster)).observe().state is State.PRESENT
 
 
 @pytest.mark.parametrize("cover", ["/opt/bitnami/clickhouse/etc", "/etc/clickhouse-server/config.d/", "/opt/bitnami"])
 def test_a_mount_that_is_covered_does_not_count_and_is_put_last(cluster: Cluster, cover: str) -> None:
     pod = with_the_charts_mounts(cluster)
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     # As a strategic merge patch by hand leaves it.
     ours = {"name": "s3", "mountPath": PATH, "subPath": "s3disk.xml"}
     pod["volumes"][1]["name"] = "s3"
     pod["containers"][0]["volumeMounts"] = [ours, {"name": "empty-dir", "mountPath": cover}]
-    found = Disk(doors(cluster)).probe()
+    found = Disk(clients(cluster)).observe()
     assert found.state is State.DRIFTED
     assert "does not mount s3disk.xml where ClickHouse sees it" in found.evidence
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == [cover, PATH]
     assert [volume["name"] for volume in pod["volumes"]] == ["empty-dir", "s3"]
-    assert Disk(doors(cluster)).probe().state is State.PRESENT
+    assert Disk(clients(cluster)).observe().state is State.PRESENT
 
 
 def test_a_later_mount_beside_the_file_covers_nothing(cluster: Cluster) -> None:
     pod = with_the_charts_mounts(cluster)
-    Disk(doors(cluster)).apply(Quiet())
+    Disk(clients(cluster)).apply(Quiet())
     pod["containers"][0]["volumeMounts"].append({"name": "empty-dir", "mountPath": "/etc/clickhouse-server/config.d/s3disk.xml.bak"})
-    assert Disk(doors(cluster)).probe().state is State.PRESENT
+    assert Disk(clients(cluster)).observe().state is State.PRESENT

@@ -18,7 +18,7 @@ from genai_platform.errors import StepError
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps import litellm, serving
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 
 DATA = DataOutputs(
     postgres_cluster_id="c", postgres_host="db", postgres_port=5432, postgres_admin="a", redis_replication_group_id="r",
@@ -72,15 +72,15 @@ class Said(list[str]):
     def check(self) -> None: ...
 
 
-def doors(port: int, **ingress: Any) -> Doors:
+def clients(port: int, **ingress: Any) -> Clients:
     models = [{"name": "m", "azure_deployment": "m", "api_base": "https://a.example"}]
     settings = Settings.model_validate({"ingress": {"tls": "none", "litellm_port": port, **ingress}, "litellm": {"models": models}})
-    made = Doors(Target("default", settings, Endpoints(), Path("nowhere")), kube=Cluster(), aws=Aws())  # type: ignore[arg-type]
+    made = Clients(Target("default", settings, Endpoints(), Path("nowhere")), kube=Cluster(), aws=Aws())  # type: ignore[arg-type]
     made.__dict__ |= {"data": lambda: DATA, "secrets": lambda: PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("upstream-1")})}
     return made
 
 
-def rolled_out(given: Doors, progress: Said) -> str:
+def rolled_out(given: Clients, progress: Said) -> str:
     (step,) = [step for step in litellm.steps(given) if step.id == "litellm.proxy"]
     return step.settle(progress)
 
@@ -89,20 +89,20 @@ def test_a_rollout_ends_when_the_load_balancer_serves(balancer: tuple[type[Balan
     handler, port = balancer
     handler.unready = 2
     said = Said()
-    assert rolled_out(doors(port), said) == "1/1 pods ready and served"
+    assert rolled_out(clients(port), said) == "1/1 pods ready and served"
     assert handler.asked == ["/health/liveliness"] * 3
     assert said == [f"waiting until the load balancer serves http://localhost:{port}: it answers 503"]
 
 
 def test_a_machine_that_is_not_admitted_does_not_wait(balancer: tuple[type[Balancer], int]) -> None:
     handler, port = balancer
-    assert "does not admit this machine" in rolled_out(doors(port, allowed_cidrs=["203.0.113.0/24"]), Said())
+    assert "does not admit this machine" in rolled_out(clients(port, allowed_cidrs=["203.0.113.0/24"]), Said())
     assert handler.asked == []
 
 
 def test_an_admitted_one_does(balancer: tuple[type[Balancer], int]) -> None:
     handler, port = balancer
-    rolled_out(doors(port, allowed_cidrs=["198.51.100.0/24"]), Said())
+    rolled_out(clients(port, allowed_cidrs=["198.51.100.0/24"]), Said())
     assert handler.asked
 
 
@@ -110,14 +110,14 @@ def test_a_load_balancer_that_never_serves_is_named_with_what_it_answers(balance
     handler, port = balancer
     handler.unready = 1000
     with pytest.raises(StepError, match=f"gave up after 0 s: waiting until the load balancer serves .*:{port}: it answers 503"):
-        serving.wait_served(doors(port), "litellm", "/", Said(), limit=0.1)
+        serving.wait_served(clients(port), "litellm", "/", Said(), limit=0.1)
 
 
 def test_steps_that_go_through_the_load_balancer_come_after_it() -> None:
-    from genai_platform.steps.azure.callers import CallersStep
+    from genai_platform.steps.azure.callers.step import CallersStep
     from genai_platform.steps.azure.shared_key import SharedKeyStep
 
     for step in (CallersStep, SharedKeyStep):
         assert {"litellm.proxy", "litellm.ingress"} <= set(step.needs)
-    (proxy,) = [step for step in litellm.steps(doors(1)) if step.id == "litellm.proxy"]
+    (proxy,) = [step for step in litellm.steps(clients(1)) if step.id == "litellm.proxy"]
     assert "litellm.ingress" in proxy.needs

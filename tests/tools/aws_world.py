@@ -12,11 +12,11 @@ from moto import mock_aws
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.graph.step import Change, Finding
-from genai_platform.steps.doors import Doors
-from genai_platform.tools.aws import Aws
-from genai_platform.tools.terraform import Terraform
-from genai_platform.tools.terraform_inventory import Inventory
+from genai_platform.engine.step import Change, Observation
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.terraform.client import Terraform
+from genai_platform.tools.terraform.inventory import Inventory
 
 MODELS = [{"name": "gpt", "azure_deployment": "gpt", "api_base": "https://example.openai.azure.com"}]
 
@@ -56,15 +56,15 @@ class Roots(Terraform):
     def recover(self, root: str, variables: Any, progress: Any, *, strict: bool = True) -> Any:
         return []
 
-    def probe(self, root: str, variables: Any) -> Finding:
-        return super().probe(root, variables)  # type: ignore[arg-type]
+    def observe(self, root: str, variables: Any) -> Observation:
+        return super().observe(root, variables)  # type: ignore[arg-type]
 
     def plan(self, root: str, variables: Any) -> list[Change]:
         return []
 
 
 @contextmanager
-def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Doors]:
+def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Clients]:
     """Doors into an empty AWS."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -72,4 +72,4 @@ def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Doors]:
     with mock_aws():
         target = Target("default", Settings.model_validate({"litellm": {"models": MODELS}, **settings}), Endpoints(), folder)
         aws = Aws(target)
-        yield Doors(target, aws=aws, terraform=Roots(target, aws))
+        yield Clients(target, aws=aws, terraform=Roots(target, aws))

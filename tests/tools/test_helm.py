@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from genai_platform import toolchain
+from genai_platform import programs
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, Interrupted, StepError
 from genai_platform.render.chart import ChartSource, chart_sources, small_chart
-from genai_platform.tools.helm import Helm, Release, ResolvedChart
-from genai_platform.tools.kube import Kube
+from genai_platform.tools.helm.client import Helm, Release, ResolvedChart
+from genai_platform.tools.kubernetes.client import Kube
 
 UNDISTURBED = {"karpenter.sh/do-not-disrupt": "true"}
 VALUES: dict[str, Any] = {
@@ -45,7 +45,7 @@ VALUES: dict[str, Any] = {
 
 def helm(variables: dict[str, str] | None = None) -> Helm:
     target = Target("default", Settings(), Endpoints(environment_variables=variables or {}), Path("/nowhere"))
-    return Helm(target, Kube(target), lambda: toolchain.find("helm"))
+    return Helm(target, Kube(target), lambda: programs.find("helm"))
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import Interrupted, StepError
-from genai_platform.tools import kube_wait
-from genai_platform.tools.kube import ClusterAbsent, Kube, changed
+from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes.client import ClusterAbsent, Kube, changed
 from genai_platform.tools.wait import wait_for
 
 

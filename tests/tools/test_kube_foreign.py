@@ -7,8 +7,10 @@ from typing import Any, cast
 import pytest
 
 from genai_platform.errors import StepError
-from genai_platform.tools import kube_foreign, kube_stuck, kube_wait
-from genai_platform.tools.kube import Kube
+from genai_platform.tools.kubernetes import foreign as kube_foreign
+from genai_platform.tools.kubernetes import stuck as kube_stuck
+from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes.client import Kube
 from tests.clusters import INGRESS, Cluster, api_service, claim, slice_of, thing, volume, webhook, widget, widgets
 from tests.tools.aws_world import Quiet
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from genai_platform.errors import Interrupted, StepError
-from genai_platform.tools import kube_wait
+from genai_platform.tools.kubernetes import wait as kube_wait
 
 IMAGE = "ghcr.io/berriai/litellm-database:v9.9.9"
 _HEAD = f'rpc error: desc = failed to pull and unpack image "{IMAGE}": failed to resolve reference "{IMAGE}": '

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.tools.litellm_keys import KeyAdmin
+from genai_platform.tools.litellm.keys import KeyAdmin
 
 
 class Balancer:

@@ -11,11 +11,12 @@ import pytest
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.step import Change, State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Change, State
-from genai_platform.tools import terraform_mirror, terraform_program
-from genai_platform.tools.terraform import Terraform
-from genai_platform.tools.terraform_events import Events
+from genai_platform.tools.terraform import mirror as terraform_mirror
+from genai_platform.tools.terraform import program as terraform_program
+from genai_platform.tools.terraform.client import Terraform
+from genai_platform.tools.terraform.events import Events
 
 
 def target(folder: Path, **settings: object) -> Target:
@@ -90,7 +91,7 @@ def test_waiting_for_a_lock_is_said() -> None:
 
 # -- state ----------------------------------------------------------------------------------------
 def test_without_a_state_nothing_is_absent_that_could_not_be_looked_for(tmp_path: Path) -> None:
-    found = Terraform(target(tmp_path)).probe("network", dict)
+    found = Terraform(target(tmp_path)).observe("network", dict)
     assert (found.state, "did not answer" in found.evidence) == (State.UNKNOWN, True)
 
 
@@ -108,7 +109,7 @@ def test_dead_credentials_are_told_with_what_helps(tmp_path: Path, word: str) ->
 @pytest.mark.parametrize("text", ["{", "[]", '{"resources": 1}'])
 def test_a_damaged_state_is_unknown_and_says_so(tmp_path: Path, text: str) -> None:
     state(tmp_path, "network", text)
-    found = Terraform(target(tmp_path)).probe("network", dict)
+    found = Terraform(target(tmp_path)).observe("network", dict)
     assert found.state is State.UNKNOWN
     assert "damaged" in found.evidence
 
@@ -125,7 +126,7 @@ def test_variables_that_cannot_be_known_leave_the_state_unknown(tmp_path: Path) 
     def variables() -> dict[str, object]:
         raise StepError("the network is not there")
 
-    found = Terraform(target(tmp_path)).probe("data", variables)
+    found = Terraform(target(tmp_path)).observe("data", variables)
     assert (found.state, found.evidence) == (State.UNKNOWN, "the network is not there")
 
 

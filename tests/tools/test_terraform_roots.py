@@ -12,7 +12,7 @@ import pytest
 
 from genai_platform.config.files import shipped
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, RootOutputs, StorageOutputs
-from genai_platform.tools import terraform_mirror
+from genai_platform.tools.terraform import mirror as terraform_mirror
 
 ROOTS: dict[str, type[RootOutputs]] = {"network": NetworkOutputs, "cluster": ClusterOutputs, "data": DataOutputs, "storage": StorageOutputs}
 

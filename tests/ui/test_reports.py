@@ -7,9 +7,9 @@ import pytest
 from defusedxml import ElementTree
 
 from genai_platform.checks.check import Result
-from genai_platform.graph.events import Event, RunFinished, RunStarted, StepFinished, StepSaid, StepStarted, StopAsked
-from genai_platform.graph.graph import Graph
-from genai_platform.graph.step import Finding, State
+from genai_platform.engine.events import Event, RunFinished, RunStarted, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.graph import Graph
+from genai_platform.engine.step import Observation, State
 from genai_platform.ui.html import Page, render
 from genai_platform.ui.junit import write
 from genai_platform.ui.lines import EventLines
@@ -26,7 +26,10 @@ RESULTS = (
 def page(results: tuple[Result, ...] = RESULTS) -> str:
     world = World()
     graph = Graph([world.step("infra.network"), world.step("infra.cluster", "infra.network"), world.step("litellm.proxy", "infra.cluster")])
-    states = {"infra.network": Finding(State.PRESENT, "vpc-1"), "infra.cluster": Finding(State.DRIFTED, "<script>alert(1)</script>")}
+    states = {
+        "infra.network": Observation(State.PRESENT, "vpc-1"),
+        "infra.cluster": Observation(State.DRIFTED, "<script>alert(1)</script>"),
+    }
     return render(
         Page(
             "'default': AWS account 123456789012", "genai", graph, states, {"litellm": "https://x.example.com"}, "not named", results, 61.0

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from genai_platform.engine.events import StepStarted
 from genai_platform.errors import ConfigError, Declined
-from genai_platform.graph.events import StepStarted
 from genai_platform.ui.screen import Screen
 
 

@@ -10,11 +10,11 @@ from moto.elbv2.models import elbv2_backends
 from moto.route53.models import route53_backends
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.ca import issue
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's ACM."""
     imported, deleted, described = (
         AWSCertificateManagerBackend.import_certificate,
@@ -41,7 +41,7 @@ def mend(world: World) -> None:
         cls: Any, domain_name: str, account_id: str, region: str, sans: list[str] | None = None, cert_authority_arn: str | None = None
     ) -> Any:
         names = [domain_name, *(name for name in sans or [] if name != domain_name)]
-        files = issue(world.place, names)
+        files = issue(stand_in.layout, names)
         bundle = cls(
             account_id=account_id, region=region, certificate=files.cert.read_bytes(), private_key=files.key.read_bytes(),
             cert_type="AMAZON_ISSUED", cert_status="PENDING_VALIDATION", cert_authority_arn=cert_authority_arn,

@@ -9,14 +9,14 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
-from genai_platform.sandbox.aws import occupied
+from genai_platform.sandbox.aws import network_interfaces
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _CLUSTER = "eks:eks-cluster-name"
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's EC2 and ELBv2."""
     delete_vpc, delete_subnet, delete_group = EC2Backend.delete_vpc, EC2Backend.delete_subnet, EC2Backend._delete_security_group
     detach, delete_nat, detach_interface = (
@@ -36,13 +36,13 @@ def mend(world: World) -> None:
         return delete_vpc(self, vpc_id)
 
     def _delete_subnet(self: Any, subnet_id: str) -> Any:
-        if _interfaces(self, subnet_id=subnet_id) or subnet_id in occupied.subnets(self.region_name):
+        if _interfaces(self, subnet_id=subnet_id) or subnet_id in network_interfaces.subnets(self.region_name):
             raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
         return delete_subnet(self, subnet_id)
 
     def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> None:
         used = any(group_id in _group_ids(eni) for eni in self.enis.values())
-        if used or _referenced(self, group_id) or group_id in occupied.security_groups(self.region_name):
+        if used or _referenced(self, group_id) or group_id in network_interfaces.security_groups(self.region_name):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         delete_group(self, vpc_id, group_id)
 

@@ -21,8 +21,8 @@ from moto.eks.responses import EKSResponse
 
 from genai_platform.sandbox.aws import eks_versions
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, issuer
-from genai_platform.sandbox.aws.rest import Reply, Rest, reply
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.rest_operations import Reply, Rest, reply
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.pace import EKS_DELETION
 
 _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
@@ -38,7 +38,7 @@ _NETWORKS = 40
 """EKS quotas: public endpoint access CIDR ranges per cluster."""
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's EKS."""
     create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
 
@@ -47,8 +47,8 @@ def mend(world: World) -> None:
         eks_versions.check_new(asked.get("version"))
         _check_networks(asked.get("resourcesVpcConfig"))
         result = create(self)
-        _complete(world, result.result["cluster"], asked, self.region)
-        world.endpoint.opened(result.result["cluster"].active_since)
+        _complete(stand_in, result.result["cluster"], asked, self.region)
+        stand_in.endpoint.opened(result.result["cluster"].active_since)
         return result
 
     def delete_cluster(self: Any) -> Any:
@@ -64,8 +64,8 @@ def mend(world: World) -> None:
         cluster = result.result["cluster"]
         cluster.status = _DELETING
         clusters[cluster.name] = cluster
-        _endpoint(world)
-        timer = threading.Timer(world.place.pace.of(EKS_DELETION), _gone, (self.region, cluster))
+        _endpoint(stand_in)
+        timer = threading.Timer(stand_in.layout.pace.of(EKS_DELETION), _gone, (self.region, cluster))
         timer.daemon = True
         timer.start()
         return result
@@ -74,16 +74,16 @@ def mend(world: World) -> None:
     EKSResponse.delete_cluster = delete_cluster
 
 
-def resume(world: World) -> None:
+def resume(stand_in: AwsStandIn) -> None:
     """Go on with the clusters that were read from saved state."""
     for region, backend in list(eks_backends[ACCOUNT].items()):
         for cluster in list(backend.clusters.values()):
             if cluster.status == _DELETING:
                 _gone(region, cluster)
-    _endpoint(world)
+    _endpoint(stand_in)
 
 
-def _endpoint(world: World) -> None:
+def _endpoint(stand_in: AwsStandIn) -> None:
     """There is an endpoint as long as there is a cluster that is not being deleted."""
     standing = [
         getattr(cluster, "active_since", 0.0)
@@ -92,9 +92,9 @@ def _endpoint(world: World) -> None:
         if cluster.status != _DELETING
     ]
     if standing:
-        world.endpoint.opened(min(standing))
+        stand_in.endpoint.opened(min(standing))
     else:
-        world.endpoint.closed()
+        stand_in.endpoint.closed()
 
 
 def _gone(region: str, cluster: Any) -> None:
@@ -111,13 +111,13 @@ def _check_networks(asked: dict[str, Any] | None) -> None:
         raise InvalidParameterException(message=f"publicAccessCidrs: at most {_NETWORKS} CIDR blocks are allowed")
 
 
-def _complete(world: World, cluster: Any, asked: dict[str, Any], region: str) -> None:
-    place = world.place
-    cluster.endpoint = world.endpoint.address
+def _complete(stand_in: AwsStandIn, cluster: Any, asked: dict[str, Any], region: str) -> None:
+    layout = stand_in.layout
+    cluster.endpoint = stand_in.endpoint.address
     cluster.active_since = time.time()
-    authority = place.ca_file.read_bytes() if place.ca_file.exists() else b""
+    authority = layout.ca_file.read_bytes() if layout.ca_file.exists() else b""
     cluster.certificate_authority = {"data": base64.b64encode(authority).decode()}
-    cluster.identity = {"oidc": {"issuer": issuer(place, region)}}
+    cluster.identity = {"oidc": {"issuer": issuer(layout, region)}}
     cluster.health = {"issues": []}
     cluster.platform_version = "eks.1"
     access = {"authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": True} | (asked.get("accessConfig") or {})
@@ -126,7 +126,7 @@ def _complete(world: World, cluster: Any, asked: dict[str, Any], region: str) ->
     cluster.storage_config = asked.get("storageConfig")
     cluster.upgrade_policy = asked.get("upgradePolicy") or {"supportType": "EXTENDED"}
     cluster.deletion_protection = bool(asked.get("deletionProtection"))
-    network = {"ipFamily": "ipv4", "serviceIpv4Cidr": place.service_cidr} | (asked.get("kubernetesNetworkConfig") or {})
+    network = {"ipFamily": "ipv4", "serviceIpv4Cidr": layout.service_cidr} | (asked.get("kubernetesNetworkConfig") or {})
     network.setdefault("elasticLoadBalancing", {"enabled": False})
     cluster.kubernetes_network_config = network
     cluster.logging = asked.get("logging") or {"clusterLogging": []}

@@ -18,9 +18,9 @@ from typing import Any
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.control_plane import ADMIN, write_kubeconfig
-from genai_platform.sandbox.data.front import pump, server_context
+from genai_platform.sandbox.data.tls_proxy import pump, server_context
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import EKS_ACCESS_ENTRY, EKS_ENDPOINT_LISTENS, EKS_ENDPOINT_NAME
-from genai_platform.sandbox.place import Place
 
 _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _UNAUTHORIZED = json.dumps(
@@ -42,8 +42,8 @@ _REFUSAL = (
 class Endpoint:
     """One address for the one API server of a sandbox: it is there as long as there is a cluster."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, layout: SandboxLayout) -> None:
+        self._layout = layout
         self._loop = asyncio.new_event_loop()
         self._life: asyncio.Task[None] | None = None
         self._clients: set[asyncio.StreamWriter] = set()
@@ -53,7 +53,7 @@ class Endpoint:
     @property
     def address(self) -> str:
         """What EKS says it is."""
-        return self._place.url("endpoint", "https")
+        return self._layout.url("endpoint", "https")
 
     def opened(self, since: float) -> None:
         """A cluster is ACTIVE since then (seconds of the epoch)."""
@@ -78,7 +78,7 @@ class Endpoint:
             self._life = None
 
     async def _live(self, since: float) -> None:
-        pace = self._place.pace
+        pace = self._layout.pace
         named = since + pace.of(EKS_ENDPOINT_NAME)
         listening = named + pace.of(EKS_ENDPOINT_LISTENS)
         admitting = listening + pace.of(EKS_ACCESS_ENTRY)
@@ -87,7 +87,7 @@ class Endpoint:
             self._publish(self.address)
             await _until(listening)
             if admitting > time.time():
-                tls = server_context(*ca.issue(self._place, ["eks.sandbox", "localhost", "127.0.0.1"]))
+                tls = server_context(*ca.issue(self._layout, ["eks.sandbox", "localhost", "127.0.0.1"]))
                 async with await self._listen(self._refuse, ssl=tls):
                     await _until(admitting)
             async with await self._listen(self._pass_on) as server:
@@ -107,7 +107,7 @@ class Endpoint:
                 self._clients.discard(writer)
                 writer.close()
 
-        return await asyncio.start_server(served, "127.0.0.1", self._place.ports["endpoint"], **options)
+        return await asyncio.start_server(served, "127.0.0.1", self._layout.ports["endpoint"], **options)
 
     async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -117,7 +117,7 @@ class Endpoint:
         await writer.drain()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._place.ports["kubernetes"])
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._layout.ports["kubernetes"])
         ways = [asyncio.create_task(pump(reader, inner_writer)), asyncio.create_task(pump(inner_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -128,8 +128,8 @@ class Endpoint:
             inner_writer.close()
 
     def _publish(self, address: str | None) -> None:
-        nowhere = f"https://endpoint.eks.{self._place.region}.invalid:{self._place.ports['endpoint']}"
-        write_kubeconfig(self._place, self._place.endpoint_kubeconfig, ADMIN, address or nowhere)
+        nowhere = f"https://endpoint.eks.{self._layout.region}.invalid:{self._layout.ports['endpoint']}"
+        write_kubeconfig(self._layout, self._layout.endpoint_kubeconfig, ADMIN, address or nowhere)
 
 
 async def _until(moment: float) -> None:

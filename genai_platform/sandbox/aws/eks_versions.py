@@ -9,7 +9,7 @@ from moto.eks.exceptions import InvalidParameterException
 from moto.eks.models import eks_backends
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.rest import Reply, reply
+from genai_platform.sandbox.aws.rest_operations import Reply, reply
 
 # Released, end of standard support, end of extended support: EKS user guide, release calendar as of April 2026. The last
 # version was not in it: its dates follow from the rule of 14 and 12 months.

@@ -14,7 +14,7 @@ from moto.elasticache.responses import ElastiCacheResponse
 from genai_platform.sandbox.aws import elasticache_parameters
 from genai_platform.sandbox.aws.elasticache_parameters import groups
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _VERSIONS = {"7": "7.1", "7.x": "7.1", "7.0": "7.0.7", "8": "8.0", "8.x": "8.0", "6.x": "6.2.6"}
 _COMPASS = {
@@ -23,7 +23,7 @@ _COMPASS = {
 }  # fmt: skip
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's ElastiCache."""
     create, describe, subnets = (
         ElastiCacheBackend.create_replication_group,
@@ -52,7 +52,7 @@ def mend(world: World) -> None:
         for member_id in made.member_clusters:
             _member(self, made, member_id)
         try:
-            _up(world, self, made)
+            _up(stand_in, self, made)
         except Exception:
             del self.replication_groups[made.replication_group_id]
             for member_id in made.member_clusters:
@@ -65,7 +65,7 @@ def mend(world: World) -> None:
         group = backend.replication_groups.get(asked["ReplicationGroupId"])
         if group is None:
             raise ReplicationGroupNotFound(asked["ReplicationGroupId"])
-        _modify(world, backend, group, dict(asked))
+        _modify(stand_in, backend, group, dict(asked))
         return ActionResult({"ReplicationGroup": group})
 
     def delete_replication_group(self: Any, replication_group_id: str, retain_primary_cluster: bool | None) -> Any:
@@ -74,7 +74,7 @@ def mend(world: World) -> None:
             raise ReplicationGroupNotFound(replication_group_id)
         for member in group.member_clusters:
             self.cache_clusters.pop(member, None)
-        world.engines.redis_down(replication_group_id)
+        stand_in.engines.redis_down(replication_group_id)
         group.status = "deleting"
         return group
 
@@ -131,18 +131,18 @@ def mend(world: World) -> None:
     elasticache_parameters.mend()
 
 
-def resume(world: World) -> None:
+def resume(stand_in: AwsStandIn) -> None:
     """Start the servers of the groups that were read from saved state."""
     for backend in elasticache_backends[ACCOUNT].values():
         for group in backend.replication_groups.values():
-            _up(world, backend, group)
+            _up(stand_in, backend, group)
 
 
 # -- replication groups -----------------------------------------------------------------------------
-def _up(world: World, backend: Any, group: Any) -> None:
+def _up(stand_in: AwsStandIn, backend: Any, group: Any) -> None:
     held = groups(backend).get(group.cache_parameter_group_name)
     host = group.node_groups[0]["primary_endpoint_address"]
-    world.engines.redis_up(
+    stand_in.engines.redis_up(
         group.replication_group_id, host, group.port, group.token, bool(group.transit_encryption_enabled), group.engine_version,
         elasticache_parameters.defaults() | (held.values if held else {}),
     )  # fmt: skip
@@ -150,8 +150,8 @@ def _up(world: World, backend: Any, group: Any) -> None:
 
 def _rename(made: Any, region: str) -> None:
     """moto puts every group in us-east-1; its host names carry the region's short form, as in ``apne1``."""
-    area, place, number = region.rsplit("-", 2)
-    short = area + "".join(found for word, found in _COMPASS.items() if word == place) + number
+    area, layout, number = region.rsplit("-", 2)
+    short = area + "".join(found for word, found in _COMPASS.items() if word == layout) + number
     for group in made.node_groups:
         for name in ("primary_endpoint_address", "reader_endpoint_address"):
             group[name] = group[name].replace(".use1.", f".{short}.")
@@ -160,7 +160,7 @@ def _rename(made: Any, region: str) -> None:
             member["read_endpoint"]["address"] = member["read_endpoint"]["address"].replace(".use1.", f".{short}.")
 
 
-def _modify(world: World, backend: Any, group: Any, asked: dict[str, Any]) -> None:
+def _modify(stand_in: AwsStandIn, backend: Any, group: Any, asked: dict[str, Any]) -> None:
     token = asked.get("AuthToken")
     strategy = asked.get("AuthTokenUpdateStrategy")
     if token is not None or strategy is not None:
@@ -185,7 +185,7 @@ def _modify(world: World, backend: Any, group: Any, asked: dict[str, Any]) -> No
         group.token = None if strategy == "DELETE" else token
         group.auth_token_enabled = group.token is not None
         group.auth_token_last_modified_date = utcnow()
-        world.engines.redis_set_token(group.replication_group_id, group.token, strategy == "ROTATE")
+        stand_in.engines.redis_set_token(group.replication_group_id, group.token, strategy == "ROTATE")
     plain = {
         "ReplicationGroupDescription": "description", "CacheNodeType": "cache_node_type", "Engine": "engine",
         "SnapshotRetentionLimit": "snapshot_retention_limit", "SnapshotWindow": "snapshot_window",
@@ -203,7 +203,7 @@ def _modify(world: World, backend: Any, group: Any, asked: dict[str, Any]) -> No
         backend.cache_clusters.pop(member, None)
         _member(backend, group, member)
     if asked.get("CacheParameterGroupName"):
-        _up(world, backend, group)
+        _up(stand_in, backend, group)
 
 
 _UNSET = (

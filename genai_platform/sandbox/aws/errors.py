@@ -15,8 +15,8 @@ def refusal(service: str, code: str, message: str, status: int = 403, *, resourc
     """A refusal of a request that never reached its service."""
     number, text = str(uuid.uuid4()), escape(message)
     if service == "s3":
-        place = f"<Resource>{escape(resource)}</Resource>" if resource else ""
-        inner = f"<Code>{code}</Code><Message>{text}</Message>{place}<RequestId>{number}</RequestId>"
+        layout = f"<Resource>{escape(resource)}</Resource>" if resource else ""
+        inner = f"<Code>{code}</Code><Message>{text}</Message>{layout}<RequestId>{number}</RequestId>"
         return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>', status, content_type="application/xml")
     inner = f"<Code>{code}</Code><Message>{text}</Message>"
     if service == "ec2":

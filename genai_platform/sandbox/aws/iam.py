@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import moto.iam.models as iam
 
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's IAM."""
     iam.PARTITION_NAMES = ["aws"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
-__all__ = ["ACCOUNT", "ADMINISTRATOR", "Administrator", "administrator", "door_key", "issuer", "public_key_file"]
+__all__ = ["ACCOUNT", "ADMINISTRATOR", "Administrator", "administrator", "control_key", "issuer", "public_key_file"]
 
 ACCOUNT = "123456789012"
 """The one account of the sandbox."""
@@ -29,9 +29,9 @@ class Administrator:
     secret_access_key: str
 
 
-def administrator(place: Place) -> Administrator:
+def administrator(layout: SandboxLayout) -> Administrator:
     """Read the administrator's key, or make it when there is none."""
-    file = place.folder("aws") / "admin.json"
+    file = layout.folder("aws") / "admin.json"
     if not file.exists():
         made = {
             "access_key_id": "AKIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
@@ -42,9 +42,9 @@ def administrator(place: Place) -> Administrator:
     return Administrator(document["access_key_id"], document["secret_access_key"])
 
 
-def door_key(place: Place) -> str:
+def control_key(layout: SandboxLayout) -> str:
     """The bearer secret of the inner doors (``/_sandbox/…``), made when there is none."""
-    file = place.folder("aws") / "door.key"
+    file = layout.folder("aws") / "control.key"
     if not file.exists():
         _write_private(file, secrets.token_urlsafe(32))
     return file.read_text().strip()

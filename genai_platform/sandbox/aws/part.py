@@ -8,9 +8,9 @@ import urllib.request
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from genai_platform.sandbox.aws.identity import administrator, door_key
+from genai_platform.sandbox.aws.identity import administrator, control_key
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.place import Place
 
 
 class Aws:
@@ -25,21 +25,21 @@ class Aws:
     def version(self) -> str:
         return f"moto {version('moto')}"
 
-    def prepare(self, place: Place) -> None:
-        administrator(place)
-        door_key(place)
+    def prepare(self, layout: SandboxLayout) -> None:
+        administrator(layout)
+        control_key(layout)
 
-    def argv(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.aws.server", "--place", str(place.root)]
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.aws.server", "--layout", str(layout.root)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
 
-    def ready(self, place: Place) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(_ready(place), timeout=2) as answer:  # noqa: S310
+    def ready(self, layout: SandboxLayout) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(_ready(layout), timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
         return False
 
 
-def _ready(place: Place) -> urllib.request.Request:
-    return urllib.request.Request(place.url("aws") + "/_sandbox/ready")  # noqa: S310 - http on loopback, always
+def _ready(layout: SandboxLayout) -> urllib.request.Request:
+    return urllib.request.Request(layout.url("aws") + "/_sandbox/ready")  # noqa: S310 - http on loopback, always

@@ -12,14 +12,14 @@ from moto.rds.models import DBCluster, RDSBackend, rds_backends
 from moto.rds.responses import RDSResponse
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.pace import RDS_START, RDS_STOP
 
 _VERSIONS = {"14": "14.18", "15": "15.13", "16": "16.9", "17": "17.5"}
 """What AWS chooses for a major version alone: the region's default, which lags behind what it upgrades clusters to."""
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's RDS."""
     create, modify, delete = RDSBackend.create_db_cluster, RDSBackend.modify_db_cluster, RDSBackend.delete_db_cluster
     snapshot, forget = RDSBackend.create_db_cluster_snapshot, RDSBackend.delete_db_cluster_snapshot
@@ -37,7 +37,7 @@ def mend(world: World) -> None:
             cluster.parameter_group = f"default.aurora-postgresql{cluster.engine_version.split('.')[0]}"
         cluster.status = "available"
         try:
-            _up(world, cluster)
+            _up(stand_in, cluster)
         except Exception:
             del self.clusters[cluster.db_cluster_identifier]
             raise
@@ -56,7 +56,7 @@ def mend(world: World) -> None:
         if scaling and before:
             cluster.serverless_v2_scaling_configuration = type(before)({**_plain(before), **_plain(scaling)})
         if password:
-            _up(world, cluster)
+            _up(stand_in, cluster)
         return cluster
 
     def delete_db_cluster(self: Any, cluster_identifier: str, snapshot_name: str | None = None) -> Any:
@@ -67,7 +67,7 @@ def mend(world: World) -> None:
             if snapshot.snapshot_type == "automated" and snapshot.cluster.db_cluster_identifier == cluster.db_cluster_identifier:
                 del self.cluster_snapshots[name]
         if cluster.engine == "aurora-postgresql":
-            world.engines.postgres_down(cluster.db_cluster_identifier)
+            stand_in.engines.postgres_down(cluster.db_cluster_identifier)
         return cluster
 
     def delete_db_cluster_asked(self: Any) -> Any:
@@ -97,7 +97,7 @@ def mend(world: World) -> None:
         made = snapshot(self, db_cluster_identifier, db_cluster_snapshot_identifier, *more, **options)
         if made.snapshot_type == "manual" and made.cluster.engine == "aurora-postgresql":
             try:
-                world.engines.postgres_snapshot(made.cluster.db_cluster_identifier, db_cluster_snapshot_identifier)
+                stand_in.engines.postgres_snapshot(made.cluster.db_cluster_identifier, db_cluster_snapshot_identifier)
             except Exception:
                 del self.cluster_snapshots[db_cluster_snapshot_identifier]
                 raise
@@ -105,7 +105,7 @@ def mend(world: World) -> None:
 
     def delete_db_cluster_snapshot(self: Any, db_snapshot_identifier: str) -> Any:
         gone = forget(self, db_snapshot_identifier)
-        world.engines.snapshot_gone(db_snapshot_identifier)
+        stand_in.engines.snapshot_gone(db_snapshot_identifier)
         return gone
 
     def restore_db_cluster_from_snapshot(self: Any, from_snapshot_id: str, overrides: dict[str, Any]) -> Any:
@@ -119,8 +119,8 @@ def mend(world: World) -> None:
                 )
             overrides["engine_version"] = asked
             # Laid out before the server starts: it then finds a cluster instead of making one.
-            world.engines.postgres_down(name)
-            world.engines.postgres_restore(name, from_snapshot_id)
+            stand_in.engines.postgres_down(name)
+            stand_in.engines.postgres_restore(name, from_snapshot_id)
         cluster = restore(self, from_snapshot_id, overrides)
         cluster.snapshot_identifier = from_snapshot_id
         return cluster
@@ -128,8 +128,8 @@ def mend(world: World) -> None:
     def stop_db_cluster(self: Any, cluster_identifier: str) -> Any:
         cluster = _in_state(self, cluster_identifier, "available")
         _state(self, cluster, "stopping")
-        world.engines.postgres_stop(cluster_identifier)
-        _later(world.place.pace.of(RDS_STOP), lambda: _state(self, cluster, "stopped"))
+        stand_in.engines.postgres_stop(cluster_identifier)
+        _later(stand_in.layout.pace.of(RDS_STOP), lambda: _state(self, cluster, "stopped"))
         return cluster
 
     def start_db_cluster(self: Any, cluster_identifier: str) -> Any:
@@ -137,10 +137,10 @@ def mend(world: World) -> None:
         _state(self, cluster, "starting")
 
         def started() -> None:
-            _up(world, cluster)
+            _up(stand_in, cluster)
             _state(self, cluster, "available")
 
-        _later(world.place.pace.of(RDS_START), started)
+        _later(stand_in.layout.pace.of(RDS_START), started)
         return cluster
 
     def delete_db_instance(self: Any, db_instance_identifier: str, *more: Any, **options: Any) -> Any:
@@ -178,14 +178,14 @@ def mend(world: World) -> None:
     DBCluster.scaling_configuration_info = property(scaling_configuration_info)
 
 
-def resume(world: World) -> None:
+def resume(stand_in: AwsStandIn) -> None:
     """Start the servers of the clusters that were read from saved state."""
     for backend in rds_backends[ACCOUNT].values():
         for cluster in backend.clusters.values():
             if cluster.status in ("stopping", "stopped"):
                 _state(backend, cluster, "stopped")
                 continue
-            _up(world, cluster)
+            _up(stand_in, cluster)
             if cluster.status == "starting":
                 _state(backend, cluster, "available")
 
@@ -243,7 +243,7 @@ def _later(seconds: float, act: Callable[[], None]) -> None:
     timer.start()
 
 
-def _up(world: World, cluster: Any) -> None:
+def _up(stand_in: AwsStandIn, cluster: Any) -> None:
     if cluster.engine == "aurora-postgresql":
         name, where, password = cluster.db_cluster_identifier, (cluster.endpoint, cluster.port), cluster._master_user_password
-        world.engines.postgres_up(name, *where, cluster.master_username, password, cluster.region, cluster.database_name)
+        stand_in.engines.postgres_up(name, *where, cluster.master_username, password, cluster.region, cluster.database_name)

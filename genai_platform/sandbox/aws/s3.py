@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 from moto.s3.models import FakeBucket, s3_backends
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _BUCKET_SETTINGS = {
     "policy": "BucketPolicy", "policyStatus": "BucketPolicyStatus", "versioning": "BucketVersioning", "location": "BucketLocation",
@@ -23,7 +23,7 @@ _BUCKET_SETTINGS = {
 _VERB = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete", "POST": "Put"}
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's S3: bucket policies are judged at the door, with their conditions, so moto's own judgement goes."""
     from moto.iam.access_control import PermissionResult
 

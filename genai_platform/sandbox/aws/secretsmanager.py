@@ -7,10 +7,10 @@ from typing import Any
 from moto.secretsmanager.exceptions import InvalidRequestException
 from moto.secretsmanager.models import SecretsManagerBackend
 
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's Secrets Manager."""
     create, put = SecretsManagerBackend.create_secret, SecretsManagerBackend.put_secret_value
 

@@ -23,13 +23,13 @@ import moto.backends as services
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, profiles, rds, s3, secretsmanager, state, sts, tagging
-from genai_platform.sandbox.aws.guard import Guard
-from genai_platform.sandbox.aws.world import Engines, NoEngines, World
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, instance_profiles, rds, s3, secretsmanager, snapshot, sts, tagging
+from genai_platform.sandbox.aws.authorization import Guard
+from genai_platform.sandbox.aws.stand_in import AwsStandIn, Engines, NoEngines
+from genai_platform.sandbox.layout import SandboxLayout
 
 log = logging.getLogger("genai.sandbox.aws")
-_MENDS = (acm, ec2, eks, profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
+_MENDS = (acm, ec2, eks, instance_profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",
@@ -53,22 +53,22 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]
 class Server:
     """The API on loopback, with its state."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.file = world.place.folder("aws") / "state"
+    def __init__(self, stand_in: AwsStandIn) -> None:
+        self.stand_in = stand_in
+        self.file = stand_in.layout.folder("aws") / "state"
         self._saving = threading.Lock()
         self._stopped = threading.Event()
         for mend in _MENDS:
-            mend.mend(world)
-        world.endpoint  # noqa: B018 - whoever asks before there is a cluster finds its kubeconfig
+            mend.mend(stand_in)
+        stand_in.endpoint  # noqa: B018 - whoever asks before there is a cluster finds its kubeconfig
         held = {name: services.get_backend(name) for name in _SERVICES}
-        if state.load(self.file, {service.service_name: service for service in held.values()}):
-            rds.resume(world)
-            elasticache.resume(world)
-            eks.resume(world)
-        self._guard = application = Guard(world, DomainDispatcherApplication(create_backend_app), self.save)
+        if snapshot.load(self.file, {service.service_name: service for service in held.values()}):
+            rds.resume(stand_in)
+            elasticache.resume(stand_in)
+            eks.resume(stand_in)
+        self._guard = application = Guard(stand_in, DomainDispatcherApplication(create_backend_app), self.save)
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", world.place.ports["aws"], application, threaded=True, request_handler=_Handler
+            "127.0.0.1", stand_in.layout.ports["aws"], application, threaded=True, request_handler=_Handler
         )
         self._server.daemon_threads = True
 
@@ -89,7 +89,7 @@ class Server:
         with self._saving:
             for attempt in range(5):
                 try:
-                    state.save(self.file)
+                    snapshot.save(self.file)
                     return
                 except RuntimeError:  # a dictionary changed size while it was read
                     if attempt == 4:
@@ -110,17 +110,17 @@ class Server:
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM, then save and end."""
     parser = argparse.ArgumentParser(prog="genai_platform.sandbox.aws.server")
-    parser.add_argument("--place", type=Path, required=True)
+    parser.add_argument("--layout", type=Path, required=True)
     parser.add_argument("--without-engines", action="store_true", help="answer for databases without running them")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    place = Place.open(options.place)
-    engines, close = _engines(place, options.without_engines)
-    server = Server(World(place, engines))
+    layout = SandboxLayout.open(options.layout)
+    engines, close = _engines(layout, options.without_engines)
+    server = Server(AwsStandIn(layout, engines))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
-    log.info("ready on port %s", place.ports["aws"])
+    log.info("ready on port %s", layout.ports["aws"])
     try:
         server.serve()
     finally:
@@ -129,12 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _engines(place: Place, without: bool) -> tuple[Engines, Callable[[], None]]:
+def _engines(layout: SandboxLayout, without: bool) -> tuple[Engines, Callable[[], None]]:
     if without:
         return NoEngines(), lambda: None
     from genai_platform.sandbox.data.engines import Engines as Real
 
-    real = Real(place)
+    real = Real(layout)
     return real, real.stop
 
 

@@ -16,7 +16,7 @@ from moto.sts.responses import TokenResponse
 from genai_platform.sandbox.aws import policy
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, issuer, public_key_file
 from genai_platform.sandbox.aws.sessions import SESSIONS
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _AUDIENCE = "sts.amazonaws.com"
 _ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -38,14 +38,14 @@ class Refused(Exception):
         return body, {"status": self.status, "Content-Type": "text/xml"}
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's STS."""
     assume, identity = TokenResponse.assume_role_with_web_identity, STSBackend.get_caller_identity
-    admin = administrator(world.place).access_key_id
+    admin = administrator(stand_in.layout).access_key_id
 
     def assume_role_with_web_identity(self: Any) -> Any:
         try:
-            subject = verify(world, self._get_param("WebIdentityToken") or "", self._get_param("RoleArn") or "")
+            subject = verify(stand_in, self._get_param("WebIdentityToken") or "", self._get_param("RoleArn") or "")
         except Refused as refused:
             return refused.answer()
         except policy.Unsupported as error:
@@ -54,7 +54,7 @@ def mend(world: World) -> None:
         role = result.result["Credentials"]
         result.result["AssumedRoleUser"]["AssumedRoleId"] = role.user_id
         result.result.update(
-            {"SubjectFromWebIdentityToken": subject, "Audience": _AUDIENCE, "Provider": _provider_arn(issuer(world.place))}
+            {"SubjectFromWebIdentityToken": subject, "Audience": _AUDIENCE, "Provider": _provider_arn(issuer(stand_in.layout))}
         )
         return result
 
@@ -82,13 +82,13 @@ def _provider_arn(url: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
 
 
-def verify(world: World, token: str, role_arn: str) -> str:
+def verify(stand_in: AwsStandIn, token: str, role_arn: str) -> str:
     """The subject of a token that may assume this role.
 
     Raises:
         Refused: with the code AWS would give.
     """
-    claims = _claims(world, token)
+    claims = _claims(stand_in, token)
     iam = iam_backends[ACCOUNT]["aws"]
     provider = iam.open_id_providers.get(_provider_arn(claims["iss"]))
     if provider is None:
@@ -104,8 +104,8 @@ def verify(world: World, token: str, role_arn: str) -> str:
     return str(claims["sub"])
 
 
-def _claims(world: World, token: str) -> dict[str, Any]:
-    key_file = public_key_file(world.place)
+def _claims(stand_in: AwsStandIn, token: str) -> dict[str, Any]:
+    key_file = public_key_file(stand_in.layout)
     if not key_file.exists():
         raise Refused(400, "IDPCommunicationError", "The identity provider's keys could not be read")
     try:

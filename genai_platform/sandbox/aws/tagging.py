@@ -10,7 +10,7 @@ from moto.core.resource_tagging import TaggedResource
 from moto.ec2.models import EC2Backend
 from moto.eks.models import eks_backends
 
-from genai_platform.sandbox.aws.world import World
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 
 class _Clusters:
@@ -33,7 +33,7 @@ class _Clusters:
         self._backend.untag_resource(arn, tag_keys)
 
 
-def mend(world: World) -> None:
+def mend(stand_in: AwsStandIn) -> None:
     """Patch moto's tagging API."""
     known, of_ec2 = tagging.iter_taggable_backends, EC2Backend.iter_tagged_resources
 

@@ -22,10 +22,10 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.azure import arm_metadata, tenancy
 from genai_platform.sandbox.azure.arm_admission import Refusal, admitted, throttled
-from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
+from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.azure.world import World
 from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
 
 Body = dict[str, Any]
@@ -61,7 +61,7 @@ class Call:
 class Arm:
     """The routes and the helpers that resource types use."""
 
-    world: World
+    azure: AzureState
     entra: Entra
     roles: Roles
     types: dict[str, Callable[[Arm, Call], Response]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Arm:
         raw = await request.body()
         path = "/" + request.path_params["path"].strip("/")
         if path == arm_metadata.PATH:
-            return arm_metadata.metadata(self.world, request)
+            return arm_metadata.metadata(self.azure, request)
         call = Call(
             request.method, path, json.loads(raw) if raw else {}, request.query_params, request.headers, f"https://{request.url.netloc}"
         )
@@ -89,7 +89,7 @@ class Arm:
                 raise Refusal(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required.")
             for pattern, handler in self.types.items():
                 if re.fullmatch(pattern, path, re.IGNORECASE):
-                    with self.world.store.exclusively():
+                    with self.azure.store.exclusively():
                         return handler(self, admitted(self, call))
             raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
         except Refusal as refusal:
@@ -101,9 +101,9 @@ class Arm:
         except jwt.PyJWTError:
             raise Refusal(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
         subscription = re.match(r"(?i)/subscriptions/([^/]+)", call.id)
-        if subscription and self.world.store.get("subscriptions", subscription[1]) is None:
+        if subscription and self.azure.store.get("subscriptions", subscription[1]) is None:
             raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription[1]}' could not be found.")
-        if subscription and tenancy.tenant_of(self.world.store, subscription[1]) != claims["tid"]:
+        if subscription and tenancy.tenant_of(self.azure.store, subscription[1]) != claims["tid"]:
             text = "The access token is from the wrong issuer. It must match the tenant associated with this subscription."
             raise Refusal(401, "InvalidAuthenticationTokenTenant", text)
         writes_roles = "microsoft.authorization/roleassignments" in call.id.lower() and call.method in ("PUT", "DELETE")
@@ -119,7 +119,7 @@ class Arm:
 
     # -- what resource types use ------------------------------------------------------------------
     def get(self, call: Call) -> Response:
-        found = self.world.store.get("arm", call.id)
+        found = self.azure.store.get("arm", call.id)
         if found is None:
             raise not_found(call)
         return JSONResponse(visible(found), headers={"ETag": f'"{found["_etag"]}"'})
@@ -127,38 +127,38 @@ class Arm:
     def put(self, call: Call, body: Body, kind: str) -> Body:
         """Store a resource; the answer is what a client sees."""
         stored = {**body, "id": call.id, "name": call.name, "type": kind, "_etag": uuid4().hex}
-        self.world.store.put("arm", call.id, stored)
+        self.azure.store.put("arm", call.id, stored)
         return visible(stored)
 
     def listed(self, call: Call) -> Response:
         """The children of a collection path."""
         depth = call.id.count("/") + 1
-        found = [entry for entry in self.world.store.all("arm", call.id + "/") if entry["id"].count("/") == depth]
+        found = [entry for entry in self.azure.store.all("arm", call.id + "/") if entry["id"].count("/") == depth]
         return JSONResponse({"value": [visible(entry) for entry in found], "count": len(found)})
 
     def remove(self, id: str) -> None:
         """Remove a resource and everything below it."""
-        for entry in self.world.store.all("arm", id + "/"):
-            self.world.store.delete("arm", entry["id"])
-        self.world.store.delete("arm", id)
+        for entry in self.azure.store.all("arm", id + "/"):
+            self.azure.store.delete("arm", entry["id"])
+        self.azure.store.delete("arm", id)
 
     def may_read(self, call: Call, id: str) -> bool:
         """Whether a list shows this resource to who calls."""
         return self.roles.holds(call.caller, id, {OWNER, CONTRIBUTOR})
 
     def exists(self, id: str) -> bool:
-        return self.world.store.get("arm", id) is not None
+        return self.azure.store.get("arm", id) is not None
 
     def accepted(self, call: Call, duration: Duration, status: int = 202, body: Body | None = None) -> Response:
         """Begin a long-running operation that succeeds after ``duration``."""
         operation = uuid4().hex
-        self.world.store.put("operations", operation, {"until": self.world.after(duration)})
+        self.azure.store.put("operations", operation, {"until": self.azure.after(duration)})
         url = f"{call.base}/subscriptions/{call.subscription}/operations/{operation}?api-version={call.query['api-version']}"
         headers = {"Azure-AsyncOperation": url, "Location": url, "Retry-After": "1"}
         return JSONResponse(body, status, headers) if body is not None else Response(status_code=status, headers=headers)
 
     def _operation(self, operation: str) -> Response:
-        known = self.world.store.get("operations", operation)
+        known = self.azure.store.get("operations", operation)
         if known is None:
             raise Refusal(404, "NotFound", "The operation was not found.")
         done = time.time() >= known["until"]
@@ -175,7 +175,7 @@ def visible(entry: Body) -> Body:
 
 def subscriptions(arm: Arm, call: Call) -> Response:
     """The subscriptions in which the caller has a role, with their tenants."""
-    every = tenancy.subscriptions(arm.world.store)
+    every = tenancy.subscriptions(arm.azure.store)
     seen = [_subscription(entry) for entry in every if arm.roles.holds_inside(call.caller, f"/subscriptions/{entry['subscriptionId']}")]
     if not call.subscription:
         return JSONResponse({"value": seen})
@@ -192,7 +192,7 @@ def resources(arm: Arm, call: Call) -> Response:
     in_group = group.count("/") > 2
     if in_group and not arm.exists(group):
         raise not_found(call)
-    found = [entry for entry in arm.world.store.all("arm", group + "/") if entry["id"].count("/") == 8]
+    found = [entry for entry in arm.azure.store.all("arm", group + "/") if entry["id"].count("/") == 8]
     wanted = call.query.get("$filter")
     by_tag = re.fullmatch(r"tagName eq '([^']+)' and tagValue eq '([^']+)'", wanted or "")
     if by_tag:
@@ -219,7 +219,7 @@ def _meets(entry: Body, wanted: str) -> bool:
 
 def resource_groups(arm: Arm, call: Call) -> Response:
     """Resource groups; deleting one removes what is in it, and takes its time."""
-    for entry in arm.world.store.all("arm", call.id) if call.subscription else ():
+    for entry in arm.azure.store.all("arm", call.id) if call.subscription else ():
         if time.time() >= entry.get("_gone", math.inf):
             arm.remove(entry["id"])
     if call.id.lower().endswith("/resourcegroups"):
@@ -228,14 +228,14 @@ def resource_groups(arm: Arm, call: Call) -> Response:
         return arm.get(call)
     if call.method == "PUT":
         known = arm.exists(call.id)
-        if "_gone" in (arm.world.store.get("arm", call.id) or {}):
+        if "_gone" in (arm.azure.store.get("arm", call.id) or {}):
             raise Refusal(409, "ResourceGroupBeingDeleted", f"The resource group '{call.name}' is in deprovisioning state.")
         body = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
         return JSONResponse(body, 200 if known else 201)
     if not arm.exists(call.id):
         raise not_found(call)
-    held = arm.world.store.get("arm", call.id) or {}
+    held = arm.azure.store.get("arm", call.id) or {}
     if "_gone" not in held:
-        gone = arm.world.after(RESOURCE_GROUP_DELETED)
-        arm.world.store.put("arm", call.id, {**held, "properties": {"provisioningState": "Deleting"}, "_gone": gone})
+        gone = arm.azure.after(RESOURCE_GROUP_DELETED)
+        arm.azure.store.put("arm", call.id, {**held, "properties": {"provisioningState": "Deleting"}, "_gone": gone})
     return arm.accepted(call, RESOURCE_GROUP_DELETED)

@@ -53,7 +53,7 @@ def admitted(arm: Arm, call: Call) -> Call:
     namespace, kind, below = named[1], named[2], named[3]
     if kind is None and below in (None, "/register", "/unregister"):
         return call  # the provider itself
-    if not registered(arm.world.store, call.subscription, namespace):
+    if not registered(arm.azure.store, call.subscription, namespace):
         text = f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register."
         raise Refusal(409, "MissingSubscriptionRegistration", text)
     if call.method not in ("PUT", "PATCH") or below:
@@ -62,7 +62,7 @@ def admitted(arm: Arm, call: Call) -> Call:
 
 
 def _judged(arm: Arm, call: Call, type: str) -> Call:
-    for policy in arm.world.store.all("policyAssignments"):
+    for policy in arm.azure.store.all("policyAssignments"):
         if policy["type"].lower() != type.lower() or not call.id.lower().startswith(policy["scope"].lower()):
             continue
         if policy["effect"] == "modify":

@@ -45,7 +45,7 @@ def entities(arm: Arm, call: Call) -> Response:
 def _stored(arm: Arm, call: Call, kind: str) -> Response:
     known = arm.exists(call.id)
     match = call.headers.get("if-match")
-    if known and match not in (None, "*", f'"{(arm.world.store.get("arm", call.id) or {})["_etag"]}"'):
+    if known and match not in (None, "*", f'"{(arm.azure.store.get("arm", call.id) or {})["_etag"]}"'):
         raise Refusal(412, "PreconditionFailed", "The resource was changed by somebody else.")
     properties: dict[str, Any] = dict(call.body.get("properties") or {})
     if kind == "policies":
@@ -59,30 +59,30 @@ def _stored(arm: Arm, call: Call, kind: str) -> Response:
     if kind == "apis":
         _free_path(arm, call, str(properties.get("path", "")))
     if call.method == "PATCH":
-        properties = {**(arm.world.store.get("arm", call.id) or {}).get("properties", {}), **properties}
+        properties = {**(arm.azure.store.get("arm", call.id) or {}).get("properties", {}), **properties}
     shown = arm.put(call, {"properties": properties}, f"{KIND}/{kind}")
     if kind == "apis":
-        arm.world.store.put("settlingApis", call.id, {"id": call.id})
-    headers = {"ETag": f'"{(arm.world.store.get("arm", call.id) or {})["_etag"]}"'}
+        arm.azure.store.put("settlingApis", call.id, {"id": call.id})
+    headers = {"ETag": f'"{(arm.azure.store.get("arm", call.id) or {})["_etag"]}"'}
     return JSONResponse(_reformatted(shown) if kind == "policies" else shown, 200 if known else 201, headers)
 
 
 def _refuse_while_settling(arm: Arm, call: Call, entity: str) -> None:
     """An API that was put holds a lock for a moment: the first write to something inside it is refused."""
-    if call.id.lower() != entity.lower() and arm.world.store.get("settlingApis", entity):
-        arm.world.store.delete("settlingApis", entity)
+    if call.id.lower() != entity.lower() and arm.azure.store.get("settlingApis", entity):
+        arm.azure.store.delete("settlingApis", entity)
         text = "Unable to obtain lock for operation on the entity. Please retry the operation."
         raise Refusal(409, "PessimisticConcurrencyConflict", text)
 
 
 def _free_path(arm: Arm, call: Call, path: str) -> None:
-    siblings = [entry for entry in arm.world.store.all("arm", call.id.rsplit("/", 1)[0] + "/") if entry["type"].endswith("/apis")]
+    siblings = [entry for entry in arm.azure.store.all("arm", call.id.rsplit("/", 1)[0] + "/") if entry["type"].endswith("/apis")]
     if any(entry["properties"].get("path") == path and entry["id"].lower() != call.id.lower() for entry in siblings):
         raise Refusal(400, "ValidationError", f"Cannot create API with the same path '{path}' as another API of this service.")
 
 
 def _shown(arm: Arm, call: Call, kind: str) -> Response:
-    found = arm.world.store.get("arm", call.id)
+    found = arm.azure.store.get("arm", call.id)
     if found is None:
         raise not_found(call)
     shown = _reformatted(visible(found)) if kind == "policies" else visible(found)

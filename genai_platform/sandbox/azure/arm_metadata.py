@@ -5,15 +5,15 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.world import World
+from genai_platform.sandbox.azure.state import AzureState
 
 PATH = "/metadata/endpoints"
 
 
-def metadata(world: World, request: Request) -> Response:
+def metadata(azure: AzureState, request: Request) -> Response:
     """By api-version: an older document before 2019, then a list of clouds, from 2022 on this cloud alone (azure-cli 2.91)."""
     version = request.query_params.get("api-version", "")
-    ports = world.place.ports
+    ports = azure.layout.ports
     arm, entra, graph = (f"https://localhost:{ports[port]}" for port in ("arm", "entra", "graph"))
     authentication = {"loginEndpoint": entra, "audiences": ["https://management.azure.com"], "tenant": "common", "identityProvider": "AAD"}
     if version < "2019":

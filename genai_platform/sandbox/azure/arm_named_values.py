@@ -41,12 +41,12 @@ def named_values(arm: Arm, call: Call) -> Response:
 
 def unknown(arm: Arm, service: str, policy: str) -> list[str]:
     """The names in a policy that no named value of the service has."""
-    known = {entry["properties"]["displayName"] for entry in arm.world.store.all("arm", f"{service}/namedValues/")}
+    known = {entry["properties"]["displayName"] for entry in arm.azure.store.all("arm", f"{service}/namedValues/")}
     return sorted(set(_IN_POLICY.findall(policy)) - known)
 
 
 def _put(arm: Arm, call: Call, service: str) -> Response:
-    held = arm.world.store.get("arm", call.id)
+    held = arm.azure.store.get("arm", call.id)
     wanted: dict[str, Any] = dict(call.body.get("properties") or {})
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,256}", str(wanted.get("displayName", ""))):
         raise Refusal(400, "ValidationError", "displayName may contain only letters, digits, periods, dashes and underscores.")
@@ -70,7 +70,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
     found = re.fullmatch(r"https://([a-z0-9-]+)\.[^/]+/secrets/([A-Za-z0-9-]+)(/[0-9a-f]+)?/?", identifier)
     if found is None:
         raise Refusal(400, "ValidationError", f"'{identifier}' is no secret identifier of Key Vault.")
-    store, principal = arm.world.store, (arm.world.store.get("arm", service) or {}).get("identity", {}).get("principalId", "")
+    store, principal = arm.azure.store, (arm.azure.store.get("arm", service) or {}).get("identity", {}).get("principalId", "")
     vault, secret = store.get("vaults", found[1]), store.get("secrets", f"{found[1]}/{found[2]}")
     version = secret["versions"][-1] if secret else None
     if vault is None or not arm.roles.holds(principal, vault["id"], {SECRETS_OFFICER, SECRETS_USER}):
@@ -87,7 +87,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
 
 def _action(arm: Arm, call: Call, service: str) -> Response:
     id, action = call.id.rsplit("/", 1)
-    held = arm.world.store.get("arm", id)
+    held = arm.azure.store.get("arm", id)
     if held is None:
         raise not_found(call)
     if action.lower() == "listvalue":
@@ -98,16 +98,16 @@ def _action(arm: Arm, call: Call, service: str) -> Response:
     if "keyVault" not in properties:
         raise Refusal(400, "ValidationError", "The named value does not come from Key Vault.")
     value, properties["keyVault"] = _read(arm, service, properties["keyVault"]["secretIdentifier"])
-    arm.world.store.put("arm", id, {**held, "_value": held["_value"] if value is None else value})
+    arm.azure.store.put("arm", id, {**held, "_value": held["_value"] if value is None else value})
     return arm.accepted(call, ENTITY_WRITTEN, 202, visible(held))
 
 
 def _delete(arm: Arm, call: Call, service: str) -> Response:
-    held = arm.world.store.get("arm", call.id)
+    held = arm.azure.store.get("arm", call.id)
     if held is None:
         return Response(status_code=204)
     name = "{{" + held["properties"]["displayName"] + "}}"
-    for entry in arm.world.store.all("arm", service + "/"):
+    for entry in arm.azure.store.all("arm", service + "/"):
         if entry["type"].endswith("/policies") and name in str(entry["properties"].get("value")):
             raise Refusal(400, "ValidationError", f"The named value is used by the policy {entry['id']}.")
     arm.remove(call.id)

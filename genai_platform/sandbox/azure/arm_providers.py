@@ -35,9 +35,9 @@ def providers(arm: Arm, call: Call) -> Response:
     if name is None:
         raise Refusal(404, "InvalidResourceNamespace", f"The resource namespace '{words[4]}' is invalid.")
     if call.method == "POST":
-        until = arm.world.after(PROVIDER_REGISTERED) if words[5].lower() == "register" else None
-        if until is None or state(arm.world.store, call.subscription, name) == "NotRegistered":
-            register(arm.world.store, call.subscription, name, until)
+        until = arm.azure.after(PROVIDER_REGISTERED) if words[5].lower() == "register" else None
+        if until is None or state(arm.azure.store, call.subscription, name) == "NotRegistered":
+            register(arm.azure.store, call.subscription, name, until)
     return JSONResponse(_shown(arm, call, name))
 
 
@@ -63,7 +63,7 @@ def _shown(arm: Arm, call: Call, name: str) -> dict[str, Any]:
     return {
         "id": f"/subscriptions/{call.subscription}/providers/{name}",
         "namespace": name,
-        "registrationState": state(arm.world.store, call.subscription, name),
+        "registrationState": state(arm.azure.store, call.subscription, name),
         "registrationPolicy": "RegistrationRequired",
         "resourceTypes": [{"resourceType": kind, "locations": ["Japan East"], "apiVersions": ["2024-05-01"]} for kind in NAMESPACES[name]],
     }

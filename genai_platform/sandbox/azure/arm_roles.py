@@ -26,9 +26,9 @@ def role_assignments(arm: Arm, call: Call) -> Response:
     if call.method == "DELETE":
         if not arm.exists(call.id):
             return Response(status_code=204)
-        body = arm.world.store.get("arm", call.id) or {}
+        body = arm.azure.store.get("arm", call.id) or {}
         arm.remove(call.id)
-        arm.world.store.delete("roleAssignments", call.id)
+        arm.azure.store.delete("roleAssignments", call.id)
         return JSONResponse({name: value for name, value in body.items() if not name.startswith("_")})
     return arm.get(call)
 
@@ -45,35 +45,35 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
     if wanted.get("principalType", kind) != kind:
         text = f"The PrincipalId '{principal}' has type '{kind}', which is different from specified PrincipalType"
         raise Refusal(400, "UnmatchedPrincipalType", f"{text} '{wanted['principalType']}'.")
-    for other in arm.world.store.all("roleAssignments"):
+    for other in arm.azure.store.all("roleAssignments"):
         same = (other["principalId"], other["roleId"], other["scope"].lower()) == (principal, role, scope.lower())
         if same and other["id"].lower() != call.id.lower():
             raise Refusal(409, "RoleAssignmentExists", "The role assignment already exists.")
     existed = arm.exists(call.id)
     body = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
     if not existed:
-        of_a_resource = arm.world.store.get("managedIdentities", principal) is not None
-        effective = arm.world.after(ROLE_ASSIGNED_TO_IDENTITY if of_a_resource else ROLE_ASSIGNED)
+        of_a_resource = arm.azure.store.get("managedIdentities", principal) is not None
+        effective = arm.azure.after(ROLE_ASSIGNED_TO_IDENTITY if of_a_resource else ROLE_ASSIGNED)
         entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
-        arm.world.store.put("roleAssignments", call.id, entry)
+        arm.azure.store.put("roleAssignments", call.id, entry)
     return JSONResponse(body, 200 if existed else 201)
 
 
 def _kind(arm: Arm, call: Call, principal: str) -> str | None:
     """What a principal is in the subscription's own tenant; None for an unknown one."""
-    store = arm.world.store
-    directory = arm.world.directory(tenancy.tenant_of(store, call.id))
+    store = arm.azure.store
+    directory = arm.azure.directory(tenancy.tenant_of(store, call.id))
     if directory.get("users", principal):
         return "User"
     identity = store.get("managedIdentities", principal)
-    if identity and time.time() < identity.get("createdAt", 0) + arm.world.place.pace.of(DIRECTORY_OBJECT_SHOWN):
+    if identity and time.time() < identity.get("createdAt", 0) + arm.azure.layout.pace.of(DIRECTORY_OBJECT_SHOWN):
         return None
     known = directory.get("servicePrincipals", principal) or identity
     return "ServicePrincipal" if known else None
 
 
 def _listed(arm: Arm, call: Call, scope: str) -> Response:
-    found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("roleAssignments")]
+    found = [arm.azure.store.get("arm", entry["id"]) for entry in arm.azure.store.all("roleAssignments")]
     at = [entry for entry in found if entry and entry["id"].lower().startswith(scope.lower())]
     principal = re.search(r"principalId eq '([^']+)'", call.query.get("$filter", ""))
     if principal:

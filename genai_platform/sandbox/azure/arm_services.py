@@ -42,7 +42,7 @@ _DISPLAY = {"japaneast": "Japan East", "japanwest": "Japan West", "westeurope": 
 
 def services(arm: Arm, call: Call) -> Response:
     """One service or the collection of a group."""
-    store = arm.world.store
+    store = arm.azure.store
     _advance(arm)
     if call.id.lower().endswith("/service"):
         here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == KIND]
@@ -60,14 +60,14 @@ def services(arm: Arm, call: Call) -> Response:
         return _put(arm, call, found)
     if found is None:
         return Response(status_code=204)
-    store.put("arm", call.id, {**found, "_state": _state(found), "_deleted": arm.world.after(SERVICE_DELETED)})
+    store.put("arm", call.id, {**found, "_state": _state(found), "_deleted": arm.azure.after(SERVICE_DELETED)})
     return arm.accepted(call, SERVICE_DELETED)
 
 
 def every_service(arm: Arm, call: Call) -> Response:
     """The services of all resource groups."""
     _advance(arm)
-    found = [arm.world.store.get("arm", entry["id"]) for entry in arm.world.store.all("services")]
+    found = [arm.azure.store.get("arm", entry["id"]) for entry in arm.azure.store.all("services")]
     here = [entry for entry in found if entry and _here(call, entry) and arm.may_read(call, entry["id"])]
     return JSONResponse({"value": [_with_state(entry) for entry in here]})
 
@@ -78,7 +78,7 @@ def _here(call: Call, entry: Object) -> bool:
 
 
 def _put(arm: Arm, call: Call, found: Object | None) -> Response:
-    store = arm.world.store
+    store = arm.azure.store
     if found is None:
         _free(arm, call)
     elif _state(found) == "Failed":
@@ -100,11 +100,11 @@ def _put(arm: Arm, call: Call, found: Object | None) -> Response:
         "tags": call.body.get("tags") or {},
         "properties": {
             **wanted,
-            "gatewayUrl": f"https://{call.name}.azure-api.localhost:{arm.world.place.ports['gateway']}",
+            "gatewayUrl": f"https://{call.name}.azure-api.localhost:{arm.azure.layout.ports['gateway']}",
             "publicIPAddresses": ["203.0.113.10"] if name in _CLASSIC else None,
             "createdAtUtc": "2026-01-01T00:00:00Z",
         },
-        "_ready": arm.world.after(SERVICE_CHANGED if found else _MADE[name]),
+        "_ready": arm.azure.after(SERVICE_CHANGED if found else _MADE[name]),
         "_passing": "Updating" if found else "Activating",
         "_state": "Succeeded" if found else _outcome(store, call.id),
     }
@@ -121,13 +121,13 @@ def _identity(arm: Arm, call: Call, found: Object | None) -> Object:
     if principal is None:
         principal = str(uuid4())
         entry = {"id": principal, "resource": call.id, "createdAt": time.time()}
-        arm.world.store.put("managedIdentities", principal, entry)
-    return {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(arm.world.store, call.id)}
+        arm.azure.store.put("managedIdentities", principal, entry)
+    return {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(arm.azure.store, call.id)}
 
 
 def _free(arm: Arm, call: Call) -> None:
     """Raise ``Refusal`` where the name of a new service is not free; a restore takes its tombstone away."""
-    store = arm.world.store
+    store = arm.azure.store
     deleted, restore = store.get("deletedServices", call.name), (call.body.get("properties") or {}).get("restore")
     if deleted and not restore:
         text = f"Api service '{call.name}' was soft-deleted. Restore or purge it before using this name."
@@ -135,7 +135,7 @@ def _free(arm: Arm, call: Call) -> None:
     if deleted:
         if deleted["service"]["id"].lower() != call.id.lower() or deleted["service"]["location"] != _display(call.body.get("location")):
             raise Refusal(400, "InvalidParameters", f"Api service '{call.name}' was deleted elsewhere.")
-        if time.time() < deleted["at"] + arm.world.place.pace.of(SERVICE_RESTORABLE) or "_purged" in deleted:
+        if time.time() < deleted["at"] + arm.azure.layout.pace.of(SERVICE_RESTORABLE) or "_purged" in deleted:
             raise Refusal(409, "Conflict", f"Api service '{call.name}' is not in a state in which it can be restored.")
         store.delete("deletedServices", call.name)
     elif restore:
@@ -160,10 +160,10 @@ def _family(sku: str) -> str:
 
 def _display(location: object) -> str:
     text = str(location or "")
-    return _DISPLAY.get(place(text), text)
+    return _DISPLAY.get(layout(text), text)
 
 
-def place(location: str) -> str:
+def layout(location: str) -> str:
     """A region as paths name it."""
     return location.replace(" ", "").lower()
 
@@ -180,7 +180,7 @@ def _with_state(entry: Object) -> Object:
 
 def _advance(arm: Arm) -> None:
     """Deletions and purges that are done, and names that are free by now. A service that failed leaves no tombstone."""
-    store, now = arm.world.store, time.time()
+    store, now = arm.azure.store, time.time()
     for known in store.all("services"):
         entry = store.get("arm", known["id"])
         if entry and now >= entry.get("_deleted", math.inf):
@@ -202,30 +202,30 @@ def service_names(arm: Arm, call: Call) -> Response:
     """checkNameAvailability: service names are global; a soft-deleted one is taken too, and a purged one for a while."""
     _advance(arm)
     name = str(call.body.get("name"))
-    taken = any(arm.world.store.get(kind, name) for kind in ("services", "deletedServices", "takenNames", "freedServices"))
+    taken = any(arm.azure.store.get(kind, name) for kind in ("services", "deletedServices", "takenNames", "freedServices"))
     reason = "AlreadyExists" if taken else "Valid"
     return JSONResponse({"nameAvailable": not taken, "reason": reason, "message": f"{name} is already in use." if taken else ""})
 
 
 def deleted_services(arm: Arm, call: Call) -> Response:
     """Soft-deleted services: list, get, purge."""
-    store = arm.world.store
+    store = arm.azure.store
     _advance(arm)
     if call.id.lower().endswith("/deletedservices"):
         return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices") if _here(call, entry["service"])]})
     found = store.get("deletedServices", call.name)
-    if found is None or not _here(call, found["service"]) or call.id.split("/")[6] != place(found["service"]["location"]):
+    if found is None or not _here(call, found["service"]) or call.id.split("/")[6] != layout(found["service"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
-    purged = arm.world.after(SERVICE_PURGED)
-    store.put("deletedServices", call.name, {**found, "_purged": purged, "_free": purged + arm.world.place.pace.of(SERVICE_NAME_FREE)})
+    purged = arm.azure.after(SERVICE_PURGED)
+    store.put("deletedServices", call.name, {**found, "_purged": purged, "_free": purged + arm.azure.layout.pace.of(SERVICE_NAME_FREE)})
     return arm.accepted(call, SERVICE_PURGED)
 
 
 def _deleted(entry: Object) -> Object:
     service = entry["service"]
-    subscription, location = service["id"].split("/")[2], place(service["location"])
+    subscription, location = service["id"].split("/")[2], layout(service["location"])
     base = f"/subscriptions/{subscription}/providers/Microsoft.ApiManagement/locations/{location}/deletedservices"
     stamps = {"deletionDate": _stamp(entry["at"]), "scheduledPurgeDate": _stamp(entry["at"] + 48 * 3600)}
     return {

@@ -22,7 +22,7 @@ _KIND = "Microsoft.KeyVault/vaults"
 
 def vaults(arm: Arm, call: Call) -> Response:
     """One vault or the collection of a group."""
-    store = arm.world.store
+    store = arm.azure.store
     _advance(store)
     if call.id.lower().endswith("/vaults"):
         here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == _KIND]
@@ -49,25 +49,25 @@ def vaults(arm: Arm, call: Call) -> Response:
 
 
 def _put(arm: Arm, call: Call) -> Response:
-    store = arm.world.store
+    store = arm.azure.store
     wanted: dict[str, Any] = call.body.get("properties") or {}
     deleted, known = store.get("deletedVaults", call.name), store.get("arm", call.id)
     if deleted and wanted.get("createMode") != "recover":
         text = f"A vault with the name '{call.name}' already exists in a deleted state. Recover or purge it."
         raise Refusal(409, "ConflictError", text)
-    if known and _place(call.body.get("location")) != _place(known["location"]):
+    if known and _layout(call.body.get("location")) != _layout(known["location"]):
         raise Refusal(409, "InvalidResourceLocation", f"The resource '{call.name}' already exists in location '{known['location']}'.")
     if not known and any(store.get(kind, call.name) for kind in ("vaults", "takenNames", "freedVaults")):
         raise Refusal(409, "VaultAlreadyExists", f"The vault name '{call.name}' is already in use.")
     if wanted.get("createMode") == "recover":
         if not deleted:
             raise Refusal(404, "DeletedVaultNotFound", f"The deleted vault '{call.name}' was not found.")
-        if _place(deleted["vault"]["location"]) != _place(call.body.get("location")) or "_purged" in deleted:
+        if _layout(deleted["vault"]["location"]) != _layout(call.body.get("location")) or "_purged" in deleted:
             raise Refusal(400, "VaultNotRecoverable", f"The deleted vault '{call.name}' cannot be recovered here.")
         store.delete("deletedVaults", call.name)
         body = {name: deleted["vault"][name] for name in ("location", "properties", "tags") if name in deleted["vault"]}
     else:
-        uri = f"https://{call.name}.vault.localhost:{arm.world.place.ports['vault']}/"
+        uri = f"https://{call.name}.vault.localhost:{arm.azure.layout.ports['vault']}/"
         properties = {
             "enableSoftDelete": True,
             "softDeleteRetentionInDays": 90,
@@ -76,7 +76,7 @@ def _put(arm: Arm, call: Call) -> Response:
             "provisioningState": "Succeeded",
         }
         body = {"location": call.body.get("location"), "tags": call.body.get("tags") or {}, "properties": properties}
-    ready = known["_ready"] if known else arm.world.after(VAULT_MADE)
+    ready = known["_ready"] if known else arm.azure.after(VAULT_MADE)
     arm.put(call, {**body, "_ready": ready}, _KIND)
     store.put("vaults", call.name, {"id": call.id, "name": call.name})
     return JSONResponse(_with_state(store.get("arm", call.id) or {}), 200 if known else 201)
@@ -88,7 +88,7 @@ def _with_state(entry: dict[str, Any]) -> dict[str, Any]:
     return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
 
 
-def _place(location: object) -> str:
+def _layout(location: object) -> str:
     return str(location or "").replace(" ", "").lower()
 
 
@@ -106,7 +106,7 @@ def _advance(store: Store) -> None:
 def vault_names(arm: Arm, call: Call) -> Response:
     """checkNameAvailability: vault names are global, deleted ones included."""
     name = str(call.body.get("name"))
-    store = arm.world.store
+    store = arm.azure.store
     _advance(store)
     taken = any(store.get(kind, name) for kind in ("vaults", "deletedVaults", "takenNames", "freedVaults"))
     answer = {"nameAvailable": not taken}
@@ -117,20 +117,20 @@ def vault_names(arm: Arm, call: Call) -> Response:
 
 def deleted_vaults(arm: Arm, call: Call) -> Response:
     """Deleted vaults: list, get, purge."""
-    store = arm.world.store
+    store = arm.azure.store
     _advance(store)
     if call.id.lower().endswith("/deletedvaults"):
         return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults") if _here(call, entry)]})
     name = call.id.split("/")[8]
     found = store.get("deletedVaults", name)
-    if found is None or not _here(call, found) or call.id.split("/")[6] != _place(found["vault"]["location"]):
+    if found is None or not _here(call, found) or call.id.split("/")[6] != _layout(found["vault"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
     if found["vault"]["properties"].get("enablePurgeProtection"):
         raise Refusal(405, "MethodNotAllowed", "Operation 'DeletedVaultPurge' is not allowed.")
-    purged = arm.world.after(VAULT_PURGED)
-    store.put("deletedVaults", name, {**found, "_purged": purged, "_free": purged + arm.world.place.pace.of(VAULT_NAME_FREE)})
+    purged = arm.azure.after(VAULT_PURGED)
+    store.put("deletedVaults", name, {**found, "_purged": purged, "_free": purged + arm.azure.layout.pace.of(VAULT_NAME_FREE)})
     for kind in ("secrets", "deletedSecrets"):
         for secret in store.all(kind, name + "/"):
             store.delete(kind, f"{name}/{secret['versions'][-1]['name']}")

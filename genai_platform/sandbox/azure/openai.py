@@ -26,9 +26,9 @@ from starlette.routing import Route
 
 from genai_platform.config.azure_models import reasons
 from genai_platform.config.settings import RESPONSES_API_VERSION
-from genai_platform.sandbox.azure import answers
+from genai_platform.sandbox.azure import openai_answers
 from genai_platform.sandbox.azure.openai_part import deployments_file, key_file, models_file, throttled_file
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 PAUSE = 0.02
 """Seconds between two pieces of a stream."""
@@ -43,23 +43,23 @@ _ABSENT = (
 )
 _ABSENT += "and try again."
 
-_OPERATIONS: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], answers.Answer], str]] = {
-    "chat/completions": (answers.Chat, "messages"),
-    "completions": (answers.Completion, "prompt"),
-    "embeddings": (answers.Embeddings, "input"),
-    "responses": (answers.Response, "input"),
+_OPERATIONS: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], openai_answers.Answer], str]] = {
+    "chat/completions": (openai_answers.Chat, "messages"),
+    "completions": (openai_answers.Completion, "prompt"),
+    "embeddings": (openai_answers.Embeddings, "input"),
+    "responses": (openai_answers.Response, "input"),
 }
 
 
 class OpenAI:
     """The application over one sandbox's files."""
 
-    def __init__(self, place: Place) -> None:
-        self._key = key_file(place)
-        self._deployments = deployments_file(place)
-        self._models_file = models_file(place)
-        self._throttled_file = throttled_file(place)
-        self._log = place.root / "openai" / "requests.jsonl"
+    def __init__(self, layout: SandboxLayout) -> None:
+        self._key = key_file(layout)
+        self._deployments = deployments_file(layout)
+        self._models_file = models_file(layout)
+        self._throttled_file = throttled_file(layout)
+        self._log = layout.root / "openai" / "requests.jsonl"
 
     def application(self) -> Starlette:
         routes = [
@@ -123,10 +123,10 @@ class OpenAI:
             self._note(request, 400, {"refused": fault["code"], "deployment": name})
             return JSONResponse({"error": fault}, 400, headers=_headers())
         answer = make(model, body)
-        streams = bool(body.get("stream")) and not isinstance(answer, answers.Embeddings)
+        streams = bool(body.get("stream")) and not isinstance(answer, openai_answers.Embeddings)
         facts = {"operation": operation, "deployment": name, "stream": streams, "text": getattr(answer, "text", None)}
         self._note(request, 200, {**facts, "prompt_tokens": answer.usage.prompt, "answer_tokens": answer.usage.answer})
-        if streams and not isinstance(answer, answers.Embeddings):
+        if streams and not isinstance(answer, openai_answers.Embeddings):
             events = _events(answer)
             return StreamingResponse(events, media_type="text/event-stream", headers={**_headers(), "cache-control": "no-cache"})
         return _json(answer.whole())
@@ -160,8 +160,8 @@ class OpenAI:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-async def _events(answer: answers.Chat | answers.Completion | answers.Response) -> AsyncIterator[bytes]:
-    named = isinstance(answer, answers.Response)
+async def _events(answer: openai_answers.Chat | openai_answers.Completion | openai_answers.Response) -> AsyncIterator[bytes]:
+    named = isinstance(answer, openai_answers.Response)
     for piece in answer.pieces():
         text = json.dumps(piece, ensure_ascii=False, separators=(",", ":"))
         yield (f"event: {piece['type']}\n" if named else "").encode() + f"data: {text}\n\n".encode()
@@ -205,10 +205,10 @@ async def _not_found(request: Request, error: Exception) -> Response:
 def main() -> None:
     """``python -m genai_platform.sandbox.azure.openai --place ROOT``."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--place", type=Path, required=True)
-    place = Place.open(parser.parse_args().place)
+    parser.add_argument("--layout", type=Path, required=True)
+    layout = SandboxLayout.open(parser.parse_args().layout)
     uvicorn.run(
-        OpenAI(place).application(), host="127.0.0.1", port=place.ports["openai"], log_level="warning", access_log=False,
+        OpenAI(layout).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
         timeout_graceful_shutdown=2, server_header=False,
     )  # fmt: skip
 

@@ -13,58 +13,58 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import OPENAI_THROTTLED
 from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.place import Place
 
 _NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
 """Names of deployments that nobody made: so that it can be rehearsed what is said of them."""
 
 
-def key_file(place: Place) -> Path:
+def key_file(layout: SandboxLayout) -> Path:
     """The key clients must show."""
-    return place.root / "openai" / "key"
+    return layout.root / "openai" / "key"
 
 
-def deployments_file(place: Place) -> Path:
+def deployments_file(layout: SandboxLayout) -> Path:
     """A JSON list of deployment names; read at each request, so it may change while the stand-in runs."""
-    return place.root / "openai" / "deployments.json"
+    return layout.root / "openai" / "deployments.json"
 
 
-def models_file(place: Place) -> Path:
+def models_file(layout: SandboxLayout) -> Path:
     """A JSON object: deployment to the model that it is of, where that has another name; read at each request."""
-    return place.root / "openai" / "models.json"
+    return layout.root / "openai" / "models.json"
 
 
-def throttled_file(place: Place) -> Path:
+def throttled_file(layout: SandboxLayout) -> Path:
     """A JSON object: deployment to the time (seconds since 1970) until which it answers 429; read at each request."""
-    return place.root / "openai" / "throttled.json"
+    return layout.root / "openai" / "throttled.json"
 
 
-def offer(place: Place, deployments: Iterable[str] | Mapping[str, str | None]) -> None:
+def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str | None]) -> None:
     """Make deployments, as a person would in Azure before they are configured. None is ever taken away.
 
     Args:
         deployments: their names; in a mapping, each with the model that it is of (None: the one it is called like).
     """
     models = deployments if isinstance(deployments, Mapping) else dict.fromkeys(deployments)
-    with place.lock("openai"):
+    with layout.lock("openai"):
         wanted = {name for name in models if not _NEVER.search(name.lower())}
-        _write(deployments_file(place), sorted({*_read(deployments_file(place), []), *wanted}))
-        _write(models_file(place), _read(models_file(place), {}) | {name: model for name, model in models.items() if model})
+        _write(deployments_file(layout), sorted({*_read(deployments_file(layout), []), *wanted}))
+        _write(models_file(layout), _read(models_file(layout), {}) | {name: model for name, model in models.items() if model})
 
 
-def regenerate_key(place: Place) -> None:
+def regenerate_key(layout: SandboxLayout) -> None:
     """Give the resource another key, as "Regenerate key" does: the old one is refused at once."""
-    with place.lock("openai"):
-        _put(key_file(place), secrets.token_hex(16))
+    with layout.lock("openai"):
+        _put(key_file(layout), secrets.token_hex(16))
 
 
-def throttle(place: Place, deployment: str) -> None:
+def throttle(layout: SandboxLayout, deployment: str) -> None:
     """Let a deployment be over its quota for as long as Azure counts."""
-    with place.lock("openai"):
-        until = {deployment: time.time() + place.pace.of(OPENAI_THROTTLED)}
-        _write(throttled_file(place), _read(throttled_file(place), {}) | until)
+    with layout.lock("openai"):
+        until = {deployment: time.time() + layout.pace.of(OPENAI_THROTTLED)}
+        _write(throttled_file(layout), _read(throttled_file(layout), {}) | until)
 
 
 def _read(file: Path, otherwise: Any) -> Any:
@@ -93,23 +93,23 @@ class OpenAI:
     version = "2024-10-21"
     port = "openai"
 
-    def prepare(self, place: Place) -> None:
-        place.folder("openai")
-        if not key_file(place).exists():
-            descriptor = os.open(key_file(place), os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    def prepare(self, layout: SandboxLayout) -> None:
+        layout.folder("openai")
+        if not key_file(layout).exists():
+            descriptor = os.open(key_file(layout), os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_hex(16))
-        offer(place, ())
+        offer(layout, ())
 
-    def argv(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.azure.openai", "--place", str(place.root)]
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.azure.openai", "--layout", str(layout.root)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
 
-    def ready(self, place: Place) -> bool:
+    def ready(self, layout: SandboxLayout) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", place.ports["openai"]), timeout=1).close()
+            socket.create_connection(("127.0.0.1", layout.ports["openai"]), timeout=1).close()
         except OSError:
             return False
         return True

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import httpx
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure.world import prepare
+from genai_platform.sandbox.azure.state import prepare
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.place import Place
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,19 @@ class AzurePart:
     port: str | None = "entra"
     further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway")
 
-    def prepare(self, place: Place) -> None:
-        ca.authority(place)
-        prepare(place)
+    def prepare(self, layout: SandboxLayout) -> None:
+        ca.authority(layout)
+        prepare(layout)
 
-    def argv(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.azure.server", "--place", str(place.root)]
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.azure.server", "--layout", str(layout.root)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
 
-    def ready(self, place: Place) -> bool:
+    def ready(self, layout: SandboxLayout) -> bool:
         try:
-            return httpx.get(f"{place.url('entra', 'https')}/_sandbox/ready", verify=False, timeout=2).status_code == 200  # noqa: S501 - a loopback liveness question
+            return httpx.get(f"{layout.url('entra', 'https')}/_sandbox/ready", verify=False, timeout=2).status_code == 200  # noqa: S501 - a loopback liveness question
         except httpx.HTTPError:
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from genai_platform.sandbox.azure.world import World
+from genai_platform.sandbox.azure.state import AzureState
 
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
@@ -26,8 +26,8 @@ NAMES = {
 class Roles:
     """Answers whether a principal holds one of some roles at a scope or above it."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, azure: AzureState) -> None:
+        self._azure = azure
 
     def holds(self, principal_id: str, scope: str, roles: set[str]) -> bool:
         """``roles`` are role definition ids."""
@@ -48,5 +48,5 @@ class Roles:
         )
 
     def _assignments(self) -> list[dict[str, Any]]:
-        seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in self._world.store.all("seededRoles")]
-        return seeded + self._world.store.all("roleAssignments")
+        seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in self._azure.store.all("seededRoles")]
+        return seeded + self._azure.store.all("roleAssignments")

@@ -16,18 +16,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults, log
+from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults, request_log
 from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
-from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.control_routes import Probe
+from genai_platform.sandbox.azure.entra import Graph
+from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
-from genai_platform.sandbox.azure.graph import Graph
-from genai_platform.sandbox.azure.log import Requests
-from genai_platform.sandbox.azure.probe import Probe
+from genai_platform.sandbox.azure.request_log import Requests
 from genai_platform.sandbox.azure.roles import Roles
+from genai_platform.sandbox.azure.state import AzureState, open_state
 from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.vault import Vault
-from genai_platform.sandbox.azure.world import World, open_world
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 _GROUP = r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 _VAULTS = r"/providers/microsoft\.keyvault"
@@ -57,16 +57,18 @@ TYPES = {
 """Resource types the sandbox knows; every other path is refused."""
 
 
-def applications(world: World) -> dict[str, ASGIApp]:
+def applications(azure: AzureState) -> dict[str, ASGIApp]:
     """Port name to application."""
     requests, throttle = Requests(), Throttle()
-    entra, roles = Entra(world, throttle), Roles(world)
-    gateway, probe = Gateway(world, entra), Probe(world, entra, throttle)
+    entra, roles = Entra(azure, throttle), Roles(azure)
+    gateway, control = Gateway(azure, entra), Probe(azure, entra, throttle)
     made: dict[str, ASGIApp] = {
-        "entra": Starlette(routes=[Route("/_sandbox/ready", _ready), Route(log.PATH, requests.show), *probe.routes(), *entra.routes()]),
-        "graph": Starlette(routes=Graph(world, entra, throttle).routes()),
-        "arm": Starlette(routes=Arm(world, entra, roles, dict(TYPES), throttle).routes()),
-        "vault": Starlette(routes=Vault(world, entra, roles, probe.unreachable, throttle).routes()),
+        "entra": Starlette(
+            routes=[Route("/_sandbox/ready", _ready), Route(request_log.PATH, requests.show), *control.routes(), *entra.routes()]
+        ),
+        "graph": Starlette(routes=Graph(azure, entra, throttle).routes()),
+        "arm": Starlette(routes=Arm(azure, entra, roles, dict(TYPES), throttle).routes()),
+        "vault": Starlette(routes=Vault(azure, entra, roles, control.unreachable, throttle).routes()),
         "gateway": Starlette(routes=gateway.routes()),
     }
     return {port: one if port == "gateway" else requests.over(port, one) for port, one in made.items()}
@@ -86,10 +88,10 @@ def certificate_names(port: str) -> list[str]:
     return ["localhost", "127.0.0.1", *further.get(port, [])]
 
 
-async def serve(place: Place) -> None:
+async def serve(layout: SandboxLayout) -> None:
     """Serve until SIGTERM or SIGINT."""
-    world = open_world(place)
-    servers = [_server(place, port, application) for port, application in applications(world).items()]
+    azure = open_state(layout)
+    servers = [_server(layout, port, application) for port, application in applications(azure).items()]
 
     def end() -> None:
         for server in servers:
@@ -99,7 +101,7 @@ async def serve(place: Place) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     await _run(servers)
-    world.store.close()
+    azure.store.close()
 
 
 async def _run(servers: Iterable[uvicorn.Server]) -> None:
@@ -107,12 +109,12 @@ async def _run(servers: Iterable[uvicorn.Server]) -> None:
     await asyncio.gather(*(server._serve() for server in servers))
 
 
-def _server(place: Place, port: str, application: ASGIApp) -> uvicorn.Server:
-    certificate, key = ca.issue(place, certificate_names(port))
+def _server(layout: SandboxLayout, port: str, application: ASGIApp) -> uvicorn.Server:
+    certificate, key = ca.issue(layout, certificate_names(port))
     configuration = uvicorn.Config(
         application,
         host="127.0.0.1",
-        port=place.ports[port],
+        port=layout.ports[port],
         ssl_certfile=str(certificate),
         ssl_keyfile=str(key),
         log_level="warning",
@@ -124,8 +126,8 @@ def _server(place: Place, port: str, application: ASGIApp) -> uvicorn.Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--place", type=Path, required=True)
-    asyncio.run(serve(Place.open(parser.parse_args().place)))
+    parser.add_argument("--layout", type=Path, required=True)
+    asyncio.run(serve(SandboxLayout.open(parser.parse_args().layout)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import ssl
 
 import httpx
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
 class LoopbackTransport(httpx.HTTPTransport):
@@ -20,7 +20,7 @@ class LoopbackTransport(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def client(place: Place, seconds: float = 15.0) -> httpx.Client:
+def client(layout: SandboxLayout, seconds: float = 15.0) -> httpx.Client:
     """A client for this sandbox's HTTPS stand-ins; ambient proxies are not used."""
-    context = ssl.create_default_context(cafile=str(place.ca_file))
+    context = ssl.create_default_context(cafile=str(layout.ca_file))
     return httpx.Client(transport=LoopbackTransport(verify=context), timeout=seconds)

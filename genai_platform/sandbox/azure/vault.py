@@ -19,10 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
+from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.azure.world import World
 from genai_platform.sandbox.pace import SECRET_DELETED
 
 Body = dict[str, Any]
@@ -34,7 +34,7 @@ class Vault:
 
     def __init__(
         self,
-        world: World,
+        azure: AzureState,
         entra: Entra,
         roles: Roles,
         unreachable: Callable[[str], bool] = lambda name: False,
@@ -42,7 +42,7 @@ class Vault:
     ) -> None:
         """``unreachable`` says whether a secret cannot be read just now."""
         self._throttle = throttle or Throttle()
-        self._world, self._store, self._entra, self._roles = world, world.store, entra, roles
+        self._azure, self._store, self._entra, self._roles = azure, azure.store, entra, roles
         self._unreachable = unreachable
 
     def routes(self) -> list[Route]:
@@ -82,8 +82,8 @@ class Vault:
             except jwt.PyJWTError:
                 tenant = tenancy.tenant_of(self._store, vault["id"]) if vault else tenancy.TENANT
                 local = request.url.hostname == "localhost"
-                resource = f"https://{request.url.netloc}" if local else self._world.vault_resource
-                challenge = f'Bearer authorization="{self._world.authority}/{tenant}", resource="{resource}"'
+                resource = f"https://{request.url.netloc}" if local else self._azure.vault_resource
+                challenge = f'Bearer authorization="{self._azure.authority}/{tenant}", resource="{resource}"'
                 return _fault(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"WWW-Authenticate": challenge})
             if vault is None:
                 return _fault(404, "VaultNotFound", f"The vault '{request.url.hostname}' does not exist.")
@@ -104,7 +104,7 @@ class Vault:
 
     def _read(self, token: str) -> Body:
         try:
-            return self._entra.read(token, self._world.vault_resource)
+            return self._entra.read(token, self._azure.vault_resource)
         except jwt.InvalidAudienceError:
             return self._entra.read(token, "https://vault.azure.net")
 
@@ -199,7 +199,7 @@ class Vault:
     def _being_deleted(self, request: Request, vault: Body) -> Response | None:
         """The refusal while a deletion is under way: it goes on for a moment after the secret shows among the deleted ones."""
         secret = self._store.get("deletedSecrets", _key(vault, request))
-        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._world.place.pace.of(SECRET_DELETED):
+        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._azure.layout.pace.of(SECRET_DELETED):
             return None
         return _fault(409, "Conflict", "Secret is currently being deleted.", inner="ObjectIsBeingDeleted")
 

@@ -10,17 +10,17 @@ import httpx
 
 from genai_platform.errors import StepError
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
-def client(place: Place, user: tuple[str, str]) -> httpx.Client:
+def client(layout: SandboxLayout, user: tuple[str, str]) -> httpx.Client:
     """Requests to the API server as ``user`` (name and group). Nothing of the person's environment is used."""
     import ssl
 
-    issued = ca.issue_user(place, *user)
-    context = ssl.create_default_context(cafile=str(place.ca_file))
+    issued = ca.issue_user(layout, *user)
+    context = ssl.create_default_context(cafile=str(layout.ca_file))
     context.load_cert_chain(issued.cert, issued.key)
-    return httpx.Client(base_url=place.url("kubernetes", "https"), verify=context, timeout=10, trust_env=False)
+    return httpx.Client(base_url=layout.url("kubernetes", "https"), verify=context, timeout=10, trust_env=False)
 
 
 def apply(api: httpx.Client, path: str, document: Mapping[str, Any]) -> None:

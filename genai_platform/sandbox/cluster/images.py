@@ -12,7 +12,7 @@ _ROOMS = (
     "genai_platform.sandbox.litellm.image",
     "genai_platform.sandbox.data.image",
     "genai_platform.sandbox.langfuse.image",
-    "genai_platform.sandbox.door.image",
+    "genai_platform.sandbox.load_balancer.image",
 )
 
 EXTRA = "GENAI_SANDBOX_IMAGES"

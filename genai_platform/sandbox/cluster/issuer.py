@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
-def issuer(place: Place, region: str | None = None) -> str:
+def issuer(layout: SandboxLayout, region: str | None = None) -> str:
     """``https://oidc.eks.REGION.amazonaws.com/id/<32 hex>``.
 
     Args:
         region: the cluster's region. A sandbox has one region; another one gives an issuer its tokens do not carry.
     """
-    identifier = hashlib.md5(f"{place.environment}/{place.network}".encode(), usedforsecurity=False).hexdigest().upper()
-    return f"https://oidc.eks.{region or place.region}.amazonaws.com/id/{identifier}"
+    identifier = hashlib.md5(f"{layout.environment}/{layout.network}".encode(), usedforsecurity=False).hexdigest().upper()
+    return f"https://oidc.eks.{region or layout.region}.amazonaws.com/id/{identifier}"
 
 
-def public_key_file(place: Place) -> Path:
+def public_key_file(layout: SandboxLayout) -> Path:
     """PEM of the key that verifies service account tokens."""
-    return place.root / "kubernetes" / "sa.pub"
+    return layout.root / "kubernetes" / "sa.pub"

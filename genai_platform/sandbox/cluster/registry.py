@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 
 from genai_platform.sandbox.cluster.images import repository_of
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
 class Registry:
     """What can be pulled."""
 
-    def __init__(self, place: Place) -> None:
-        self._state = place.root / "registry.json"
+    def __init__(self, layout: SandboxLayout) -> None:
+        self._state = layout.root / "registry.json"
 
     def fault(self, image: str) -> str | None:
         """Why an image cannot be pulled; ``None`` when it can."""

@@ -17,8 +17,8 @@ from typing import Any
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.control_plane import ADMIN, WEBHOOK
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind
-from genai_platform.sandbox.place import Place
 
 _PREFIX = "eks.amazonaws.com/"
 _VOLUME = "aws-iam-token"
@@ -88,23 +88,23 @@ class Webhook:
     version: str = "1"
     port: str | None = "webhook"
 
-    def prepare(self, place: Place) -> None:
+    def prepare(self, layout: SandboxLayout) -> None:
         from genai_platform.sandbox.cluster import crds, rbac
         from genai_platform.sandbox.cluster.api import apply, client
 
-        _certificate(place)
-        with client(place, ADMIN) as api:
+        _certificate(layout)
+        with client(layout, ADMIN) as api:
             crds.install(api)
             rbac.install(api)
-            apply(api, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", _configuration(place))
+            apply(api, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", _configuration(layout))
 
-    def argv(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.cluster.webhook", "--place", str(place.root)]
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.cluster.webhook", "--layout", str(layout.root)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
 
-    def ready(self, place: Place) -> bool:
+    def ready(self, layout: SandboxLayout) -> bool:
         import ssl
 
         import httpx
@@ -112,11 +112,11 @@ class Webhook:
         from genai_platform.sandbox.cluster import crds
         from genai_platform.sandbox.cluster.api import client
 
-        trusted = ssl.create_default_context(cafile=str(place.ca_file))
+        trusted = ssl.create_default_context(cafile=str(layout.ca_file))
         try:
-            if not httpx.get(place.url("webhook", "https") + "/healthz", verify=trusted, trust_env=False, timeout=3).is_success:
+            if not httpx.get(layout.url("webhook", "https") + "/healthz", verify=trusted, trust_env=False, timeout=3).is_success:
                 return False
-            with client(place, ADMIN) as api:
+            with client(layout, ADMIN) as api:
                 return crds.established(api)
         except httpx.HTTPError:
             return False
@@ -125,11 +125,11 @@ class Webhook:
 PART = Webhook()
 
 
-def _certificate(place: Place) -> ca.Issued:
-    return ca.issue(place, ["pod-identity-webhook.sandbox", "localhost", "127.0.0.1"])
+def _certificate(layout: SandboxLayout) -> ca.Issued:
+    return ca.issue(layout, ["pod-identity-webhook.sandbox", "localhost", "127.0.0.1"])
 
 
-def _configuration(place: Place) -> dict[str, Any]:
+def _configuration(layout: SandboxLayout) -> dict[str, Any]:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
@@ -143,15 +143,15 @@ def _configuration(place: Place) -> dict[str, Any]:
                 "timeoutSeconds": 10,
                 "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
                 "clientConfig": {
-                    "url": place.url("webhook", "https") + "/mutate",
-                    "caBundle": base64.b64encode(place.ca_file.read_bytes()).decode(),
+                    "url": layout.url("webhook", "https") + "/mutate",
+                    "caBundle": base64.b64encode(layout.ca_file.read_bytes()).decode(),
                 },
             }
         ],
     }
 
 
-def serve(place: Place) -> None:
+def serve(layout: SandboxLayout) -> None:
     """Answer the API server until SIGTERM."""
     import uvicorn
     from starlette.applications import Starlette
@@ -161,7 +161,7 @@ def serve(place: Place) -> None:
 
     from genai_platform.sandbox.cluster.api import client
 
-    api = client(place, WEBHOOK)
+    api = client(layout, WEBHOOK)
 
     def answer(review: Mapping[str, Any]) -> dict[str, Any]:
         request = review["request"]
@@ -169,7 +169,7 @@ def serve(place: Place) -> None:
         name = pod["spec"].get("serviceAccountName") or "default"
         found = api.get(f"/api/v1/namespaces/{request['namespace']}/serviceaccounts/{name}")
         found.raise_for_status()
-        patch = changes(pod, found.json(), place.region)
+        patch = changes(pod, found.json(), layout.region)
         response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
         if patch:
             response |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}
@@ -185,11 +185,11 @@ def serve(place: Place) -> None:
         return PlainTextResponse("ok")
 
     app = Starlette(routes=[Route("/mutate", mutate, methods=["POST"]), Route("/healthz", health)])
-    cert, key = _certificate(place)
+    cert, key = _certificate(layout)
     uvicorn.run(
         app,
         host="127.0.0.1",
-        port=place.ports["webhook"],
+        port=layout.ports["webhook"],
         ssl_certfile=cert,
         ssl_keyfile=key,
         log_level="warning",
@@ -200,8 +200,8 @@ def serve(place: Place) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the sandbox's pod identity webhook.")
-    parser.add_argument("--place", type=Path, required=True)
-    serve(Place.open(parser.parse_args().place))
+    parser.add_argument("--layout", type=Path, required=True)
+    serve(SandboxLayout.open(parser.parse_args().layout))
 
 
 if __name__ == "__main__":

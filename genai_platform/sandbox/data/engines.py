@@ -20,11 +20,11 @@ import psutil
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.data import postgres_tls
-from genai_platform.sandbox.data.front import Fronts, server_context
 from genai_platform.sandbox.data.postgres import Postgres
 from genai_platform.sandbox.data.redis import Redis
-from genai_platform.sandbox.part import Row
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.data.tls_proxy import Fronts, server_context
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.part import PartStatus
 
 log = logging.getLogger("genai.sandbox.data")
 _FIRST_ADDRESS = 10
@@ -43,8 +43,8 @@ class _Open:
 class Engines:
     """Every engine of one sandbox. Safe to call from several threads; every call may be repeated."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, layout: SandboxLayout) -> None:
+        self._layout = layout
         self._fronts = Fronts()
         self._open: dict[str, _Open] = {}
         self._lock = threading.RLock()
@@ -147,7 +147,7 @@ class Engines:
                     entry.close()
                 entry.engine.stop()
             self._open.clear()
-            self._place.publish_hosts("data", {})
+            self._layout.publish_hosts("data", {})
 
     # -- inside -----------------------------------------------------------------------------------
     def _keep_up(self) -> None:
@@ -179,7 +179,7 @@ class Engines:
     def _folder(self, kind: str, name: str) -> Path:
         if not name or "/" in name or name.startswith("."):
             raise ValueError(f"not a name of a database: {name!r}")
-        return self._place.folder("data") / kind / name
+        return self._layout.folder("data") / kind / name
 
     def _publish(self, kind: str, name: str, record: dict[str, Any]) -> None:
         """Listen at the host's address, once, and make the name known."""
@@ -191,12 +191,12 @@ class Engines:
         if entry.close is None or any(entry.record.get(word) != wanted[word] for word in where):
             if entry.close:
                 entry.close()
-            tls = server_context(*ca.issue(self._place, [record["host"]])) if record["tls"] else None
+            tls = server_context(*ca.issue(self._layout, [record["host"]])) if record["tls"] else None
             greeting = postgres_tls.greeting(tls) if kind == "postgres" and tls else None
             entry.close = self._fronts.open(address, record["port"], entry.engine.socket_file, tls, greeting)
         entry.record = wanted
         self._write(key, wanted)
-        self._place.publish_hosts("data", {other.record["host"]: other.record["address"] for other in self._open.values() if other.record})
+        self._layout.publish_hosts("data", {other.record["host"]: other.record["address"] for other in self._open.values() if other.record})
 
     def _down(self, kind: str, name: str) -> None:
         with self._lock:
@@ -208,44 +208,44 @@ class Engines:
                 entry.engine.stop()
             shutil.rmtree(self._folder(kind, name), ignore_errors=True)
             self._write(key, None)
-            self._place.publish_hosts("data", {e.record["host"]: e.record["address"] for e in self._open.values() if e.record})
+            self._layout.publish_hosts("data", {e.record["host"]: e.record["address"] for e in self._open.values() if e.record})
 
     def _address(self, host: str) -> str:
         """The host's loopback address: the same for as long as the sandbox exists."""
-        file = self._place.folder("data") / "addresses.json"
+        file = self._layout.folder("data") / "addresses.json"
         known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         if host not in known:
             known[host] = max(known.values(), default=_FIRST_ADDRESS - 1) + 1
             _replace(file, known)
-        return self._place.aws_address(known[host])
+        return self._layout.aws_address(known[host])
 
     def _write(self, key: str, record: dict[str, Any] | None) -> None:
-        records = _records(self._place)
+        records = _records(self._layout)
         if record is None:
             records.pop(key, None)
         else:
             records[key] = record
-        _replace(self._place.folder("data") / _LIST, records)
+        _replace(self._layout.folder("data") / _LIST, records)
 
 
-def rows(place: Place, *, running: bool) -> Iterator[Row]:
+def rows(layout: SandboxLayout, *, running: bool) -> Iterator[PartStatus]:
     """Every engine there is, as ``Engines`` wrote it down.
 
     Args:
         running: whether the process that made them runs; without it none of them does.
     """
-    for key, record in sorted(_records(place).items()):
+    for key, record in sorted(_records(layout).items()):
         kind, _, name = key.partition("/")
         pid = record.get("pid") if running else None
         if pid is not None and not psutil.pid_exists(pid):
             pid = None
         state: Literal["running", "stopped"] = "stopped" if pid is None else "running"
-        yield Row(f"{_TITLES[kind]} {name}", "real", record["version"], pid, record["port"], state)
+        yield PartStatus(f"{_TITLES[kind]} {name}", "real", record["version"], pid, record["port"], state)
 
 
-def _records(place: Place) -> dict[str, dict[str, Any]]:
+def _records(layout: SandboxLayout) -> dict[str, dict[str, Any]]:
     try:
-        found: dict[str, dict[str, Any]] = json.loads((place.root / "data" / _LIST).read_text())
+        found: dict[str, dict[str, Any]] = json.loads((layout.root / "data" / _LIST).read_text())
     except FileNotFoundError:
         return {}
     return found

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from genai_platform.sandbox.data import programs
 from genai_platform.sandbox.image import Container, Image
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
-def _clickhouse(place: Place, container: Container) -> list[str]:
+def _clickhouse(layout: SandboxLayout, container: Container) -> list[str]:
     return [sys.executable, "-m", "genai_platform.sandbox.data.clickhouse", "--address", container.address]
 
 
-def _postgres(place: Place, container: Container) -> list[str]:
+def _postgres(layout: SandboxLayout, container: Container) -> list[str]:
     """The command as given: a shell script, or one of PostgreSQL's programs."""
     return [*container.command, *container.args] or ["psql"]
 
 
-def _postgres_variables(place: Place, container: Container) -> Mapping[str, str]:
+def _postgres_variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     path = container.env.get("PATH") or os.pathsep.join((str(Path(sys.executable).parent), os.defpath))
-    return {"PATH": f"{programs.folder(place)}{os.pathsep}{path}", "LANG": "C.UTF-8", "PSQLRC": os.devnull}
+    return {"PATH": f"{programs.folder(layout)}{os.pathsep}{path}", "LANG": "C.UTF-8", "PSQLRC": os.devnull}
 
 
 def _version(distribution: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import struct
 
-from genai_platform.sandbox.data.front import Greeting
+from genai_platform.sandbox.data.tls_proxy import Greeting
 
 _SSL_REQUEST = 80877103
 _GSS_REQUEST = 80877104

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 
 from genai_platform.sandbox.data import postgres
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 _NAMES = (
     "psql",
@@ -28,13 +28,13 @@ _NAMES = (
 )
 
 
-def folder(place: Place) -> Path:
+def folder(layout: SandboxLayout) -> Path:
     """A folder for PATH, made when missing.
 
     Raises:
         RuntimeError: a package that is needed is not installed.
     """
-    target = place.folder("programs")
+    target = layout.folder("programs")
     library = _library()
     for name in _NAMES:
         text = f'#!/bin/sh\nLD_PRELOAD={shlex.quote(str(library))} exec {shlex.quote(str(postgres.programs() / name))} "$@"\n'

@@ -6,21 +6,21 @@ import sys
 from collections.abc import Callable, Mapping
 
 from genai_platform.sandbox.image import Container, Image
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
-def _argv(module: str) -> Callable[[Place, Container], list[str]]:
-    def argv(place: Place, container: Container) -> list[str]:
+def _argv(module: str) -> Callable[[SandboxLayout, Container], list[str]]:
+    def argv(layout: SandboxLayout, container: Container) -> list[str]:
         tag = container.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
         return [
             sys.executable, "-m", f"genai_platform.sandbox.langfuse.{module}",
-            "--place", str(place.root), "--address", container.address, "--version", tag or "3",
+            "--layout", str(layout.root), "--address", container.address, "--version", tag or "3",
         ]  # fmt: skip
 
     return argv
 
 
-def _variables(place: Place, container: Container) -> Mapping[str, str]:
+def _variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     # A pod has no instance role: only what its service account was given.
     return {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONUNBUFFERED": "1"}
 

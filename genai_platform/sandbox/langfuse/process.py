@@ -19,7 +19,7 @@ log = logging.getLogger("langfuse")
 
 def arguments(name: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(name)
-    parser.add_argument("--place", required=True)
+    parser.add_argument("--layout", required=True)
     parser.add_argument("--address", required=True)
     parser.add_argument("--version", default="3")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")

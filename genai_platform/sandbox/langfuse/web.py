@@ -14,15 +14,15 @@ from genai_platform.sandbox.langfuse.entities import is_four
 from genai_platform.sandbox.langfuse.people import People
 from genai_platform.sandbox.langfuse.process import arguments, must, serve
 from genai_platform.sandbox.langfuse.storage import RedisQueue, S3Events
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import INGESTION_DELAY, LATE_SPANS
-from genai_platform.sandbox.place import Place
 
 log = logging.getLogger("langfuse-web")
 
 
 def main() -> None:
     options = arguments("langfuse-web")
-    pace = Place.open(Path(options.place)).pace
+    pace = SandboxLayout.open(Path(options.layout)).pace
     configuration = must("read the configuration", lambda: Configuration.read(os.environ))
     directory = PostgresDirectory(configuration)
     store = ClickHouse(configuration)

@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genai_platform.errors import GenaiError
+from genai_platform.programs import prisma
 from genai_platform.sandbox.image import Container, Image
-from genai_platform.sandbox.place import Place
-from genai_platform.toolchain import prisma
+from genai_platform.sandbox.layout import SandboxLayout
 
 _ROOM = "genai_platform.sandbox.litellm"
 _PROXY = {"litellm", "/usr/bin/litellm", "docker/prod_entrypoint.sh", "/app/docker/prod_entrypoint.sh", "./docker/prod_entrypoint.sh"}
 
 
-def argv(place: Place, container: Container) -> list[str]:
+def argv(layout: SandboxLayout, container: Container) -> list[str]:
     """The image's entry point is the proxy; a command that names the migration is the migration; others run as given."""
     words = [*container.command, *container.args]
     if any(word.endswith("prisma_migration.py") for word in container.command):
@@ -40,7 +40,7 @@ def _proxy(args: Sequence[str], address: str) -> list[str]:
     return [sys.executable, "-m", f"{_ROOM}.proxy", *kept, "--host", address]
 
 
-def variables(place: Place, container: Container) -> Mapping[str, str]:
+def variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     """What the container's image would bring along: its database client, and no look at the internet."""
     return _brought_along()
 

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from genai_platform.config.target import Target
-from genai_platform.graph.step import Step
-from genai_platform.steps.doors import Doors
+from genai_platform.engine.step import Step
+from genai_platform.steps.clients import Clients
 
-KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.probes", "azure.vault", "azure.callers")
+KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.check_applications", "azure.vault", "azure.callers")
 """Steps that ``down --keep-data`` leaves standing: what callers rely on to sign in tomorrow."""
 
 
 def preflight(target: Target) -> None:
     """What can be seen to be wrong without asking anybody. Raises ``ConfigError``."""
     if target.settings.azure.enabled:
-        from genai_platform.steps.azure.wanted import callers, publisher
+        from genai_platform.steps.azure.callers.settings import callers, publisher
 
         callers(target)
         publisher(target)
 
 
-def steps(doors: Doors) -> list[Step]:
+def steps(clients: Clients) -> list[Step]:
     """The family's steps; none when Azure is not configured."""
-    if not doors.target.settings.azure.enabled:
+    if not clients.target.settings.azure.enabled:
         return []
-    from genai_platform.steps.azure import door
+    from genai_platform.steps.azure import ingress
     from genai_platform.steps.azure.access import AccessStep
     from genai_platform.steps.azure.api import ApiStep
     from genai_platform.steps.azure.application import ApplicationStep
-    from genai_platform.steps.azure.callers import CallersStep
+    from genai_platform.steps.azure.callers.step import CallersStep
+    from genai_platform.steps.azure.check_applications import CheckApplicationsStep
     from genai_platform.steps.azure.group import GroupStep
     from genai_platform.steps.azure.policy import PolicyStep
-    from genai_platform.steps.azure.probes import ProbesStep
     from genai_platform.steps.azure.service import ServiceStep
     from genai_platform.steps.azure.shared_key import SharedKeyStep
     from genai_platform.steps.azure.vault import VaultStep
 
-    shared = (SharedKeyStep,) if doors.target.settings.azure.apim.keys == "shared" else ()
-    first = (GroupStep, ApplicationStep, ProbesStep, VaultStep, ServiceStep, AccessStep, *shared)
+    shared = (SharedKeyStep,) if clients.target.settings.azure.apim.keys == "shared" else ()
+    first = (GroupStep, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
     last = (ApiStep, PolicyStep, CallersStep)
-    return [*(kind(doors) for kind in first), door.step(doors), *(kind(doors) for kind in last)]
+    return [*(kind(clients) for kind in first), ingress.step(clients), *(kind(clients) for kind in last)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure.site import (
+from genai_platform.steps.azure.lookup import (
     AzureStep,
     absent,
     drifted,
@@ -32,11 +32,11 @@ class AccessStep(AzureStep):
     limit = 2400.0
     what = "role assignments at the vault"
 
-    def look(self) -> Finding:
-        vault, service = find_vault(self.doors), find_service(self.doors)
+    def look(self) -> Observation:
+        vault, service = find_vault(self.clients), find_service(self.clients)
         if vault is None:
             return absent("there is no vault")
-        arm, who = self.doors.azure.arm, self.doors.azure.identity
+        arm, who = self.clients.azure.arm, self.clients.azure.identity
         faults = []
         if arm.assignment(vault.id, who.object_id, SECRETS_OFFICER) is None:
             faults.append(f"{who.name} may not write secrets")
@@ -51,8 +51,8 @@ class AccessStep(AzureStep):
         )
 
     def apply(self, progress: Progress) -> str:
-        vault, service = need_vault(self.doors), need_service(self.doors)
-        arm, who = self.doors.azure.arm, self.doors.azure.identity
+        vault, service = need_vault(self.clients), need_service(self.clients)
+        arm, who = self.clients.azure.arm, self.clients.azure.identity
         principal = need_principal(service)
         arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
         self._assign_fresh(vault, principal, progress)
@@ -64,7 +64,7 @@ class AccessStep(AzureStep):
 
         def assigned() -> bool | None:
             try:
-                self.doors.azure.arm.assign(vault.id, principal, SECRETS_USER)
+                self.clients.azure.arm.assign(vault.id, principal, SECRETS_USER)
             except StepError as error:
                 if "PrincipalNotFound" not in error.message:
                     raise
@@ -75,7 +75,7 @@ class AccessStep(AzureStep):
 
     def _effective(self, vault: Vault) -> bool | None:
         try:
-            self.doors.azure.vaults.secrets(vault)
+            self.clients.azure.vaults.secrets(vault)
         except StepError as error:
             if error.id not in NOT_YET:
                 raise
@@ -83,11 +83,11 @@ class AccessStep(AzureStep):
         return True
 
     def destroy(self, progress: Progress) -> str:
-        vault = find_vault(self.doors)
+        vault = find_vault(self.clients)
         if vault is None:
             return "nothing was there"
         # Ours goes with the vault: until then the callers' keys are removed with it.
-        service, arm = find_service(self.doors), self.doors.azure.arm
+        service, arm = find_service(self.clients), self.clients.azure.arm
         held = arm.assignment(vault.id, service.principal, SECRETS_USER) if service and service.principal else None
         if held is None:
             return "nothing was there"

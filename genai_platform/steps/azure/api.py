@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
 from genai_platform.render import addresses
-from genai_platform.steps.azure import existing
-from genai_platform.steps.azure.site import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.azure import existing_service
+from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import KEY_HEADER, Service
 from genai_platform.tools.wait import wait_for
 
@@ -21,24 +21,24 @@ class ApiStep(AzureStep):
     """Only objects named for this environment are touched; a path that another API has is refused."""
 
     id = "azure.api"
-    needs = ("azure.service", "azure.door")
+    needs = ("azure.service", "azure.ingress")
     minutes = 0.5
     limit = 900.0
 
-    def __init__(self, doors: Doors) -> None:
-        super().__init__(doors)
-        self.api, self.backend = object_name(doors.target, "api"), object_name(doors.target, "litellm")
-        self.header = object_name(doors.target, GATEWAY)
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self.api, self.backend = object_name(clients.target, "api"), object_name(clients.target, "litellm")
+        self.header = object_name(clients.target, GATEWAY)
         self.what = f"API {self.api}"
 
     def _url(self) -> str | None:
-        return self.doors.address(addresses.GATEWAY) if self.doors.kube.exists() else None
+        return self.clients.address(addresses.GATEWAY) if self.clients.kube.exists() else None
 
-    def look(self) -> Finding:
-        service = find_service(self.doors)
+    def look(self) -> Observation:
+        service = find_service(self.clients)
         if service is None:
             return absent("there is no API Management service")
-        apim = self.doors.azure.apim
+        apim = self.clients.azure.apim
         found, backend = apim.api(service, self.api), apim.backend(service, self.backend)
         if found is None and backend is None:
             return absent(f"API {self.api}: not there")
@@ -62,19 +62,19 @@ class ApiStep(AzureStep):
         return present(f"{service.gateway}/{self.target.settings.azure.apim.path}: {len(routes(self.target))} operations")
 
     def apply(self, progress: Progress) -> str:
-        service = need_service(self.doors)
+        service = need_service(self.clients)
         url = self._url()
         if url is None:
             raise StepError(
-                "the load balancer has no address for API Management yet", remedy="run: genai azure --only door", id="azure.no_address"
+                "the load balancer has no address for API Management yet", remedy="run: genai azure --only ingress", id="azure.no_address"
             )
-        apim, path = self.doors.azure.apim, self.target.settings.azure.apim.path
-        existing.refuse_path(self.doors, service)
+        apim, path = self.clients.azure.apim, self.target.settings.azure.apim.path
+        existing_service.refuse_path(self.clients, service)
         progress.say(f"making the API {self.api}")
         # Without a domain the load balancer's certificate is the tool's own, which API Management cannot know.
         apim.put_backend(service, self.backend, url, verified=self.target.settings.ingress.domain is not None)
         if not self._header_is_set(service):
-            self.doors.azure.named_values.begin_with(service, self.header, self.doors.secrets().gateway_header)
+            self.clients.azure.named_values.begin_with(service, self.header, self.clients.secrets().gateway_header)
             wait_for(lambda: self._header_is_set(service) or None, progress, lambda: f"named value {self.header}: under way", 600, 1)
         apim.put_api(service, self.api, path, url)
         wait_for(lambda: self._there(service, path), progress, lambda: f"API {self.api}: under way", 600, 1)
@@ -83,17 +83,17 @@ class ApiStep(AzureStep):
 
     def _header_is_set(self, service: Service) -> bool:
         """Whether the service keeps the value that the load balancer demands. A secret: kept as a named value, not in the policy."""
-        values = self.doors.azure.named_values
+        values = self.clients.azure.named_values
         if values.get(service, self.header) is None:
             return False
-        return values.value(service, self.header) == self.doors.secrets().gateway_header
+        return values.value(service, self.header) == self.clients.secrets().gateway_header
 
     def _there(self, service: Service, path: str) -> bool | None:
-        found = self.doors.azure.apim.api(service, self.api)
+        found = self.clients.azure.apim.api(service, self.api)
         return True if found and found.path == path else None
 
     def _operations(self, service: Service, progress: Progress) -> None:
-        apim, wanted = self.doors.azure.apim, {operation_id(*route): route for route in routes(self.target)}
+        apim, wanted = self.clients.azure.apim, {operation_id(*route): route for route in routes(self.target)}
         known = apim.operation_ids(service, self.api)
         for id in [id for id, route in known.items() if wanted.get(id) != route]:
             apim.delete_operation(service, self.api, id)
@@ -103,14 +103,14 @@ class ApiStep(AzureStep):
                 apim.put_operation(service, self.api, id, *route)
 
     def destroy(self, progress: Progress) -> str:
-        service = find_service(self.doors)
+        service = find_service(self.clients)
         if service is None:
             return "nothing was there"
-        apim = self.doors.azure.apim
+        apim = self.clients.azure.apim
         apim.delete_api(service, self.api)
         wait_for(lambda: True if apim.api(service, self.api) is None else None, progress, lambda: f"deleting API {self.api}", 600, 1)
         apim.delete_backend(service, self.backend)
-        self.doors.azure.named_values.delete(service, self.header)
+        self.clients.azure.named_values.delete(service, self.header)
         return f"removed API {self.api} and its backend"
 
 

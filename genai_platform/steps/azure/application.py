@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import APP_ROLE
-from genai_platform.steps.azure import directory
-from genai_platform.steps.azure.directory import api_name, role_id
-from genai_platform.steps.azure.site import AzureStep, absent, drifted, present
-from genai_platform.steps.doors import Doors
-from genai_platform.tools.azure.graph import Graph
+from genai_platform.steps.azure import entra_applications
+from genai_platform.steps.azure.entra_applications import api_name, role_id
+from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.entra import Entra
 
 PROBE_ROLE = "Genai.Probe"
 """A role the policy does not accept: `verify` shows with it that a token of the right audience is not enough."""
@@ -26,27 +26,27 @@ class ApplicationStep(AzureStep):
     minutes = 0.2
     limit = 600.0
 
-    def __init__(self, doors: Doors) -> None:
-        super().__init__(doors)
-        self.name = api_name(doors.target)
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self.name = api_name(clients.target)
         self.what = f"application {self.name}"
 
-    def look(self) -> Finding:
-        graph = self.doors.azure.graph
-        found = directory.application(self.doors, self.name)
+    def look(self) -> Observation:
+        graph = self.clients.azure.graph
+        found = entra_applications.application(self.clients, self.name)
         if found is None:
             return absent(f"application {self.name}: not there")
         principal = graph.principal(str(found["appId"]))
         faults = _faults(found, principal, self._body())
-        if not directory.marked(self.target, found):
+        if not entra_applications.marked(self.target, found):
             faults.append("does not carry this environment's tags")
         return drifted(f"{self.name}: {'; '.join(faults)}") if faults else present(f"{self.name} ({found['appId']})")
 
     def apply(self, progress: Progress) -> str:
-        graph = self.doors.azure.graph
-        revive(self.doors, self.name, progress)
+        graph = self.clients.azure.graph
+        revive(self.clients, self.name, progress)
         progress.say(f"making the application {self.name}")
-        found = directory.ensure(self.doors, self.name, self._body())
+        found = entra_applications.ensure(self.clients, self.name, self._body())
         app_id = str(found["appId"])
         graph.change_application(str(found["id"]), {"identifierUris": [f"api://{app_id}"]})
         principal = graph.ensure_principal(app_id)
@@ -54,7 +54,7 @@ class ApplicationStep(AzureStep):
         return f"{self.name} ({app_id})"
 
     def destroy(self, progress: Progress) -> str:
-        return remove_applications(self.doors, self.name, progress)
+        return remove_applications(self.clients, self.name, progress)
 
     def _body(self) -> dict[str, Any]:
         roles = [(APP_ROLE, "May call the models."), (PROBE_ROLE, "For checks only: the gateway does not accept it.")]
@@ -109,11 +109,11 @@ def _faults(found: dict[str, Any], principal: dict[str, Any] | None, wanted: dic
     return faults
 
 
-def revive(doors: Doors, name: str, progress: Progress) -> None:
+def revive(clients: Clients, name: str, progress: Progress) -> None:
     """Make way for an application of this name: a soft-deleted one blocks it for 30 days. Purged, or else restored."""
-    graph = doors.azure.graph
+    graph = clients.azure.graph
     for entry in [one for one in graph.deleted(name) if (one.get("uniqueName") or one.get("displayName")) == name]:
-        directory.refuse_foreign(doors.target, entry)
+        entra_applications.refuse_foreign(clients.target, entry)
         progress.say(f"a deleted application {name} blocks the name: purging it")
         try:
             graph.purge(str(entry["id"]))
@@ -123,28 +123,28 @@ def revive(doors: Doors, name: str, progress: Progress) -> None:
             graph.restore(str(entry["id"]))
 
 
-def remove_applications(doors: Doors, prefix: str, progress: Progress) -> str:
+def remove_applications(clients: Clients, prefix: str, progress: Progress) -> str:
     """Delete and purge the applications whose unique name is or begins with ``prefix``, and what was deleted before.
 
     One that carries another environment's tags is left alone, and said.
     """
-    graph, target = doors.azure.graph, doors.target
+    graph, target = clients.azure.graph, clients.target
     exact = not prefix.endswith(".")
     count, lines = 0, []
     for entry in graph.applications(prefix):
         if exact and entry.get("uniqueName") != prefix:
             continue
         progress.check()
-        if other := directory.foreign(target, entry):
+        if other := entra_applications.foreign(target, entry):
             lines.append(f"left alone {entry['uniqueName']}, which carries the tag {other}")
             continue
         erase(graph, str(entry["id"]))
         count += 1
-    lines = [f"removed {count} application{'' if count == 1 else 's'}", *lines, purge_deleted(doors, prefix, progress)]
+    lines = [f"removed {count} application{'' if count == 1 else 's'}", *lines, purge_deleted(clients, prefix, progress)]
     return ", ".join(filter(None, lines))
 
 
-def erase(graph: Graph, id: str) -> None:
+def erase(graph: Entra, id: str) -> None:
     """Delete an application and purge it where that is allowed. Lists of deleted objects lag behind: it is purged by its own id."""
     graph.delete_application(id)
     try:
@@ -154,11 +154,11 @@ def erase(graph: Graph, id: str) -> None:
             raise
 
 
-def purge_deleted(doors: Doors, prefix: str, progress: Progress) -> str:
+def purge_deleted(clients: Clients, prefix: str, progress: Progress) -> str:
     """Purge our deleted applications and service principals; what may not be purged is said."""
-    graph, kept = doors.azure.graph, 0
+    graph, kept = clients.azure.graph, 0
     exact = not prefix.endswith(".")
-    for entry in [*directory.deleted(doors, prefix), *directory.deleted_principals(doors, prefix)]:
+    for entry in [*entra_applications.deleted(clients, prefix), *entra_applications.deleted_principals(clients, prefix)]:
         name = entry.get("uniqueName") or entry.get("displayName")
         if exact and name != prefix:
             continue

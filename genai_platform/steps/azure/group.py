@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import questions, resource_providers
-from genai_platform.steps.azure.site import AzureStep, absent, drifted, group_name, ours, present
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.azure import prerequisites, resource_providers
+from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, group_name, ours, present
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.wait import wait_for
 
@@ -27,33 +27,33 @@ class GroupStep(AzureStep):
     minutes = 0.1
     limit = 900.0
 
-    def __init__(self, doors: Doors) -> None:
-        super().__init__(doors)
-        self.name = group_name(doors.target)
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self.name = group_name(clients.target)
         self.what = f"resource group {self.name}"
 
-    def look(self) -> Finding:
-        found = self.doors.azure.arm.group(self.name)
+    def look(self) -> Observation:
+        found = self.clients.azure.arm.group(self.name)
         if found is None:
             return absent(f"resource group {self.name}: not there")
         if _leaving(found):
             return drifted(f"{self.name} is being deleted")
-        if missing := resource_providers.missing(self.doors):
+        if missing := resource_providers.missing(self.clients):
             return drifted(f"{self.name}: {' and '.join(missing)} not registered with the subscription")
         made = "made by this tool" if ours(self.target, found.get("tags")) else "existed before, stays"
         return present(f"{self.name} in {found.get('location')} ({made})")
 
     def apply(self, progress: Progress) -> str:
         progress.say("asking who we are and whether the names are free")
-        questions.refuse(self.doors)
-        resource_providers.register(self.doors, progress)
-        if _leaving(self.doors.azure.arm.group(self.name)):
+        prerequisites.refuse(self.clients)
+        resource_providers.register(self.clients, progress)
+        if _leaving(self.clients.azure.arm.group(self.name)):
             self._gone(progress)
-        self.doors.azure.arm.make_group(self.name, self.target.settings.azure.location, self.target.tags)
+        self.clients.azure.arm.make_group(self.name, self.target.settings.azure.location, self.target.tags)
         return f"{self.name} in {self.target.settings.azure.location}"
 
     def destroy(self, progress: Progress) -> str:
-        arm = self.doors.azure.arm
+        arm = self.clients.azure.arm
         found = arm.group(self.name)
         if found is None:
             return "nothing was there"
@@ -66,7 +66,7 @@ class GroupStep(AzureStep):
         return f"removed {self.name}"
 
     def _gone(self, progress: Progress) -> None:
-        arm, interval = self.doors.azure.arm, 5.0 if self.target.endpoints.real else 0.3
+        arm, interval = self.clients.azure.arm, 5.0 if self.target.endpoints.real else 0.3
         wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600, interval)
 
     def _emptied(self, progress: Progress) -> None:
@@ -74,7 +74,7 @@ class GroupStep(AzureStep):
         inside: list[str] = []
 
         def empty() -> bool | None:
-            inside[:] = self.doors.azure.arm.contents(self.name)
+            inside[:] = self.clients.azure.arm.contents(self.name)
             return None if inside else True
 
         limit, interval = _EMPTIED if self.target.endpoints.real else (3.0, 0.3)

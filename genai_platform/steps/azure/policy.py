@@ -7,12 +7,12 @@ import time
 import httpx
 from pydantic import SecretStr
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
 from genai_platform.render.policy import PolicyValues, faults, render_policy, revision, same_policy
-from genai_platform.steps.azure import api, existing, probes, shared_key
-from genai_platform.steps.azure.directory import need_api
-from genai_platform.steps.azure.site import (
+from genai_platform.steps.azure import api, check_applications, existing_service, shared_key
+from genai_platform.steps.azure.entra_applications import need_api
+from genai_platform.steps.azure.lookup import (
     PATIENCE,
     AzureStep,
     absent,
@@ -23,7 +23,7 @@ from genai_platform.steps.azure.site import (
     object_name,
     present,
 )
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.tools import http
 from genai_platform.tools.azure import token
 from genai_platform.tools.wait import wait_for
@@ -34,18 +34,18 @@ _EFFECTIVE = 300.0
 _INTERVAL = 1.0
 
 
-def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
+def values(clients: Clients, patience: float = 0.0) -> PolicyValues:
     """What the policy depends on, looked up. Raises ``StepError`` naming the command that makes what is missing.
 
     Args:
         patience: seconds to go on asking for an application that was made a moment ago.
     """
-    target, vault = doors.target, need_vault(doors)
+    target, vault = clients.target, need_vault(clients)
     return PolicyValues(
         environment=target.environment,
         authority=target.endpoints.azure.authority,
-        tenant_id=doors.azure.tenant,
-        audience=str(need_api(doors, patience)["appId"]),
+        tenant_id=clients.azure.tenant,
+        audience=str(need_api(clients, patience)["appId"]),
         vault_name=vault.name,
         vault_url=vault.url,
         backend_id=object_name(target, "litellm"),
@@ -55,7 +55,7 @@ def values(doors: Doors, patience: float = 0.0) -> PolicyValues:
     )
 
 
-class Seen:
+class LastAnswer:
     """The last answer of the gateway, in words."""
 
     def __init__(self) -> None:
@@ -79,22 +79,22 @@ class PolicyStep(AzureStep):
     minutes = 0.3
     limit = 1200.0
 
-    def __init__(self, doors: Doors) -> None:
-        super().__init__(doors)
-        self.api = object_name(doors.target, "api")
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self.api = object_name(clients.target, "api")
         self.what = f"policy of {self.api}"
         # Before all share a key, the application for checks that holds the right role must be gone; with keys of their own it
         # shows that the gateway may read the vault.
-        shared = (shared_key.SharedKeyStep.id,) if doors.target.settings.azure.apim.keys == "shared" else ()
-        self.needs = ("azure.api", "azure.access", "azure.application", "azure.probes", *shared)
+        shared = (shared_key.SharedKeyStep.id,) if clients.target.settings.azure.apim.keys == "shared" else ()
+        self.needs = ("azure.api", "azure.access", "azure.application", "azure.check_applications", *shared)
 
-    def look(self) -> Finding:
-        service = find_service(self.doors)
-        held = self.doors.azure.apim.policy(service, self.api) if service else None
+    def look(self) -> Observation:
+        service = find_service(self.clients)
+        held = self.clients.azure.apim.policy(service, self.api) if service else None
         if held is None:
             return absent(f"{self.what}: not there")
         try:
-            same = same_policy(held, render_policy(values(self.doors)))
+            same = same_policy(held, render_policy(values(self.clients)))
         except ValueError as error:
             return drifted(f"{self.what} cannot be read: {error}")
         except StepError as error:
@@ -103,18 +103,18 @@ class PolicyStep(AzureStep):
 
     def files(self) -> dict[str, str]:
         """The policy, for ``genai render``. Raises ``StepError`` while what it depends on is not there."""
-        return {"policy.xml": render_policy(values(self.doors))}
+        return {"policy.xml": render_policy(values(self.clients))}
 
     def apply(self, progress: Progress) -> str:
-        service, text = need_service(self.doors), render_policy(values(self.doors, PATIENCE))
+        service, text = need_service(self.clients), render_policy(values(self.clients, PATIENCE))
         wrong = faults(text)
         if wrong:
             raise StepError(f"the policy was not sent: {wrong[0]}", id="azure.policy_faults")
-        existing.refuse_global_policy(self.doors, service)
+        existing_service.refuse_global_policy(self.clients, service)
         for attempt in range(_TRIES):
             progress.check()
             try:
-                self.doors.azure.apim.put_policy(service, self.api, text)
+                self.clients.azure.apim.put_policy(service, self.api, text)
                 break
             except StepError as error:
                 # The service reads the authority's configuration while it takes the policy, and that fails at times.
@@ -130,7 +130,7 @@ class PolicyStep(AzureStep):
         Raises:
             StepError: they do not have it after ``_EFFECTIVE`` seconds.
         """
-        client, seen = http.client(self.target, url, timeout=15), Seen()
+        client, seen = http.client(self.target, url, timeout=15), LastAnswer()
 
         def new() -> bool | None:
             answer = seen.ask(client)
@@ -155,14 +155,14 @@ class PolicyStep(AzureStep):
 
     def _without_key(self) -> SecretStr | None:
         """A token of the application for checks that has the right role and no key; None where there is none."""
-        found = None if self.target.settings.azure.apim.keys == "shared" else probes.client(self.doors, "key")
+        found = None if self.target.settings.azure.apim.keys == "shared" else check_applications.client(self.clients, "key")
         if found is None or found.secret is None:
             return None
         return token.fetch(self.target, found.tenant_id, found.client_id, found.secret, found.scope)
 
     def destroy(self, progress: Progress) -> str:
-        service = find_service(self.doors)
-        if service is None or self.doors.azure.apim.policy(service, self.api) is None:
+        service = find_service(self.clients)
+        if service is None or self.clients.azure.apim.policy(service, self.api) is None:
             return "nothing was there"
-        self.doors.azure.apim.delete_policy(service, self.api)
+        self.clients.azure.apim.delete_policy(service, self.api)
         return f"removed the {self.what}"

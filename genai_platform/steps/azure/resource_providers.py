@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import MissingError
-from genai_platform.graph.step import Progress
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.wait import wait_for
 
 NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
@@ -12,47 +12,47 @@ _LIMIT = 900.0
 """Seconds; Azure registers a provider in some minutes."""
 
 
-def missing(doors: Doors) -> list[str]:
+def missing(clients: Clients) -> list[str]:
     """The providers that are needed and not registered. What we may not see counts as registered: it shows when it is used."""
-    return [name for name in NAMESPACES if doors.azure.arm.registration(name) not in ("Registered", "")]
+    return [name for name in NAMESPACES if clients.azure.arm.registration(name) not in ("Registered", "")]
 
 
-def look(doors: Doors) -> str:
+def look(clients: Clients) -> str:
     """Whether the providers are registered, or can be. Changes nothing.
 
     Raises:
         MissingError: one is not registered, and we may not do it.
     """
-    arm, scope = doors.azure.arm, f"/subscriptions/{doors.azure.subscription}"
-    absent = missing(doors)
+    arm, scope = clients.azure.arm, f"/subscriptions/{clients.azure.subscription}"
+    absent = missing(clients)
     if not absent:
         return f"{' and '.join(NAMESPACES)} are registered"
     refused = [name for name in absent if not arm.may(scope, f"{name}/register/action")]
     if refused:
         raise MissingError(
-            f"{' and '.join(refused)} are not registered with the subscription, and {doors.azure.identity.name} may not register them",
+            f"{' and '.join(refused)} are not registered with the subscription, and {clients.azure.identity.name} may not register them",
             remedy="; ".join(f"az provider register --namespace {name} --wait" for name in refused) + " (Contributor at the subscription)",
             id="azure.not_registered",
         )
     return f"{' and '.join(absent)}: not registered yet, `genai up` registers"
 
 
-def register(doors: Doors, progress: Progress) -> None:
+def register(clients: Clients, progress: Progress) -> None:
     """Register what is missing, and wait until it is done.
 
     Raises:
         StepError: it is not done after a quarter of an hour, or was refused.
     """
-    arm = doors.azure.arm
-    for name in missing(doors):
+    arm = clients.azure.arm
+    for name in missing(clients):
         if arm.registration(name) != "Registering":
             progress.say(f"registering the resource provider {name} with the subscription")
             arm.register(name)
     left: list[str] = []
 
     def done() -> bool | None:
-        left[:] = missing(doors)
+        left[:] = missing(clients)
         return None if left else True
 
-    interval = 10.0 if doors.target.endpoints.real else 0.5
+    interval = 10.0 if clients.target.endpoints.real else 0.5
     wait_for(done, progress, lambda: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval)

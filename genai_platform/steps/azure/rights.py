@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from genai_platform.errors import GenaiError, MissingError
-from genai_platform.steps.azure import directory as own
-from genai_platform.steps.azure import probes, site
-from genai_platform.steps.doors import Doors
-from genai_platform.tools.azure.graph import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
+from genai_platform.steps.azure import check_applications, lookup
+from genai_platform.steps.azure import entra_applications as own
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.entra import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
 
 _GRAPH = "00000003-0000-0000-c000-000000000000"
 _IDS = {
@@ -34,34 +34,34 @@ _QUOTA = 250
 """Directory objects that an identity without a directory role may own, deleted ones included."""
 
 
-def identity(doors: Doors) -> str:
+def identity(clients: Clients) -> str:
     """The identity that won."""
-    who = doors.azure.identity
+    who = clients.azure.identity
     return f"{who.name} ({who.kind}) in tenant {who.tenant_id}"
 
 
-def directory(doors: Doors) -> str:
+def directory(clients: Clients) -> str:
     """Whether the directory may be read and written. Raises ``MissingError`` with what is lacking."""
-    graph = doors.azure.graph
+    graph = clients.azure.graph
     try:
-        own.application(doors, own.api_name(doors.target))
+        own.application(clients, own.api_name(clients.target))
     except GenaiError as error:
-        raise _lacks(doors, ["Application.Read.All"]) if error.id == "azure.403" else error from None
-    if doors.azure.identity.kind == "User":
+        raise _lacks(clients, ["Application.Read.All"]) if error.id == "azure.403" else error from None
+    if clients.azure.identity.kind == "User":
         roles = graph.directory_roles()
         if roles is None:
             return "the directory can be read; the token does not say which directory roles you hold"
         if not roles & APPLICATION_ADMINISTRATORS:
-            raise _lacks(doors, [])
+            raise _lacks(clients, [])
         return "you hold a directory role that administers applications"
     missing = [name for name, enough in _ENOUGH.items() if not enough & graph.permissions()]
     if missing:
-        raise _lacks(doors, missing)
+        raise _lacks(clients, missing)
     return "the Graph permissions are there"
 
 
-def _lacks(doors: Doors, permissions: list[str]) -> MissingError:
-    who = doors.azure.identity
+def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
+    who = clients.azure.identity
     if who.kind == "User":
         body = f'{{"principalId":"{who.object_id}","roleDefinitionId":"{CLOUD_APPLICATION_ADMINISTRATOR}","directoryScopeId":"/"}}'
         return MissingError(
@@ -70,7 +70,7 @@ def _lacks(doors: Doors, permissions: list[str]) -> MissingError:
             f"--url https://graph.microsoft.com/v1.0/roleManagement/directory/roleAssignments --body '{body}'",
             id="azure.graph_permission",
         )
-    if doors.target.settings.azure.auth == "managed_identity":
+    if clients.target.settings.azure.auth == "managed_identity":
         # It has no app registration that permissions could be added to: Graph's app roles are assigned to it directly.
         return MissingError(
             f"{who.name} lacks the Graph permission {', '.join(permissions)}",
@@ -91,50 +91,50 @@ def _lacks(doors: Doors, permissions: list[str]) -> MissingError:
     )
 
 
-def resources(doors: Doors) -> str:
+def resources(clients: Clients) -> str:
     """Whether ARM lets us build and assign roles, at the group or, while there is none, at the subscription. Raises ``MissingError``."""
-    azure, scope = doors.azure, _building_site(doors)
+    azure, scope = clients.azure, _building_site(clients)
     missing = [role for role, actions in _BUILD.items() if not all(azure.arm.may(scope, action) for action in actions)]
     if missing:
-        commands = "; ".join(_grant(doors, role, scope) for role in missing)
+        commands = "; ".join(_grant(clients, role, scope) for role in missing)
         raise MissingError(f"{azure.identity.name} lacks {' and '.join(missing)} at {scope}", remedy=commands, id="azure.rights")
     return f"may build and assign roles at {scope}"
 
 
-def _building_site(doors: Doors) -> str:
+def _building_site(clients: Clients) -> str:
     """The group; the subscription while there is none. Whoever may not even see it is judged where it is meant to be."""
-    name = site.group_name(doors.target)
+    name = lookup.group_name(clients.target)
     try:
-        there = doors.azure.arm.group(name) is not None
+        there = clients.azure.arm.group(name) is not None
     except GenaiError as error:
         if error.id != "azure.403":
             raise
-        there = doors.target.settings.azure.resource_group is not None
-    return f"{_subscription(doors)}/resourceGroups/{name}" if there else _subscription(doors)
+        there = clients.target.settings.azure.resource_group is not None
+    return f"{_subscription(clients)}/resourceGroups/{name}" if there else _subscription(clients)
 
 
-def purge(doors: Doors) -> str:
+def purge(clients: Clients) -> str:
     """Whether deleted vaults and services may be purged. Without that right names stay taken for a while: no fault, but to be known."""
-    scope = _subscription(doors)
-    refused = [what for what in _PURGE if not may_purge(doors, what)]
+    scope = _subscription(clients)
+    refused = [what for what in _PURGE if not may_purge(clients, what)]
     if not refused:
         return "may purge deleted vaults and services"
     return (
         f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services 48 hours), "
-        f"and the next `genai up` recovers them or takes other names; to allow it: {_grant(doors, 'Contributor', scope)}"
+        f"and the next `genai up` recovers them or takes other names; to allow it: {_grant(clients, 'Contributor', scope)}"
     )
 
 
-def may_purge(doors: Doors, what: Literal["vaults", "API Management services"]) -> bool:
+def may_purge(clients: Clients, what: Literal["vaults", "API Management services"]) -> bool:
     """Whether deleted ones may be purged: a right at the subscription, which the resource group's rights do not include."""
-    return doors.azure.arm.may(_subscription(doors), _PURGE[what])
+    return clients.azure.arm.may(_subscription(clients), _PURGE[what])
 
 
-def quota(doors: Doors) -> str:
+def quota(clients: Clients) -> str:
     """How many directory objects the callers need."""
-    own = sum(caller.client_id is None for caller in doors.target.settings.azure.callers.values())
+    own = sum(caller.client_id is None for caller in clients.target.settings.azure.callers.values())
     # Each is an application and its service principal: the API, the callers, and those `verify` probes with.
-    objects = 2 * (1 + own + len(probes.roles(doors.target)))
+    objects = 2 * (1 + own + len(check_applications.roles(clients.target)))
     if objects <= _QUOTA:
         return f"{objects} directory objects for {own} callers"
     return (
@@ -143,12 +143,12 @@ def quota(doors: Doors) -> str:
     )
 
 
-def _subscription(doors: Doors) -> str:
-    return f"/subscriptions/{doors.azure.subscription}"
+def _subscription(clients: Clients) -> str:
+    return f"/subscriptions/{clients.azure.subscription}"
 
 
-def _grant(doors: Doors, role: str, scope: str) -> str:
-    who = doors.azure.identity
+def _grant(clients: Clients, role: str, scope: str) -> str:
+    who = clients.azure.identity
     return (
         f'az role assignment create --role "{role}" --assignee-object-id {who.object_id} '
         f"--assignee-principal-type {who.kind} --scope {scope}"

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure import existing, rights, service_name
-from genai_platform.steps.azure.names import refuse_sku
-from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
-from genai_platform.steps.azure.wanted import publisher
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.azure import existing_service, rights, service_name
+from genai_platform.steps.azure.callers.settings import publisher
+from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
+from genai_platform.steps.azure.name_availability import refuse_sku
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import FAILED, PASSING, Service
 from genai_platform.tools.wait import wait_for
 
@@ -37,14 +37,14 @@ class ServiceStep(AzureStep):
     needs = ("azure.group",)
     limit = 5400.0
 
-    def __init__(self, doors: Doors) -> None:
-        super().__init__(doors)
-        self._apim = doors.target.settings.azure.apim
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self._apim = clients.target.settings.azure.apim
         self.minutes = 0.1 if self._apim.existing else MINUTES[self._apim.sku]
-        self.what = f"API Management service {self._apim.existing or candidates(doors.target)[0]}"
+        self.what = f"API Management service {self._apim.existing or candidates(clients.target)[0]}"
 
-    def look(self) -> Finding:
-        found = find_service(self.doors)
+    def look(self) -> Observation:
+        found = find_service(self.clients)
         if found is None:
             return absent(f"{self.what}: not there")
         if found.principal is None:
@@ -56,7 +56,7 @@ class ServiceStep(AzureStep):
         return present(f"{found.name} ({found.sku}) at {found.gateway}")
 
     def apply(self, progress: Progress) -> str:
-        found = find_service(self.doors)
+        found = find_service(self.clients)
         if self._apim.existing:
             if found is None:
                 raise StepError(
@@ -64,7 +64,7 @@ class ServiceStep(AzureStep):
                     remedy="correct azure.apim.existing: az apim list --query '[].name'",
                     id="azure.no_service",
                 )
-            existing.refuse_tier(self.doors, found)
+            existing_service.refuse_tier(self.clients, found)
             need_principal(found)
             return f"{found.name} (existing) at {found.gateway}"
         if found and found.state == "Terminating":
@@ -77,7 +77,7 @@ class ServiceStep(AzureStep):
             name = self._made(progress)
         else:
             name = found.name
-            refuse_sku(self.doors, found)
+            refuse_sku(self.clients, found)
             if found.sku != self._apim.sku or found.principal is None:
                 self._when_settled(name, lambda: self._begin(name), progress)
         ready = self._wait(name, progress)
@@ -94,7 +94,9 @@ class ServiceStep(AzureStep):
 
     def _made(self, progress: Progress) -> str:
         """The name under which a service was begun, or restored and given its settings again."""
-        name, restored = service_name.begun(self.doors, lambda name, restore: self._begin(name, restore=restore), self._interval, progress)
+        name, restored = service_name.begun(
+            self.clients, lambda name, restore: self._begin(name, restore=restore), self._interval, progress
+        )
         if restored and self._wait(name, progress).state not in FAILED:
             self._when_settled(name, lambda: self._begin(name), progress)
         return name
@@ -111,7 +113,7 @@ class ServiceStep(AzureStep):
         if restore:
             body["properties"]["restore"] = True
         try:
-            self.doors.azure.apim.begin(group_name(self.target), name, body)
+            self.clients.azure.apim.begin(group_name(self.target), name, body)
         except StepError as error:
             if error.id != "azure.policy" and any(
                 word in error.message.lower() for word in ("capacity", "skunotavailable", "not available", "quota")
@@ -129,7 +131,7 @@ class ServiceStep(AzureStep):
         seen: list[Service | None] = [None]
 
         def look() -> Service | None:
-            seen[0] = found = self.doors.azure.apim.service(group, name)
+            seen[0] = found = self.clients.azure.apim.service(group, name)
             if found and (found.state in FAILED or (found.state == "Succeeded" and found.principal)):
                 return found
             return None
@@ -152,7 +154,7 @@ class ServiceStep(AzureStep):
             try:
                 send()
             except StepError as error:
-                found = self.doors.azure.apim.service(group_name(self.target), name)
+                found = self.clients.azure.apim.service(group_name(self.target), name)
                 state[0] = found.state if found else "gone"
                 if error.id == "azure.busy" or (error.id == "azure.409" and state[0] in PASSING):
                     return None
@@ -163,14 +165,14 @@ class ServiceStep(AzureStep):
 
     def _gone(self, found: Service, progress: Progress) -> None:
         """Wait until a service that is being deleted is not there any more."""
-        apim = self.doors.azure.apim
+        apim = self.clients.azure.apim
         gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
         wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, self._interval)
 
     def _deleted(self, found: Service, progress: Progress) -> None:
         """Delete a service and wait until it is not there any more."""
         if found.state != "Terminating":
-            self._when_settled(found.name, lambda: self.doors.azure.apim.begin_delete(found.group, found.name), progress)
+            self._when_settled(found.name, lambda: self.clients.azure.apim.begin_delete(found.group, found.name), progress)
         self._gone(found, progress)
 
     def _remove_failed(self, found: Service, progress: Progress) -> None:
@@ -179,21 +181,21 @@ class ServiceStep(AzureStep):
         self._deleted(found, progress)
 
     def destroy(self, progress: Progress) -> str:
-        found = find_service(self.doors)
+        found = find_service(self.clients)
         if found is None:
             return "nothing was there"
         if self._apim.existing:
             return f"{found.name} existed before and stays"
-        apim = self.doors.azure.apim
+        apim = self.clients.azure.apim
         self._deleted(found, progress)
-        if not rights.may_purge(self.doors, "API Management services"):
+        if not rights.may_purge(self.clients, "API Management services"):
             return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
         if found.state in FAILED and apim.deleted(found.name) is None:
             return f"removed {found.name}"
         # It shows among the deleted ones after a moment; only then can it be purged.
         try:
             gone = wait_for(lambda: apim.deleted(found.name), progress, lambda: f"{found.name}: deleted", _TOMBSTONE, self._interval)
-            if service_name.purged(self.doors, gone, self._interval, progress):
+            if service_name.purged(self.clients, gone, self._interval, progress):
                 return f"removed and purged {found.name}"
         except StepError as error:
             if error.id != "wait.timeout":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Progress
-from genai_platform.steps.azure.names import taken
-from genai_platform.steps.azure.site import candidates, group_name
-from genai_platform.steps.doors import Doors
-from genai_platform.tools.azure.vaults import Gone
+from genai_platform.steps.azure.lookup import candidates, group_name
+from genai_platform.steps.azure.name_availability import taken
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.vaults import SoftDeleted
 from genai_platform.tools.wait import wait_for
 
 FREED = 300.0
@@ -24,27 +24,27 @@ Begin = Callable[[str, bool], None]
 """Begins to make a service of this name, or with True to restore it."""
 
 
-def begun(doors: Doors, begin: Begin, interval: float, progress: Progress) -> tuple[str, bool]:
+def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -> tuple[str, bool]:
     """Begin to make the service under the first name that can be had; the name, and whether an older service was restored.
 
     Raises:
         MissingError: somebody else has the name.
         StepError: no name can be had, or Azure refused.
     """
-    location = doors.target.settings.azure.location
-    for name in candidates(doors.target):
-        gone = doors.azure.apim.deleted(name)
+    location = clients.target.settings.azure.location
+    for name in candidates(clients.target):
+        gone = clients.azure.apim.deleted(name)
         freed = False
         if gone:
             progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
-            freed = purged(doors, gone, interval, progress)
+            freed = purged(clients, gone, interval, progress)
             if not freed:
-                here = gone.location == location and gone.resource_id.split("/")[4:5] == [group_name(doors.target)]
+                here = gone.location == location and gone.resource_id.split("/")[4:5] == [group_name(clients.target)]
                 if here and restored(name, begin, interval, progress):
                     return name, True
                 progress.say(f"{name} can be neither purged nor restored: taking another name")
                 continue
-        why = _free(doors, name, FREED if freed else 0.0, interval, progress)
+        why = _free(clients, name, FREED if freed else 0.0, interval, progress)
         if why and freed:
             progress.say(f"{name} is still taken {FREED:.0f} s after its purge: taking another name")
             continue
@@ -68,9 +68,9 @@ def begun(doors: Doors, begin: Begin, interval: float, progress: Progress) -> tu
     )
 
 
-def purged(doors: Doors, gone: Gone, interval: float, progress: Progress) -> bool:
+def purged(clients: Clients, gone: SoftDeleted, interval: float, progress: Progress) -> bool:
     """Purge a soft-deleted service and wait until it is gone; False without the right to."""
-    apim = doors.azure.apim
+    apim = clients.azure.apim
     try:
         apim.begin_purge(gone.name, gone.location)
     except StepError as error:
@@ -105,12 +105,12 @@ def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bo
         return False
 
 
-def _free(doors: Doors, name: str, patience: float, interval: float, progress: Progress) -> str | None:
+def _free(clients: Clients, name: str, patience: float, interval: float, progress: Progress) -> str | None:
     """None once the name is free; else why it is not, after ``patience`` seconds."""
     last: list[str | None] = [None]
 
     def free() -> bool | None:
-        last[0] = doors.azure.apim.available(name)
+        last[0] = clients.azure.apim.available(name)
         return None if last[0] and patience else True
 
     try:

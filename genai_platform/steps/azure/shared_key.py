@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure.callers_key import ensure_key, ensure_user, forget_key, issue, overlap
-from genai_platform.steps.azure.callers_seen import Callers, secret_name
-from genai_platform.steps.azure.site import (
+from genai_platform.steps.azure.callers.observed import Callers, secret_name
+from genai_platform.steps.azure.callers.settings import everybody
+from genai_platform.steps.azure.callers.virtual_key import ensure_key, ensure_user, forget_key, issue, overlap
+from genai_platform.steps.azure.lookup import (
     PATIENCE,
     AzureStep,
     absent,
@@ -22,8 +23,7 @@ from genai_platform.steps.azure.site import (
     object_name,
     present,
 )
-from genai_platform.steps.azure.wanted import everybody
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
 from genai_platform.tools.wait import wait_for
 
@@ -45,15 +45,15 @@ class SharedKeyStep(AzureStep):
     limit = 2400.0
     what = "the key that all callers share"
 
-    def look(self) -> Finding:
-        service, vault = find_service(self.doors), find_vault(self.doors)
+    def look(self) -> Observation:
+        service, vault = find_service(self.clients), find_vault(self.clients)
         name = object_name(self.target, KIND)
-        value = self.doors.azure.named_values.get(service, name) if service else None
+        value = self.clients.azure.named_values.get(service, name) if service else None
         if vault is None:
             return drifted(f"{name} reads a vault that is not there") if value else absent("there is no vault")
-        if not self.doors.kube.exists():
+        if not self.clients.kube.exists():
             return drifted("LiteLLM is not there: its keys are missing") if value else absent("no key was issued")
-        work = Callers(self.doors)
+        work = Callers(self.clients)
         key, faults = work.current(work.shared_client), []
         if key is None and value is None:
             return absent("no key was issued")
@@ -68,7 +68,7 @@ class SharedKeyStep(AzureStep):
         return drifted("; ".join(faults)) if faults else present(f"{key.alias if key else ''} through the named value {name}")
 
     def apply(self, progress: Progress) -> str:
-        service, work = need_service(self.doors), Callers(self.doors, PATIENCE)
+        service, work = need_service(self.clients), Callers(self.clients, PATIENCE)
         work.look()
         client = work.shared_client
         caller = everybody(self.target)
@@ -83,7 +83,7 @@ class SharedKeyStep(AzureStep):
 
         Until both are known, it refuses the named value at once, or takes it and says afterwards that it could not be read.
         """
-        values, again = self.doors.azure.named_values, _AGAIN if self.target.endpoints.real else 1.0
+        values, again = self.clients.azure.named_values, _AGAIN if self.target.endpoints.real else 1.0
         asked, last = -again, ""
 
         def read() -> bool | None:
@@ -110,26 +110,26 @@ class SharedKeyStep(AzureStep):
         wait_for(read, progress, told, self.limit - 60, 2)
 
     def destroy(self, progress: Progress) -> str:
-        service, name = find_service(self.doors), object_name(self.target, KIND)
+        service, name = find_service(self.clients), object_name(self.target, KIND)
         if service is not None:
-            self.doors.azure.named_values.delete(service, name)
-        if find_vault(self.doors) is None or not self.doors.kube.exists():
+            self.clients.azure.named_values.delete(service, name)
+        if find_vault(self.clients) is None or not self.clients.kube.exists():
             return f"removed the named value {name}"
-        work = Callers(self.doors)
+        work = Callers(self.clients)
         forget_key(work, work.shared_client)
         return f"removed the named value {name} and its key"
 
 
-def rotate(doors: Doors, progress: Progress) -> tuple[str, int]:
+def rotate(clients: Clients, progress: Progress) -> tuple[str, int]:
     """Replace the key for everybody: the old key's alias, and how many seconds it still works."""
-    service, work = need_service(doors), Callers(doors)
+    service, work = need_service(clients), Callers(clients)
     old = work.current(work.shared_client)
     if old is None:
         raise StepError("there is no shared key to rotate", remedy="run: genai azure --only shared_key", id="keys.missing")
     progress.say("issuing a new key for all callers")
-    issue(work, _NAME, everybody(doors.target), work.shared_client, progress)
+    issue(work, _NAME, everybody(clients.target), work.shared_client, progress)
     # Only after the service was told to read the new one may the old one end.
-    doors.azure.named_values.refresh(service, object_name(doors.target, KIND))
+    clients.azure.named_values.refresh(service, object_name(clients.target, KIND))
     seconds = overlap(old)
     work.litellm.expire(old.hash, seconds)
     return old.alias, seconds

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import MissingError, StepError
-from genai_platform.graph.step import Finding, Progress
-from genai_platform.steps.azure.names import taken
-from genai_platform.steps.azure.site import AzureStep, absent, candidates, drifted, find_vault, group_name, present
+from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_vault, group_name, present
+from genai_platform.steps.azure.name_availability import taken
 from genai_platform.tools.azure.vaults import Vault
 from genai_platform.tools.wait import wait_for
 
@@ -28,8 +28,8 @@ class VaultStep(AzureStep):
     limit = 900.0
     what = "key vault"
 
-    def look(self) -> Finding:
-        found = find_vault(self.doors)
+    def look(self) -> Observation:
+        found = find_vault(self.clients)
         if found is None:
             return absent("no vault of this environment")
         if not found.role_based:
@@ -37,7 +37,7 @@ class VaultStep(AzureStep):
         return present(f"{found.name} in {found.location}")
 
     def apply(self, progress: Progress) -> str:
-        found = find_vault(self.doors)
+        found = find_vault(self.clients)
         if found is not None:
             made = self._make(found.name, recover=False)
             return f"{made.name} in {made.location}"
@@ -52,7 +52,7 @@ class VaultStep(AzureStep):
         )
 
     def _try(self, name: str, progress: Progress) -> Vault | None:
-        vaults = self.doors.azure.vaults
+        vaults = self.clients.azure.vaults
         gone = vaults.deleted(name)
         if gone:
             progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
@@ -80,7 +80,7 @@ class VaultStep(AzureStep):
 
     def _freed(self, name: str, progress: Progress) -> bool:
         """Whether the name of a vault that was purged a moment ago can be had again: that takes some minutes at most."""
-        vaults, interval = self.doors.azure.vaults, 5.0 if self.target.endpoints.real else 0.5
+        vaults, interval = self.clients.azure.vaults, 5.0 if self.target.endpoints.real else 0.5
         free = lambda: None if vaults.available(name) else True  # noqa: E731
         try:
             return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval)
@@ -101,13 +101,13 @@ class VaultStep(AzureStep):
 
     def _make(self, name: str, *, recover: bool) -> Vault:
         location = self.target.settings.azure.location
-        return self.doors.azure.vaults.make(group_name(self.target), name, location, self.target.tags, recover=recover)
+        return self.clients.azure.vaults.make(group_name(self.target), name, location, self.target.tags, recover=recover)
 
     def destroy(self, progress: Progress) -> str:
-        found = find_vault(self.doors)
+        found = find_vault(self.clients)
         if found is None:
             return "nothing was there"
-        vaults = self.doors.azure.vaults
+        vaults = self.clients.azure.vaults
         progress.say(f"deleting the vault {found.name}")
         vaults.delete(group_name(self.target), found.name)
         try:

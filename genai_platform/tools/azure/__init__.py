@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genai_platform.tools.azure.apim import Apim
     from genai_platform.tools.azure.arm import Arm
     from genai_platform.tools.azure.credentials import Identity
-    from genai_platform.tools.azure.graph import Graph
+    from genai_platform.tools.azure.entra import Entra
     from genai_platform.tools.azure.named_values import NamedValues
     from genai_platform.tools.azure.vaults import Vaults
 
@@ -63,11 +63,11 @@ class Azure:
         return Arm(self)
 
     @cached_property
-    def graph(self) -> Graph:
+    def graph(self) -> Entra:
         """Applications and service principals of the tenant."""
-        from genai_platform.tools.azure.graph import Graph
+        from genai_platform.tools.azure.entra import Entra
 
-        return Graph(self)
+        return Entra(self)
 
     @cached_property
     def vaults(self) -> Vaults:

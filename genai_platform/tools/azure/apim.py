@@ -19,7 +19,7 @@ from genai_platform.tools.azure.errors import code, explained, unregistered
 from genai_platform.tools.azure.locations import normalized
 from genai_platform.tools.azure.pipeline import management
 from genai_platform.tools.azure.transport import transport
-from genai_platform.tools.azure.vaults import Gone
+from genai_platform.tools.azure.vaults import SoftDeleted
 
 KEY_HEADER = "x-genai-unused-subscription-key"
 """API Management refuses an invalid subscription key even where none is required; under this name nobody sends one."""
@@ -129,7 +129,7 @@ class Apim:
                 return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
-    def deleted(self, name: str) -> Gone | None:
+    def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted service of this name, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted services is a right at the subscription: whoever has the resource group alone is refused.
@@ -146,7 +146,7 @@ class Apim:
         if not found:
             return None
         held, location = properties(found[0]), normalized(str(_document(found[0]).get("location") or ""))
-        return Gone(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
+        return SoftDeleted(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
 
     def begin(self, group: str, name: str, body: dict[str, Any]) -> None:
         """Begin to make, change or restore a service; ``service`` tells how far it is.

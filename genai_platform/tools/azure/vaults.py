@@ -44,7 +44,7 @@ class Vault:
 
 
 @dataclass(frozen=True)
-class Gone:
+class SoftDeleted:
     """A soft-deleted vault or service."""
 
     name: str
@@ -113,7 +113,7 @@ class Vaults:
                 return ""
             return None if answer.name_available else str(answer.message or answer.reason)
 
-    def deleted(self, name: str) -> Gone | None:
+    def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted vault of this name in this subscription, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted vaults is a right at the subscription: whoever has the resource group alone is refused.
@@ -131,7 +131,7 @@ class Vaults:
                 return None
             held = found[0].properties
             until = held.scheduled_purge_date
-            return Gone(name, normalized(str(held.location)), until.isoformat() if until else "", str(held.vault_id))
+            return SoftDeleted(name, normalized(str(held.location)), until.isoformat() if until else "", str(held.vault_id))
 
     def make(self, group: str, name: str, location: str, tags: Mapping[str, str], *, recover: bool = False) -> Vault:
         """Make a vault with role-based access, or recover a soft-deleted one. Purge protection is never switched on."""

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.aws.identity import administrator, door_key, issuer
+from genai_platform.sandbox.aws.identity import administrator, control_key, issuer
 from genai_platform.sandbox.aws.part import Aws
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 REGION = "ap-northeast-1"
 SIGNED = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0})
@@ -31,19 +31,19 @@ SIGNED = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0})
 class Cloud:
     """The running server and how to reach it."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, layout: SandboxLayout) -> None:
+        self.layout = layout
         self.signer = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         public = self.signer.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        (place.folder("kubernetes") / "sa.pub").write_bytes(public)
+        (layout.folder("kubernetes") / "sa.pub").write_bytes(public)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         part = Aws()
-        part.prepare(self.place)
-        self._process = subprocess.Popen([*part.argv(self.place), "--without-engines"], stderr=(self.place.root / "aws.log").open("ab"))
+        part.prepare(self.layout)
+        self._process = subprocess.Popen([*part.argv(self.layout), "--without-engines"], stderr=(self.layout.root / "aws.log").open("ab"))
         for _ in range(300):
-            if part.ready(self.place):
+            if part.ready(self.layout):
                 return
             time.sleep(0.1)
         raise AssertionError("the server did not answer")
@@ -54,12 +54,12 @@ class Cloud:
         return self._process.wait(10)
 
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
-        key = administrator(self.place)
+        key = administrator(self.layout)
         names = credentials or {"aws_access_key_id": key.access_key_id, "aws_secret_access_key": key.secret_access_key}
         return boto3.Session().client(
             service,
             region_name=REGION,
-            endpoint_url=self.place.url("aws"),
+            endpoint_url=self.layout.url("aws"),
             config=SIGNED.merge(Config(signature_version="s3v4")) if service == "s3" else SIGNED,
             **names,
         )
@@ -68,7 +68,7 @@ class Cloud:
         """A projected service account token."""
         now, key = int(time.time()), claims.pop("key", self.signer)
         document = {
-            "iss": issuer(self.place), "aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:genai-platform:langfuse",
+            "iss": issuer(self.layout), "aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:genai-platform:langfuse",
             "exp": now + 600, "iat": now,
         } | claims  # fmt: skip
         return jwt.encode(document, key, algorithm="RS256")
@@ -86,14 +86,14 @@ class Cloud:
     def session(self, seconds: float = 3600, after: str = "") -> dict[str, str]:
         """The administrator's session credentials; they end after so many seconds, or with the first answer to an action."""
         body = json.dumps({"seconds": seconds, "after": after}).encode()
-        headers = {"Authorization": f"Bearer {door_key(self.place)}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.place.url("aws") + "/_sandbox/sessions", body, headers)
+        headers = {"Authorization": f"Bearer {control_key(self.layout)}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.layout.url("aws") + "/_sandbox/sessions", body, headers)
         with urllib.request.urlopen(request, timeout=5) as answer:
             made: dict[str, str] = json.loads(answer.read())
         return made
 
     def get(self, path: str, **headers: str) -> bytes:
-        request = urllib.request.Request(self.place.url("aws") + path, headers=headers)
+        request = urllib.request.Request(self.layout.url("aws") + path, headers=headers)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return bytes(answer.read())
 
@@ -107,9 +107,9 @@ def new_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[],
     def make() -> Cloud:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GENAI_CACHE_DIR", str(cache))
-            place = Place.create(Path(tmp_path_factory.mktemp("place")) / "world", "sandbox-test", REGION)
-        ca.authority(place)
-        made.append(Cloud(place))
+            layout = SandboxLayout.create(Path(tmp_path_factory.mktemp("place")) / "world", "sandbox-test", REGION)
+        ca.authority(layout)
+        made.append(Cloud(layout))
         made[-1].start()
         return made[-1]
 

@@ -9,8 +9,8 @@ import pytest
 import trustme
 from botocore.exceptions import ClientError
 
-from genai_platform.sandbox.door.balancers import AwsBalancers
-from genai_platform.sandbox.door.routes import Group, Listener
+from genai_platform.sandbox.load_balancer.balancers import AwsBalancers
+from genai_platform.sandbox.load_balancer.routes import Group, Listener
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def group(*listeners: tuple[int, str | None]) -> Group:
 def test_a_load_balancer_shows_its_listeners_and_holds_its_certificates(cloud: Any, vpc: str, certificates: list[str]) -> None:
     elb, acm, ec2 = cloud.client("elbv2"), cloud.client("acm"), cloud.client("ec2")
     one, two = certificates
-    balancers = AwsBalancers(cloud.place)
+    balancers = AwsBalancers(cloud.layout)
 
     def listening(arn: str) -> dict[int, list[str]]:
         found = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
@@ -75,7 +75,7 @@ def test_a_load_balancer_shows_its_listeners_and_holds_its_certificates(cloud: A
     cloud.start()
     elb, acm, ec2 = cloud.client("elbv2"), cloud.client("acm"), cloud.client("ec2")
     assert listening(arn) == {443: [one], 8080: []}
-    balancers = AwsBalancers(cloud.place)
+    balancers = AwsBalancers(cloud.layout)
     balancers.ensure(group((443, two)))
     assert listening(arn) == {443: [two]}
     acm.delete_certificate(CertificateArn=one)

@@ -17,16 +17,16 @@ import pytest
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.step import Observation, State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import Finding, State
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.aws.eks_endpoint import Endpoint
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import EKS_ACCESS_ENTRY, EKS_ENDPOINT_LISTENS, EKS_ENDPOINT_NAME
-from genai_platform.sandbox.place import Place
-from genai_platform.steps import cluster_endpoint
-from genai_platform.steps.doors import Doors
-from genai_platform.steps.infra_terraform import ClusterStep
-from genai_platform.tools.kube import ClusterAbsent, Kube
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import cluster_endpoint
+from genai_platform.steps.infra.terraform import ClusterStep
+from genai_platform.tools.kubernetes.client import ClusterAbsent, Kube
 from tests.tools.aws_world import Quiet
 
 LISTENS = EKS_ENDPOINT_NAME.seconds
@@ -65,8 +65,8 @@ class Eks:
 class Applied:
     """Terraform whose root stands as configured."""
 
-    def probe(self, root: str, variables: Any) -> Finding:
-        return Finding(State.PRESENT, "all of it")
+    def observe(self, root: str, variables: Any) -> Observation:
+        return Observation(State.PRESENT, "all of it")
 
     def apply(self, root: str, variables: Any, progress: Any, timeout: float) -> str:
         return "applied"
@@ -81,34 +81,34 @@ class Listening(Quiet):
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxLayout]:
     """A place at the pace of the real service, and an API server in it."""
     monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
-    place = Place.create(tmp_path / "world", "sandbox-test", pace=1.0)
-    server = ThreadingHTTPServer(("127.0.0.1", place.ports["kubernetes"]), ApiServer)
+    layout = SandboxLayout.create(tmp_path / "world", "sandbox-test", pace=1.0)
+    server = ThreadingHTTPServer(("127.0.0.1", layout.ports["kubernetes"]), ApiServer)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*ca.issue(place, ["localhost", "127.0.0.1"]))
+    context.load_cert_chain(*ca.issue(layout, ["localhost", "127.0.0.1"]))
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield place
+    yield layout
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture
-def endpoint(place: Place) -> Iterator[Endpoint]:
-    endpoint = Endpoint(place)
+def endpoint(layout: SandboxLayout) -> Iterator[Endpoint]:
+    endpoint = Endpoint(layout)
     yield endpoint
     endpoint.closed()
 
 
-def doors(place: Place, eks: Eks) -> Doors:
-    target = Target("default", Settings(), Endpoints(kubeconfig=place.endpoint_kubeconfig), place.root)
-    return Doors(target, aws=eks, kube=Kube(target, eks), terraform=Applied())  # type: ignore[arg-type]
+def clients(layout: SandboxLayout, eks: Eks) -> Clients:
+    target = Target("default", Settings(), Endpoints(kubeconfig=layout.endpoint_kubeconfig), layout.root)
+    return Clients(target, aws=eks, kube=Kube(target, eks), terraform=Applied())  # type: ignore[arg-type]
 
 
-def test_the_endpoint_comes_step_by_step_and_one_door_sees_it_all(place: Place, endpoint: Endpoint) -> None:
-    api = doors(place, Eks()).kube
+def test_the_endpoint_comes_step_by_step_and_one_door_sees_it_all(layout: SandboxLayout, endpoint: Endpoint) -> None:
+    api = clients(layout, Eks()).kube
     seen = []
     for age in (0, LISTENS + 1, ADMITS + 1, SERVES + 1):
         endpoint.opened(time.time() - age)
@@ -128,10 +128,12 @@ def wait_for_change(api: Kube, seen: list[str | None]) -> str | None:
     return found
 
 
-def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(place: Place, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = ClusterStep(doors(place, Eks()), "cluster", (), 1, lambda _: {})
+def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(
+    layout: SandboxLayout, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ClusterStep(clients(layout, Eks()), "cluster", (), 1, lambda _: {})
     endpoint.opened(time.time() - ADMITS - 1)
-    assert step.probe().state is State.DRIFTED
+    assert step.observe().state is State.DRIFTED
     monkeypatch.setattr(cluster_endpoint, "_LIMIT", 0)
     with pytest.raises(StepError, match="401"):
         step.apply(Quiet())
@@ -141,13 +143,13 @@ def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(place: Place, e
     admit.start()
     assert step.apply(progress) == "applied"
     assert any("401" in line for line in progress.said)
-    assert step.probe().state is State.PRESENT
+    assert step.observe().state is State.PRESENT
 
 
-def test_a_cluster_that_is_not_young_fails_at_once_with_its_cause(place: Place, endpoint: Endpoint) -> None:
+def test_a_cluster_that_is_not_young_fails_at_once_with_its_cause(layout: SandboxLayout, endpoint: Endpoint) -> None:
     eks = Eks()
     eks.created -= timedelta(seconds=cluster_endpoint.YOUNG + 1)
-    reach = doors(place, eks)
+    reach = clients(layout, eks)
     progress = Listening()
     cluster_endpoint.wait(reach, progress)
     assert progress.said == []
@@ -156,10 +158,10 @@ def test_a_cluster_that_is_not_young_fails_at_once_with_its_cause(place: Place, 
 
 
 @pytest.mark.parametrize("status", [None, "DELETING"])
-def test_without_a_cluster_in_eks_there_is_nothing_to_look_into(place: Place, endpoint: Endpoint, status: str | None) -> None:
+def test_without_a_cluster_in_eks_there_is_nothing_to_look_into(layout: SandboxLayout, endpoint: Endpoint, status: str | None) -> None:
     eks = Eks()
     eks.status = status
-    api = doors(place, eks).kube
+    api = clients(layout, eks).kube
     assert not api.exists()
     with pytest.raises(ClusterAbsent):
         api.not_ready()

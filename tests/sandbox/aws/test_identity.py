@@ -23,7 +23,7 @@ def code(error: pytest.ExceptionInfo[ClientError]) -> str:
 @pytest.fixture(scope="module")
 def role(cloud: Any) -> str:
     """A role trusted by the cluster's issuer for one service account, allowed to read and write under one prefix of one bucket."""
-    iam, url = cloud.client("iam"), issuer(cloud.place)
+    iam, url = cloud.client("iam"), issuer(cloud.layout)
     provider = iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
     name = url.removeprefix("https://")
     trust = {
@@ -68,7 +68,7 @@ def test_an_unknown_key_and_a_wrong_secret_are_refused(cloud: Any, service: str,
     with pytest.raises(ClientError) as error:
         getattr(cloud.client(service, stranger), operation)()
     assert code(error) == unknown
-    liar = {"aws_access_key_id": administrator(cloud.place).access_key_id, "aws_secret_access_key": "x" * 40}
+    liar = {"aws_access_key_id": administrator(cloud.layout).access_key_id, "aws_secret_access_key": "x" * 40}
     with pytest.raises(ClientError) as error:
         getattr(cloud.client(service, liar), operation)()
     assert code(error) == forged
@@ -126,7 +126,7 @@ def test_a_pod_may_do_in_s3_what_its_role_allows_and_no_more(cloud: Any, role: s
 def test_a_presigned_address_works_for_its_object_alone(cloud: Any, role: str) -> None:
     s3 = cloud.client("s3", cloud.assume(role, cloud.token()))
     address = s3.generate_presigned_url("get_object", Params={"Bucket": "events", "Key": "up/there"})
-    path = address.removeprefix(cloud.place.url("aws"))
+    path = address.removeprefix(cloud.layout.url("aws"))
     assert cloud.get(path) == b"here"
     with pytest.raises(OSError, match="403"):
         cloud.get(path.replace("up/there", "up/elsewhere"))
@@ -138,11 +138,11 @@ def test_a_presigned_address_ends_with_its_time(cloud: Any, role: str, monkeypat
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: (now - datetime.timedelta(hours=1)).replace(tzinfo=None))
     address = s3.generate_presigned_url("get_object", Params={"Bucket": "events", "Key": "up/there"}, ExpiresIn=60)
     with pytest.raises(OSError, match="403"):
-        cloud.get(address.removeprefix(cloud.place.url("aws")))
+        cloud.get(address.removeprefix(cloud.layout.url("aws")))
 
 
 def test_a_condition_that_is_not_judged_is_refused_loudly(cloud: Any, role: str) -> None:
-    iam, name = cloud.client("iam"), issuer(cloud.place).removeprefix("https://")
+    iam, name = cloud.client("iam"), issuer(cloud.layout).removeprefix("https://")
     statement = {
         "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
         "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{name}"},

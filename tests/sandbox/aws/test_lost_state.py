@@ -10,48 +10,48 @@ from typing import Any
 
 import pytest
 
-from genai_platform.cli import disk
+from genai_platform.cli import disk_space
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.step import State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import State
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.endpoints import closed_variables
-from genai_platform.steps.doors import Doors
-from genai_platform.steps.infra_terraform import PLACEHOLDERS, NetworkStep, RootStep, StorageStep, network_inputs, no_inputs
-from genai_platform.tools import terraform_watch
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra.terraform import PLACEHOLDERS, NetworkStep, RootStep, StorageStep, network_inputs, no_inputs
+from genai_platform.tools.terraform import credentials_watch as terraform_watch
 from tests.sandbox.aws.conftest import REGION, Cloud
 from tests.tools.aws_world import MODELS, Quiet
 
 SETTINGS = {"platform": {"region": REGION}, "litellm": {"models": MODELS}}
 
 
-def doors(cloud: Cloud, folder: Path, environment: str, session: Mapping[str, str] | None = None, **settings: Any) -> Doors:
+def clients(cloud: Cloud, folder: Path, environment: str, session: Mapping[str, str] | None = None, **settings: Any) -> Clients:
     """Doors of the product to the stand-in, with a folder of states of their own; default: as its administrator."""
-    key = administrator(cloud.place)
+    key = administrator(cloud.layout)
     own = session or {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
     endpoints = Endpoints(
         aws=AwsEndpoints(
-            url=cloud.place.url("aws"),
+            url=cloud.layout.url("aws"),
             access_key_id=own["AccessKeyId"],
             secret_access_key=own["SecretAccessKey"],
             session_token=own.get("SessionToken"),
         ),
         environment_variables=closed_variables(),
     )
-    return Doors(Target(environment, Settings.model_validate({**SETTINGS, **settings}), endpoints, folder))
+    return Clients(Target(environment, Settings.model_validate({**SETTINGS, **settings}), endpoints, folder))
 
 
-def network(found: Doors) -> NetworkStep:
+def network(found: Clients) -> NetworkStep:
     return NetworkStep(found, "network", (), 3, network_inputs)
 
 
-def cluster(found: Doors) -> RootStep:
+def cluster(found: Clients) -> RootStep:
     return RootStep(found, "cluster", (), 12, lambda _: PLACEHOLDERS["cluster"])
 
 
-def storage(found: Doors) -> StorageStep:
+def storage(found: Clients) -> StorageStep:
     return StorageStep(found, "storage", (), 1, no_inputs)
 
 
@@ -80,22 +80,22 @@ NOTHING = dict.fromkeys(("networks", "subnets", "addresses", "gateways", "tables
 
 
 def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_path: Path) -> None:
-    before = network(doors(cloud, tmp_path / "a", "lost"))
-    assert before.probe().state is State.ABSENT
+    before = network(clients(cloud, tmp_path / "a", "lost"))
+    assert before.observe().state is State.ABSENT
     before.apply(Quiet())
     made = counted(cloud, "lost")
     assert made["networks"] == made["gateways"] == 1
 
-    elsewhere = network(doors(cloud, tmp_path / "b", "lost"))
-    seen = elsewhere.probe()
+    elsewhere = network(clients(cloud, tmp_path / "b", "lost"))
+    seen = elsewhere.observe()
     assert seen.state is State.DRIFTED
     assert "no state knows them" in seen.evidence
     told = elsewhere.apply(Quiet())
     assert counted(cloud, "lost") == made
     assert "taken over" in told
-    assert elsewhere.probe().state is State.PRESENT
+    assert elsewhere.observe().state is State.PRESENT
 
-    third = network(doors(cloud, tmp_path / "c", "lost"))
+    third = network(clients(cloud, tmp_path / "c", "lost"))
     third.destroy(Quiet())
     assert counted(cloud, "lost") == NOTHING
 
@@ -105,15 +105,15 @@ def test_a_full_disk_does_not_keep_what_costs(cloud: Cloud, tmp_path: Path) -> N
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=True)
     try:
-        disk.reserve(folder)
-        step = storage(doors(cloud, folder, "full"))
+        disk_space.reserve(folder)
+        step = storage(clients(cloud, folder, "full"))
         step.apply(Quiet())
         with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
             while True:
-                file.write(bytes(disk.MEGABYTE))
-        disk.release(folder, Quiet())  # type: ignore[arg-type]
+                file.write(bytes(disk_space.MEGABYTE))
+        disk_space.release(folder, Quiet())  # type: ignore[arg-type]
         step.destroy(Quiet())
-        assert step.probe().state is State.ABSENT
+        assert step.observe().state is State.ABSENT
     finally:
         subprocess.run(["umount", folder], check=True)
 
@@ -124,7 +124,7 @@ BUCKET = {"terraform": {"backend": "s3", "bucket": "everybodys-states"}}
 def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, tmp_path: Path) -> None:
     s3, iam = cloud.client("s3"), cloud.client("iam")
     s3.create_bucket(Bucket="everybodys-states", CreateBucketConfiguration={"LocationConstraint": REGION})
-    dying = cluster(doors(cloud, tmp_path, "late", cloud.session(after="iam:CreateRole"), **BUCKET))
+    dying = cluster(clients(cloud, tmp_path, "late", cloud.session(after="iam:CreateRole"), **BUCKET))
     with pytest.raises(StepError) as ended:
         dying.apply(Quiet())
     assert "sign in again" in ended.value.remedy
@@ -133,8 +133,8 @@ def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, 
     assert s3.head_object(Bucket="everybodys-states", Key="genai-late/cluster.tfstate.tflock")
     assert [one for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-late-")]
 
-    again = cluster(doors(cloud, tmp_path, "late", **BUCKET))
-    seen = again.probe()
+    again = cluster(clients(cloud, tmp_path, "late", **BUCKET))
+    seen = again.observe()
     assert (seen.state, str(left) in seen.evidence) == (State.DRIFTED, True)
     assert left.exists(), "a look stores nothing"
     told = Told()
@@ -150,12 +150,12 @@ def test_credentials_that_end_in_the_middle_of_a_run_lose_nothing(cloud: Cloud, 
 def test_a_terraform_whose_credentials_have_ended_is_stopped(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # EC2's word for ended credentials is one that the provider tries again for more than nine minutes.
     monkeypatch.setattr(terraform_watch, "EVERY", 1.0)
-    dying = network(doors(cloud, tmp_path, "ended", cloud.session(after="ec2:CreateVpc")))
+    dying = network(clients(cloud, tmp_path, "ended", cloud.session(after="ec2:CreateVpc")))
     with pytest.raises(StepError) as ended:
         dying.apply(Quiet())
     assert "credentials have ended while terraform was at work" in ended.value.message
     assert "sign in again" in ended.value.remedy
 
-    again = network(doors(cloud, tmp_path, "ended"))
+    again = network(clients(cloud, tmp_path, "ended"))
     again.destroy(Quiet())
     assert counted(cloud, "ended") == NOTHING

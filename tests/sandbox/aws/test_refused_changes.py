@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from genai_platform.sandbox.aws.identity import door_key
+from genai_platform.sandbox.aws.identity import control_key
 
 ROLE = "arn:aws:iam::123456789012:role/cluster"
 REGION = "ap-northeast-1"
@@ -52,9 +52,9 @@ def test_an_update_goes_up_by_one_minor_version(new_cloud: Callable[[], Any]) ->
     assert [one["clusterVersion"] for one in eks.describe_cluster_versions(clusterVersions=["1.34"])["clusterVersions"]] == ["1.34"]
     # The day comes on which EKS upgrades it by itself.
     request = urllib.request.Request(
-        cloud.place.url("aws") + "/_sandbox/eks/end-standard-support",
+        cloud.layout.url("aws") + "/_sandbox/eks/end-standard-support",
         json.dumps({"region": REGION, "version": "1.35"}).encode(),
-        {"Authorization": f"Bearer {door_key(cloud.place)}", "Content-Type": "application/json"},
+        {"Authorization": f"Bearer {control_key(cloud.layout)}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=5) as answer:
         assert json.load(answer) == {"upgraded": ["one"]}

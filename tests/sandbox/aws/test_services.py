@@ -11,7 +11,7 @@ import pytest
 import trustme
 from botocore.exceptions import ClientError
 
-from genai_platform.sandbox.aws.identity import door_key, issuer
+from genai_platform.sandbox.aws.identity import control_key, issuer
 
 TAGS = {"genai:platform": "genai", "genai:environment": "test"}
 PAIRS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
@@ -61,9 +61,9 @@ def test_a_cluster_states_what_it_was_asked_for(cluster: dict[str, Any]) -> None
 
 
 def test_a_cluster_points_to_the_sandbox_api_server(cloud: Any, cluster: dict[str, Any]) -> None:
-    assert cluster["endpoint"] == cloud.place.url("endpoint", "https")
-    assert base64.b64decode(cluster["certificateAuthority"]["data"]) == cloud.place.ca_file.read_bytes()
-    assert cluster["identity"]["oidc"]["issuer"] == issuer(cloud.place)
+    assert cluster["endpoint"] == cloud.layout.url("endpoint", "https")
+    assert base64.b64decode(cluster["certificateAuthority"]["data"]) == cloud.layout.ca_file.read_bytes()
+    assert cluster["identity"]["oidc"]["issuer"] == issuer(cloud.layout)
     assert cluster["resourcesVpcConfig"]["clusterSecurityGroupId"].startswith("sg-")
 
 
@@ -212,7 +212,7 @@ def test_an_imported_certificate_can_be_served_by_who_holds_the_key_of_the_door(
     path = "/_sandbox/acm/" + arn.replace("/", "%2F")
     with pytest.raises(OSError, match="401"):
         cloud.get(path)
-    served = json.loads(cloud.get(path, Authorization=f"Bearer {door_key(cloud.place)}"))
+    served = json.loads(cloud.get(path, Authorization=f"Bearer {control_key(cloud.layout)}"))
     assert served == {"certificate": pem.decode(), "chain": authority.cert_pem.bytes().decode(), "key": key.decode()}
     acm.delete_certificate(CertificateArn=arn)
 

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Mapping
 
 from genai_platform.sandbox.image import Container, Image
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
-def _argv(place: Place, container: Container) -> list[str]:
+def _argv(layout: SandboxLayout, container: Container) -> list[str]:
     if container.command:
         return [*container.command, *container.args]
     return [sys.executable, "-m", "http.server", "--bind", container.address, *container.args]
 
 
-def _variables(place: Place, container: Container) -> Mapping[str, str]:
+def _variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     return {"ADDRESS": container.address, "PYTHONUNBUFFERED": "1"}
 
 
@@ -32,7 +32,7 @@ uvicorn.run(app, host=os.environ["ADDRESS"], port=4000, lifespan="off", timeout_
 """Stands and falls as LiteLLM's proxy does, without its 40 seconds of imports: the same server, told the same by the same variable."""
 
 
-def _server(place: Place, container: Container) -> list[str]:
+def _server(layout: SandboxLayout, container: Container) -> list[str]:
     return [sys.executable, "-c", SERVER]
 
 

@@ -23,23 +23,23 @@ from genai_platform.sandbox.cluster.agent.part import NodeAgent, rows
 from genai_platform.sandbox.cluster.api import client
 from genai_platform.sandbox.cluster.control_plane import ADMIN, API, ETCD, MANAGER
 from genai_platform.sandbox.cluster.images import EXTRA
-from genai_platform.sandbox.parts import Planned
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.parts import PartSpec
 
 IMAGE = "registry.example.com/tests/python:3"
 
 
 class AgentWithTestImage(NodeAgent):
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {EXTRA: "images_for_tests", "PYTHONPATH": str(Path(__file__).parent)}
 
 
 PLAN = [
-    Planned(Aws()),
-    Planned(ETCD),
-    Planned(API, ("etcd",)),
-    Planned(MANAGER, ("kube-apiserver",)),
-    Planned(AgentWithTestImage(), ("kube-apiserver", "kube-controller-manager")),
+    PartSpec(Aws()),
+    PartSpec(ETCD),
+    PartSpec(API, ("etcd",)),
+    PartSpec(MANAGER, ("kube-apiserver",)),
+    PartSpec(AgentWithTestImage(), ("kube-apiserver", "kube-controller-manager")),
 ]
 
 
@@ -50,8 +50,8 @@ class Quiet:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    made = Place.create(tmp_path_factory.mktemp("agent") / "world", "sandbox", "eu-west-1")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
+    made = SandboxLayout.create(tmp_path_factory.mktemp("agent") / "world", "sandbox", "eu-west-1")
     try:
         supervisor.start(made, Quiet(), PLAN)
         yield made
@@ -60,11 +60,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def kubectl(place: Place) -> Callable[..., str]:
+def kubectl(layout: SandboxLayout) -> Callable[..., str]:
     def run(*arguments: str, documents: list[dict[str, Any]] | None = None, fails: bool = False) -> str:
         text = None if documents is None else json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         done = subprocess.run(
-            ["kubectl", "--kubeconfig", str(place.kubeconfig), *arguments],
+            ["kubectl", "--kubeconfig", str(layout.kubeconfig), *arguments],
             input=text,
             capture_output=True,
             text=True,
@@ -111,7 +111,7 @@ def test_the_node_is_ready(kubectl: Callable[..., str]) -> None:
     kubectl("wait", "node/sandbox-node", "--for=condition=Ready", "--timeout=20s")
 
 
-def test_a_deployment_serves_its_config_map_through_its_service(kubectl: Callable[..., str], place: Place) -> None:
+def test_a_deployment_serves_its_config_map_through_its_service(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "page"}, "data": {"index.html": "first"}}
     web = {
         "name": "web",
@@ -134,11 +134,11 @@ def test_a_deployment_serves_its_config_map_through_its_service(kubectl: Callabl
     kubectl("apply", "-f", "-", documents=[config, deployment, service])
     kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     cluster_ip = kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
-    assert f"{Place.loopback(cluster_ip)}\tweb.default.svc.cluster.local\n" in place.hosts_file.read_text()
+    assert f"{SandboxLayout.loopback(cluster_ip)}\tweb.default.svc.cluster.local\n" in layout.hosts_file.read_text()
 
     def page() -> str:
         try:
-            with urllib.request.urlopen(f"http://{Place.loopback(cluster_ip)}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{SandboxLayout.loopback(cluster_ip)}/", timeout=5) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""
@@ -169,19 +169,19 @@ def test_jobs_complete_and_fail_by_exit_code(kubectl: Callable[..., str]) -> Non
     assert (ended["exitCode"], ended["message"]) == (3, "no such role")
 
 
-def test_an_unknown_image_is_simulated_but_its_job_does_not_pretend(kubectl: Callable[..., str], place: Place) -> None:
+def test_an_unknown_image_is_simulated_but_its_job_does_not_pretend(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
     unknown = {"name": "main", "image": "example.com/keeper:3"}
     kubectl("apply", "-f", "-", documents=[_workload("Deployment", "keeper", {"containers": [unknown]}), _job("guess", unknown)])
     kubectl("rollout", "status", "deployment/keeper", "--timeout=30s")
     kubectl("wait", "job/guess", "--for=condition=Failed", "--timeout=30s")
-    listed = _until(lambda: [row for row in rows(place) if "keeper" in row.name])
+    listed = _until(lambda: [row for row in rows(layout) if "keeper" in row.name])
     assert [(row.kind, row.pid, row.state) for row in listed] == [("simulated", None, "running")]
 
 
-def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Callable[..., str], place: Place) -> None:
-    key = administrator(place)
-    session = boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=place.region)
-    eks, ec2 = (session.client(name, endpoint_url=place.url("aws")) for name in ("eks", "ec2"))
+def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
+    key = administrator(layout)
+    session = boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=layout.region)
+    eks, ec2 = (session.client(name, endpoint_url=layout.url("aws")) for name in ("eks", "ec2"))
     eks.create_cluster(name="genai", roleArn="arn:aws:iam::123456789012:role/cluster", resourcesVpcConfig={"subnetIds": []})
     storage = {
         "apiVersion": "storage.k8s.io/v1",
@@ -200,7 +200,7 @@ def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Calla
     stateful = _workload("StatefulSet", "db", {"containers": [main]}, serviceName="db", volumeClaimTemplates=[claim])
     kubectl("apply", "-f", "-", documents=[storage, service, stateful])
     kubectl("rollout", "status", "statefulset/db", "--timeout=30s")
-    _until(lambda: "db-0.db.default.svc.cluster.local" in place.hosts_file.read_text())
+    _until(lambda: "db-0.db.default.svc.cluster.local" in layout.hosts_file.read_text())
     (volume,) = ec2.describe_volumes(Filters=[{"Name": "tag:eks:eks-cluster-name", "Values": ["genai"]}], IncludeManagedResources=True)[
         "Volumes"
     ]
@@ -212,7 +212,7 @@ def test_a_stateful_set_keeps_its_volume_and_the_account_shows_it(kubectl: Calla
     kubectl("wait", "pod/db-0", "--for=delete", "--timeout=30s")
     kubectl("delete", "pvc", "data-db-0")
     _until(lambda: not ec2.describe_volumes(IncludeManagedResources=True)["Volumes"])
-    _until(lambda: not list(place.folder("volumes").iterdir()))
+    _until(lambda: not list(layout.folder("volumes").iterdir()))
 
 
 def test_a_missing_secret_holds_a_container_until_it_is_there(kubectl: Callable[..., str]) -> None:
@@ -259,20 +259,28 @@ def test_logs_of_a_container_that_never_ran_say_why(kubectl: Callable[..., str])
     kubectl("delete", "pod", "stuck", "--now")
 
 
-def test_a_pod_finds_none_of_the_sandboxs_own_secrets(kubectl: Callable[..., str], place: Place) -> None:
-    secrets = ["aws/admin.json", "kubernetes/sa.key", "ca/ca.key", "kubeconfig", "openai/key", "azure/deployer.json", "door/listener.key"]
+def test_a_pod_finds_none_of_the_sandboxs_own_secrets(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
+    secrets = [
+        "aws/admin.json",
+        "kubernetes/sa.key",
+        "ca/ca.key",
+        "kubeconfig",
+        "openai/key",
+        "azure/deployer.json",
+        "load-balancer/listener.key",
+    ]
     for name in secrets:
-        if not (place.root / name).exists():
-            (place.folder(name.rpartition("/")[0]) / name.rpartition("/")[2]).write_text("secret")
-    script = f"cd {place.root}; cat {' '.join(secrets)} 2>/dev/null; ls pods volumes data logs 2>/dev/null | grep -v ':$' | tr -d '\\n'"
+        if not (layout.root / name).exists():
+            (layout.folder(name.rpartition("/")[0]) / name.rpartition("/")[2]).write_text("secret")
+    script = f"cd {layout.root}; cat {' '.join(secrets)} 2>/dev/null; ls pods volumes data logs 2>/dev/null | grep -v ':$' | tr -d '\\n'"
     kubectl("apply", "-f", "-", documents=[_job("spy", _container(script))])
     kubectl("wait", "job/spy", "--for=condition=Complete", "--timeout=30s")
     assert kubectl("logs", "job/spy") == ""
 
 
-def test_an_image_that_its_registry_does_not_have_is_pulled_until_it_is_there(kubectl: Callable[..., str], place: Place) -> None:
+def test_an_image_that_its_registry_does_not_have_is_pulled_until_it_is_there(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
     absent = "registry.example.com/tests/python:9"
-    state = place.root / "registry.json"
+    state = layout.root / "registry.json"
     state.write_text(json.dumps({"missing": [absent]}))
     kubectl("apply", "-f", "-", documents=[_pod("unpulled", _container("sleep 60") | {"image": absent})])
     waiting = "jsonpath={.status.containerStatuses[0].state.waiting.reason}"
@@ -284,11 +292,13 @@ def test_an_image_that_its_registry_does_not_have_is_pulled_until_it_is_there(ku
     kubectl("delete", "pod", "unpulled")
 
 
-def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_event(kubectl: Callable[..., str], place: Place) -> None:
-    with client(place, ADMIN) as api:
+def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_event(
+    kubectl: Callable[..., str], layout: SandboxLayout
+) -> None:
+    with client(layout, ADMIN) as api:
         crds.install(api)
         _until(lambda: crds.established(api))
-    refused = place.folder("aws") / provisioner.STATE
+    refused = layout.folder("aws") / provisioner.STATE
     refused.write_text("VcpuLimitExceeded")
     kubectl("apply", "-f", "-", documents=[_pod("homeless", _container("sleep 60"))])
     about = "involvedObject.kind=NodeClaim,type=Warning"
@@ -302,10 +312,10 @@ def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_eve
     kubectl("delete", "pod", "homeless")
 
 
-def test_the_node_is_an_instance_that_lives_as_long_as_its_cluster(kubectl: Callable[..., str], place: Place) -> None:
-    key = administrator(place)
-    session = boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=place.region)
-    eks, ec2 = (session.client(name, endpoint_url=place.url("aws")) for name in ("eks", "ec2"))
+def test_the_node_is_an_instance_that_lives_as_long_as_its_cluster(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
+    key = administrator(layout)
+    session = boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=layout.region)
+    eks, ec2 = (session.client(name, endpoint_url=layout.url("aws")) for name in ("eks", "ec2"))
     for name in eks.list_clusters()["clusters"]:
         eks.delete_cluster(name=name)
     subnet = ec2.create_subnet(VpcId=ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"], CidrBlock="10.9.1.0/24")["Subnet"]
@@ -345,14 +355,14 @@ def test_exec_is_refused_with_a_reason(kubectl: Callable[..., str]) -> None:
     assert "debug are not available" in kubectl("debug", pod, "--image=busybox", "--", "true", fails=True)
 
 
-def test_a_restarted_agent_starts_the_same_pods_again(kubectl: Callable[..., str], place: Place) -> None:
+def test_a_restarted_agent_starts_the_same_pods_again(kubectl: Callable[..., str], layout: SandboxLayout) -> None:
     path = "jsonpath={range .items[*]}{.metadata.uid} {end}"
     before = kubectl("get", "pods", "-l", "app=web", "-o", path)
-    pids = [row.pid for row in rows(place) if row.pid]
+    pids = [row.pid for row in rows(layout) if row.pid]
     assert pids
-    processes.end(place, "node-agent", 8)
+    processes.end(layout, "node-agent", 8)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    supervisor.start(place, Quiet(), PLAN)
+    supervisor.start(layout, Quiet(), PLAN)
     restarts = "jsonpath={.items[*].status.containerStatuses[0].restartCount}"
     _until(lambda: kubectl("get", "pods", "-l", "app=web", "-o", restarts) == "1 1")
     kubectl("wait", "pod", "-l", "app=web", "--for=condition=Ready", "--timeout=30s")
@@ -360,9 +370,9 @@ def test_a_restarted_agent_starts_the_same_pods_again(kubectl: Callable[..., str
     assert kubectl("logs", "job/good") == "did it\n"
 
 
-def test_a_killed_agent_leaves_no_process(place: Place) -> None:
-    pids = _until(lambda: [row.pid for row in rows(place) if row.pid])
-    agent = processes.recorded(place, "node-agent")
+def test_a_killed_agent_leaves_no_process(layout: SandboxLayout) -> None:
+    pids = _until(lambda: [row.pid for row in rows(layout) if row.pid])
+    agent = processes.recorded(layout, "node-agent")
     assert agent is not None
     agent.kill()
     _until(lambda: not [pid for pid in pids if psutil.pid_exists(pid)])

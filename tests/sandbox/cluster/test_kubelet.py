@@ -18,7 +18,7 @@ from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.container import Running
 from genai_platform.sandbox.cluster.agent.kubelet import Kubelet
 from genai_platform.sandbox.cluster.control_plane import API_SERVER
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 
 class Pods:
@@ -35,10 +35,10 @@ class Pods:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENAI_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        yield Place.create(tmp_path_factory.mktemp("kubelet") / "world", "sandbox")
+        yield SandboxLayout.create(tmp_path_factory.mktemp("kubelet") / "world", "sandbox")
 
 
 @pytest.fixture
@@ -49,17 +49,17 @@ def state(tmp_path: Path) -> Running:
 
 
 @pytest.fixture
-def context(place: Place) -> ssl.SSLContext:
-    issued = ca.issue_user(place, *API_SERVER)
-    made = ssl.create_default_context(cafile=str(place.ca_file))
+def context(layout: SandboxLayout) -> ssl.SSLContext:
+    issued = ca.issue_user(layout, *API_SERVER)
+    made = ssl.create_default_context(cafile=str(layout.ca_file))
     made.load_cert_chain(issued.cert, issued.key)
     return made
 
 
 @pytest.fixture
-def http(place: Place, state: Running, context: ssl.SSLContext) -> Iterator[httpx.Client]:
-    server = Kubelet(place, Pods(state))  # type: ignore[arg-type]
-    with httpx.Client(base_url=place.url("kubelet", "https"), verify=context, trust_env=False, timeout=5) as client:
+def http(layout: SandboxLayout, state: Running, context: ssl.SSLContext) -> Iterator[httpx.Client]:
+    server = Kubelet(layout, Pods(state))  # type: ignore[arg-type]
+    with httpx.Client(base_url=layout.url("kubelet", "https"), verify=context, trust_env=False, timeout=5) as client:
         yield client
     server.shutdown()
     server.server_close()
@@ -107,7 +107,7 @@ def test_a_restart_is_counted_when_it_begins_and_the_run_before_it_is_the_previo
 
 
 def test_a_follower_who_left_is_let_go_although_nothing_more_is_written(
-    http: httpx.Client, state: Running, place: Place, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    http: httpx.Client, state: Running, layout: SandboxLayout, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genai_platform.sandbox.cluster.agent.process._LISTENING", 0.05)
     log = state.begin_run()
@@ -115,7 +115,7 @@ def test_a_follower_who_left_is_let_go_although_nothing_more_is_written(
     state.runs(SimpleNamespace(log=log, pid=1))  # type: ignore[arg-type]
     before = threading.active_count()
     with (
-        socket.create_connection(("127.0.0.1", place.ports["kubelet"])) as plain,
+        socket.create_connection(("127.0.0.1", layout.ports["kubelet"])) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
     ):
         client.sendall(b"GET /containerLogs/default/web-0/main?follow=true HTTP/1.1\r\nHost: kubelet\r\n\r\n")
@@ -130,7 +130,7 @@ def test_a_follower_who_left_is_let_go_although_nothing_more_is_written(
     log.close()
 
 
-def test_who_has_no_certificate_is_refused(http: httpx.Client, place: Place) -> None:
-    nobody = ssl.create_default_context(cafile=str(place.ca_file))
+def test_who_has_no_certificate_is_refused(http: httpx.Client, layout: SandboxLayout) -> None:
+    nobody = ssl.create_default_context(cafile=str(layout.ca_file))
     with pytest.raises(httpx.TransportError):
-        httpx.get(place.url("kubelet", "https") + "/healthz", verify=nobody, trust_env=False)
+        httpx.get(layout.url("kubelet", "https") + "/healthz", verify=nobody, trust_env=False)

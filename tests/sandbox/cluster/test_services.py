@@ -9,9 +9,9 @@ from genai_platform.sandbox.cluster.agent.pods import Addresses
 from genai_platform.sandbox.cluster.agent.services import endpoints_of, names_of, routes_of
 from genai_platform.sandbox.cluster.images import Images, repository_of
 from genai_platform.sandbox.image import Image
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
-PLACE = Place(Path("/nowhere"), "test", 77, {"kubernetes": 6443})
+PLACE = SandboxLayout(Path("/nowhere"), "test", 77, {"kubernetes": 6443})
 
 
 def _service(name: str, cluster_ip: str, *ports: dict[str, Any], namespace: str = "demo") -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_addresses_are_reused_late_and_kept_when_wanted() -> None:
 
 
 def test_images_are_found_by_the_end_of_their_name() -> None:
-    known = Image("berriai/litellm-database", "real", "1", lambda place, container: [])
+    known = Image("berriai/litellm-database", "real", "1", lambda layout, container: [])
     images = Images([known])
     assert images.find("ghcr.io/berriai/litellm-database:v1.2@sha256:abc") is known
     assert images.find("localhost:5000/berriai/litellm-database") is known

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
-from genai_platform.steps.keep_clickhouse import RESTORE_SETTINGS
+from genai_platform.steps.langfuse.clickhouse import RESTORE_SETTINGS
 
 PASSWORD = "Geheim42"
 
@@ -193,21 +193,21 @@ def test_a_disk_in_s3_is_added_to_a_server_with_data(tmp_path: Path, aws: str) -
 
 
 def test_rows_kept_are_read_back_into_tables_made_anew(tmp_path: Path) -> None:
-    """What ``data.traces`` asks of ClickHouse: a newer Langfuse has made its table with one more column, and written to it."""
+    """What ``langfuse.traces`` asks of ClickHouse: a newer Langfuse has made its table with one more column, and written to it."""
     server = Server(tmp_path)
     (server.configuration / "backups.xml").write_text(
         f"<clickhouse><backups><allowed_path>{tmp_path}/</allowed_path></backups></clickhouse>"
     )
-    place = f"File('{tmp_path}/kept')"
+    layout = f"File('{tmp_path}/kept')"
     with server.running() as client:
         for query in (
             "CREATE TABLE t (a UInt64, b String) ENGINE = ReplacingMergeTree ORDER BY a",
             "INSERT INTO t VALUES (1, 'kept')",
-            f"BACKUP DATABASE default TO {place}",
+            f"BACKUP DATABASE default TO {layout}",
             "DROP TABLE t SYNC",
             "CREATE TABLE t (a UInt64, b String, c String DEFAULT 'new') ENGINE = ReplacingMergeTree ORDER BY a",
             "INSERT INTO t VALUES (2, 'today', 'x')",
-            f"RESTORE DATABASE default FROM {place} SETTINGS {RESTORE_SETTINGS}",
+            f"RESTORE DATABASE default FROM {layout} SETTINGS {RESTORE_SETTINGS}",
         ):
             answer = client.post("/", content=query)
             assert answer.status_code == 200, answer.text

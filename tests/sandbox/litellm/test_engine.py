@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from genai_platform.programs import prisma
 from genai_platform.sandbox.data import programs
 from genai_platform.sandbox.data.engines import Engines
 from genai_platform.sandbox.image import Container
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.litellm import image
-from genai_platform.sandbox.place import Place
-from genai_platform.toolchain import prisma
 
 HOST = "genai.cluster-abc.ap-northeast-1.rds.amazonaws.com"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
@@ -25,41 +25,41 @@ MIGRATION = ("python", "litellm/proxy/prisma_migration.py")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    place = Place.create(tmp_path_factory.mktemp("litellm") / "world", "sandbox")
-    engines = Engines(place)
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
+    layout = SandboxLayout.create(tmp_path_factory.mktemp("litellm") / "world", "sandbox")
+    engines = Engines(layout)
     engines.postgres_up("genai", HOST, 5432, "platform", "secret", "ap-northeast-1")
-    yield place
+    yield layout
     engines.stop()
 
 
 @pytest.fixture(scope="module")
-def address(place: Place) -> str:
-    (found,) = [line.split("\t")[0] for line in place.hosts_file.read_text().splitlines() if line.endswith(HOST)]
+def address(layout: SandboxLayout) -> str:
+    (found,) = [line.split("\t")[0] for line in layout.hosts_file.read_text().splitlines() if line.endswith(HOST)]
     return found
 
 
 @pytest.fixture(scope="module")
-def database(place: Place, address: str) -> str:
+def database(layout: SandboxLayout, address: str) -> str:
     """Made by psql itself, as the platform's job does."""
     script = "CREATE ROLE litellm LOGIN PASSWORD 'p'; GRANT litellm TO platform;"
-    environment = {"PATH": f"{programs.folder(place)}:/usr/bin:/bin", "PGPASSWORD": "secret", "PGSSLMODE": "require", "PGHOST": address}
+    environment = {"PATH": f"{programs.folder(layout)}:/usr/bin:/bin", "PGPASSWORD": "secret", "PGSSLMODE": "require", "PGHOST": address}
     for query in (script, "CREATE DATABASE litellm OWNER litellm"):
         subprocess.run(["psql", "-U", "platform", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", query], env=environment, check=True)
     return f"postgresql://litellm:p@{address}:5432/litellm?sslmode=require"
 
 
-def run_job(place: Place, url: str) -> subprocess.CompletedProcess[str]:
+def run_job(layout: SandboxLayout, url: str) -> subprocess.CompletedProcess[str]:
     container = Container("migration", "ghcr.io/berriai/litellm-database:v1", MIGRATION, (), {"DATABASE_URL": url}, "127.0.0.1")
     environment = {"PATH": os.environ["PATH"], **container.env}
-    return subprocess.run(image.IMAGES[0].argv(place, container), env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(image.IMAGES[0].argv(layout, container), env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_migration_applies_everything_once(place: Place, database: str) -> None:
-    first = run_job(place, database)
+def test_the_migration_applies_everything_once(layout: SandboxLayout, database: str) -> None:
+    first = run_job(layout, database)
     assert first.returncode == 0, first.stderr
     assert "migrations applied" in first.stdout
-    second = run_job(place, database)
+    second = run_job(layout, database)
     assert (second.returncode, second.stdout.strip()) == (0, "no pending migrations")
 
 
@@ -72,8 +72,8 @@ def test_the_migration_applies_everything_once(place: Place, database: str) -> N
         (("postgresql:", "mysql:"), "P1012"),
     ],
 )
-def test_the_migration_says_what_is_wrong(place: Place, database: str, change: tuple[str, str], code: str) -> None:
-    job = run_job(place, database.replace(*change))
+def test_the_migration_says_what_is_wrong(layout: SandboxLayout, database: str, change: tuple[str, str], code: str) -> None:
+    job = run_job(layout, database.replace(*change))
     assert job.returncode == 1
     assert f"Error: {code}:" in job.stderr
     assert "wrong" not in job.stderr
@@ -87,8 +87,8 @@ def run_client(url: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def seen(place: Place, database: str) -> dict[str, Any]:
-    assert run_job(place, database).returncode == 0
+def seen(layout: SandboxLayout, database: str) -> dict[str, Any]:
+    assert run_job(layout, database).returncode == 0
     done = run_client(database)
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -146,9 +146,11 @@ def test_the_engine_really_checks_password_and_tls(database: str, change: tuple[
         (MIGRATION, (), "genai_platform.sandbox.litellm.migrate", []),
     ],
 )
-def test_what_a_container_becomes(place: Place, command: tuple[str, ...], args: tuple[str, ...], start: str, end: list[str]) -> None:
+def test_what_a_container_becomes(
+    layout: SandboxLayout, command: tuple[str, ...], args: tuple[str, ...], start: str, end: list[str]
+) -> None:
     container = Container("litellm", "berriai/litellm", command, args, {}, "127.9.0.1")
-    argv = image.IMAGES[0].argv(place, container)
+    argv = image.IMAGES[0].argv(layout, container)
     assert argv[1:3] == ["-m", start]
     assert argv[len(argv) - len(end) :] == end
     assert EVERYWHERE not in argv

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 from .world import AzureWorld, registered, running
 
@@ -15,13 +15,13 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running(tmp_path_factory.mktemp("azure")) as place:
-        registered(place)
-        yield place
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
+    with running(tmp_path_factory.mktemp("azure")) as layout:
+        registered(layout)
+        yield layout
 
 
 @pytest.fixture
-def world(place: Place) -> AzureWorld:
+def world(layout: SandboxLayout) -> AzureWorld:
     """An environment of its own in the shared stand-ins."""
-    return AzureWorld(place, f"t{next(_numbers)}")
+    return AzureWorld(layout, f"t{next(_numbers)}")

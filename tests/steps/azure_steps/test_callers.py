@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from genai_platform.engine.step import State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER
 from genai_platform.sandbox.azure.store import Store
-from genai_platform.steps.azure import directory, keys, site, steps, wanted
-from genai_platform.steps.azure.callers_seen import Callers
-from genai_platform.steps.azure.estate import Estate
-from genai_platform.tools.caller_store import Kept, Password
+from genai_platform.steps.azure import entra_applications, lookup, steps
+from genai_platform.steps.azure.callers import keys
+from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.inventory import Inventory
+from genai_platform.tools.aws.caller_secrets import Password, StoredCaller
 
 from .world import AzureWorld, down, states, up
 
@@ -22,7 +24,7 @@ MODELS = {"models": ["gpt-4o-mini"]}
 
 def somebodys_application(world: AzureWorld, name: str) -> str:
     """An application that existed before: its client id."""
-    graph = world.doors().azure.graph
+    graph = world.clients().azure.graph
     client = str(graph.ensure_application(f"{name}-{world.environment}", {})["appId"])
     graph.ensure_principal(client)
     return client
@@ -30,12 +32,14 @@ def somebodys_application(world: AzureWorld, name: str) -> str:
 
 def role_holders(world: AzureWorld) -> set[str]:
     """Those that hold the role, but the application that is there for checks."""
-    return {id for id, name in Callers(world.doors()).holders.items() if not name.startswith(directory.probe_prefix(world.target))}
+    return {
+        id for id, name in Callers(world.clients()).holders.items() if not name.startswith(entra_applications.probe_prefix(world.target))
+    }
 
 
 def vault_secrets(world: AzureWorld) -> set[str]:
-    doors = world.doors()
-    return {entry.name for entry in doors.azure.vaults.secrets(site.need_vault(doors))}
+    clients = world.clients()
+    return {entry.name for entry in clients.azure.vaults.secrets(lookup.need_vault(clients))}
 
 
 def test_another_client_id_takes_the_first_ones_way_in(world: AzureWorld) -> None:
@@ -48,7 +52,7 @@ def test_another_client_id_takes_the_first_ones_way_in(world: AzureWorld) -> Non
     assert vault_secrets(world) == {f"litellm-{second}"}
     assert len(role_holders(world)) == 1
     assert up(world) == []
-    graph = world.doors().azure.graph
+    graph = world.clients().azure.graph
     assert graph.principal(first)
     down(world)
     assert graph.principal(second), "an application that existed before stays"
@@ -60,15 +64,15 @@ def test_an_own_application_goes_when_an_existing_one_takes_its_place(world: Azu
     theirs = somebodys_application(world, "theirs")
     world.configure(callers={"team-a": {**MODELS, "client_id": theirs}})
     assert up(world) == ["azure.callers"]
-    assert not world.doors().azure.graph.applications(directory.caller_prefix(world.target))
+    assert not world.clients().azure.graph.applications(entra_applications.caller_prefix(world.target))
     assert set(world.litellm.users) == {theirs}
-    assert keys.client(world.doors(), "team-a").secret is None
+    assert keys.client(world.clients(), "team-a").secret is None
     assert up(world) == []
 
 
 def test_whoever_is_not_configured_does_not_keep_the_role(world: AzureWorld) -> None:
     up(world)
-    work = Callers(world.doors())
+    work = Callers(world.clients())
     stranger = work.graph.ensure_principal(somebodys_application(world, "stranger"))
     work.graph.assign(work.api_principal, str(stranger["id"]), work.role)
     assert up(world) == ["azure.callers"]
@@ -78,50 +82,50 @@ def test_whoever_is_not_configured_does_not_keep_the_role(world: AzureWorld) -> 
 
 def test_a_client_secret_past_its_overlap_goes_with_the_next_up(world: AzureWorld) -> None:
     up(world)
-    keys.rotate_secret(world.doors(), "team-a")
+    keys.rotate_secret(world.clients(), "team-a")
     assert up(world) == []
-    work = Callers(world.doors())
+    work = Callers(world.clients())
     old, fresh = work.kept["team-a"].passwords
     past = datetime.now(UTC) - timedelta(minutes=1)
-    work.store.put("team-a", Kept(work.kept["team-a"].client_id, (Password(old.key_id, old.value, old.expires, past), fresh)))
+    work.store.put("team-a", StoredCaller(work.kept["team-a"].client_id, (Password(old.key_id, old.value, old.expires, past), fresh)))
     assert up(world) == ["azure.callers"]
-    (left,) = Callers(world.doors()).applications["team-a"]["passwordCredentials"]
+    (left,) = Callers(world.clients()).applications["team-a"]["passwordCredentials"]
     assert left["keyId"] == fresh.key_id
     assert up(world) == []
 
 
 def test_a_second_rotation_removes_what_is_past_its_overlap(world: AzureWorld) -> None:
     up(world)
-    keys.rotate_secret(world.doors(), "team-a", overlap_hours=0)
-    keys.rotate_secret(world.doors(), "team-a")
-    held = Callers(world.doors()).applications["team-a"]["passwordCredentials"]
+    keys.rotate_secret(world.clients(), "team-a", overlap_hours=0)
+    keys.rotate_secret(world.clients(), "team-a")
+    held = Callers(world.clients()).applications["team-a"]["passwordCredentials"]
     assert len(held) == 2
-    assert keys.client(world.doors(), "team-a").secret
+    assert keys.client(world.clients(), "team-a").secret
 
 
 def test_a_revocation_without_a_stored_key_outlasts_the_next_up(world: AzureWorld) -> None:
     up(world)
-    doors = world.doors()
-    client = keys.show(doors, "team-a").client_id
-    doors.azure.vaults.remove(site.need_vault(doors), f"litellm-{client}")
-    keys.revoke(world.doors(), "team-a")
+    clients = world.clients()
+    client = keys.show(clients, "team-a").client_id
+    clients.azure.vaults.remove(lookup.need_vault(clients), f"litellm-{client}")
+    keys.revoke(world.clients(), "team-a")
     assert up(world) == []
-    assert keys.show(world.doors(), "team-a").state == "revoked"
+    assert keys.show(world.clients(), "team-a").state == "revoked"
     assert not role_holders(world)
     assert all(key["blocked"] for key in world.litellm.keys.values())
 
 
 def test_down_by_somebody_who_may_not_read_the_vault(world: AzureWorld) -> None:
     up(world)
-    store = Store(world.place.root / "azure" / "world.sqlite")
-    vault = site.need_vault(world.doors()).id.lower()
+    store = Store(world.layout.root / "azure" / "world.sqlite")
+    vault = lookup.need_vault(world.clients()).id.lower()
     for entry in store.all("roleAssignments"):
         if entry["scope"].lower() == vault and entry["roleId"] == SECRETS_OFFICER:
             store.delete("roleAssignments", entry["id"])
             store.delete("arm", entry["id"])
     store.close()
     with pytest.raises(StepError, match="ForbiddenByRbac") as refused:
-        keys.listed(world.doors())
+        keys.listed(world.clients())
     assert "access" in refused.value.remedy
     down(world)
     assert states(world) == {State.ABSENT}
@@ -137,17 +141,17 @@ def test_shared_mode_has_one_key_that_the_service_reads_from_the_vault(world: Az
     assert len(up(world)) == 11
     assert up(world) == []
     (key,) = world.litellm.keys.values()
-    doors = world.doors()
-    api = str(directory.need_api(doors)["appId"])
+    clients = world.clients()
+    api = str(entra_applications.need_api(clients)["appId"])
     assert key["key_alias"] == f"{api}.1"
     assert "/v1/chat/completions" in key["allowed_routes"]
     assert vault_secrets(world) == {f"litellm-{api}"}
-    name = site.object_name(world.target, "shared-key")
-    value = doors.azure.named_values.get(site.need_service(doors), name)
+    name = lookup.object_name(world.target, "shared-key")
+    value = clients.azure.named_values.get(lookup.need_service(clients), name)
     assert value
     assert value.secret_identifier.endswith(f"/secrets/litellm-{api}")
-    assert {key.state for key in keys.listed(doors)} == {"active"}
-    held = Estate(doors).stored_key("anybody")
+    assert {key.state for key in keys.listed(clients)} == {"active"}
+    held = Inventory(clients).stored_key("anybody")
     assert held
     assert held.get_secret_value() == world.litellm.values[-1]
     down(world)
@@ -158,14 +162,14 @@ def test_shared_mode_has_one_key_that_the_service_reads_from_the_vault(world: Az
 def test_the_shared_key_is_rotated_with_overlap(world: AzureWorld) -> None:
     shared(world)
     up(world)
-    rotated = keys.rotate(world.doors(), "team-a")
+    rotated = keys.rotate(world.clients(), "team-a")
     old, new = sorted(world.litellm.keys.values(), key=lambda entry: entry["key_alias"])
     assert rotated.old_alias == old["key_alias"]
     assert old["expires"]
     assert not new["expires"]
-    doors = world.doors()
-    service = site.need_service(doors)
-    read = doors.azure.named_values.value(service, site.object_name(world.target, "shared-key"))
+    clients = world.clients()
+    service = lookup.need_service(clients)
+    read = clients.azure.named_values.value(service, lookup.object_name(world.target, "shared-key"))
     assert read.get_secret_value() == world.litellm.values[-1]
     assert up(world) == []
 
@@ -173,11 +177,11 @@ def test_the_shared_key_is_rotated_with_overlap(world: AzureWorld) -> None:
 def test_a_revoked_caller_of_the_shared_key_loses_the_role_alone(world: AzureWorld) -> None:
     shared(world)
     up(world)
-    keys.revoke(world.doors(), "team-a")
-    assert {key.caller: key.state for key in keys.listed(world.doors())} == {"team-a": "revoked", "team-b": "active"}
+    keys.revoke(world.clients(), "team-a")
+    assert {key.caller: key.state for key in keys.listed(world.clients())} == {"team-a": "revoked", "team-b": "active"}
     assert not any(key["blocked"] for key in world.litellm.keys.values())
     assert up(world) == []
-    keys.issue(world.doors(), ["team-a"], reinstate=True)
+    keys.issue(world.clients(), ["team-a"], reinstate=True)
     assert len(role_holders(world)) == 2
     assert up(world) == []
 
@@ -197,27 +201,27 @@ def test_from_one_mode_to_the_other_and_back(world: AzureWorld) -> None:
 
 def test_shared_mode_says_what_has_no_effect(world: AzureWorld) -> None:
     shared(world)
-    assert "no effect" not in wanted.callers(world.target)
+    assert "no effect" not in caller_settings.callers(world.target)
     world.configure(apim={"keys": "shared"}, callers={"team-a": {"max_budget": 5}})
-    assert "no effect" in wanted.callers(world.target)
-    assert wanted.everybody(world.target).models == ()
+    assert "no effect" in caller_settings.callers(world.target)
+    assert caller_settings.everybody(world.target).models == ()
     world.configure(apim={"keys": "shared"}, callers={"team-a": MODELS})
-    assert wanted.everybody(world.target).models == ("gpt-4o-mini",)
+    assert caller_settings.everybody(world.target).models == ("gpt-4o-mini",)
 
 
 def test_a_revocation_that_was_interrupted_is_not_undone(world: AzureWorld) -> None:
     up(world)
     world.litellm.fail_after = 0
     with pytest.raises(StepError):
-        keys.revoke(world.doors(), "team-a")
+        keys.revoke(world.clients(), "team-a")
     world.litellm.fail_after = None
     assert up(world) == []
-    assert keys.show(world.doors(), "team-a").state == "revoked"
-    keys.revoke(world.doors(), "team-a")
+    assert keys.show(world.clients(), "team-a").state == "revoked"
+    keys.revoke(world.clients(), "team-a")
     assert all(key["blocked"] for key in world.litellm.keys.values())
 
 
 def test_steps_that_are_needed_are_there(world: AzureWorld) -> None:
     shared(world)
-    found = {step.id: step for step in steps(world.doors())}
+    found = {step.id: step for step in steps(world.clients())}
     assert "azure.shared_key" in found["azure.policy"].needs

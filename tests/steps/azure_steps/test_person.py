@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from genai_platform.engine.step import State
 from genai_platform.errors import MissingError
-from genai_platform.graph.step import State
-from genai_platform.steps.azure import questions, rights, site
+from genai_platform.steps.azure import lookup, prerequisites, rights
 from genai_platform.tools.azure.arm import SECRETS_OFFICER
 from genai_platform.tools.azure.credentials import ARM_SCOPE, GRAPH_SCOPE
-from genai_platform.tools.azure.graph import CLOUD_APPLICATION_ADMINISTRATOR
+from genai_platform.tools.azure.entra import CLOUD_APPLICATION_ADMINISTRATOR
 
 from .world import AzureWorld, ask, down, states, up
 
@@ -45,15 +45,15 @@ finally:
 
 def signed_in(world: AzureWorld, folder: Path, monkeypatch: pytest.MonkeyPatch, roles: list[str], seconds: float = 0.2) -> dict[str, Any]:
     """Somebody who holds these directory roles is signed in with an `az` that takes so long the first time."""
-    who = ask(world.place, "person", name=f"{world.environment}@example.com", directory_roles=roles)
+    who = ask(world.layout, "person", name=f"{world.environment}@example.com", directory_roles=roles)
     text = AZ.format(
         python=sys.executable,
         folder=str(folder),
         seconds=seconds,
         username=who["username"],
         password=who["password"],
-        ca=str(world.place.ca_file),
-        url=f"https://localhost:{world.place.ports['entra']}/{world.target.settings.azure.tenant_id}/oauth2/v2.0/token",
+        ca=str(world.layout.ca_file),
+        url=f"https://localhost:{world.layout.ports['entra']}/{world.target.settings.azure.tenant_id}/oauth2/v2.0/token",
     )
     (folder / "az").write_text(text)
     (folder / "az").chmod(0o755)
@@ -64,12 +64,12 @@ def signed_in(world: AzureWorld, folder: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_person_builds_and_removes_everything(world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     who = signed_in(world, tmp_path, monkeypatch, [CLOUD_APPLICATION_ADMINISTRATOR])
-    assert [found.text for found in questions.looks(world.doors()) if found.error] == []
+    assert [found.text for found in prerequisites.looks(world.clients()) if found.error] == []
     up(world)
     assert up(world) == []
-    doors = world.doors()
-    assert (doors.azure.identity.kind, doors.azure.identity.object_id) == ("User", who["object_id"])
-    held = doors.azure.arm.assignment(site.need_vault(doors).id, who["object_id"], SECRETS_OFFICER)
+    clients = world.clients()
+    assert (clients.azure.identity.kind, clients.azure.identity.object_id) == ("User", who["object_id"])
+    held = clients.azure.arm.assignment(lookup.need_vault(clients).id, who["object_id"], SECRETS_OFFICER)
     assert held
     assert held["properties"]["principalType"] == "User"
     down(world)
@@ -79,7 +79,7 @@ def test_a_person_builds_and_removes_everything(world: AzureWorld, tmp_path: Pat
 def test_a_person_without_a_directory_role_is_told_which(world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signed_in(world, tmp_path, monkeypatch, [])
     with pytest.raises(MissingError, match="Cloud Application Administrator") as refused:
-        rights.directory(world.doors())
+        rights.directory(world.clients())
     assert json.loads(refused.value.remedy.split("--body '")[1].rstrip("'"))["roleDefinitionId"] == CLOUD_APPLICATION_ADMINISTRATOR
 
 
@@ -87,7 +87,7 @@ def test_an_az_that_takes_longer_than_ten_seconds_is_started_once_for_each_servi
     world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(world, tmp_path, monkeypatch, [], seconds=11)
-    credential = world.doors().azure.credential
+    credential = world.clients().azure.credential
     tokens: list[str] = []
     threads = [
         threading.Thread(target=lambda scope=scope: tokens.append(credential.get_token(scope).token))

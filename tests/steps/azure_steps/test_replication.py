@@ -7,18 +7,19 @@ from unittest.mock import Mock
 
 import pytest
 
+from genai_platform.engine.step import State
 from genai_platform.errors import StepError
-from genai_platform.graph.step import State
-from genai_platform.steps.azure import directory, keys, policy, site
+from genai_platform.steps.azure import entra_applications, lookup, policy
 from genai_platform.steps.azure.access import AccessStep
 from genai_platform.steps.azure.application import ApplicationStep
-from genai_platform.steps.azure.callers_key import store as store_secret
-from genai_platform.steps.azure.callers_seen import Callers
+from genai_platform.steps.azure.callers import keys
+from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.callers.virtual_key import store as store_secret
+from genai_platform.steps.azure.check_applications import CheckApplicationsStep
 from genai_platform.steps.azure.group import GroupStep
-from genai_platform.steps.azure.probes import ProbesStep
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure import token
 
 from .world import AzureWorld, Quiet, store, up
@@ -37,8 +38,14 @@ def failing_once(id: str, result: object) -> Mock:
 
 
 def test_a_role_is_assigned_once_the_service_principal_is_known(world: AzureWorld) -> None:
-    graph = world.doors().azure.graph
-    role = {"id": directory.role_id("x", "R"), "value": "R", "displayName": "R", "description": "R", "allowedMemberTypes": ["Application"]}
+    graph = world.clients().azure.graph
+    role = {
+        "id": entra_applications.role_id("x", "R"),
+        "value": "R",
+        "displayName": "R",
+        "description": "R",
+        "allowedMemberTypes": ["Application"],
+    }
     api = graph.ensure_application(f"api-{world.environment}", {"appRoles": [role]})
     caller = graph.ensure_application(f"caller-{world.environment}", {})
     resource, principal = graph.ensure_principal(str(api["appId"])), graph.ensure_principal(str(caller["appId"]))
@@ -50,7 +57,7 @@ def test_a_role_is_assigned_once_the_service_principal_is_known(world: AzureWorl
 
 
 def test_whoever_makes_an_application_owns_it(world: AzureWorld) -> None:
-    graph = world.doors().azure.graph
+    graph = world.clients().azure.graph
     name = f"mine-{world.environment}"
     made = graph.ensure_application(name, {"signInAudience": "AzureADMyOrg"})
     graph.change_application(str(made["id"]), {"displayName": name})
@@ -62,7 +69,7 @@ def test_whoever_makes_an_application_owns_it(world: AzureWorld) -> None:
 
 
 def test_an_application_that_nobody_owns_may_not_be_changed(world: AzureWorld) -> None:
-    graph = world.doors().azure.graph
+    graph = world.clients().azure.graph
     path = f"/v1.0/applications(uniqueName='orphan-{world.environment}')"
     made = graph._rest.call("PATCH", path, "make one", body={}, headers={"Prefer": "create-if-missing"})
     assert made
@@ -71,73 +78,73 @@ def test_an_application_that_nobody_owns_may_not_be_changed(world: AzureWorld) -
 
 
 def test_a_service_principal_waits_for_its_application(world: AzureWorld) -> None:
-    graph = world.doors().azure.graph
+    graph = world.clients().azure.graph
     made = graph.ensure_application(f"late-{world.environment}", {})
     made_just_now(world, "applications", str(made["appId"]), 1)
     assert graph.ensure_principal(str(made["appId"]))["appId"] == made["appId"]
 
 
 def test_probes_wait_for_the_application_of_the_step_before(world: AzureWorld) -> None:
-    doors = world.doors()
-    ApplicationStep(doors).apply(Quiet())
-    client = str(directory.need_api(doors)["appId"])
+    clients = world.clients()
+    ApplicationStep(clients).apply(Quiet())
+    client = str(entra_applications.need_api(clients)["appId"])
     for kind in ("applications", "servicePrincipals"):
         made_just_now(world, kind, client, 1)
-    ProbesStep(world.doors()).apply(Quiet())
-    assert ProbesStep(world.doors()).probe().state is State.PRESENT
+    CheckApplicationsStep(world.clients()).apply(Quiet())
+    assert CheckApplicationsStep(world.clients()).observe().state is State.PRESENT
 
 
 def test_callers_and_policy_wait_for_the_application(world: AzureWorld) -> None:
     up(world)
-    client = str(directory.need_api(world.doors())["appId"])
+    client = str(entra_applications.need_api(world.clients())["appId"])
     made_just_now(world, "applications", client, 1)
     with pytest.raises(StepError, match="not there yet"):
-        policy.values(world.doors())
-    assert policy.values(world.doors(), site.PATIENCE).audience == client
+        policy.values(world.clients())
+    assert policy.values(world.clients(), lookup.PATIENCE).audience == client
     made_just_now(world, "servicePrincipals", client, 1)
-    assert Callers(world.doors(), site.PATIENCE).api_principal
+    assert Callers(world.clients(), lookup.PATIENCE).api_principal
 
 
 def test_a_revocation_looks_again_for_an_assignment_that_is_not_listed_yet(world: AzureWorld) -> None:
     up(world)
-    doors = world.doors()
-    listed = doors.azure.graph.assignments
+    clients = world.clients()
+    listed = clients.azure.graph.assignments
     looks = iter(range(10))
-    doors.azure.graph.assignments = lambda principal: listed(principal) if next(looks) > 1 else []  # type: ignore[method-assign]
-    done = keys.revoke(doors, "team-a")
+    clients.azure.graph.assignments = lambda principal: listed(principal) if next(looks) > 1 else []  # type: ignore[method-assign]
+    done = keys.revoke(clients, "team-a")
     assert "role assignment removed" in done.closed
-    assert not any("caller" in name for name in Callers(world.doors()).holders.values())
+    assert not any("caller" in name for name in Callers(world.clients()).holders.values())
 
 
 def test_a_revocation_after_an_older_one_does_not_wait(world: AzureWorld) -> None:
     up(world)
-    keys.revoke(world.doors(), "team-a")
-    doors = world.doors()
-    vault, name = site.need_vault(doors), f"litellm-{keys.show(doors, 'team-a').client_id}"
-    (held,) = [entry for entry in doors.azure.vaults.secrets(vault) if entry.name == name]
-    doors.azure.vaults.mark(vault, name, enabled=False, tags={**held.tags, "revoked": "2026-01-01T00:00:00Z"})
+    keys.revoke(world.clients(), "team-a")
+    clients = world.clients()
+    vault, name = lookup.need_vault(clients), f"litellm-{keys.show(clients, 'team-a').client_id}"
+    (held,) = [entry for entry in clients.azure.vaults.secrets(vault) if entry.name == name]
+    clients.azure.vaults.mark(vault, name, enabled=False, tags={**held.tags, "revoked": "2026-01-01T00:00:00Z"})
     began = time.monotonic()
-    assert "role assignment removed" not in keys.revoke(world.doors(), "team-a").closed
+    assert "role assignment removed" not in keys.revoke(world.clients(), "team-a").closed
     assert time.monotonic() - began < 40
 
 
 @pytest.mark.parametrize("id", ["azure.403", "azure.unreachable"])
 def test_a_vault_that_was_made_a_moment_ago_is_waited_for(world: AzureWorld, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genai_platform.steps.azure.callers_key.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("genai_platform.steps.azure.callers.virtual_key.time.sleep", lambda seconds: None)
     for kind in (GroupStep, VaultStep, ServiceStep):
-        kind(world.doors()).apply(Quiet())
-    doors: Doors = world.doors()
-    doors.azure.vaults.secrets = failing_once(id, [])  # type: ignore[method-assign]
-    AccessStep(doors).apply(Quiet())
-    doors.azure.vaults.put = failing_once(id, None)  # type: ignore[method-assign]
+        kind(world.clients()).apply(Quiet())
+    clients: Clients = world.clients()
+    clients.azure.vaults.secrets = failing_once(id, [])  # type: ignore[method-assign]
+    AccessStep(clients).apply(Quiet())
+    clients.azure.vaults.put = failing_once(id, None)  # type: ignore[method-assign]
     said = Quiet()
-    store_secret(doors.azure.vaults, site.need_vault(doors), "a", Mock(), {}, None, said)
+    store_secret(clients.azure.vaults, lookup.need_vault(clients), "a", Mock(), {}, None, said)
     assert any("waiting until we may write" in text for text in said.said)
 
 
 def test_a_token_waits_for_a_role_that_was_given_just_now(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     up(world)
-    work, client = Callers(world.doors()), keys.client(world.doors(), "team-a")
+    work, client = Callers(world.clients()), keys.client(world.clients(), "team-a")
     principal = work.principal(client.client_id)
     assert principal
     assert client.secret

@@ -10,23 +10,23 @@ from unittest.mock import Mock
 import pytest
 
 from genai_platform.errors import MissingError
-from genai_platform.steps.azure import questions, rights
-from genai_platform.steps.doors import Doors
+from genai_platform.steps.azure import prerequisites, rights
+from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.credentials import Identity
-from genai_platform.tools.azure.graph import CLOUD_APPLICATION_ADMINISTRATOR
+from genai_platform.tools.azure.entra import CLOUD_APPLICATION_ADMINISTRATOR
 
 from .world import AzureWorld, without
 
 
 def test_with_every_right_nothing_is_wrong(world: AzureWorld) -> None:
-    assert [found.text for found in questions.looks(world.doors()) if found.error] == []
+    assert [found.text for found in prerequisites.looks(world.clients()) if found.error] == []
 
 
 @pytest.mark.parametrize("permission", ["Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All"])
 def test_a_missing_graph_permission_is_named(world: AzureWorld, permission: str) -> None:
     left = [name for name in rights._IDS if name != permission]
     with without(world, "applications", "sandbox deployer", {"graphPermissions": left}), pytest.raises(MissingError) as refused:
-        rights.directory(world.doors())
+        rights.directory(world.clients())
     assert permission in refused.value.message
     assert rights._IDS[permission] in refused.value.remedy
     assert "admin-consent" in refused.value.remedy
@@ -35,26 +35,26 @@ def test_a_missing_graph_permission_is_named(world: AzureWorld, permission: str)
 @pytest.mark.parametrize("role", ["Contributor", "Role Based Access Control Administrator"])
 def test_a_missing_role_is_named_with_the_command(world: AzureWorld, role: str) -> None:
     with without(world, "seededRoles", f'"{role}"'), pytest.raises(MissingError) as refused:
-        rights.resources(world.doors())
+        rights.resources(world.clients())
     assert f'az role assignment create --role "{role}"' in refused.value.remedy
 
 
 def test_who_may_not_purge_is_told_what_that_means(world: AzureWorld) -> None:
-    doors = world.doors()
-    doors.azure.__dict__["arm"] = Mock(may=lambda scope, action: "purge" not in action and "deletedservices" not in action)
-    told = rights.purge(doors)
+    clients = world.clients()
+    clients.azure.__dict__["arm"] = Mock(may=lambda scope, action: "purge" not in action and "deletedservices" not in action)
+    told = rights.purge(clients)
     assert "48 hours" in told
     assert "az role assignment create" in told
 
 
-def person(world: AzureWorld, **claims: Any) -> Doors:
+def person(world: AzureWorld, **claims: Any) -> Clients:
     """Doors of a person who is signed in."""
-    doors = world.doors()
-    doors.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "User", "a@example.com", doors.azure.tenant)
+    clients = world.clients()
+    clients.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "User", "a@example.com", clients.azure.tenant)
     part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    doors.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
-    doors.azure.__dict__["credential"] = Mock(get_token=lambda *scopes: Mock(token=f"a.{part}.b"))
-    return doors
+    clients.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
+    clients.azure.__dict__["credential"] = Mock(get_token=lambda *scopes: Mock(token=f"a.{part}.b"))
+    return clients
 
 
 def test_a_person_needs_a_directory_role(world: AzureWorld) -> None:
@@ -67,12 +67,14 @@ def test_a_person_needs_a_directory_role(world: AzureWorld) -> None:
 
 def test_a_managed_identity_is_given_graph_permissions_without_an_app_registration(world: AzureWorld) -> None:
     world.configure(auth="managed_identity")
-    doors = world.doors()
-    doors.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "ServicePrincipal", "runner", doors.azure.tenant)
-    doors.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
-    doors.azure.graph.permissions = Mock(return_value=set())  # type: ignore[method-assign]
+    clients = world.clients()
+    clients.azure.__dict__["identity"] = Identity(
+        "44444444-4444-4444-8444-444444444444", "ServicePrincipal", "runner", clients.azure.tenant
+    )
+    clients.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
+    clients.azure.graph.permissions = Mock(return_value=set())  # type: ignore[method-assign]
     with pytest.raises(MissingError) as refused:
-        rights.directory(doors)
+        rights.directory(clients)
     assert "az ad app permission" not in refused.value.remedy
     assert refused.value.remedy.count("servicePrincipals/44444444-4444-4444-8444-444444444444/appRoleAssignments") == len(rights._IDS)
     assert all(id in refused.value.remedy for id in rights._IDS.values())
@@ -81,4 +83,4 @@ def test_a_managed_identity_is_given_graph_permissions_without_an_app_registrati
 def test_a_quota_that_would_not_hold_is_told(world: AzureWorld) -> None:
     for callers, fits in ((122, True), (123, False)):
         world.configure(callers={f"team-{number}": {} for number in range(callers)})
-        assert ("may own 250" not in rights.quota(world.doors())) is fits
+        assert ("may own 250" not in rights.quota(world.clients())) is fits

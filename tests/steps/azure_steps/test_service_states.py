@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from genai_platform.audit import azure as azure_leftovers
+from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, StepError
-from genai_platform.graph.step import State
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
-from genai_platform.steps.azure import leftovers, names, preflight, service_name, site
+from genai_platform.steps.azure import lookup, name_availability, preflight, service_name
 from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
@@ -21,16 +22,16 @@ from .world import AzureWorld, Quiet, store, until
 
 def made(world: AzureWorld) -> Service:
     """A service of the environment."""
-    GroupStep(world.doors()).apply(Quiet())
-    ServiceStep(world.doors()).apply(Quiet())
-    return site.need_service(world.doors())
+    GroupStep(world.clients()).apply(Quiet())
+    ServiceStep(world.clients()).apply(Quiet())
+    return lookup.need_service(world.clients())
 
 
 def deleted(world: AzureWorld) -> Service:
     """A service of the environment that was made and deleted, and not purged."""
     service = made(world)
-    world.doors().azure.apim.begin_delete(service.group, service.name)
-    until(lambda: world.doors().azure.apim.deleted(service.name))
+    world.clients().azure.apim.begin_delete(service.group, service.name)
+    until(lambda: world.clients().azure.apim.deleted(service.name))
     return service
 
 
@@ -44,7 +45,7 @@ def change(world: AzureWorld, kind: str, id: str, **fields: Any) -> None:
 
 def fail(world: AzureWorld, times: int) -> None:
     """The next services that are made in the environment's group end Failed."""
-    id = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{site.group_name(world.target)}/"
+    id = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{lookup.group_name(world.target)}/"
     with store(world) as opened:
         opened.put("failures", id, {"id": id, "left": times})
 
@@ -52,33 +53,33 @@ def fail(world: AzureWorld, times: int) -> None:
 # -- Failed -----------------------------------------------------------------------------------------
 def test_a_service_that_fails_once_is_deleted_and_made_again(world: AzureWorld) -> None:
     fail(world, 1)
-    GroupStep(world.doors()).apply(Quiet())
+    GroupStep(world.clients()).apply(Quiet())
     progress = Quiet()
-    ServiceStep(world.doors()).apply(progress)
+    ServiceStep(world.clients()).apply(progress)
     assert any("is Failed: deleting it, to begin again" in text for text in progress.said)
-    assert ServiceStep(world.doors()).probe().state is State.PRESENT
+    assert ServiceStep(world.clients()).observe().state is State.PRESENT
 
 
 def test_a_service_that_fails_twice_is_an_error_and_the_next_run_begins_again(world: AzureWorld) -> None:
     fail(world, 3)  # the next run has two tries again
-    GroupStep(world.doors()).apply(Quiet())
+    GroupStep(world.clients()).apply(Quiet())
     with pytest.raises(StepError, match="twice") as refused:
-        ServiceStep(world.doors()).apply(Quiet())
+        ServiceStep(world.clients()).apply(Quiet())
     assert "az monitor activity-log list" in refused.value.remedy
-    assert ServiceStep(world.doors()).probe().state is State.DRIFTED
-    ServiceStep(world.doors()).apply(Quiet())
-    assert ServiceStep(world.doors()).probe().state is State.PRESENT
+    assert ServiceStep(world.clients()).observe().state is State.DRIFTED
+    ServiceStep(world.clients()).apply(Quiet())
+    assert ServiceStep(world.clients()).observe().state is State.PRESENT
 
 
 def test_a_failed_service_is_removed_without_waiting_for_a_tombstone(world: AzureWorld) -> None:
     fail(world, 2)
-    GroupStep(world.doors()).apply(Quiet())
+    GroupStep(world.clients()).apply(Quiet())
     with pytest.raises(StepError):
-        ServiceStep(world.doors()).apply(Quiet())
-    name, progress = site.need_service(world.doors()).name, Quiet()
-    assert ServiceStep(world.doors()).destroy(progress) == f"removed {name}"
+        ServiceStep(world.clients()).apply(Quiet())
+    name, progress = lookup.need_service(world.clients()).name, Quiet()
+    assert ServiceStep(world.clients()).destroy(progress) == f"removed {name}"
     assert f"{name}: deleted" not in progress.said
-    assert ServiceStep(world.doors()).probe().state is State.ABSENT
+    assert ServiceStep(world.clients()).observe().state is State.ABSENT
 
 
 # -- busy -------------------------------------------------------------------------------------------
@@ -86,21 +87,21 @@ def test_a_service_that_is_still_made_is_deleted_once_it_can_be(world: AzureWorl
     service = made(world)
     change(world, "arm", service.id, _ready=time.time() + 1.5, _passing="Activating")
     with pytest.raises(StepError) as refused:
-        world.doors().azure.apim.begin_delete(service.group, service.name)
+        world.clients().azure.apim.begin_delete(service.group, service.name)
     assert refused.value.id == "azure.busy"
     progress = Quiet()
-    assert "removed" in ServiceStep(world.doors()).destroy(progress)
+    assert "removed" in ServiceStep(world.clients()).destroy(progress)
     assert any("is Activating: waiting" in text for text in progress.said)
-    assert ServiceStep(world.doors()).probe().state is State.ABSENT
+    assert ServiceStep(world.clients()).observe().state is State.ABSENT
 
 
 def test_a_deletion_that_is_under_way_is_waited_for(world: AzureWorld) -> None:
     service = made(world)
-    world.doors().azure.apim.begin_delete(service.group, service.name)
+    world.clients().azure.apim.begin_delete(service.group, service.name)
     change(world, "arm", service.id, _deleted=time.time() + 1)
-    assert "Terminating" in ServiceStep(world.doors()).probe().evidence
-    ServiceStep(world.doors()).apply(Quiet())
-    assert ServiceStep(world.doors()).probe().state is State.PRESENT
+    assert "Terminating" in ServiceStep(world.clients()).observe().evidence
+    ServiceStep(world.clients()).apply(Quiet())
+    assert ServiceStep(world.clients()).observe().state is State.PRESENT
 
 
 # -- tiers ------------------------------------------------------------------------------------------
@@ -108,22 +109,22 @@ def test_a_deletion_that_is_under_way_is_waited_for(world: AzureWorld) -> None:
 def test_a_tier_that_azure_does_not_change_into_is_refused_before_anything_is_sent(world: AzureWorld, sku: str) -> None:
     service = made(world)
     world.configure(apim={"sku": sku, "streaming": False, "keys": "shared"})
-    for ask in (lambda: names.service(world.doors()), lambda: ServiceStep(world.doors()).apply(Quiet())):
+    for ask in (lambda: name_availability.service(world.clients()), lambda: ServiceStep(world.clients()).apply(Quiet())):
         with pytest.raises(ConfigError, match=rf"BasicV2 \(v2\) and cannot become {sku}") as refused:
             ask()
         assert "set it back to 'BasicV2'" in refused.value.remedy
     body = {"location": "japaneast", "sku": {"name": sku, "capacity": 1}, "properties": {}}
     with pytest.raises(StepError, match="is not supported"):
-        world.doors().azure.apim.begin(service.group, service.name, body)
+        world.clients().azure.apim.begin(service.group, service.name, body)
 
 
 def test_a_tier_of_the_same_kind_is_changed(world: AzureWorld) -> None:
     made(world)
     world.configure(apim={"sku": "StandardV2"})
-    assert ServiceStep(world.doors()).probe().state is State.DRIFTED
-    ServiceStep(world.doors()).apply(Quiet())
-    assert site.need_service(world.doors()).sku == "StandardV2"
-    assert ServiceStep(world.doors()).probe().state is State.PRESENT
+    assert ServiceStep(world.clients()).observe().state is State.DRIFTED
+    ServiceStep(world.clients()).apply(Quiet())
+    assert lookup.need_service(world.clients()).sku == "StandardV2"
+    assert ServiceStep(world.clients()).observe().state is State.PRESENT
 
 
 # -- regions, tombstones, names ------------------------------------------------------------------------
@@ -132,74 +133,74 @@ def test_a_region_is_the_same_under_its_display_name(world: AzureWorld) -> None:
     with store(world) as opened:
         assert (opened.get("arm", service.id) or {})["location"] == "Japan East"
     assert service.location == "japaneast"
-    assert "removed and purged" in ServiceStep(world.doors()).destroy(Quiet())
-    assert world.doors().azure.apim.deleted(service.name) is None
+    assert "removed and purged" in ServiceStep(world.clients()).destroy(Quiet())
+    assert world.clients().azure.apim.deleted(service.name) is None
 
 
 def test_a_name_that_was_purged_is_waited_for(world: AzureWorld) -> None:
     service, progress = deleted(world), Quiet()
-    doors = world.doors()
-    available, left = doors.azure.apim.available, iter(range(2))
-    doors.azure.apim.available = lambda name: "in use" if next(left, None) is not None else available(name)  # type: ignore[method-assign]
-    ServiceStep(doors).apply(progress)
+    clients = world.clients()
+    available, left = clients.azure.apim.available, iter(range(2))
+    clients.azure.apim.available = lambda name: "in use" if next(left, None) is not None else available(name)  # type: ignore[method-assign]
+    ServiceStep(clients).apply(progress)
     assert any("waiting until its name is free" in text for text in progress.said)
-    assert site.need_service(world.doors()).name == service.name
+    assert lookup.need_service(world.clients()).name == service.name
 
 
 def test_a_name_that_stays_taken_after_a_purge_is_left_for_another(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_name, "FREED", 0.6)
     monkeypatch.setattr("genai_platform.steps.azure.vault._FREED", 0.6)
     service = deleted(world)
-    VaultStep(world.doors()).apply(Quiet())
-    vault = site.need_vault(world.doors()).name
-    world.doors().azure.vaults.delete(site.group_name(world.target), vault)
+    VaultStep(world.clients()).apply(Quiet())
+    vault = lookup.need_vault(world.clients()).name
+    world.clients().azure.vaults.delete(lookup.group_name(world.target), vault)
     for kind in (ServiceStep, VaultStep):
-        doors, progress = world.doors(), Quiet()
-        for client in (doors.azure.apim, doors.azure.vaults):
+        clients, progress = world.clients(), Quiet()
+        for client in (clients.azure.apim, clients.azure.vaults):
             ask = client.available
             client.available = lambda name, ask=ask: "in use" if name in (service.name, vault) else ask(name)  # type: ignore[method-assign]
-        kind(doors).apply(progress)
+        kind(clients).apply(progress)
         assert any("taking another name" in text for text in progress.said)
-    assert site.need_service(world.doors()).name == site.need_vault(world.doors()).name == site.candidates(world.target)[1]
+    assert lookup.need_service(world.clients()).name == lookup.need_vault(world.clients()).name == lookup.candidates(world.target)[1]
 
 
 @pytest.mark.parametrize("purge", [True, False])
 def test_a_tombstone_in_another_region_is_found(world: AzureWorld, purge: bool) -> None:
     service = deleted(world)
     world.configure(location="westeurope")
-    doors, progress = world.doors(), Quiet()
-    assert any(service.name in line for line in leftovers.look(doors).retained)
-    assert "soft-deleted" in names.service(doors)
+    clients, progress = world.clients(), Quiet()
+    assert any(service.name in line for line in azure_leftovers.look(clients).retained)
+    assert "soft-deleted" in name_availability.service(clients)
     if not purge:
 
         def refuse(*given: object) -> None:
             raise StepError("AuthorizationFailed", id="azure.403")
 
-        doors.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
-    ServiceStep(doors).apply(progress)
-    found = site.need_service(world.doors())
+        clients.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
+    ServiceStep(clients).apply(progress)
+    found = lookup.need_service(world.clients())
     assert found.location == "westeurope"
-    assert found.name == (service.name if purge else site.candidates(world.target)[1])
+    assert found.name == (service.name if purge else lookup.candidates(world.target)[1])
 
 
 def test_a_restore_that_is_refused_at_first_is_tried_again(world: AzureWorld) -> None:
     service = deleted(world)
     change(world, "deletedServices", service.name, at=time.time() + 1)
-    doors, progress = world.doors(), Quiet()
+    clients, progress = world.clients(), Quiet()
 
     def refuse(*given: object) -> None:
         raise StepError("AuthorizationFailed", id="azure.403")
 
-    doors.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
-    ServiceStep(doors).apply(progress)
+    clients.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
+    ServiceStep(clients).apply(progress)
     assert f"waiting until {service.name} can be restored" in progress.said
-    assert site.need_service(world.doors()).name == service.name
+    assert lookup.need_service(world.clients()).name == service.name
 
 
 # -- bodies -----------------------------------------------------------------------------------------
 def test_a_backend_is_sent_as_it_is_documented(world: AzureWorld) -> None:
     service = made(world)
-    world.doors().azure.apim.put_backend(service, "b", "https://example.com", verified=False)
+    world.clients().azure.apim.put_backend(service, "b", "https://example.com", verified=False)
     with store(world) as opened:
         sent = (opened.get("arm", f"{service.id}/backends/b") or {})["properties"]
     assert sent.pop("tls") == {"validateCertificateChain": False, "validateCertificateName": False}

@@ -21,17 +21,17 @@ from pydantic import SecretStr
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.graph.step import State
+from genai_platform.engine.step import State
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.sandbox.azure import arm_providers, probe
+from genai_platform.sandbox.azure import arm_providers, control_routes
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.steps.azure import steps
 from genai_platform.steps.azure.resource_providers import NAMESPACES
-from genai_platform.steps.doors import Doors
-from genai_platform.tools.litellm_keys import KeyAdmin
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.litellm.keys import KeyAdmin
 
 _numbers = itertools.count(1)
 PACE = 0.001
@@ -39,24 +39,24 @@ PACE = 0.001
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Place]:
+def running(root: Path) -> Iterator[SandboxLayout]:
     """The stand-ins of one sandbox."""
-    place = Place.create(root, "sandbox", pace=PACE)
-    PART.prepare(place)
-    process = subprocess.Popen(PART.argv(place))
+    layout = SandboxLayout.create(root, "sandbox", pace=PACE)
+    PART.prepare(layout)
+    process = subprocess.Popen(PART.argv(layout))
     try:
-        while not PART.ready(place):
+        while not PART.ready(layout):
             assert process.poll() is None
             time.sleep(0.05)
-        yield place
+        yield layout
     finally:
         process.terminate()
         process.wait(10)
 
 
-def registered(place: Place) -> None:
+def registered(layout: SandboxLayout) -> None:
     """The first subscription has been in use for a while: its resource providers are registered."""
-    opened = Store(place.root / "azure" / "world.sqlite")
+    opened = Store(layout.root / "azure" / "world.sqlite")
     for namespace in NAMESPACES:
         arm_providers.register(opened, SUBSCRIPTION, namespace)
     opened.close()
@@ -229,11 +229,11 @@ def _after(duration: str | None) -> str | None:
     return (datetime.now(UTC) + timedelta(seconds=int(duration[:-1]))).isoformat() if duration else None
 
 
-def ask(place: Place, what: str, **body: Any) -> dict[str, Any]:
+def ask(layout: SandboxLayout, what: str, **body: Any) -> dict[str, Any]:
     """The stand-ins' own door: what Azure does at its own time."""
-    headers = {"Authorization": f"Bearer {probe.secret_file(place).read_text().strip()}"}
-    url = f"https://localhost:{place.ports['entra']}{probe.PATH}/{what}"
-    answer = httpx.post(url, json=body, headers=headers, verify=ssl.create_default_context(cafile=str(place.ca_file)))
+    headers = {"Authorization": f"Bearer {control_routes.secret_file(layout).read_text().strip()}"}
+    url = f"https://localhost:{layout.ports['entra']}{control_routes.PATH}/{what}"
+    answer = httpx.post(url, json=body, headers=headers, verify=ssl.create_default_context(cafile=str(layout.ca_file)))
     return dict(answer.raise_for_status().json())
 
 
@@ -244,13 +244,13 @@ class AzureWorld:
         subscription: another one than the first, as the door ``subscription`` made it.
     """
 
-    def __init__(self, place: Place, environment: str, subscription: dict[str, Any] | None = None, **azure: Any) -> None:
-        self.place, self.environment = place, environment
+    def __init__(self, layout: SandboxLayout, environment: str, subscription: dict[str, Any] | None = None, **azure: Any) -> None:
+        self.layout, self.environment = layout, environment
         self.litellm, self.kube = FakeLitellm(), FakeKube()
         self.subscription = subscription or {"subscription_id": SUBSCRIPTION, "tenant_id": TENANT}
-        self._folder = place.root / f"{environment}-{self.subscription['subscription_id'][:8]}"
+        self._folder = layout.root / f"{environment}-{self.subscription['subscription_id'][:8]}"
         self._folder.mkdir(exist_ok=True)
-        self._deployer = place.root / "azure" / "deployer.json"
+        self._deployer = layout.root / "azure" / "deployer.json"
         if subscription:
             self._deployer = self._folder / "deployer.json"
             self._deployer.write_text(json.dumps(subscription))
@@ -258,20 +258,20 @@ class AzureWorld:
         self.secrets = PlatformSecrets()
         self.configure(**azure)
 
-    def configure(self, **azure: Any) -> Doors:
+    def configure(self, **azure: Any) -> Clients:
         """Other settings for the same world; new doors for them."""
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
-                authority=f"https://localhost:{self.place.ports['entra']}",
-                arm=f"https://localhost:{self.place.ports['arm']}",
-                graph=f"https://localhost:{self.place.ports['graph']}",
-                vault_suffix=f"vault.localhost:{self.place.ports['vault']}",
-                gateway_suffix=f"azure-api.localhost:{self.place.ports['gateway']}",
+                authority=f"https://localhost:{self.layout.ports['entra']}",
+                arm=f"https://localhost:{self.layout.ports['arm']}",
+                graph=f"https://localhost:{self.layout.ports['graph']}",
+                vault_suffix=f"vault.localhost:{self.layout.ports['vault']}",
+                gateway_suffix=f"azure-api.localhost:{self.layout.ports['gateway']}",
                 client_id=json.loads(self._deployer.read_text())["client_id"],
                 client_secret_file=self._deployer,
             ),
-            ca_bundle=self.place.ca_file,
+            ca_bundle=self.layout.ca_file,
         )
         common = {
             "enabled": True,
@@ -288,18 +288,18 @@ class AzureWorld:
         if self.aws is None:
             self.aws = FakeAws(self.target)
         self.aws.target = self.target
-        return self.doors()
+        return self.clients()
 
-    def doors(self) -> Doors:
+    def clients(self) -> Clients:
         """Fresh doors: nothing is remembered between two runs."""
-        doors = Doors(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
-        doors.__dict__ |= {"litellm_admin": self.litellm.admin, "secrets": lambda: self.secrets}
-        return doors
+        clients = Clients(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
+        clients.__dict__ |= {"litellm_admin": self.litellm.admin, "secrets": lambda: self.secrets}
+        return clients
 
 
 @contextmanager
 def store(world: AzureWorld) -> Iterator[Store]:
-    opened = Store(world.place.root / "azure" / "world.sqlite")
+    opened = Store(world.layout.root / "azure" / "world.sqlite")
     try:
         yield opened
     finally:
@@ -328,8 +328,8 @@ def without(world: AzureWorld, kind: str, match: str, change: dict[str, Any] | N
 def up(world: AzureWorld) -> list[str]:
     """What was done, as the scheduler would do it."""
     done = []
-    for step in steps(world.doors()):
-        found = step.probe()
+    for step in steps(world.clients()):
+        found = step.observe()
         assert found.state is not State.UNKNOWN, (step.id, found.evidence)
         if found.state is not State.PRESENT:
             step.apply(Quiet())
@@ -338,13 +338,13 @@ def up(world: AzureWorld) -> list[str]:
 
 
 def down(world: AzureWorld) -> None:
-    for step in reversed(steps(world.doors())):
-        if step.probe().state is not State.ABSENT:
+    for step in reversed(steps(world.clients())):
+        if step.observe().state is not State.ABSENT:
             step.destroy(Quiet())
 
 
 def states(world: AzureWorld) -> set[State]:
-    return {step.probe().state for step in steps(world.doors())}
+    return {step.observe().state for step in steps(world.clients())}
 
 
 def until(look: Callable[[], object]) -> None:

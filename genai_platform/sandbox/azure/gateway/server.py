@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from genai_platform.sandbox import pace
-from genai_platform.sandbox.azure.entra import Entra
+from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
 from genai_platform.sandbox.azure.gateway.service import Backend, Service, read_service
 from genai_platform.sandbox.azure.gateway.tokens import Tokens
+from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.transport import client as sandbox_client
-from genai_platform.sandbox.azure.world import World
 
 _HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization", "host", "content-length"}
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -32,15 +32,15 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 class Gateway:
     """Finds the service by host name, the API by path, runs its policy and forwards."""
 
-    def __init__(self, world: World, entra: Entra) -> None:
-        self._world, self._entra = world, entra
-        self._client = sandbox_client(world.place)
-        trusted = ssl.create_default_context(cafile=str(world.place.ca_file))
+    def __init__(self, azure: AzureState, entra: Entra) -> None:
+        self._azure, self._entra = azure, entra
+        self._client = sandbox_client(azure.layout)
+        trusted = ssl.create_default_context(cafile=str(azure.layout.ca_file))
         self._forward = httpx.AsyncClient(verify=trusted, trust_env=False, timeout=httpx.Timeout(None))
         # A backend may say that its certificate is the platform's own, which nobody outside can check.
         self._forward_unverified = httpx.AsyncClient(verify=False, trust_env=False, timeout=httpx.Timeout(None))  # noqa: S501
         self._tokens = Tokens(self._client)
-        self._effective = world.place.pace.of(pace.APIM_EFFECTIVE)
+        self._effective = azure.layout.pace.of(pace.APIM_EFFECTIVE)
         self._caches: dict[str, Cache] = {}
         self._services: dict[str, tuple[float, Service | None]] = {}
 
@@ -53,13 +53,13 @@ class Gateway:
 
         What is behind the gateway works at its own speed: a wall at the pace of a rehearsal would refuse what Azure takes.
         """
-        return max(self._world.place.pace.of(pace.APIM_FORWARD), pace.APIM_FORWARD_LEAST.seconds)
+        return max(self._azure.layout.pace.of(pace.APIM_FORWARD), pace.APIM_FORWARD_LEAST.seconds)
 
     def service(self, name: str) -> Service | None:
         """The service as ARM held it when it was last read: a change becomes effective late."""
         at, known = self._services.get(name, (0.0, None))
         if time.monotonic() - at >= self._effective:
-            known = read_service(self._world.store, name)
+            known = read_service(self._azure.store, name)
             self._services[name] = (time.monotonic(), known)
         return known
 
@@ -91,7 +91,7 @@ class Gateway:
 
     def _service_name(self, host: str) -> str:
         """The host's first label; ``localhost`` means the only service, for clients that cannot resolve ``*.localhost``."""
-        services = self._world.store.all("services") if host in ("localhost", "127.0.0.1") else []
+        services = self._azure.store.all("services") if host in ("localhost", "127.0.0.1") else []
         return str(services[0]["name"]) if len(services) == 1 else host.split(".")[0]
 
     async def _forwarded(self, executor: Executor, program: Any, context: Context, to: Backend, rest: str, request: Request) -> Response:

@@ -13,27 +13,27 @@ import time
 from pathlib import Path
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.cluster.agent.account import Account
 from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object, Watch
+from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.claims import Claims
+from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
+from genai_platform.sandbox.cluster.agent.ec2_instance import Machine
 from genai_platform.sandbox.cluster.agent.events import Events
 from genai_platform.sandbox.cluster.agent.kubelet import Kubelet
-from genai_platform.sandbox.cluster.agent.machine import Machine
 from genai_platform.sandbox.cluster.agent.node import Node, capacity, labels
 from genai_platform.sandbox.cluster.agent.pods import Pods
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
 from genai_platform.sandbox.cluster.agent.refusals import refuse_streams
 from genai_platform.sandbox.cluster.agent.scheduler import Scheduler
 from genai_platform.sandbox.cluster.agent.services import Services
-from genai_platform.sandbox.cluster.agent.world import NODE, World
 from genai_platform.sandbox.cluster.images import Images
 from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
 from genai_platform.sandbox.cluster.registry import Registry
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 _START = 60.0
 _PRIVATE = (
-    "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "door", "openai", "logs", "run",
+    "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "load-balancer", "openai", "logs", "run",
     "ca/ca.key", "ca/issued", "kubeconfig", "kubeconfig.eks",
 )  # fmt: skip
 """Of the sandbox's folder: what no container should find, since no container in a cluster could."""
@@ -43,32 +43,32 @@ _log = logging.getLogger(__name__)
 class Agent:
     """All parts of the node agent, connected."""
 
-    def __init__(self, place: Place) -> None:
-        self.api = Api(place.kubeconfig)
+    def __init__(self, layout: SandboxLayout) -> None:
+        self.api = Api(layout.kubeconfig)
         self.events = Events(self.api, NODE)
-        self._account = Account(place)
-        self.claims = Claims(place, self.api, self.events, self._account)
+        self._account = Account(layout)
+        self.claims = Claims(layout, self.api, self.events, self._account)
         self._publish = threading.Event()
-        self.world = World(
-            place=place,
+        self.context = AgentContext(
+            layout=layout,
             api=self.api,
             events=self.events,
             images=Images.gather(),
-            registry=Registry(place),
+            registry=Registry(layout),
             claims=self.claims,
             capacity=capacity(),
-            bundle=ca.bundle(place),
+            bundle=ca.bundle(layout),
             path=search_path(),
-            visible=visible(place),
-            hidden=[str(place.root / name) for name in _PRIVATE],
+            visible=visible(layout),
+            hidden=[str(layout.root / name) for name in _PRIVATE],
             changed=self._publish.set,
         )
-        self.pods = Pods(self.world)
-        self.provisioner = Provisioner(self.api, self.events, place)
+        self.pods = Pods(self.context)
+        self.provisioner = Provisioner(self.api, self.events, layout)
         self.scheduler = Scheduler(self.api, self.events, labels(), self.provisioner)
-        self.services = Services(place)
+        self.services = Services(layout)
         self.operator = Operator(self.api)
-        self._place = place
+        self._layout = layout
         self._watches: list[Watch] = []
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class Agent:
         while True:
             try:
                 version = str(self.api.get("/version")["gitVersion"])
-                node = Node(self.api, self._place.ports["kubelet"], version)
+                node = Node(self.api, self._layout.ports["kubelet"], version)
                 node.register()
                 refuse_streams(self.api)
                 break
@@ -91,7 +91,7 @@ class Agent:
                     raise
                 _log.info("waiting for the API: %s", error)
                 time.sleep(0.2)
-        _touch_hosts(self._place)
+        _touch_hosts(self._layout)
         self.provisioner.make_pools()
         machine = Machine(self._account, node, self.provisioner)
         for thread in (node, machine, self.events, self.claims, self.scheduler, self.services):
@@ -112,8 +112,8 @@ class Agent:
         pods.wait(_START)
         self.pods.tidy({pod["metadata"]["uid"] for pod in pods.objects()})
         threading.Thread(target=self._keep_published, name="publish", daemon=True).start()
-        self._kubelet = Kubelet(self._place, self.pods)
-        threading.Thread(target=self.world.images.prepare, name="images", daemon=True).start()
+        self._kubelet = Kubelet(self._layout, self.pods)
+        threading.Thread(target=self.context.images.prepare, name="images", daemon=True).start()
 
     def stop(self) -> None:
         """End every container."""
@@ -157,7 +157,7 @@ def search_path() -> str:
     return os.pathsep.join(folders)
 
 
-def visible(place: Place) -> list[str]:
+def visible(layout: SandboxLayout) -> list[str]:
     """What must be there inside a container, read-only, wherever it lies on this machine."""
     import platformdirs
 
@@ -165,25 +165,25 @@ def visible(place: Place) -> list[str]:
 
     cache = os.environ.get("GENAI_CACHE_DIR") or str(platformdirs.user_cache_path("genai"))
     package = str(Path(genai_platform.__file__).resolve().parent)
-    return list(dict.fromkeys([sys.base_prefix, package, cache, str(place.root)]))
+    return list(dict.fromkeys([sys.base_prefix, package, cache, str(layout.root)]))
 
 
-def _touch_hosts(place: Place) -> None:
-    place.publish_hosts("pods", {})
+def _touch_hosts(layout: SandboxLayout) -> None:
+    layout.publish_hosts("pods", {})
 
 
 def main() -> None:
     """Run until SIGTERM."""
     parser = argparse.ArgumentParser(prog="agent")
-    parser.add_argument("--place", type=Path, required=True)
-    place = Place.open(parser.parse_args().place)
+    parser.add_argument("--layout", type=Path, required=True)
+    layout = SandboxLayout.open(parser.parse_args().layout)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("urllib3", "botocore"):
         logging.getLogger(name).setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    agent = Agent(place)
+    agent = Agent(layout)
     agent.start()
     stop.wait()
     with contextlib.suppress(Exception):

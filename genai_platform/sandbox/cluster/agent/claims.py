@@ -8,11 +8,11 @@ import shutil
 import threading
 from pathlib import Path
 
-from genai_platform.sandbox.cluster.agent.account import Account
 from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object, path_of
+from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, parse_quantity
 from genai_platform.sandbox.cluster.agent.events import Events
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 _PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
@@ -28,9 +28,9 @@ class Claims(threading.Thread):
     Binding, protection and phases are the controller manager's, as on EKS.
     """
 
-    def __init__(self, place: Place, api: Api, events: Events, account: Account) -> None:
+    def __init__(self, layout: SandboxLayout, api: Api, events: Events, account: Account) -> None:
         super().__init__(name="claims", daemon=True)
-        self._place, self._api, self._events, self._account = place, api, events, account
+        self._layout, self._api, self._events, self._account = layout, api, events, account
         self._waiting: queue.SimpleQueue[tuple[str, Object]] = queue.SimpleQueue()
 
     def claim_changed(self, change: Change, claim: Object) -> None:
@@ -57,7 +57,7 @@ class Claims(threading.Thread):
             raise ConfigFault(f'persistentvolumeclaim "{claim}" not found')
         if (found.get("status") or {}).get("phase") != "Bound":
             raise ConfigFault(f'persistentvolumeclaim "{claim}" is not bound')
-        path: Path = self._place.folder("volumes") / found["spec"]["volumeName"]
+        path: Path = self._layout.folder("volumes") / found["spec"]["volumeName"]
         path.mkdir(exist_ok=True)
         return path
 
@@ -102,14 +102,14 @@ class Claims(threading.Thread):
             gigabytes=-(-int(parse_quantity(size)) // 1024**3),
             kind=parameters.get("type", "gp3"),
         )
-        (self._place.folder("volumes") / name).mkdir(exist_ok=True)
+        (self._layout.folder("volumes") / name).mkdir(exist_ok=True)
         self._api.create(_VOLUMES, _volume(name, current, storage, disk))
         self._events.emit(about, "ProvisioningSucceeded", f"Successfully provisioned volume {name}", component=storage["provisioner"])
 
     def _remove(self, volume: Object) -> None:
         name = volume["metadata"]["name"]
         self._account.delete_volume(volume["spec"]["csi"]["volumeHandle"])
-        shutil.rmtree(self._place.folder("volumes") / name, ignore_errors=True)
+        shutil.rmtree(self._layout.folder("volumes") / name, ignore_errors=True)
         self._api.delete(f"{_VOLUMES}/{name}")
 
 

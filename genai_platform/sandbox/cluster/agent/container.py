@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genai_platform.sandbox.cluster.agent.api import Object
+from genai_platform.sandbox.cluster.agent.context import AgentContext
 from genai_platform.sandbox.cluster.agent.environment import expand
 from genai_platform.sandbox.cluster.agent.events import now
 from genai_platform.sandbox.cluster.agent.probes import Prober
 from genai_platform.sandbox.cluster.agent.process import Command, Log, Mount, Process
 from genai_platform.sandbox.cluster.agent.status import State
-from genai_platform.sandbox.cluster.agent.world import World
 from genai_platform.sandbox.image import Container, Image
 
 _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -142,12 +142,12 @@ def hostname_of(pod: Object) -> str:
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"])
 
 
-def base_variables(world: World, pod: Object) -> dict[str, str]:
+def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
     """What every process gets besides its pod's own variables. Nothing of the person's environment is among it."""
-    bundle = str(world.bundle)
-    api = world.place.loopback(str(ipaddress.ip_network(world.place.service_cidr)[1]))
+    bundle = str(context.bundle)
+    api = context.layout.loopback(str(ipaddress.ip_network(context.layout.service_cidr)[1]))
     return {
-        "PATH": world.path,
+        "PATH": context.path,
         "HOME": "/tmp",  # noqa: S108
         "LANG": "C.UTF-8",
         "HOSTNAME": hostname_of(pod),
@@ -155,7 +155,7 @@ def base_variables(world: World, pod: Object) -> dict[str, str]:
         "KUBERNETES_SERVICE_HOST": api,
         "KUBERNETES_SERVICE_PORT": "443",
         "KUBERNETES_SERVICE_PORT_HTTPS": "443",
-        "AWS_ENDPOINT_URL": world.place.url("aws"),
+        "AWS_ENDPOINT_URL": context.layout.url("aws"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
@@ -165,7 +165,9 @@ def base_variables(world: World, pod: Object) -> dict[str, str]:
     }
 
 
-def command_for(world: World, pod: Object, state: Running, variables: Mapping[str, str], mounts: list[Mount], address: str) -> Command:
+def command_for(
+    context: AgentContext, pod: Object, state: Running, variables: Mapping[str, str], mounts: list[Mount], address: str
+) -> Command:
     """The process that stands for a container of a known image.
 
     Args:
@@ -184,26 +186,26 @@ def command_for(world: World, pod: Object, state: Running, variables: Mapping[st
     scratch = state.folder / "root"
     scratch.mkdir(parents=True, exist_ok=True)
     return Command(
-        argv=[str(part) for part in state.image.argv(world.place, container)],
-        env={**base_variables(world, pod), **variables, **state.image.variables(world.place, container)},
+        argv=[str(part) for part in state.image.argv(context.layout, container)],
+        env={**base_variables(context, pod), **variables, **state.image.variables(context.layout, container)},
         cwd=spec.get("workingDir") or "/",
         hostname=hostname_of(pod),
         scratch=str(scratch),
-        mounts=[*_system_mounts(world), *mounts],
-        visible=world.visible,
-        hidden=world.hidden,
+        mounts=[*_system_mounts(context), *mounts],
+        visible=context.visible,
+        hidden=context.hidden,
         readonly=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
     )
 
 
-def _system_mounts(world: World) -> list[Mount]:
-    nowhere = world.place.folder("pods") / "resolv.conf"
+def _system_mounts(context: AgentContext) -> list[Mount]:
+    nowhere = context.layout.folder("pods") / "resolv.conf"
     if not nowhere.exists():
         nowhere.write_text("# No name server: the hosts file knows every name there is.\n")
     return [
-        Mount(str(world.place.hosts_file), "/etc/hosts", True),
+        Mount(str(context.layout.hosts_file), "/etc/hosts", True),
         Mount(str(nowhere), "/etc/resolv.conf", True),
-        Mount(str(world.bundle), "/etc/ssl/certs/ca-certificates.crt", True),
+        Mount(str(context.bundle), "/etc/ssl/certs/ca-certificates.crt", True),
         # Writable, so that Python keeps what it compiled: the next start is the faster for it.
         Mount(sys.prefix, sys.prefix),
     ]

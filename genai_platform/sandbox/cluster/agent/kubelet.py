@@ -18,11 +18,11 @@ from threading import Thread
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.container import Running
+from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
+from genai_platform.sandbox.cluster.agent.pod_worker import Worker
 from genai_platform.sandbox.cluster.agent.pods import Pods
 from genai_platform.sandbox.cluster.agent.process import Log
-from genai_platform.sandbox.cluster.agent.worker import Worker
-from genai_platform.sandbox.cluster.agent.world import NODE, NODE_ADDRESS
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 _LOGS = re.compile(r"^/containerLogs/([^/]+)/([^/]+)/([^/]+)/?$")
 _REFUSED = re.compile(r"^/(exec|attach|portForward|run|cri)(/|$)")
@@ -35,13 +35,13 @@ class Kubelet(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, place: Place, pods: Pods) -> None:
+    def __init__(self, layout: SandboxLayout, pods: Pods) -> None:
         self.pods = pods
-        super().__init__(("127.0.0.1", place.ports["kubelet"]), _Handler)
-        issued = ca.issue(place, [NODE, "localhost", NODE_ADDRESS])
+        super().__init__(("127.0.0.1", layout.ports["kubelet"]), _Handler)
+        issued = ca.issue(layout, [NODE, "localhost", NODE_ADDRESS])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(issued.cert, issued.key)
-        context.load_verify_locations(place.ca_file)
+        context.load_verify_locations(layout.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         self._context = context
         Thread(target=self.serve_forever, name="kubelet", daemon=True).start()

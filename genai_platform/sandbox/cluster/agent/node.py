@@ -10,8 +10,8 @@ import threading
 from datetime import UTC, datetime
 
 from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Object
+from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
 from genai_platform.sandbox.cluster.agent.events import now
-from genai_platform.sandbox.cluster.agent.world import NODE, NODE_ADDRESS
 
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _BEAT = 10.0

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.cluster.agent.world import NODE, NODE_ADDRESS
+from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
 from genai_platform.sandbox.cluster.control_plane import API_SERVER
-from genai_platform.sandbox.part import Kind, Row
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.part import Kind, PartStatus
 
 
 class NodeAgent:
@@ -24,40 +24,40 @@ class NodeAgent:
     version = "1"
     port = "kubelet"
 
-    def prepare(self, place: Place) -> None:
-        ca.issue(place, [NODE, "localhost", NODE_ADDRESS])
-        ca.issue_user(place, *API_SERVER)
+    def prepare(self, layout: SandboxLayout) -> None:
+        ca.issue(layout, [NODE, "localhost", NODE_ADDRESS])
+        ca.issue_user(layout, *API_SERVER)
         for name in ("pods", "volumes", "hosts.d"):
-            place.folder(name)
+            layout.folder(name)
 
-    def argv(self, place: Place) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.cluster.agent", "--place", str(place.root)]
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", "genai_platform.sandbox.cluster.agent", "--layout", str(layout.root)]
 
-    def variables(self, place: Place) -> Mapping[str, str]:
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
 
-    def ready(self, place: Place) -> bool:
-        issued = ca.issue_user(place, *API_SERVER)
-        context = ssl.create_default_context(cafile=str(place.ca_file))
+    def ready(self, layout: SandboxLayout) -> bool:
+        issued = ca.issue_user(layout, *API_SERVER)
+        context = ssl.create_default_context(cafile=str(layout.ca_file))
         context.load_cert_chain(issued.cert, issued.key)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
         try:
-            with opener.open(place.url("kubelet", "https") + "/healthz", timeout=3) as answer:
+            with opener.open(layout.url("kubelet", "https") + "/healthz", timeout=3) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
 
-def rows(place: Place) -> Iterator[Row]:
+def rows(layout: SandboxLayout) -> Iterator[PartStatus]:
     """What the agent runs in place of containers, as it wrote it down."""
     try:
-        listed = json.loads((place.root / "pods.json").read_text())
+        listed = json.loads((layout.root / "pods.json").read_text())
     except (OSError, ValueError):
         return
     for row in listed:
         state: Literal["running", "stopped"] = "running" if row["state"] == "running" else "stopped"
         name = f"pod {row['namespace']}/{row['pod']} {row['container']}"
-        yield Row(name, row["kind"], row["version"] or row["image"].rpartition("/")[2], row["pid"], row.get("port"), state)
+        yield PartStatus(name, row["kind"], row["version"] or row["image"].rpartition("/")[2], row["pid"], row.get("port"), state)
 
 
 PART = NodeAgent()

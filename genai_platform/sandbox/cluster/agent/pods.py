@@ -8,9 +8,9 @@ import shutil
 import threading
 
 from genai_platform.sandbox.cluster.agent.api import ApiError, Change, Object
-from genai_platform.sandbox.cluster.agent.worker import Worker
-from genai_platform.sandbox.cluster.agent.world import NODE, World
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
+from genai_platform.sandbox.cluster.agent.pod_worker import Worker
+from genai_platform.sandbox.layout import SandboxLayout
 
 _FIRST = 10
 
@@ -43,9 +43,9 @@ class Addresses:
 class Pods:
     """Keeps one worker per pod bound to this node."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._addresses = Addresses(world.place.pod_cidr)
+    def __init__(self, context: AgentContext) -> None:
+        self._context = context
+        self._addresses = Addresses(context.layout.pod_cidr)
         self._workers: dict[str, Worker] = {}
         self._lock = threading.Lock()
         self._listing = threading.Lock()
@@ -71,7 +71,7 @@ class Pods:
             worker.update(pod)
 
     def _take(self, pod: Object) -> None:
-        worker = Worker(self._world, pod, self._addresses.take((pod.get("status") or {}).get("podIP", "")))
+        worker = Worker(self._context, pod, self._addresses.take((pod.get("status") or {}).get("podIP", "")))
         self._workers[pod["metadata"]["uid"]] = worker
         worker.start()
 
@@ -94,7 +94,7 @@ class Pods:
 
     def tidy(self, uids: set[str]) -> None:
         """Remove what pods left behind that went while no agent ran."""
-        for folder in self._world.place.folder("pods").iterdir():
+        for folder in self._context.layout.folder("pods").iterdir():
             if folder.is_dir() and folder.name not in uids:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,8 +123,8 @@ class Pods:
                             "state": next(iter(state.current)),
                         }
                     )
-            _write_list(self._world.place, rows)
-            self._world.place.publish_hosts("pods", names)
+            _write_list(self._context.layout, rows)
+            self._context.layout.publish_hosts("pods", names)
 
     def stop(self) -> None:
         """End every process; the pods stay as they are in the API."""
@@ -135,11 +135,11 @@ class Pods:
             worker.halt()
         for worker in workers:
             worker.join(4.5)
-        _write_list(self._world.place, [])
+        _write_list(self._context.layout, [])
 
 
-def _write_list(place: Place, rows: list[Object]) -> None:
-    path = place.root / "pods.json"
+def _write_list(layout: SandboxLayout, rows: list[Object]) -> None:
+    path = layout.root / "pods.json"
     temporary = path.with_name("pods.json.new")
     temporary.write_text(json.dumps(rows, indent=1))
     temporary.replace(path)

@@ -12,8 +12,8 @@ import uuid
 
 from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object
 from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import NODE_CLAIM_RETRY
-from genai_platform.sandbox.place import Place
 
 STATE = "refuse-instances"
 _API = "/apis/karpenter.sh/v1"
@@ -30,8 +30,8 @@ _MESSAGES = {
 class Provisioner:
     """Makes nodes for pods that none takes, or says why it cannot."""
 
-    def __init__(self, api: Api, events: Events, place: Place) -> None:
-        self._api, self._events, self._place = api, events, place
+    def __init__(self, api: Api, events: Events, layout: SandboxLayout) -> None:
+        self._api, self._events, self._layout = api, events, layout
         self._asked: dict[str, float] = {}
 
     def make_pools(self) -> None:
@@ -58,13 +58,13 @@ class Provisioner:
             return ""
         uid = pod["metadata"]["uid"]
         if time.monotonic() >= self._asked.get(uid, 0.0):
-            self._asked[uid] = time.monotonic() + self._place.pace.of(NODE_CLAIM_RETRY)
+            self._asked[uid] = time.monotonic() + self._layout.pace.of(NODE_CLAIM_RETRY)
             self._fail(pod, code)
         return _FULL
 
     def refused(self) -> str:
         """The code with which EC2 refuses new instances; empty when it gives them."""
-        file = self._place.root / "aws" / STATE
+        file = self._layout.root / "aws" / STATE
         return file.read_text().strip() if file.exists() else ""
 
     def _fail(self, pod: Object, code: str) -> None:

@@ -7,9 +7,9 @@ import threading
 
 from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Change, Object, path_of
 from genai_platform.sandbox.cluster.agent.claims import SELECTED_NODE
+from genai_platform.sandbox.cluster.agent.context import NODE
 from genai_platform.sandbox.cluster.agent.events import Events, now
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
-from genai_platform.sandbox.cluster.agent.world import NODE
 
 _AGAIN = 1.0
 _log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ class Scheduler(threading.Thread):
                 pods = list(self._waiting.values())
             for pod in pods:
                 try:
-                    self._place(pod)
+                    self._layout(pod)
                 except ApiError:
                     pass  # tried again in a second
                 except Exception:
                     # One pod that cannot be understood must not keep the others from being placed.
                     _log.exception("pod %s/%s", pod["metadata"]["namespace"], pod["metadata"]["name"])
 
-    def _place(self, pod: Object) -> None:
+    def _layout(self, pod: Object) -> None:
         meta = pod["metadata"]
         obstacle = unfit(pod, self._labels) or self._provisioner.obstacle(pod) or self._claims(pod)
         if obstacle:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genai_platform.sandbox.cluster.agent.api import Change, Object, Watch
-from genai_platform.sandbox.place import Place
+from genai_platform.sandbox.layout import SandboxLayout
 
 _log = logging.getLogger(__name__)
 _PIECE = 1 << 16
@@ -48,38 +48,38 @@ def endpoints_of(slices: Iterable[Object]) -> list[Endpoint]:
     return sorted(found, key=lambda e: (e.hostname, e.address))
 
 
-def routes_of(place: Place, service: Object, endpoints: Iterable[Endpoint]) -> Routes:
+def routes_of(layout: SandboxLayout, service: Object, endpoints: Iterable[Endpoint]) -> Routes:
     """The listeners of one service that has a cluster address."""
     spec, meta = service["spec"], service["metadata"]
     cluster_ip = spec.get("clusterIP") or "None"
     if cluster_ip == "None":
         return {}
-    here = place.loopback(cluster_ip)
+    here = layout.loopback(cluster_ip)
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
     routes: Routes = {}
     for port in spec.get("ports") or ():
         if port.get("protocol", "TCP") != "TCP":
             continue
         if (meta["namespace"], meta["name"]) == ("default", "kubernetes"):
-            targets: tuple[Address, ...] = (("127.0.0.1", place.ports["kubernetes"]),)
+            targets: tuple[Address, ...] = (("127.0.0.1", layout.ports["kubernetes"]),)
         else:
             name = port.get("name") or ""
-            targets = tuple((place.loopback(e.address), e.ports[name]) for e in ready if name in e.ports)
+            targets = tuple((layout.loopback(e.address), e.ports[name]) for e in ready if name in e.ports)
         if targets:
             routes[here, int(port["port"])] = targets
     return routes
 
 
-def names_of(place: Place, service: Object, endpoints: Iterable[Endpoint]) -> dict[str, str]:
+def names_of(layout: SandboxLayout, service: Object, endpoints: Iterable[Endpoint]) -> dict[str, str]:
     """Host names of one service: its own, and those of its pods where they have one."""
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     cluster_ip = service["spec"].get("clusterIP") or "None"
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
     names: dict[str, str] = {}
     if cluster_ip != "None":
-        own = place.loopback(cluster_ip)
+        own = layout.loopback(cluster_ip)
     elif ready:
-        own = place.loopback(ready[0].address)
+        own = layout.loopback(ready[0].address)
     else:
         own = ""
     forms = (name, f"{name}.{namespace}", f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local")
@@ -87,16 +87,16 @@ def names_of(place: Place, service: Object, endpoints: Iterable[Endpoint]) -> di
         names.update(dict.fromkeys(forms, own))
     for endpoint in ready:
         if endpoint.hostname:
-            names.update({f"{endpoint.hostname}.{form}": place.loopback(endpoint.address) for form in forms})
+            names.update({f"{endpoint.hostname}.{form}": layout.loopback(endpoint.address) for form in forms})
     return names
 
 
 class Services(threading.Thread):
     """Follows services and endpoint slices and keeps listeners and host names as they say."""
 
-    def __init__(self, place: Place, services: Watch | None = None, slices: Watch | None = None) -> None:
+    def __init__(self, layout: SandboxLayout, services: Watch | None = None, slices: Watch | None = None) -> None:
         super().__init__(name="services", daemon=True)
-        self._place = place
+        self._layout = layout
         self.services, self.slices = services, slices
         self._loop = asyncio.new_event_loop()
         self._due = False
@@ -133,9 +133,9 @@ class Services(threading.Thread):
         for service in sorted(self.services.objects(), key=lambda s: (s["metadata"]["namespace"] != "default", s["metadata"]["namespace"])):
             meta = service["metadata"]
             endpoints = endpoints_of(by_service.get((meta["namespace"], meta["name"]), ()))
-            routes.update(routes_of(self._place, service, endpoints))
-            names.update(names_of(self._place, service, endpoints))
-        self._place.publish_hosts("services", names)
+            routes.update(routes_of(self._layout, service, endpoints))
+            names.update(names_of(self._layout, service, endpoints))
+        self._layout.publish_hosts("services", names)
         await self._listen(routes)
 
     async def _listen(self, routes: Routes) -> None:

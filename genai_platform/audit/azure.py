@@ -1,0 +1,120 @@
+"""What is left in Azure that is this environment's, and what Azure retains although it was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from genai_platform.config.prices import apim_usd_per_hour
+from genai_platform.errors import GenaiError
+from genai_platform.steps.azure import api, entra_applications, lookup, shared_key
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.rest import Body
+
+_VERSION = "api-version=2024-05-01"
+_DIRECTORY_KEEPS_DAYS = 30
+"""How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
+KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application"})
+"""What ``down --keep-data`` leaves standing on purpose."""
+
+
+@dataclass
+class Found:
+    """What was found, and what could not be looked at."""
+
+    standing: list[tuple[str, str, float, str]] = field(default_factory=list)
+    """Kind, identifier, US dollars an hour, the command that removes it."""
+    retained: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+
+def look(clients: Clients) -> Found:
+    """Look by tag, by name and among what is soft-deleted."""
+    seen = Found()
+    for part in (_group, _vaults, _services, _applications, _elsewhere):
+        try:
+            part(clients, seen)
+        except GenaiError as error:
+            seen.unseen.append(error.message)
+            if error.id in ("azure.credentials", "azure.unreachable", "config.azure_not_pinned"):
+                break
+    return seen
+
+
+def _group(clients: Clients, seen: Found) -> None:
+    name = lookup.group_name(clients.target)
+    found = clients.azure.arm.group(name)
+    if found and lookup.ours(clients.target, found.get("tags")):
+        seen.standing.append(("azure:resource-group", name, 0.0, f"az group delete --name {name}"))
+
+
+def _vaults(clients: Clients, seen: Found) -> None:
+    azure = clients.azure
+    found = lookup.find_vault(clients)
+    if found:
+        remove = f"az keyvault delete --name {found.name} && az keyvault purge --name {found.name}"
+        seen.standing.append(("azure:vault", found.name, 0.0, remove))
+    _deleted(clients, seen, "vault", azure.vaults.deleted)
+
+
+def _services(clients: Clients, seen: Found) -> None:
+    azure, target = clients.azure, clients.target
+    found = lookup.find_service(clients)
+    if found and target.settings.azure.apim.existing:
+        at, rest = f"--service-name {found.name} --resource-group {found.group}", f"https://management.azure.com{found.id}"
+        name, backend = lookup.object_name(target, "api"), lookup.object_name(target, "litellm")
+        values = [lookup.object_name(target, kind) for kind in (shared_key.KIND, api.GATEWAY)]
+        inside = (
+            ("api", name, azure.apim.api(found, name), f"az apim api delete {at} --api-id {name} --yes"),
+            ("backend", backend, azure.apim.backend(found, backend), _rest_delete(f"{rest}/backends/{backend}")),
+            *(
+                ("named-value", value, azure.named_values.get(found, value), f"az apim nv delete {at} --named-value-id {value} --yes")
+                for value in values
+            ),
+        )
+        seen.standing += [(f"azure:apim-{kind}", f"{found.name}/{name}", 0.0, remove) for kind, name, there, remove in inside if there]
+    elif found:
+        remove = f"az apim delete --name {found.name} --resource-group {found.group}"
+        seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
+    _deleted(clients, seen, "API Management service", azure.apim.deleted)
+
+
+def _rest_delete(url: str) -> str:
+    """The command that removes what `az` has no command for: API Management wants the version that is meant, any one here."""
+    return f"az rest --method DELETE --url '{url}?{_VERSION}' --headers 'If-Match=*'"
+
+
+def _deleted(clients: Clients, seen: Found, kind: str, ask: Callable[[str], object]) -> None:
+    from genai_platform.tools.azure.vaults import SoftDeleted
+
+    for name in lookup.candidates(clients.target):
+        gone = ask(name)
+        if isinstance(gone, SoftDeleted):
+            seen.retained.append(f"{name} (deleted {kind}, retained until {gone.until[:10] or 'Azure frees it'}, costs nothing)")
+
+
+def _applications(clients: Clients, seen: Found) -> None:
+    prefix = entra_applications.prefix(clients.target)
+    for entry in entra_applications.applications(clients, prefix):
+        app = str(entry["appId"])
+        seen.standing.append(("azure:application", str(entry["uniqueName"]), 0.0, f"az ad app delete --id {app}"))
+    ends = sorted(_end(entry) for entry in entra_applications.deleted(clients, prefix))
+    if len(ends) == 1:
+        seen.retained.append(f"{prefix}* (1 deleted application, retained until {ends[0]}, costs nothing)")
+    elif ends:
+        seen.retained.append(f"{prefix}* ({len(ends)} deleted applications, the first retained until {ends[0]}, cost nothing)")
+
+
+def _end(deleted: Body) -> str:
+    """The day on which the directory frees a deleted application by itself; ``YYYY-MM-DD``."""
+    at = datetime.fromisoformat(str(deleted["deletedDateTime"]).replace("Z", "+00:00"))
+    return (at + timedelta(days=_DIRECTORY_KEEPS_DAYS)).date().isoformat()
+
+
+def _elsewhere(clients: Clients, seen: Found) -> None:
+    """What carries our tags and was not found where it belongs."""
+    known = {id.lower() for _, id, _, _ in seen.standing}
+    for id, kind, name in clients.azure.arm.tagged(clients.target.tags):
+        if name.lower() not in known:
+            seen.standing.append((f"azure:{kind}", id, 0.0, f"az resource delete --ids {id}"))

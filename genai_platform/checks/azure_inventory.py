@@ -1,0 +1,48 @@
+"""What checks ask of Azure, and the answers' forms; ``steps.azure.estate.Estate`` gives them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pydantic import SecretStr
+
+
+class Client(Protocol):
+    """How a caller signs in; ``steps.azure.caller.Client`` is one."""
+
+    @property
+    def caller(self) -> str: ...
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def scope(self) -> str: ...
+
+    @property
+    def authority(self) -> str: ...
+
+    @property
+    def gateway_url(self) -> str: ...
+
+    @property
+    def secret(self) -> SecretStr | None: ...
+
+
+class Inventory(Protocol):
+    """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
+
+    def caller(self) -> Client | None:
+        """A caller with a valid key whose client secret is known here; None when no caller has one."""
+
+    def check_application(self, name: str) -> Client | None:
+        """An application for checks: ``role`` holds a role that the policy does not accept, ``key`` the right one and no key."""
+
+    def policy(self) -> str:
+        """The API's policy as the service holds it."""
+
+    def stored_key(self, client_id: str) -> SecretStr | None:
+        """The virtual key that Key Vault holds for a caller (shared mode: for everybody)."""

@@ -1,0 +1,120 @@
+"""This run's own chats: made once, whoever asks first, and found again by their session in every log."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from genai_platform.checks.once import Once
+from genai_platform.errors import GenaiError, StepError
+
+if TYPE_CHECKING:
+    from genai_platform.tools.litellm.client import Answer, Litellm
+
+SENTENCE = "日本の首都はどこですか。一文で答えてください。"
+"""The handbook's sentence: it arrives intact only where nothing on the way takes UTF-8 for something else."""
+_AT_A_TIME = 8
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_KANA = ("\u3040", "\u30ff")
+_KANJI = ("\u4e00", "\u9fff")
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One chat of this run."""
+
+    model: str
+    answer: Answer
+    began: datetime
+    """When it was sent; what it caused elsewhere is newer."""
+
+
+def flaw(text: str) -> str:
+    """What is wrong with an answer to the sentence; empty when it arrived intact.
+
+    Bytes that are no UTF-8 become the replacement character. UTF-8 that was taken for Latin-1, in the question or in the
+    answer, is made of legal characters: it is known by having no Japanese left.
+    """
+    if not text.strip():
+        return "the answer is empty"
+    if _REPLACED in text:
+        return "characters were lost on the way"
+    if not any(first <= character <= last for character in text for first, last in (_KANA, _KANJI)):
+        return f"the answer has no Japanese character: {line(text)}"
+    return ""
+
+
+def line(text: str) -> str:
+    """The text on one line, shortened."""
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+class Chats:
+    """The chats of one ``genai verify``. Safe to use from any thread.
+
+    Args:
+        client: LiteLLM, opened when first needed.
+        models: the configured chat models; the first one's chat is the one looked for in logs and buckets.
+    """
+
+    def __init__(self, client: Callable[[], Litellm], models: Sequence[str]) -> None:
+        self.session = f"genai-verify-{uuid.uuid4()}"
+        self.models = tuple(models)
+        self._client = client
+        self._once = Once()
+
+    def chat(self, model: str | None = None) -> Chat:
+        """The chat with a model (default: the first), made now if it was not made yet.
+
+        Raises:
+            GenaiError: it has no answer so far; a later call tries again.
+        """
+        name = model or self._first()
+        return self._once(name, lambda: self._ask(name))
+
+    def chats(self) -> tuple[list[Chat], dict[str, str]]:
+        """The chats with every model, a few at a time: those answered, and why others were not.
+
+        Raises:
+            GenaiError: there is no way to any of them.
+        """
+        self._client()
+        answered: dict[str, Chat] = {}
+        wrong: dict[str, str] = {}
+        waiting = iter(self.models)
+        turn = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with turn:
+                    name = next(waiting, None)
+                if name is None:
+                    return
+                try:
+                    answered[name] = self.chat(name)
+                except GenaiError as error:
+                    wrong[name] = error.message
+                except Exception as error:
+                    wrong[name] = f"{type(error).__name__}: {error}"[:300]
+
+        # Daemons, unlike a pool's threads: Ctrl-C does not wait for a model that does not answer.
+        workers = [threading.Thread(target=work, name="chat", daemon=True) for _ in range(min(_AT_A_TIME, len(self.models)))]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return [answered[name] for name in self.models if name in answered], wrong
+
+    def _ask(self, name: str) -> Chat:
+        began = datetime.now(UTC)
+        return Chat(name, self._client().chat(name, SENTENCE, session=self.session), began)
+
+    def _first(self) -> str:
+        if not self.models:
+            raise StepError("no chat model is configured", remedy="add one under [[litellm.models]]", id="litellm.no_model")
+        return self.models[0]

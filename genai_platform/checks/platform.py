@@ -1,0 +1,154 @@
+"""What checks look at: the platform's addresses, its clients, and this run's own chat. Opened when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from genai_platform.checks.chats import Chats
+from genai_platform.checks.check import Outcome
+from genai_platform.checks.once import Once
+from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.render import addresses
+from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
+from genai_platform.render.secrets import PlatformSecrets
+
+if TYPE_CHECKING:
+    from genai_platform.checks.azure_inventory import Inventory
+    from genai_platform.tools.aws.client import Aws
+    from genai_platform.tools.kubernetes.client import Kube
+    from genai_platform.tools.langfuse import Langfuse
+    from genai_platform.tools.litellm.client import Litellm
+
+
+class Clients(Protocol):
+    """The doors checks go through; ``steps.doors.Doors`` is one."""
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def aws(self) -> Aws: ...
+
+    @property
+    def kube(self) -> Kube: ...
+
+    def cluster(self) -> ClusterOutputs: ...
+
+    def storage(self) -> StorageOutputs: ...
+
+    def secrets(self) -> PlatformSecrets: ...
+
+
+_STEPS = {addresses.GATEWAY: "azure.ingress"}
+"""Which step makes an ingress, where it is not its application's own ``ingress``."""
+
+
+class Platform:
+    """The running platform as the checks see it. What was found once is kept; what failed is tried again."""
+
+    def __init__(self, clients: Clients, inventory: Callable[[], Inventory]) -> None:
+        self.clients = clients
+        self.inventory = inventory
+        self.settings = clients.target.settings
+        self._kept: dict[str, Any] = {}
+        self._once = Once(self._kept)
+        self.run = Chats(self.litellm, self.chat_models)
+
+    @property
+    def chat_models(self) -> tuple[str, ...]:
+        """The configured models that chat."""
+        return tuple(model.name for model in self.settings.litellm.models if model.mode == "chat")
+
+    def secrets(self) -> PlatformSecrets:
+        return self._once("secrets", self.clients.secrets)
+
+    def storage(self) -> StorageOutputs:
+        return self._once("storage", self.clients.storage)
+
+    def cluster(self) -> ClusterOutputs:
+        return self._once("cluster", self.clients.cluster)
+
+    def litellm(self) -> Litellm:
+        """LiteLLM through the load balancer, with the master key."""
+
+        def make() -> Litellm:
+            from genai_platform.tools import http
+            from genai_platform.tools.litellm.client import Litellm
+
+            return Litellm(http.client(self.clients.target, self.address("litellm")), self.secrets().litellm_master_key)
+
+        return self._once("litellm", make)
+
+    def langfuse(self) -> Langfuse:
+        """Langfuse through the load balancer, with the project's key pair."""
+
+        def make() -> Langfuse:
+            from genai_platform.tools import http
+            from genai_platform.tools.langfuse import Langfuse
+
+            secrets = self.secrets()
+            client = http.client(self.clients.target, self.address("langfuse"))
+            return Langfuse(client, secrets.langfuse_public_key, secrets.langfuse_secret_key, self.settings.langfuse.chart.line)
+
+        return self._once("langfuse", make)
+
+    def address(self, name: str) -> str:
+        """The public address that an ingress serves. Raises ``StepError`` while it has none."""
+        ingress = self.clients.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
+        remedy = f"run: genai up --only {_STEPS.get(name, f'{name}.ingress')}"
+        if ingress is None:
+            raise StepError(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
+        url = addresses.url(self.settings, name, ingress)
+        if url is None:
+            raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")
+        return url
+
+
+@dataclass(frozen=True)
+class FunctionCheck:
+    """A check made of one function. A failure that brings no advice of its own gets the family's."""
+
+    id: str
+    deadline: float
+    function: Callable[[], Outcome]
+
+    def look(self) -> Outcome:
+        """Look once. What goes wrong on the way is a failure, too, with what was seen and advice."""
+        try:
+            return self.function()
+        except GenaiError as error:
+            hint = error.remedy or (_UNREACHABLE if error.id.endswith(".unreachable") else "")
+            if "genai " not in hint:
+                # Some remedies say what is wrong and name no command of ours.
+                hint = f"{hint}; {self._advice()}" if hint else self._advice()
+            return Outcome("fail", error.message, hint, final=error.id in _FINAL)
+        except Exception as error:
+            return failed(f"{type(error).__name__}: {error}"[:500], self._advice())
+
+    def _advice(self) -> str:
+        family = self.id.partition(".")[0]
+        look = "see what stands: genai status"
+        pods = _PODS.get(family)
+        return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
+
+
+_FINAL = frozenset({"litellm.budget_exceeded", "kube.no_cluster", "terraform.absent", "secrets.absent", "ingress.absent"})
+"""Looking again changes nothing: what was never made, and a budget that is spent."""
+_UNREACHABLE = "your address may have changed since it was admitted, run: genai up; or nothing answers behind the door, see: genai status"
+_PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
+"""Whose pods tell why a family's checks fail; the command of that name makes them again."""
+
+
+def passed(evidence: str) -> Outcome:
+    return Outcome("pass", evidence)
+
+
+def failed(evidence: str, hint: str) -> Outcome:
+    return Outcome("fail", evidence, hint)
+
+
+def skipped(reason: str) -> Outcome:
+    return Outcome("skip", reason)

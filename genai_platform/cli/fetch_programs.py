@@ -1,0 +1,118 @@
+"""Gets the programs that are missing, one line a program, before anything is built with them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from genai_platform.engine.events import Bus, Sink, StepFinished, StepSaid, StepStarted
+from genai_platform.errors import GenaiError, Interrupted, MissingError, unexpected
+
+if TYPE_CHECKING:
+    from genai_platform.ui.screen import Screen
+
+REAL = ("terraform", "helm")
+# The quick ones first: they show that it works.
+SANDBOX = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
+DATABASE = "litellm-database"
+"""How the screen calls what LiteLLM's database client needs."""
+
+Say = Callable[[str], None]
+Get = Callable[[Say], object]
+
+
+def provide(screen: Screen, *, sandbox: bool) -> None:
+    """Fetch or build what is missing; says nothing when nothing is.
+
+    Raises:
+        MissingError: no source could give a program; the message says what each of them answered.
+    """
+    from genai_platform import programs
+
+    absent = [name for name in (SANDBOX if sandbox else REAL) if not _there(name)]
+    lanes: list[list[tuple[str, Get]]] = [[(name, _getter(programs.provide, name)) for name in absent]]
+    if sandbox:
+        from genai_platform.programs import prisma
+
+        if not prisma.ready():
+            # Compilers share both cores well enough, so programs come one after another; this one mostly waits.
+            lanes.append([(DATABASE, prisma.prepare)])
+    if any(lanes):
+        fetch(screen, [lane for lane in lanes if lane])
+
+
+def fetch(screen: Screen, lanes: Sequence[Sequence[tuple[str, Get]]]) -> None:
+    """Work through the lanes at the same time, each in its order, and show how far they are.
+
+    Raises:
+        GenaiError: what the first failure raised; the other lanes were told to stop.
+    """
+    names = [name for lane in lanes for name, _ in lane]
+    screen.say(f"getting what is missing, once: {', '.join(names)}")
+    stop, failures = threading.Event(), list[BaseException]()
+    with screen.follow(names, what="programs") as follow:
+        sink = Bus([follow])
+        threads = [threading.Thread(target=_lane, args=(lane, sink, stop, failures, screen.live), daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(0.2)
+        except BaseException:
+            # A compiler hears of it at its next word; without this it would go on alone.
+            stop.set()
+            for thread in threads:
+                thread.join(10)
+            raise
+    real = [error for error in failures if not isinstance(error, Interrupted)]
+    if real:
+        raise real[0]
+
+
+def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, failures: list[BaseException], live: bool) -> None:
+    for name, get in lane:
+        started = time.monotonic()
+        sink(StepStarted(name, "apply"))
+        try:
+            get(_voice(name, sink, stop, live))
+        except Exception as error:
+            failures.append(error)
+            stop.set()
+            text = error.message if isinstance(error, GenaiError) else unexpected(error).message
+            sink(StepFinished(name, "skipped" if isinstance(error, Interrupted) else "failed", time.monotonic() - started, text))
+            return
+        sink(StepFinished(name, "done", time.monotonic() - started, "ready"))
+
+
+def _voice(name: str, sink: Sink, stop: threading.Event, live: bool) -> Say:
+    """What a fetch speaks through. Where every word is a line of its own, it is heard at most every twenty seconds."""
+    last, heard = float("-inf"), ""
+
+    def say(text: str) -> None:
+        nonlocal last, heard
+        if stop.is_set():
+            raise Interrupted
+        text = text.removeprefix(f"{name}: ")
+        kind = text.split(",")[0]
+        if live or time.monotonic() - last >= 20 or kind != heard:
+            last, heard = time.monotonic(), kind
+            sink(StepSaid(name, text))
+
+    return say
+
+
+def _there(name: str) -> bool:
+    from genai_platform import programs
+
+    try:
+        programs.find(name)
+    except MissingError:
+        return False
+    return True
+
+
+def _getter(provide: Callable[[str, Say], object], name: str) -> Get:
+    return lambda say: provide(name, say)

@@ -1,0 +1,68 @@
+"""The journal of an environment: what happened, for people. It decides nothing.
+
+One JSON document a line, flushed line by line, so that a killed run leaves everything up to its last moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from genai_platform.engine.events import Event, document
+
+
+class Journal:
+    """An append-only file of events; usable as a sink.
+
+    Args:
+        path: made when missing, readable by its owner only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        self._file.write(json.dumps(document(event), ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """No more events. What a full disk did not take is given up."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Every event of a journal, oldest first. A last line cut short by a kill is left out."""
+    events: list[dict[str, Any]] = []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return events
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def last_run(path: Path) -> list[dict[str, Any]]:
+    """The events of the latest run."""
+    events = read(path)
+    starts = [number for number, event in enumerate(events) if event.get("event") == "run.started"]
+    return events[starts[-1] :] if starts else []

@@ -1,0 +1,94 @@
+"""One run at a time per environment. The lock names its holder; when the holder dies, the system lets go of it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from genai_platform.engine.events import now
+from genai_platform.errors import GenaiError
+
+
+class Locked(GenaiError):
+    """Another run is at work in this environment. Exit code 1; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock."""
+
+    pid: int
+    host: str
+    user: str
+    command: str
+    since: str
+
+
+@contextlib.contextmanager
+def hold(path: Path, command: str) -> Iterator[Holder | None]:
+    """Hold the environment's lock.
+
+    The kernel keeps the lock (flock), so it vanishes with its process, however that one ended; the file
+    beside it only says who it is.
+
+    Args:
+        path: the lock's file.
+        command: what to tell others, e.g. ``genai up``.
+
+    Yields:
+        The dead holder whose lock was taken over, or None.
+
+    Raises:
+        Locked: a living process holds it.
+    """
+    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    about = path.with_name(path.name + ".holder")
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise _taken(about) from None
+    try:
+        before = _read(about)
+        me = Holder(os.getpid(), socket.gethostname(), _user(), command, now())
+        # The lock holds without it: on a full disk nobody is told who has it.
+        with contextlib.suppress(OSError), os.fdopen(os.open(about, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(me), file)
+        yield before
+        about.unlink(missing_ok=True)
+    except BaseException:
+        # A failed run ended in good order, too: nobody needs to hear of it as of a dead holder.
+        about.unlink(missing_ok=True)
+        raise
+    finally:
+        lock.release()
+
+
+def _taken(about: Path) -> Locked:
+    holder = _read(about)
+    who = "another run is at work here"
+    if holder:
+        who = f"'{holder.command}' is at work here: process {holder.pid} of {holder.user} on {holder.host}, since {holder.since}"
+    return Locked(who, remedy="wait until it has finished, or stop it with Ctrl-C where it runs", id="locked")
+
+
+def _read(about: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads(about.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())

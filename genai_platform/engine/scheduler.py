@@ -1,0 +1,325 @@
+"""Runs steps: each as soon as what it needs is there, all at the same time.
+
+The thread that calls ``apply`` or ``destroy`` here only decides; each step works in a thread of its own and reports
+through one queue. That keeps every decision in one place. Ctrl-C goes into the same queue, so it never comes between two
+halves of a decision. Nothing is remembered: a step is probed right before it would be applied.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType, MappingProxyType
+from typing import Literal
+
+from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.graph import Graph, Selection
+from genai_platform.engine.step import Observation, State, Step
+from genai_platform.errors import GenaiError, Interrupted, StepError, unexpected
+
+GRACE = 60.0
+"""Seconds a step may take beyond its limit to notice it; then it is given up, and its thread left behind."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run ended."""
+
+    results: tuple[StepResult, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was asked for is there (or gone)."""
+        return not self.interrupted and all(result.outcome != "failed" for result in self.results)
+
+    @property
+    def failed(self) -> tuple[StepResult, ...]:
+        """The steps that failed themselves."""
+        return tuple(result for result in self.results if result.outcome == "failed")
+
+
+@dataclass
+class _Running:
+    step: Step
+    started: float
+
+
+class _Voice:
+    """The progress a step is given."""
+
+    def __init__(self, step: Step, bus: Bus, stop: threading.Event, clock: Callable[[], float]) -> None:
+        self._step, self._bus, self._stop, self._clock = step, bus, stop, clock
+        self._deadline = clock() + step.limit
+        self._last = ""
+
+    def say(self, text: str) -> None:
+        if text != self._last:
+            self._last = text
+            self._bus(StepSaid(self._step.id, text))
+
+    def check(self) -> None:
+        if self._stop.is_set():
+            raise Interrupted
+        if self._clock() > self._deadline:
+            raise StepError(
+                f"not finished after {self._step.limit:.0f} s{f'; last: {self._last}' if self._last else ''}",
+                remedy="run the same command again: it goes on where it stopped",
+                id="step.timeout",
+            )
+
+
+@dataclass
+class Scheduler:
+    """Runs a graph's steps.
+
+    Args:
+        graph: all steps.
+        bus: hears every event.
+        command, environment: for the events.
+    """
+
+    graph: Graph
+    bus: Bus = field(default_factory=Bus)
+    command: str = ""
+    environment: str = ""
+    clock: Callable[[], float] = time.monotonic
+
+    def apply(self, selection: Selection) -> Report:
+        """Make the selected steps present. What they need besides must be there already."""
+        return _Run(self, "apply", selection, frozenset()).go()
+
+    def destroy(self, ids: Iterable[str], retained: Iterable[str] = (), inside: Mapping[str, str] | None = None) -> Report:
+        """Remove these steps, what depends on them first.
+
+        Args:
+            retained: left standing on purpose.
+            inside: steps that exist only inside another, and that other: where it is removed in the same run, one of them that
+                fails stops nothing, because it goes with it.
+        """
+        return _Run(self, "destroy", Selection(self.graph.ordered(ids)), frozenset(retained), inside or {}).go()
+
+
+class _Run:
+    def __init__(
+        self, scheduler: Scheduler, action: Literal["apply", "destroy"], selection: Selection, retained: frozenset[str],
+        inside: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        self._graph, self._bus, self._clock, self._scheduler = scheduler.graph, scheduler.bus, scheduler.clock, scheduler
+        self._action: Literal["apply", "destroy"] = action
+        self._selection, self._retained = selection, retained
+        self._inside = {id: other for id, other in inside.items() if other in selection.ids and other not in retained}
+        order = selection.ids if action == "apply" else tuple(reversed(selection.ids))
+        self._waiting: dict[str, Step] = {id: self._graph[id] for id in order}
+        self._running: dict[str, _Running] = {}
+        self._results: dict[str, StepResult] = {}
+        # None: Ctrl-C. A SimpleQueue may be written to by a signal handler while the same thread reads it.
+        self._ended: queue.SimpleQueue[StepResult | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._outside: dict[str, Observation] = {}
+        self._outside_lock = threading.Lock()
+
+    # -- the deciding thread ----------------------------------------------------------------------
+    def go(self) -> Report:
+        started = self._clock()
+        self._bus(RunStarted(self._scheduler.command, self._scheduler.environment, tuple(self._waiting)))
+        with self._listening():
+            while self._waiting or self._running:
+                self._start_ready()
+                if self._running:
+                    self._collect()
+        ordered = tuple(self._results[id] for id in (self._selection.ids if self._action == "apply" else reversed(self._selection.ids)))
+        report = Report(ordered, self._clock() - started, self._stop.is_set())
+        self._bus(RunFinished(report.ok, report.seconds))
+        return report
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Ctrl-C (or SIGTERM) once asks to stop, twice raises ``KeyboardInterrupt``."""
+        asked = False
+
+        def hear(number: int, frame: FrameType | None) -> None:
+            nonlocal asked
+            if asked:
+                raise KeyboardInterrupt
+            asked = True
+            self._ended.put(None)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are the main thread's
+            return
+        before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self) -> None:
+        self._stop.set()
+        self._bus(StopAsked(tuple(self._running)))
+        for id in tuple(self._waiting):
+            self._end(StepResult(id, "skipped", 0.0, "not started: interrupted"))
+
+    def _before(self, id: str) -> tuple[str, ...]:
+        """What must have ended well before this step."""
+        return self._graph.needs(id) if self._action == "apply" else self._graph.removed_before(id)
+
+    def _start_ready(self) -> None:
+        for id, step in tuple(self._waiting.items()):
+            before = [self._results.get(other) for other in self._before(id) if other in self._selection.ids]
+            bad = next((result for result in before if result and result.outcome in ("failed", "skipped")), None)
+            if bad:
+                self._end(StepResult(id, "skipped", 0.0, self._blame(bad)))
+            elif id in self._retained:
+                if all(before):
+                    self._end(StepResult(id, "retained", 0.0, "kept"))
+            elif all(before):
+                thread = threading.Thread(target=self._work, args=(step,), name=id, daemon=True)
+                self._running[id] = _Running(step, self._clock())
+                del self._waiting[id]
+                thread.start()
+
+    def _blame(self, bad: StepResult) -> str:
+        if bad.outcome == "skipped":
+            return bad.evidence  # names the step that failed first
+        return (
+            f"not attempted: '{bad.id}' failed" if self._action == "apply" else f"not attempted: '{bad.id}', which uses it, is still there"
+        )
+
+    def _collect(self) -> None:
+        try:
+            result = self._ended.get(timeout=0.5)
+        except queue.Empty:
+            now = self._clock()
+            for id, running in tuple(self._running.items()):
+                if now - running.started > running.step.limit + GRACE:
+                    text = f"gave no answer for {now - running.started:.0f} s (its limit is {running.step.limit:.0f} s); given up"
+                    self._end(StepResult(id, "failed", now - running.started, text, "run the same command again"))
+            return
+        if result is None:
+            self._interrupt()
+        elif result.id in self._running:  # else it was given up before
+            self._end(result)
+
+    def _end(self, result: StepResult) -> None:
+        container = self._inside.get(result.id)
+        if container and result.outcome == "failed" and not self._stop.is_set():
+            evidence = f"left to '{container}', which goes with everything in it: {result.evidence}"
+            result = StepResult(result.id, "done", result.seconds, evidence, result.remedy)
+        self._running.pop(result.id, None)
+        self._waiting.pop(result.id, None)
+        self._results[result.id] = result
+        self._bus(StepFinished(result.id, result.outcome, result.seconds, result.evidence, result.remedy))
+
+    # -- the step's own thread --------------------------------------------------------------------
+    def _work(self, step: Step) -> None:
+        started = self._clock()
+        outcome: Outcome = "failed"
+        remedy = ""
+        try:
+            outcome, evidence = self._applied(step) if self._action == "apply" else self._destroyed(step)
+        except GenaiError as error:
+            evidence, remedy = error.message, error.remedy
+        except Exception as error:
+            # A fault of this program or a library: the step failed, the others go on.
+            fault = unexpected(error)
+            evidence, remedy = fault.message, fault.remedy
+        self._ended.put(StepResult(step.id, outcome, self._clock() - started, evidence, remedy))
+
+    def _applied(self, step: Step) -> tuple[Outcome, str]:
+        missing = self._missing(step)
+        if missing:
+            return missing
+        self._bus(StepStarted(step.id, "probe"))
+        finding = step.observe()
+        if finding.state is State.PRESENT:
+            return "present", finding.evidence
+        if finding.state is State.UNKNOWN:
+            raise _unknown(step.id, finding)
+        if self._stop.is_set():
+            raise Interrupted
+        self._bus(StepStarted(step.id, "apply"))
+        return "done", step.apply(_Voice(step, self._bus, self._stop, self._clock))
+
+    def _destroyed(self, step: Step) -> tuple[Outcome, str]:
+        self._bus(StepStarted(step.id, "probe"))
+        finding = step.observe()
+        if finding.state is State.ABSENT:
+            return "absent", finding.evidence
+        if self._stop.is_set():
+            raise Interrupted
+        # UNKNOWN is not taken for absent: what cannot be seen is removed, and says itself when that fails.
+        self._bus(StepStarted(step.id, "destroy"))
+        return "done", step.destroy(_Voice(step, self._bus, self._stop, self._clock))
+
+    def _missing(self, step: Step) -> tuple[Outcome, str] | None:
+        """Whether something the step needs, and this run does not make, is not there."""
+        for need in step.needs:
+            if need in self._selection.ids:
+                continue
+            with self._outside_lock:
+                if need not in self._outside:
+                    self._outside[need] = self._graph[need].observe()
+                finding = self._outside[need]
+            if finding.state is State.ABSENT:
+                if need in self._selection.skipped:
+                    return "skipped", f"not attempted: '{need}' is absent and was left out"
+                raise StepError(
+                    f"needs '{need}', which is absent: {finding.evidence}", remedy=f"run: genai up --only {need}", id="step.need_absent"
+                )
+            if finding.state is State.UNKNOWN:
+                raise _unknown(need, finding)
+        return None
+
+
+def _unknown(id: str, finding: Observation) -> StepError:
+    return StepError(
+        f"cannot see the state of '{id}': {finding.evidence}",
+        remedy=finding.remedy or "fix that and run the same command again",
+        id="step.unknown",
+    )
+
+
+PROBE_LIMIT = 300.0
+"""Seconds after which a look that gave no answer counts as unknown. Each call in it has a limit of its own."""
+
+
+def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, limit: float = PROBE_LIMIT) -> dict[str, Observation]:
+    """Probe steps at the same time.
+
+    Args:
+        seen: called after each.
+        limit: seconds to wait for all of them; what has given no answer by then is ``UNKNOWN``.
+    """
+    chosen = list(steps)
+    found: queue.SimpleQueue[tuple[str, Observation]] = queue.SimpleQueue()
+    silent = Observation(State.UNKNOWN, f"no answer within {limit:.0f} s")
+    findings = {step.id: silent for step in chosen}
+
+    def look(step: Step) -> None:
+        try:
+            finding = step.observe()
+        except GenaiError as error:
+            finding = Observation(State.UNKNOWN, error.message, error.remedy)
+        except Exception as error:
+            finding = Observation(State.UNKNOWN, unexpected(error).message)
+        found.put((step.id, finding))
+
+    for step in chosen:
+        threading.Thread(target=look, args=(step,), name=f"probe {step.id}", daemon=True).start()
+    deadline = time.monotonic() + limit
+    for _ in chosen:
+        try:
+            id, finding = found.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        findings[id] = finding
+        seen()
+    return findings

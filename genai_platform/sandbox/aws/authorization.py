@@ -1,0 +1,191 @@
+"""The door of the sandbox's AWS: who calls, whether the signature is theirs, and whether their policies allow it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.core.utils import utcnow
+from moto.iam.models import iam_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from werkzeug.wrappers import Request, Response
+
+from genai_platform.sandbox.aws import control_routes, eks, errors, policy, request_log, rest_operations, s3, signature, sts
+from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, control_key
+from genai_platform.sandbox.aws.sessions import SESSIONS, Session
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
+
+logger = logging.getLogger("genai.sandbox.aws")
+_NO_CREDENTIALS = {"AssumeRoleWithWebIdentity"}
+_SECURE = {"aws:SecureTransport": "true"}
+# The door speaks plain HTTP on loopback. It stands for AWS's TLS endpoints, so policies that demand TLS are content.
+
+
+class Guard:
+    """A WSGI application in front of moto's."""
+
+    def __init__(self, stand_in: AwsStandIn, application: Any, save: Any) -> None:
+        self._application = application
+        self._admin = administrator(stand_in.layout)
+        self.changes = 0
+        """How many requests may have changed something."""
+        self._requests = request_log.Requests()
+        self._control_routes = control_routes.ControlRoutes(control_key(stand_in.layout), save, self._requests)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                self.changes += 1
+            chosen = self._judge(environ) or self._application
+            found: Iterable[bytes] = chosen(environ, start_response)
+        except Exception as error:
+            # Answered as a refusal: a server fault would have every client try again for minutes.
+            logger.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            signed = signature.read(environ)
+            service = "s3" if signed is None else signed.service
+            found = errors.refusal(service, "NotSupportedBySandbox", f"{type(error).__name__}: {error}"[:300], 400)(environ, start_response)
+        return found
+
+    def _judge(self, environ: dict[str, Any]) -> Response | None:
+        """An answer in place of moto's, or ``None`` to let it pass."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_sandbox/"):
+            return self._control_routes(Request(environ))
+        if path.startswith(("/moto-api", "/latest/")):
+            return Response("not found\n", 404, content_type="text/plain")
+        signed = signature.read(environ)
+        if signed is None:
+            return self._unsigned(environ)
+        service = signed.service
+        if signature.overdue(signed, environ):
+            return errors.refusal(service, "AccessDenied", "Request has expired")
+        body = _body(environ) if service != "s3" or environ["REQUEST_METHOD"] == "POST" else None
+        self._requests.add(environ["REQUEST_METHOD"], service, _action(environ, signed, body), path)
+        if signed.access_key_id == self._admin.access_key_id:
+            if not signature.valid(signed, self._admin.secret_access_key, environ, body):
+                return errors.wrong_signature(service)
+            return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
+        if own := SESSIONS.find(signed.access_key_id):
+            return self._session(own, environ, signed, body)
+        held = sts.session(signed.access_key_id)
+        if held is None or signed.token != held.session_token:
+            return errors.unknown_key(service)
+        if not signature.valid(signed, held.secret_access_key, environ, body):
+            return errors.wrong_signature(service)
+        if held.expiration <= utcnow():
+            return errors.expired(service)
+        return self._policies(environ, signed, body, held) or self._missing_operations(environ, signed)
+
+    def _session(self, own: Session, environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> Response | None:
+        """The administrator by session credentials."""
+        if signed.token != own.session_token:
+            return errors.unknown_key(signed.service)
+        if not signature.valid(signed, own.secret_access_key, environ, body):
+            return errors.wrong_signature(signed.service)
+        if own.ended:
+            return errors.expired(signed.service)
+        if own.after and f"{signed.service}:{_action(environ, signed, body)}" == own.after:
+            own.expiration = datetime.now(UTC)  # this one is still answered
+        return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
+
+    def _unsigned(self, environ: dict[str, Any]) -> Response | None:
+        form = parse_qs((_body(environ) if "form-urlencoded" in environ.get("CONTENT_TYPE", "") else b"").decode("utf-8", "replace"))
+        action = (form.get("Action") or parse_qs(environ.get("QUERY_STRING", "")).get("Action") or [""])[0]
+        if action in _NO_CREDENTIALS:
+            return None
+        if action:
+            return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
+        return errors.refusal("s3", "AccessDenied", "Access Denied")
+
+    def _missing_operations(self, environ: dict[str, Any], signed: signature.Signed) -> Response | None:
+        if signed.service != "eks":
+            return None
+        raw = str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
+        return rest_operations.answer(eks.ROUTES, Request(environ), raw, signed.region)
+
+    # -- policies -------------------------------------------------------------------------------
+    def _policies(self, environ: dict[str, Any], signed: signature.Signed, body: bytes | None, held: Any | None) -> Response | None:
+        who = ADMINISTRATOR if held is None else held.arn
+        documents = None if held is None else _role_policies(held.role_arn)
+        context = dict(_SECURE)
+        if signed.service == "s3" and not environ["PATH_INFO"].startswith("/v20180820/"):
+            return self._s3(environ, body or b"", who, documents, held)
+        if documents is None:
+            return None
+        action, resource = _operation(environ, signed, body or b"")
+        if action == "sts:GetCallerIdentity" or policy.verdict(documents, action, resource, context) == "allow":
+            return None
+        return errors.denied(signed.service, who, action, resource)
+
+    def _s3(self, environ: dict[str, Any], body: bytes, who: str, documents: list[str] | None, held: Any | None) -> Response | None:
+        method, path, query = (
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
+            environ.get("QUERY_STRING", ""),
+        )
+        headers = {"x-amz-copy-source": environ["HTTP_X_AMZ_COPY_SOURCE"]} if "HTTP_X_AMZ_COPY_SOURCE" in environ else {}
+        bucket, key = path.lstrip("/").partition("/")[::2]
+        asked = parse_qs(query)
+        context = _SECURE | {f"s3:{name}": asked[name][0] for name in ("prefix", "delimiter", "max-keys") if name in asked}
+        names = {who, ADMINISTRATOR if held is None else held.role_arn, f"arn:aws:iam::{ACCOUNT}:root"}
+        own = s3.bucket_policy(bucket)
+        relevant = [one for one in policy.statements(own) if policy.principal_matches(one, names)] if own else []
+        for action, resource in s3.wanted(method, path, query, headers, body):
+            by_bucket = policy.verdict([{"Statement": relevant}], action, resource, context)
+            by_role = "allow" if documents is None else policy.verdict(documents, action, resource, context)
+            # Who may not list a bucket is not told that a key is missing.
+            if by_bucket == "deny" or by_role == "deny" or "allow" not in (by_bucket, by_role):
+                return errors.denied("s3", who, action, resource)
+            if documents is not None and action == "s3:GetObject" and not s3.has(bucket, key):
+                listing = policy.verdict(documents, "s3:ListBucket", f"arn:aws:s3:::{bucket}", context)
+                if listing != "allow":
+                    return errors.denied("s3", who, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        return None
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """Read the body and put it back for whoever comes next."""
+    stream = environ["wsgi.input"]
+    length = environ.get("CONTENT_LENGTH")
+    body: bytes = stream.read(int(length)) if length else stream.read() if environ.get("wsgi.input_terminated") else b""
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _action(environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> str:
+    """The name of what is asked for; the method where a service goes by method and path."""
+    if signed.service == "s3":
+        return str(environ["REQUEST_METHOD"])
+    return _operation(environ, signed, body or b"")[0].partition(":")[2]
+
+
+def _role_policies(role_arn: str) -> list[str]:
+    iam = iam_backends[ACCOUNT]["aws"]
+    role = next((role for role in iam.roles.values() if role.arn == role_arn), None)
+    if role is None:
+        return []
+    attached = [held.document for held in role.managed_policies.values()]
+    return [*role.policies.values(), *attached]
+
+
+def _operation(environ: dict[str, Any], signed: signature.Signed, body: bytes) -> tuple[str, str]:
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        name = target.rpartition(".")[2]
+        asked = json.loads(body or b"{}")
+        return f"{signed.service}:{name}", _secret(asked.get("SecretId"), signed.region) if signed.service == "secretsmanager" else "*"
+    form = parse_qs(body.decode("utf-8", "replace")) or parse_qs(environ.get("QUERY_STRING", ""))
+    name = form.get("Action", [environ["REQUEST_METHOD"]])[0]
+    return f"{signed.service}:{name}", form.get("RoleArn", ["*"])[0]
+
+
+def _secret(name: str | None, region: str) -> str:
+    if name is None:
+        return "*"
+    held = secretsmanager_backends[ACCOUNT][region].secrets.get(name)
+    return name if held is None else str(held.arn)

@@ -1,0 +1,65 @@
+"""The instance profile that EKS Auto Mode makes for its nodes: it outlives the cluster for a while, without its role at last."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+from typing import Any
+
+from moto.eks.responses import EKSResponse
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import iam_backends
+
+from genai_platform.sandbox.aws.identity import ACCOUNT
+from genai_platform.sandbox.aws.stand_in import AwsStandIn
+from genai_platform.sandbox.pace import EKS_PROFILE_OUTLIVES
+
+_CLUSTER = "eks:eks-cluster-name"
+
+
+def mend(stand_in: AwsStandIn) -> None:
+    """Patch moto's EKS, after what else it gets."""
+    create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
+
+    def create_cluster(self: Any) -> Any:
+        result = create(self)
+        asked = json.loads(self.body)
+        compute = asked.get("computeConfig") or {}
+        if compute.get("enabled") and compute.get("nodeRoleArn"):
+            name = f"eks-{self.region}-{asked['name']}-{uuid.uuid4().int % 10**19}"[:128]
+            tags = [{"Key": _CLUSTER, "Value": asked["name"]}]
+            _iam().create_instance_profile(name=name, path="/", role_names=_roles(compute["nodeRoleArn"]), tags=tags)
+        return result
+
+    def delete_cluster(self: Any) -> Any:
+        result = delete(self)
+        for name in _of(self._get_param("name")):
+            timer = threading.Timer(stand_in.layout.pace.of(EKS_PROFILE_OUTLIVES), _remove, (name,))
+            timer.daemon = True
+            timer.start()
+        return result
+
+    EKSResponse.create_cluster = create_cluster
+    EKSResponse.delete_cluster = delete_cluster
+
+
+def _iam() -> Any:
+    return iam_backends[ACCOUNT]["aws"]
+
+
+def _roles(arn: str) -> list[str]:
+    return [role.name for role in _iam().roles.values() if role.arn == arn]
+
+
+def _of(cluster: str) -> list[str]:
+    tag = {"Key": _CLUSTER, "Value": cluster}
+    return [name for name, one in list(_iam().instance_profiles.items()) if tag in one.tags]
+
+
+def _remove(name: str) -> None:
+    with contextlib.suppress(NotFoundException):  # somebody was faster
+        for role in list(_iam().get_instance_profile(name).roles):
+            _iam().remove_role_from_instance_profile(name, role.name)
+        _iam().delete_instance_profile(name)

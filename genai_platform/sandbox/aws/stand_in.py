@@ -1,0 +1,66 @@
+"""What the mends share: the place, and the data engines behind RDS and ElastiCache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from genai_platform.sandbox.aws.eks_endpoint import Endpoint
+from genai_platform.sandbox.layout import SandboxLayout
+
+
+class Engines(Protocol):
+    """The real servers behind the host names that RDS and ElastiCache hand out."""
+
+    def postgres_up(
+        self, cluster_id: str, host: str, port: int, admin: str, password: str, region: str = "", database: str | None = None
+    ) -> None: ...
+
+    def postgres_stop(self, cluster_id: str) -> None: ...
+
+    def postgres_down(self, cluster_id: str) -> None: ...
+
+    def postgres_snapshot(self, cluster_id: str, snapshot: str) -> None: ...
+
+    def postgres_restore(self, cluster_id: str, snapshot: str) -> None: ...
+
+    def snapshot_gone(self, snapshot: str) -> None: ...
+
+    def redis_up(
+        self, group_id: str, host: str, port: int, token: str | None, tls: bool, engine_version: str, parameters: Mapping[str, str]
+    ) -> None: ...
+
+    def redis_set_token(self, group_id: str, token: str | None, keep_old: bool = False) -> None: ...
+
+    def redis_down(self, group_id: str) -> None: ...
+
+
+class NoEngines:
+    """Where no server is wanted (tests of the API alone): every order is accepted and written down."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def order(*arguments: Any, **named: Any) -> None:
+            self.orders.append((name, *arguments, *named.values()))
+
+        return order
+
+
+@dataclass(frozen=True)
+class AwsStandIn:
+    """Given to every mend."""
+
+    layout: SandboxLayout
+    engines: Engines
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where the cluster's Kubernetes API is reached."""
+        return Endpoint(self.layout)

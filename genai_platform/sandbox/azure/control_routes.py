@@ -1,0 +1,110 @@
+"""A door for checks: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
+
+Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. The door
+asks for a secret of its own.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure.entra_tokens import Entra
+from genai_platform.sandbox.azure.state import AzureState
+from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.azure.throttle import Throttle
+from genai_platform.sandbox.layout import SandboxLayout
+
+PATH = "/_sandbox/probe"
+_LONGEST = 120.0
+
+
+def secret_file(layout: SandboxLayout) -> Path:
+    """Where the door's secret lies (0600), made when missing."""
+    file = layout.folder("azure") / "probe"
+    with layout.lock("probe"):
+        if not file.exists():
+            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
+                opened.write(secrets.token_urlsafe(32))
+            file.with_suffix(".new").replace(file)
+    return file
+
+
+class Probe:
+    """All with the door's own bearer secret.
+
+    ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
+    ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a
+    deployer of its own, by default in the first tenant. ``POST …/person {name, subscription?, directory_roles?}``: somebody
+    who can sign in and build there.
+    """
+
+    def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle) -> None:
+        self._azure, self._entra, self._throttle = azure, entra, throttle
+        self._secret = secret_file(azure.layout).read_text().strip()
+        self._lock = threading.Lock()
+        self._until: dict[str, float] = {}
+
+    def routes(self) -> list[Route]:
+        asked = {
+            "token": self._token,
+            "unreachable": self._fail,
+            "throttle": self._slow_down,
+            "subscription": self._subscription,
+            "person": self._person,
+        }
+        return [Route(f"{PATH}/{name}", self._guarded(handler), methods=["POST"]) for name, handler in asked.items()]
+
+    def unreachable(self, name: str) -> bool:
+        """Whether a secret cannot be read now."""
+        with self._lock:
+            return self._until.get(name, 0.0) > time.monotonic()
+
+    def _token(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"access_token": self._entra.sign(dict(body.get("claims") or {}))}
+
+    def _fail(self, body: dict[str, Any]) -> dict[str, Any]:
+        seconds = min(float(body.get("seconds", 0)), _LONGEST)
+        with self._lock:
+            self._until[str(body["secret"])] = time.monotonic() + seconds
+        return {"seconds": seconds}
+
+    def _slow_down(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._throttle.order(str(body["service"]), int(body["requests"]), int(body.get("retry_after", 1)))
+        return {}
+
+    def _subscription(self, body: dict[str, Any]) -> dict[str, Any]:
+        store, name = self._azure.store, str(body["name"])
+        subscription, tenant = str(uuid4()), str(body.get("tenant") or TENANT)
+        client, secret = str(uuid4()), secrets.token_urlsafe(32)
+        with store.exclusively():
+            tenancy.add_subscription(store, subscription, tenant, name)
+            tenancy.add_deployer(store, subscription, client, secret, f"{name} deployer")
+        return {"subscription_id": subscription, "tenant_id": tenant, "client_id": client, "client_secret": secret}
+
+    def _person(self, body: dict[str, Any]) -> dict[str, Any]:
+        subscription, roles = str(body.get("subscription") or SUBSCRIPTION), list(body.get("directory_roles") or ())
+        with self._azure.store.exclusively():
+            return dict(tenancy.add_person(self._azure.store, subscription, str(body["name"]), roles))
+
+    def _guarded(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), self._secret.encode()):
+                return JSONResponse({"error": "not allowed"}, 403)
+            return JSONResponse(handler(json.loads(await request.body() or b"{}")))
+
+        return answer

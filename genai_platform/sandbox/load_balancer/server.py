@@ -1,0 +1,82 @@
+"""The load balancer front: one process that watches the cluster and listens where its ingresses say.
+
+Run as ``python -m genai_platform.sandbox.load_balancer.server --place FOLDER``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from pathlib import Path
+
+from genai_platform.sandbox import ca
+from genai_platform.sandbox.cluster.control_plane import ADMIN
+from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.load_balancer.balancers import AwsBalancers, Certificates
+from genai_platform.sandbox.load_balancer.controller import Controller
+from genai_platform.sandbox.load_balancer.listeners import Listeners
+from genai_platform.sandbox.load_balancer.services import Services
+from genai_platform.sandbox.load_balancer.watch import KINDS, Mirror
+
+log = logging.getLogger("load-balancer")
+READY = "ready"
+"""A file in its folder: it is there once the cluster's objects were seen for the first time."""
+
+
+async def serve(layout: SandboxLayout) -> None:
+    """Until SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    issued = ca.issue_user(layout, *ADMIN)
+    context = ssl.create_default_context(cafile=str(layout.ca_file))
+    context.load_cert_chain(issued.cert, issued.key)
+    mirror = Mirror(layout.url("kubernetes", "https"), context)
+    listeners = Listeners(Certificates(layout), layout.loopback, pace=layout.pace)
+    balancers = AwsBalancers(layout)
+    controller, services = Controller(mirror.client, listeners, balancers), Services(mirror.client, balancers)
+    following = [asyncio.create_task(mirror.follow(name)) for name in KINDS]
+    ending = asyncio.create_task(stop.wait())
+    settled = True
+    try:
+        while not stop.is_set():
+            woken = asyncio.create_task(mirror.changed.wait())
+            await asyncio.wait({woken, ending}, timeout=10 if settled else 1, return_when=asyncio.FIRST_COMPLETED)
+            woken.cancel()
+            mirror.changed.clear()
+            if stop.is_set() or not mirror.complete:
+                continue
+            try:
+                # Each has its turn, whatever became of the other's.
+                settled = all([await controller.turn(mirror.cluster()), await services.turn(mirror.cluster())])
+            except Exception:
+                log.exception("a turn failed; the next one begins anew")
+                settled = False
+            (layout.folder("load-balancer") / READY).touch()
+            await asyncio.sleep(0.05)  # several changes at once make one turn
+    finally:
+        for task in following:
+            task.cancel()
+        with contextlib.suppress(Exception):
+            await listeners.close()
+        await mirror.client.aclose()
+
+
+def main() -> None:
+    """Entry of the process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--layout", type=Path, required=True)
+    layout = SandboxLayout.open(parser.parse_args().layout)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    for noisy in ("httpx", "httpcore", "botocore", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    asyncio.run(serve(layout))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What ``genai keys`` does: issue, list, rotate and revoke the keys of the configured callers; and how a caller signs in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+
+from genai_platform.engine.step import Progress
+from genai_platform.errors import ConfigError, StepError
+from genai_platform.steps.azure import lookup, shared_key
+from genai_platform.steps.azure.callers import listing
+from genai_platform.steps.azure.callers.caller import Client, Key, KeyState, Revocation, Rotation, SecretRotation
+from genai_platform.steps.azure.callers.ensure import Identity, ensure_all, new_password, revoked, without_old
+from genai_platform.steps.azure.callers.observed import Callers, secret_name
+from genai_platform.steps.azure.callers.virtual_key import issue as issue_key
+from genai_platform.steps.azure.callers.virtual_key import overlap, store
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.aws.caller_secrets import StoredCaller
+from genai_platform.tools.wait import wait_for
+
+__all__ = (
+    "Client", "Key", "KeyState", "Revocation", "Rotation", "SecretRotation",
+    "client", "issue", "known", "listed", "revoke", "rotate", "rotate_secret", "show",
+)  # fmt: skip
+
+_LISTED = 60.0
+"""Seconds; role assignments show in the directory's list 30 to 60 s after they were given."""
+
+
+def known(clients: Clients, name: str) -> None:
+    """Raise ``ConfigError`` unless the configuration has this caller."""
+    callers = clients.target.settings.azure.callers
+    if name not in callers:
+        raise ConfigError(
+            f"there is no caller '{name}'; configured are: {', '.join(sorted(callers)) or 'none'}",
+            remedy=f"add [azure.callers.{name}] to genai.toml",
+            id="keys.unknown_caller",
+        )
+
+
+def issue(clients: Clients, names: Sequence[str] = (), *, reinstate: bool = False, progress: Progress | None = None) -> list[Key]:
+    """Make sure that these callers (none named: all) have identity, key and stored secret.
+
+    Args:
+        reinstate: undo a revocation. Without it a revoked caller is left alone (named ones: ``StepError``).
+    """
+    for name in names:
+        known(clients, name)
+    wanted = tuple(names) or tuple(clients.target.settings.azure.callers)
+    ensure_all(Callers(clients), wanted, progress or Silent(), reinstate=reinstate, named=bool(names))
+    return [key for key in listing.listed(Callers(clients)) if not names or key.caller in names]
+
+
+def listed(clients: Clients) -> list[Key]:
+    """Every configured caller, in the order of their names, and what the world knows of its key."""
+    return listing.listed(Callers(clients))
+
+
+def show(clients: Clients, name: str) -> Key:
+    """One caller's key."""
+    known(clients, name)
+    return next(key for key in listed(clients) if key.caller == name)
+
+
+def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> Rotation:
+    """Give a caller a new key. The old one works until no gateway can still have it; spend and budget stay.
+
+    In shared mode the key is everybody's, and so is the new one.
+    """
+    known(clients, name)
+    progress, work = progress or Silent(), Callers(clients)
+    if work.shared:
+        old_alias, seconds = shared_key.rotate(clients, progress)
+        return Rotation(show(clients, name), old_alias, seconds)
+    work.look()
+    client_id = _client_id(work, name)
+    if work.revoked(name):
+        raise revoked(name)
+    old = work.current(client_id)
+    if old is None:
+        raise StepError(f"the caller '{name}' has no key to rotate", remedy=f"run: genai keys issue {name}", id="keys.missing")
+    progress.say(f"issuing a new key for {name}")
+    alias = issue_key(work, name, work.configured[name], client_id, progress)
+    # After the new one is stored: until then the old one must not end.
+    seconds = overlap(old)
+    work.litellm.expire(old.hash, seconds)
+    return Rotation(dataclasses.replace(show(clients, name), alias=alias), old.alias, seconds)
+
+
+def rotate_secret(clients: Clients, name: str, *, overlap_hours: float = 24, progress: Progress | None = None) -> SecretRotation:
+    """Give a caller's application a new client secret; the old ones are removed by the first rotation or ``up`` after the overlap."""
+    known(clients, name)
+    progress, work = progress or Silent(), Callers(clients)
+    client_id = _client_id(work, name)
+    if work.configured[name].client_id:
+        raise StepError(
+            f"the application of '{name}' existed before: its secrets are not ours",
+            remedy=f"az ad app credential reset --id {client_id} --append",
+            id="keys.foreign_application",
+        )
+    until = (datetime.now(UTC) + timedelta(hours=overlap_hours)).replace(microsecond=0)
+    application = work.applications[name]
+    held = frozenset(str(entry["keyId"]) for entry in application.get("passwordCredentials") or ())
+    kept = without_old(work, work.kept.get(name) or StoredCaller(client_id), Identity(client_id, str(application["id"]), "", held))
+    progress.say(f"making a client secret for {name}")
+    fresh = new_password(work, name, str(application["id"]))
+    old = tuple(one if one.remove_after else dataclasses.replace(one, remove_after=until) for one in kept.passwords)
+    work.store.put(name, StoredCaller(client_id, (*old, fresh)))
+    return SecretRotation(name, client_id, fresh.expires.isoformat(), until.isoformat() if old else None)
+
+
+def revoke(clients: Clients, name: str, *, progress: Progress | None = None) -> Revocation:
+    """Close both entrances to a caller: block its keys, disable the stored secret, remove the role assignment."""
+    known(clients, name)
+    progress, work = progress or Silent(), Callers(clients)
+    work.look()
+    client_id = _client_id(work, name)
+    # First: whoever is interrupted after this leaves a caller that `up` knows to be revoked.
+    closed = [_disable(work, name, client_id, progress)]
+    if not work.shared:
+        open_keys = [key for key in work.keys.get(client_id, ()) if not key.blocked]
+        for key in open_keys:
+            progress.say(f"blocking {key.alias}")
+            work.litellm.block_key(key.hash)
+        closed.append(f"{len(open_keys)} key{'' if len(open_keys) == 1 else 's'} blocked in LiteLLM")
+    assignment = _assignment(work, name, client_id, progress)
+    if assignment:
+        work.graph.unassign(work.api_principal, assignment)
+        closed.append("role assignment removed")
+    if work.shared:
+        closed.append("tokens issued before work until they end: about an hour")
+    return Revocation(show(clients, name), tuple(closed))
+
+
+def _assignment(work: Callers, name: str, client_id: str, progress: Progress) -> str | None:
+    """The caller's role assignment; None when it holds none. The directory lists one that was given a moment ago after a while."""
+    principal = work.principal(client_id)
+    if principal is None or _revoked_before(work, client_id):
+        return work.assigned.get(principal or "")
+
+    def listed() -> str | None:
+        found = work.assigned.get(principal)
+        if found is None:
+            work.forget_assignments()
+        return found
+
+    try:
+        return wait_for(listed, progress, lambda: f"waiting for the role assignment of {name}", _LISTED, 2)
+    except StepError as error:
+        if error.id != "wait.timeout":
+            raise
+        return None
+
+
+def _revoked_before(work: Callers, client_id: str) -> bool:
+    """Whether a revocation so long ago was begun that what was given before it is listed by now."""
+    held = work.stored(client_id)
+    stamp = held.tags.get("revoked") if held else None
+    return stamp is not None and work.now - datetime.fromisoformat(stamp.replace("Z", "+00:00")) > timedelta(seconds=_LISTED)
+
+
+def _disable(work: Callers, name: str, client_id: str, progress: Progress) -> str:
+    """Disable what the vault holds, and write down there that the caller was revoked: ``up`` then leaves it alone."""
+    held, secret = work.stored(client_id), secret_name(client_id)
+    if held is None:  # nothing to disable, but the revocation must outlast the next `up`
+        tags = {**work.target.tags, "caller": name}
+        store(work.clients.azure.vaults, work.vault, secret, SecretStr("revoked"), tags, None, progress)
+    else:
+        tags = dict(held.tags)
+    stamp = tags.get("revoked") or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    work.clients.azure.vaults.mark(work.vault, secret, enabled=False, tags={**tags, "revoked": stamp})
+    return f"{secret} disabled in the vault"
+
+
+def client(clients: Clients, name: str) -> Client:
+    """How this caller signs in, with its newest client secret: for ``token``, ``chat`` and ``azure env``."""
+    known(clients, name)
+    work = Callers(clients)
+    found = _client_id(work, name)
+    kept = None if work.configured[name].client_id else work.kept.get(name)
+    service = lookup.need_service(clients)
+    return Client(
+        caller=name,
+        tenant_id=clients.azure.tenant,
+        client_id=found,
+        scope=f"api://{work.api['appId']}/.default",
+        authority=clients.target.endpoints.azure.authority,
+        gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
+        secret=kept.passwords[-1].value if kept and kept.passwords else None,
+    )
+
+
+def _client_id(work: Callers, name: str) -> str:
+    found = work.client_id(name)
+    if found is None:
+        raise StepError(f"the caller '{name}' has no identity yet", remedy=f"run: genai keys issue {name}", id="keys.missing")
+    return found
+
+
+class Silent:
+    """Progress that says nothing."""
+
+    def say(self, text: str) -> None:
+        return
+
+    def check(self) -> None:
+        return

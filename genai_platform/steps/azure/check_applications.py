@@ -1,0 +1,135 @@
+"""azure.check_applications: two applications with which `verify` shows what the gateway refuses.
+
+Nobody can make Entra ID sign a token that is wrong in one point only. So one application holds a role of the API that the
+policy does not accept (and gets tokens for itself, whose audience is another one); the other holds the right role and
+has no key. Neither gets anything from a model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genai_platform.config.target import Target
+from genai_platform.engine.step import Observation, Progress
+from genai_platform.render.policy import APP_ROLE
+from genai_platform.steps.azure import entra_applications
+from genai_platform.steps.azure.application import PROBE_ROLE, app_role, remove_applications, revive
+from genai_platform.steps.azure.callers.caller import Client
+from genai_platform.steps.azure.callers.ensure import Identity, new_password, without_old
+from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.entra_applications import api_name, need_api, probe_prefix, role_id
+from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, absent, drifted, need_service, present
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.aws.caller_secrets import StoredCaller
+
+
+def roles(target: Target) -> dict[str, str]:
+    """Which role of the API each probe holds. With one key for all, the right role would be enough to be served: nobody has it then."""
+    held = {"role": PROBE_ROLE}
+    return held if target.settings.azure.apim.keys == "shared" else held | {"key": APP_ROLE}
+
+
+def _body(unique_name: str) -> dict[str, Any]:
+    """Each has a role of its own of the accepted name: a token for itself is then wrong in its audience alone."""
+    return {
+        "signInAudience": "AzureADMyOrg",
+        "api": {"requestedAccessTokenVersion": 2},
+        "appRoles": [app_role(unique_name, APP_ROLE, "For checks only.")],
+    }
+
+
+class CheckApplicationsStep(AzureStep):
+    """Application, client secret and role of each probe."""
+
+    id = "azure.check_applications"
+    needs = ("azure.application",)
+    minutes = 0.2
+    limit = 600.0
+    what = "applications for checks"
+
+    def __init__(self, clients: Clients) -> None:
+        super().__init__(clients)
+        self.roles = roles(clients.target)
+
+    def look(self) -> Observation:
+        work, found = Callers(self.clients), self._applications()
+        if not found and not work.probes:
+            return absent("no application for checks")
+        faults = []
+        for name in sorted(set(found) - set(self.roles)):
+            faults.append(f"{name}: must not be there")
+        for name, role in self.roles.items():
+            entry = found.get(name)
+            if entry is None:
+                faults.append(f"{name}: missing")
+            elif self._secret_faults(work, name, entry):
+                faults.append(f"{name}: has no client secret that lasts")
+            elif self._assignment(work, entry, role) is None:
+                faults.append(f"{name}: does not hold {role}")
+        return drifted("; ".join(faults)) if faults else present(f"{len(self.roles)} applications for checks")
+
+    def _applications(self) -> dict[str, dict[str, Any]]:
+        prefix = probe_prefix(self.target)
+        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in entra_applications.applications(self.clients, prefix)}
+
+    @staticmethod
+    def _secret_faults(work: Callers, name: str, entry: dict[str, Any]) -> bool:
+        held = {str(one["keyId"]) for one in entry.get("passwordCredentials") or ()}
+        kept = work.probes.get(name)
+        return not work.good_secret(kept, held) or bool(held & work.over(kept))
+
+    def _assignment(self, work: Callers, entry: dict[str, Any], role: str) -> str | None:
+        principal = work.graph.principal(str(entry["appId"]))
+        wanted = role_id(api_name(self.target), role)
+        for one in work.graph.assignments(work.api_principal) if principal else ():
+            if principal and one["principalId"] == principal["id"] and one["appRoleId"] == wanted:
+                return str(one["id"])
+        return None
+
+    def apply(self, progress: Progress) -> str:
+        work, found = Callers(self.clients, PATIENCE), self._applications()
+        graph = work.graph
+        for name in sorted(set(found) - set(self.roles)):
+            remove_applications(self.clients, f"{probe_prefix(self.target)}{name}", progress)
+            work.store.forget([f"{work.PROBE}{name}"])
+        for name, role in self.roles.items():
+            progress.say(f"making the application for checks: {name}")
+            unique = f"{probe_prefix(self.target)}{name}"
+            if name not in found:
+                revive(self.clients, unique, progress)
+            entry = found.get(name) or entra_applications.ensure(self.clients, unique, _body(unique))
+            client = str(entry["appId"]).lower()
+            graph.change_application(str(entry["id"]), {"identifierUris": [f"api://{entry['appId']}"]})
+            principal = graph.ensure_principal(str(entry["appId"]))
+            held = frozenset(str(one["keyId"]) for one in entry.get("passwordCredentials") or ())
+            kept = without_old(work, work.probes.get(name) or StoredCaller(client), Identity(client, str(entry["id"]), "", held))
+            if not work.good_secret(kept, set(held)):
+                kept = StoredCaller(client, (*kept.passwords, new_password(work, name, str(entry["id"]))))
+            work.store.put(f"{work.PROBE}{name}", kept)
+            graph.assign(str(principal["id"]), str(principal["id"]), role_id(unique, APP_ROLE), progress.check)
+            graph.assign(work.api_principal, str(principal["id"]), role_id(api_name(self.target), role), progress.check)
+        return f"{len(self.roles)} applications for checks"
+
+    def destroy(self, progress: Progress) -> str:
+        text = remove_applications(self.clients, probe_prefix(self.target), progress)
+        store = Callers(self.clients).store
+        store.forget([f"{Callers.PROBE}{name}" for name in ("role", "key")])
+        store.delete_when_empty()
+        return text
+
+
+def client(clients: Clients, name: str) -> Client | None:
+    """How a probe signs in; None while there is none."""
+    kept = Callers(clients).probes.get(name)
+    if kept is None or not kept.passwords:
+        return None
+    service = need_service(clients)
+    return Client(
+        caller=f"the probe '{name}'",
+        tenant_id=clients.azure.tenant,
+        client_id=kept.client_id,
+        scope=f"api://{need_api(clients)['appId']}/.default",
+        authority=clients.target.endpoints.azure.authority,
+        gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
+        secret=kept.passwords[-1].value,
+    )

@@ -1,0 +1,55 @@
+"""What can be known before anything is made in Azure, asked in order. None of it changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from genai_platform.errors import GenaiError
+from genai_platform.steps.azure import existing_service, name_availability, resource_providers, rights
+from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.steps.clients import Clients
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One look: what was seen, or the error that says what is wrong."""
+
+    id: str
+    text: str
+    error: GenaiError | None = None
+
+
+def looks(clients: Clients) -> Iterator[Answer]:
+    """Look at everything that the Azure half needs: who we are, rights, quotas, names, callers."""
+    service = existing_service.fit if clients.target.settings.azure.apim.existing else name_availability.service
+    questions: list[tuple[str, Callable[[], str]]] = [
+        ("azure.callers", lambda: caller_settings.callers(clients.target)),
+        ("azure.identity", lambda: rights.identity(clients)),
+        ("azure.subscription", lambda: f"subscription {clients.azure.arm.confirm()}"),
+        ("azure.directory", lambda: rights.directory(clients)),
+        ("azure.rights", lambda: rights.resources(clients)),
+        ("azure.providers", lambda: resource_providers.look(clients)),
+        ("azure.purge", lambda: rights.purge(clients)),
+        ("azure.quota", lambda: rights.quota(clients)),
+        ("azure.vault_name", lambda: name_availability.vault(clients)),
+        ("azure.service_name", lambda: service(clients)),
+    ]
+    for id, ask in questions:
+        try:
+            yield Answer(id, ask())
+        except GenaiError as error:
+            yield Answer(id, error.message, error)
+            if id in ("azure.identity", "azure.subscription"):
+                return  # the rest would say the same again
+
+
+def refuse(clients: Clients) -> None:
+    """Raise what is wrong: all of it at once, as the first of them."""
+    errors = [found.error for found in looks(clients) if found.error]
+    if len(errors) > 1:
+        told = [f"  {error.message}" + (f" -> {error.remedy}" if error.remedy else "") for error in errors]
+        message = "\n".join([f"{len(errors)} things stand in the way:", *told])
+        raise type(errors[0])(message, remedy="mend these, then run the same command again", id=errors[0].id)
+    if errors:
+        raise errors[0]

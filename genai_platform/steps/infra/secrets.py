@@ -1,0 +1,104 @@
+"""The step that fills Secrets Manager: passwords made once, and the keys of the models' providers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.errors import GenaiError, MissingError
+from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.steps.clients import Clients
+
+
+def upstream_variables(clients: Clients) -> tuple[str, ...]:
+    """Names of the environment variables that the configured models' keys come from."""
+    return tuple(sorted({model.api_key_env for model in clients.target.settings.litellm.models}))
+
+
+@dataclass(frozen=True)
+class SecretsStep:
+    """The platform's secrets in Secrets Manager.
+
+    Args:
+        clients: of the outside systems.
+        variables: where keys of the models' providers are looked for; default: the environment.
+    """
+
+    clients: Clients
+    variables: Mapping[str, str] | None = None
+    needs: tuple[str, ...] = ("infra.storage",)
+    minutes: float = 0.1
+    limit: float = 120
+
+    @property
+    def id(self) -> str:
+        return "infra.secrets"
+
+    @property
+    def _given(self) -> dict[str, str]:
+        """The keys at hand, by variable."""
+        variables = os.environ if self.variables is None else self.variables
+        return {name: variables[name] for name in upstream_variables(self.clients) if variables.get(name)}
+
+    def observe(self) -> Observation:
+        name = self.clients.aws.secret_name
+        try:
+            stored = self.clients.aws.secret_document()
+        except GenaiError as error:
+            return Observation(State.UNKNOWN, error.message)
+        if stored is None:
+            return Observation(State.ABSENT, f"{name} has no value")
+        lacking = _lacking(stored)
+        kept = stored.get("upstream_keys") or {}
+        lacking += [variable for variable in upstream_variables(self.clients) if variable not in kept]
+        if lacking:
+            return Observation(State.DRIFTED, f"{name} lacks {', '.join(lacking)}")
+        changed = [variable for variable, value in self._given.items() if kept[variable] != value]
+        if changed:
+            return Observation(State.DRIFTED, f"the environment has another value of {', '.join(changed)} than {name}")
+        return Observation(State.PRESENT, f"{name} is complete")
+
+    def plan(self) -> Sequence[Change]:
+        found = self.observe()
+        if found.state is State.PRESENT:
+            return [Change("none", f"secret {self.clients.aws.secret_name}", found.evidence)]
+        return [Change("create" if found.state is State.ABSENT else "update", f"secret {self.clients.aws.secret_name}", found.evidence)]
+
+    def apply(self, progress: Progress) -> str:
+        given = {name: SecretStr(value) for name, value in self._given.items()}
+
+        def change(stored: PlatformSecrets | None) -> PlatformSecrets:
+            before = stored or PlatformSecrets()
+            keys = {**before.upstream_keys, **given}
+            for variable in upstream_variables(self.clients):
+                if variable not in keys:
+                    raise missing_key(self.clients, variable)
+            return before.model_copy(update={"upstream_keys": keys})
+
+        progress.say("storing the secrets")
+        written = self.clients.aws.update_secrets(change, mend=True)
+        return f"{self.clients.aws.secret_name} {'written' if written else 'as it was'}"
+
+    def destroy(self, progress: Progress) -> str:
+        # The value has no life of its own: root storage removes the secret at once, without a recovery window.
+        return f"{self.clients.aws.secret_name} goes with infra.storage"
+
+
+def missing_key(clients: Clients, variable: str) -> MissingError:
+    """The error for a model whose key is neither in the environment nor stored."""
+    models = ", ".join(model.name for model in clients.target.settings.litellm.models if model.api_key_env == variable)
+    return MissingError(
+        f"no key for {models}: the environment variable {variable} is not set, and none was stored before",
+        remedy=f"set {variable} and run the same command again",
+        id="secrets.upstream",
+    )
+
+
+def _lacking(stored: Mapping[str, Any]) -> list[str]:
+    fields = PlatformSecrets.model_fields.items()
+    return [name for name, field in fields if field.default_factory is not None and not stored.get(name) and name != "upstream_keys"]

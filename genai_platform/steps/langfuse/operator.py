@@ -1,0 +1,99 @@
+"""langfuse.operator: what keeps ClickHouse in chart line 2. Its custom resources go before it does (see ``langfuse_chart``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.render.chart import ChartSource, pinned, pins
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.helm.client import ResolvedChart
+from genai_platform.tools.kubernetes.client import ClusterAbsent
+
+CRD = "clickhouseclusters.clickhouse.com"
+_CHARTS = ("cert_manager", "clickhouse_operator")
+_VALUES = {"cert_manager": {"crds": {"enabled": True}}, "clickhouse_operator": {}}
+
+
+class Operator:
+    """cert-manager and the ClickHouse operator, each a Helm release; or whoever already serves their kinds."""
+
+    id = "langfuse.operator"
+    needs = ("infra.kubernetes",)
+    minutes = 2.0
+    limit = 1200.0
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def observe(self) -> Observation:
+        try:
+            if not self._clients.kube.exists():
+                return Observation(State.ABSENT, "there is no cluster")
+            return self._look()
+        except ClusterAbsent:
+            return Observation(State.ABSENT, "there is no cluster")
+        except GenaiError as error:
+            return Observation(State.UNKNOWN, error.message, error.remedy)
+
+    def _look(self) -> Observation:
+        served = self._clients.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
+        seen = []
+        for key in _CHARTS:
+            pin = pins()[key]
+            release = self._clients.helm.release(pin["name"], pin["namespace"])
+            if release is None:
+                seen.append(f"{pin['name']} is not installed")
+            elif release.status != "deployed" or release.version.lstrip("v") != pin["version"].lstrip("v"):
+                return Observation(State.DRIFTED, f"{release.name} {release.version} is {release.status}; wanted is {pin['version']}")
+        if not seen:
+            return Observation(State.PRESENT, "cert-manager and the ClickHouse operator are installed")
+        if served and len(seen) == len(_CHARTS):
+            return Observation(State.PRESENT, "the cluster already serves ClickHouseCluster, from an operator that is not ours")
+        return Observation(State.DRIFTED if served or len(seen) == 1 else State.ABSENT, "; ".join(seen))
+
+    def plan(self) -> Sequence[Change]:
+        present = self.observe().state is State.PRESENT
+        return [Change("none" if present else "create", f"helm release {pins()[key]['name']}", pins()[key]["version"]) for key in _CHARTS]
+
+    def apply(self, progress: Progress) -> str:
+        if (found := self.observe()).state is State.PRESENT:
+            return found.evidence
+        done = []
+        for key in _CHARTS:
+            progress.check()
+            sources, namespace = pinned(key)
+            name = pins()[key]["name"]
+            chart = self._resolve(name, sources)
+            self._clients.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+            release = self._clients.helm.install_or_upgrade(name, namespace, chart, _VALUES[key], progress, wait=True)
+            done.append(f"{release.name} {release.version}")
+        return " and ".join(done)
+
+    def _resolve(self, name: str, sources: Sequence[ChartSource]) -> ResolvedChart:
+        """The chart from the first place that gives it. Raises ``StepError`` when none does."""
+        faults = []
+        for source in sources:
+            try:
+                return self._clients.helm.resolve(source)
+            except StepError as error:
+                faults.append(error.message)
+        places = " or ".join(source.place for source in sources)
+        raise StepError(
+            "; ".join(faults),
+            remedy=f"let this machine reach {places}; or install {name} yourself: an operator that is there is used",
+            id="chart.unreachable",
+        )
+
+    def destroy(self, progress: Progress) -> str:
+        if not self._clients.kube.exists():
+            return "there is no cluster"
+        removed = []
+        for key in reversed(_CHARTS):
+            progress.check()
+            name, namespace = pins()[key]["name"], pins()[key]["namespace"]
+            if self._clients.helm.uninstall(name, namespace):
+                removed.append(name)
+                self._clients.kube.delete("v1", "Namespace", namespace)
+        return f"removed {', '.join(removed)}" if removed else "nothing of ours was there"

@@ -1,0 +1,127 @@
+"""What both post-install steps do alike: look, mend what is missing, restart what changed, wait for it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from genai_platform.config.target import NAMESPACE
+from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.errors import GenaiError
+from genai_platform.render import langfuse
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes.client import ClusterAbsent, Document
+
+_ROLLOUT = 900
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+Workload = tuple[str, str]
+"""Kind and name."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object of a step: whether it is as wanted, and how to make it so."""
+
+    object: str
+    missing: str | None
+    """What is missing; ``None`` when it is in place."""
+    mend: Callable[[], Any] = lambda: None
+    restart: tuple[Workload, ...] = field(default=())
+    """What must be restarted to see the change."""
+    restarts: tuple[Workload, ...] = field(default=())
+    """What the change itself restarts."""
+
+
+class PatchStep(ABC):
+    """A post-install step over some objects."""
+
+    id: str
+    needs: tuple[str, ...]
+    minutes = 1.5
+    limit = 1800.0
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._line = clients.target.settings.langfuse.chart.line
+
+    @abstractmethod
+    def parts(self) -> list[Part]:
+        """Look at every object. Raises ``NotInstalled`` while the chart's objects are not there."""
+
+    def observe(self) -> Observation:
+        try:
+            if not self._clients.kube.exists():
+                return Observation(State.ABSENT, "there is no cluster")
+            parts = self.parts()
+        except (ClusterAbsent, NotInstalled) as error:
+            return Observation(State.ABSENT, error.message)
+        except GenaiError as error:
+            # Without the roots there is nothing a chart could have been installed on.
+            return Observation(State.ABSENT if error.id == "terraform.absent" else State.UNKNOWN, error.message)
+        missing = [f"{part.object}: {part.missing}" for part in parts if part.missing]
+        if not missing:
+            return Observation(State.PRESENT, "; ".join(f"{part.object}: in place" for part in parts))
+        return Observation(State.ABSENT if len(missing) == len(parts) else State.DRIFTED, "; ".join(missing))
+
+    def plan(self) -> Sequence[Change]:
+        try:
+            parts = self.parts()
+        except GenaiError as error:
+            return [Change("create", self.id, error.message)]
+        return [Change("update" if part.missing else "none", part.object, part.missing or "in place") for part in parts]
+
+    def apply(self, progress: Progress) -> str:
+        said: list[str] = []
+        restart: dict[Workload, None] = {}
+        restarting: dict[Workload, None] = {}
+        for part in self.parts():
+            progress.check()
+            if part.missing is None:
+                said.append(f"{part.object}: was in place")
+                continue
+            progress.say(f"{part.object}: {part.missing}")
+            part.mend()
+            said.append(f"{part.object}: done ({part.missing})")
+            restart.update(dict.fromkeys(part.restart))
+            restarting.update(dict.fromkeys(part.restarts))
+        self._restart([workload for workload in restart if workload not in restarting])
+        if waited := {**restart, **restarting}:
+            for kind, name in waited:
+                kube_wait.rollout(self._clients.kube, kind, name, NAMESPACE, progress, _ROLLOUT)
+            said.append(f"restarted {', '.join(name for _, name in waited)}")
+        return "; ".join(said)
+
+    def _restart(self, workloads: Iterable[Workload]) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}}
+        for kind, name in workloads:
+            self._clients.kube.patch("apps/v1", kind, name, NAMESPACE, body)
+
+    # -- reading ----------------------------------------------------------------------------------
+    def the(self, api_version: str, kind: str, name: str) -> Document:
+        """One object of the chart. Raises ``NotInstalled`` when it is not there."""
+        found = self._clients.kube.get(api_version, kind, name, NAMESPACE)
+        if found is None:
+            raise NotInstalled(
+                f"{kind} {name} is not there: the chart is not installed", remedy="run: genai langfuse", id="langfuse.absent"
+            )
+        return found
+
+    def pods(self, kind: str, name: str) -> list[Document]:
+        """The pods of a workload that are to stay."""
+        labels = self.the("apps/v1", kind, name)["spec"]["selector"]["matchLabels"]
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        found = self._clients.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
+class NotInstalled(GenaiError):
+    """The chart's objects are not there yet."""
+
+
+APPLICATION: tuple[Workload, ...] = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
+CLICKHOUSE: Workload = ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)

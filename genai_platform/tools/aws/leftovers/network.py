@@ -1,0 +1,144 @@
+"""Finders for what stands in a network: machines, volumes, addresses, gateways, load balancers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.leftovers.items import GIGABYTE, USD, Item, Listing, Scope, pages
+from genai_platform.tools.aws.load_balancers import tags_of
+
+
+def instances(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for reservation in pages(aws, "ec2", "describe_instances", "Reservations"):
+        for entry in reservation["Instances"]:
+            by = scope.by(entry.get("Tags"), network=entry.get("VpcId"))
+            if by and entry["State"]["Name"] not in {"terminated", "shutting-down"}:
+                name = entry["InstanceId"]
+                yield Item("ec2:instance", name, USD["instance"], scope.command(f"ec2 terminate-instances --instance-ids {name}"), by)
+
+
+def launch_templates(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_launch_templates", "LaunchTemplates"):
+        by = scope.by(entry.get("Tags"))
+        if by:
+            name = entry["LaunchTemplateId"]
+            yield Item("ec2:launch-template", name, 0, scope.command(f"ec2 delete-launch-template --launch-template-id {name}"), by)
+
+
+def volumes(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_volumes", "Volumes"):
+        by = scope.by(entry.get("Tags"))
+        if by and entry.get("State") not in {"deleting", "deleted"}:
+            name = entry["VolumeId"]
+            cost = entry.get("Size", 0) * GIGABYTE["volume"]
+            yield Item("ec2:volume", name, cost, scope.command(f"ec2 delete-volume --volume-id {name}"), by)
+
+
+def snapshots(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"]):
+        by = scope.by(entry.get("Tags"))
+        if by:
+            name = entry["SnapshotId"]
+            cost = entry.get("VolumeSize", 0) * GIGABYTE["snapshot"]
+            yield Item("ec2:snapshot", name, cost, scope.command(f"ec2 delete-snapshot --snapshot-id {name}"), by)
+
+
+def addresses(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_addresses", "Addresses"):
+        by = scope.by(entry.get("Tags"))
+        if by:
+            name = entry["AllocationId"]
+            yield Item("ec2:elastic-ip", name, USD["eip"], scope.command(f"ec2 release-address --allocation-id {name}"), by)
+
+
+def nat_gateways(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for entry in pages(aws, "ec2", "describe_nat_gateways", "NatGateways"):
+        by = scope.by(entry.get("Tags"), network=entry.get("VpcId"))
+        if by and entry["State"] not in {"deleted", "deleting"}:
+            name = entry["NatGatewayId"]
+            yield Item("ec2:nat-gateway", name, USD["nat"], scope.command(f"ec2 delete-nat-gateway --nat-gateway-id {name}"), by)
+
+
+def vpcs(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for name in sorted(scope.networks):
+        yield Item("ec2:vpc", name, 0, scope.command(f"ec2 delete-vpc --vpc-id {name}"), "tag")
+
+
+_IN_NETWORK = (
+    Listing("ec2:subnet", "describe_subnets", "Subnets", "SubnetId", "ec2 delete-subnet --subnet-id"),
+    Listing(
+        "ec2:internet-gateway",
+        "describe_internet_gateways",
+        "InternetGateways",
+        "InternetGatewayId",
+        "ec2 delete-internet-gateway --internet-gateway-id",
+    ),
+    Listing("ec2:route-table", "describe_route_tables", "RouteTables", "RouteTableId", "ec2 delete-route-table --route-table-id"),
+    Listing("ec2:security-group", "describe_security_groups", "SecurityGroups", "GroupId", "ec2 delete-security-group --group-id"),
+    Listing(
+        "ec2:network-interface",
+        "describe_network_interfaces",
+        "NetworkInterfaces",
+        "NetworkInterfaceId",
+        "ec2 delete-network-interface --network-interface-id",
+    ),
+    Listing("ec2:vpc-endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "ec2 delete-vpc-endpoints --vpc-endpoint-ids"),
+)
+
+
+def inside_networks(aws: Aws, scope: Scope) -> Iterator[Item]:
+    for listing in _IN_NETWORK:
+        for entry in pages(aws, "ec2", listing.operation, listing.entries):
+            # What a network is born with goes with it and cannot be removed alone.
+            born = entry.get("GroupName") == "default" or any(link.get("Main") for link in entry.get("Associations", []))
+            attached = next((link.get("VpcId") for link in entry.get("Attachments", [])), None)
+            by = scope.by(entry.get("Tags") or entry.get("TagSet"), network=entry.get("VpcId") or attached)
+            if by == "network" and str(entry.get("Description", "")).startswith("ELB "):
+                by = "cluster"  # of a load balancer, and a load balancer here is one that Auto Mode made
+            if by and not born and str(entry.get("State", "")).lower() not in {"deleted", "deleting"}:
+                item = listing.item(scope, entry, by, USD["endpoint"] if entry.get("VpcEndpointType") == "Interface" else 0.0)
+                yield replace(item, remove=" && ".join([*_freed(scope, entry), item.remove]))
+
+
+def _freed(scope: Scope, entry: Mapping[str, Any]) -> list[str]:
+    """The commands that free a gateway from its network, or a route table from its subnets: held, they cannot be deleted."""
+    gateway = entry.get("InternetGatewayId")
+    words = [
+        f"ec2 detach-internet-gateway --internet-gateway-id {gateway} --vpc-id {link['VpcId']}"
+        for link in entry.get("Attachments", ())
+        if gateway
+    ]
+    words += [
+        f"ec2 disassociate-route-table --association-id {link['RouteTableAssociationId']}"
+        for link in entry.get("Associations", ())
+        if link.get("SubnetId")
+    ]
+    return [scope.command(one) for one in words]
+
+
+_BALANCERS = (
+    Listing(
+        "elbv2:load-balancer",
+        "describe_load_balancers",
+        "LoadBalancers",
+        "LoadBalancerArn",
+        "elbv2 delete-load-balancer --load-balancer-arn",
+        USD["load-balancer"],
+    ),
+    Listing(
+        "elbv2:target-group", "describe_target_groups", "TargetGroups", "TargetGroupArn", "elbv2 delete-target-group --target-group-arn"
+    ),
+)
+
+
+def load_balancers(aws: Aws, scope: Scope) -> Iterator[Item]:
+    client = aws.client("elbv2")
+    for listing in _BALANCERS:
+        found = {entry[listing.key]: entry for entry in pages(aws, "elbv2", listing.operation, listing.entries)}
+        for arn, tags in tags_of(client, list(found)):
+            by = scope.by(tags, network=found[arn].get("VpcId"))
+            if by:
+                yield listing.item(scope, found[arn], by)

@@ -1,0 +1,129 @@
+"""What is left in the account: every service looked at, at the same time, and nothing taken for gone that was not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from genai_platform.engine.step import Progress
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.leftovers import items
+from genai_platform.tools.aws.leftovers.finders import FINDERS
+from genai_platform.tools.aws.leftovers.items import Item, Scope
+from genai_platform.tools.wait import wait_for
+
+
+@dataclass(frozen=True)
+class Found:
+    """What exists, and where nobody could look."""
+
+    items: tuple[Item, ...]
+    unseen: tuple[str, ...]
+    """One line for each kind of thing that could not be listed. Not empty: the rest is no proof."""
+
+
+def scope(aws: Aws) -> Scope:
+    """How this target's things are recognised. Raises ``StepError`` when its networks cannot be listed."""
+    with explained("list the networks"):
+        found = items.networks(aws, aws.target.tags)
+    return Scope(aws.target.prefix, aws.region, aws.target.tags, found)
+
+
+def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
+    """The scope with what the tagging service knows; or as it was, and why that could not be had."""
+    try:
+        with explained("list what carries our tags"):
+            return replace(ours, tagged=items.tagged(aws, ours.tags)), ""
+    except GenaiError as error:
+        return ours, error.message
+
+
+def look(aws: Aws, kinds: Collection[str] | None = None) -> Found:
+    """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``).
+
+    Some kinds are found by the tags that stand on the things themselves: what has its tags elsewhere needs the whole look.
+    """
+    blind = ""
+    try:
+        ours = scope(aws)
+        if kinds is None:
+            ours, blind = _with_tagged(aws, ours)
+    except GenaiError as error:
+        return Found((), (error.message,))
+
+    def one(kind: str) -> tuple[list[Item], str]:
+        try:
+            with explained(f"list the {kind}"):
+                return list(FINDERS[kind](aws, ours)), ""
+        except GenaiError as error:
+            return [], error.message
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(one, FINDERS if kinds is None else kinds))
+    items = [item for found, _ in answers for item in found]
+    return Found(tuple(items), tuple(filter(None, (blind, *(fault for _, fault in answers)))))
+
+
+def wait_gone(
+    aws: Aws, kinds: Collection[str], progress: Progress, timeout: float, *, by: Collection[str] = (), interval: float = 10
+) -> None:
+    """Wait until nothing of some kinds is left.
+
+    Args:
+        aws: the door.
+        kinds: names in ``aws_finders.FINDERS``.
+        progress: hears what is awaited.
+        timeout: seconds.
+        by: count only what was recognised so, e.g. ``{"cluster"}``; empty: everything.
+        interval: seconds between looks.
+
+    Raises:
+        StepError: something is still there; the message names it.
+    """
+    wait_while(lambda: [item for item in _sure(aws, kinds) if not by or item.by in by], progress, timeout, interval)
+
+
+def wait_while(standing: Callable[[], Collection[Item]], progress: Progress, timeout: float, interval: float = 10) -> None:
+    """Wait until ``standing`` gives nothing. A look that failed counts as still there."""
+    left: list[str] = []
+
+    def gone() -> bool | None:
+        nonlocal left
+        try:
+            left = [f"{item.kind} {item.id}" for item in standing()]
+        except GenaiError as error:
+            left = [error.message]
+        return None if left else True
+
+    def status() -> str:
+        more = f" and {len(left) - 2} more" if len(left) > 2 else ""
+        return f"waiting for {', '.join(left[:2])}{more} to go"
+
+    wait_for(gone, progress, status, timeout, interval)
+
+
+def _sure(aws: Aws, kinds: Collection[str]) -> tuple[Item, ...]:
+    seen = look(aws, kinds)
+    if seen.unseen:
+        raise GenaiError(seen.unseen[0])
+    return seen.items
+
+
+def wait_for_interfaces(aws: Aws, progress: Progress, timeout: float = 1200) -> None:
+    """Until the cluster has no instance and no interface in the network any more, so that the network can go.
+
+    Raises:
+        StepError: one of them could not be looked at, or the time ran out.
+    """
+    wait_gone(aws, ("instances", "load balancers"), progress, timeout, by=("cluster", "network"))
+
+    def standing() -> list[Item]:
+        seen = look(aws, ("parts of networks",))
+        if seen.unseen:
+            raise StepError(seen.unseen[0], id="leftovers.unseen")
+        # Interfaces of NAT gateways and endpoints go with what Terraform removes.
+        return [item for item in seen.items if item.kind == "ec2:network-interface" and item.by == "cluster"]
+
+    wait_while(standing, progress, timeout)

@@ -1,0 +1,84 @@
+"""The load balancers that EKS Auto Mode makes for our ingresses: finding them, and waiting until they are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genai_platform.engine.step import Progress
+from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.leftovers.items import still
+from genai_platform.tools.wait import wait_for
+
+_AT_ONCE = 20
+"""ARNs that ``DescribeTags`` takes (Elastic Load Balancing API, 2015-12-01)."""
+CLUSTER_TAG = "eks:eks-cluster-name"
+"""Auto Mode puts this on what it makes; our own tags it cannot carry."""
+
+
+_INGRESS_STACK = "ingress.eks.amazonaws.com/stack"
+_SERVICE_STACK = "service.eks.amazonaws.com/stack"
+"""Which ingresses (a group's name) or which Service a load balancer was made for."""
+
+
+@dataclass(frozen=True)
+class LoadBalancer:
+    """One load balancer of the cluster."""
+
+    arn: str
+    name: str
+    host: str
+    zone_id: str
+    """The hosted zone of its host name, for alias records."""
+
+
+def of_cluster(aws: Aws, cluster: str) -> list[LoadBalancer]:
+    """The load balancers of the group of ingresses that is named after the cluster; those of other groups and of Services are not."""
+    client = aws.client("elbv2")
+    with explained(f"list the load balancers of {cluster}"):
+        found = [one for page in client.get_paginator("describe_load_balancers").paginate() for one in page["LoadBalancers"]]
+        tagged = {
+            arn
+            for arn, tags in tags_of(client, [one["LoadBalancerArn"] for one in found])
+            if _of_group({tag["Key"]: tag.get("Value", "") for tag in tags}, cluster)
+        }
+    return [_read(one) for one in found if one["LoadBalancerArn"] in tagged]
+
+
+def _of_group(tags: dict[str, str], cluster: str) -> bool:
+    return tags.get(CLUSTER_TAG) == cluster and _SERVICE_STACK not in tags and tags.get(_INGRESS_STACK, cluster) == cluster
+
+
+def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """The tags of load balancers or target groups, as ``elbv2`` tells them; those that are gone by now are left out."""
+    for start in range(0, len(arns), _AT_ONCE):
+        some = arns[start : start + _AT_ONCE]
+        answer = still(client.describe_tags, ResourceArns=some)
+        if answer is not None:
+            yield from ((one["ResourceArn"], one["Tags"]) for one in answer["TagDescriptions"])
+        elif len(some) > 1:
+            # One of them is gone, and none of the others was told.
+            for arn in some:
+                yield from tags_of(client, [arn])
+
+
+def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
+    """Wait until the group's load balancer is gone. While one exists, its network cannot be deleted."""
+    left: list[LoadBalancer] = []
+
+    def look() -> bool | None:
+        nonlocal left
+        left = of_cluster(aws, cluster)
+        return None if left else True
+
+    wait_for(look, progress, lambda: f"waiting for load balancer {', '.join(one.name for one in left)} to go", timeout, interval=3.0)
+
+
+def _read(document: dict[str, Any]) -> LoadBalancer:
+    return LoadBalancer(
+        arn=document["LoadBalancerArn"],
+        name=document["LoadBalancerName"],
+        host=document["DNSName"],
+        zone_id=document.get("CanonicalHostedZoneId", ""),
+    )

@@ -1,0 +1,255 @@
+"""Microsoft Graph v1.0: the applications, service principals and app role assignments of the tenant.
+
+Fresh objects answer 404 for seconds, so whatever follows a creation asks again for a while. What refers to one by its
+identifier is answered 400 or 403 instead, in words of its own: those are waited for, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from genai_platform.errors import StepError
+from genai_platform.tools.azure.credentials import GRAPH_SCOPE
+from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.rest import Body, Rest
+from genai_platform.tools.azure.token import claims
+
+if TYPE_CHECKING:
+    from genai_platform.tools.azure import Azure
+
+_FRESH = 90.0
+_REPLICATED = 600.0
+"""Seconds; a service principal is known to role assignments last of all."""
+_NO_APPLICATION_YET = (("azure.400", "does not reference a valid"), ("azure.403", "backing application"))
+_NO_PRINCIPAL_YET = (("azure.400", "not a valid reference update"), ("azure.400", "was not found on application"))
+"""Error id and words with which Graph says that what was made a moment ago is not known yet (the azuread provider waits for the same)."""
+_COUNTED = {"ConsistencyLevel": "eventual"}
+CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
+APPLICATION_ADMINISTRATORS = frozenset(
+    {CLOUD_APPLICATION_ADMINISTRATOR, "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10"}
+)
+"""Template ids of the directory roles that may do it: Cloud Application, Application and Global Administrator (Entra built-in roles)."""
+_DELETED = "/v1.0/directory/deletedItems"
+
+
+class Entra:
+    """One tenant's directory. Objects of ours have a ``uniqueName``, which is their display name too."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+        self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints)
+
+    # -- applications -----------------------------------------------------------------------------
+    def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
+        """One of our applications; None when there is none.
+
+        Args:
+            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
+        """
+        path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
+        return self._rest.call("GET", path, f"read the application {unique_name}", fresh=fresh)
+
+    def applications(self, prefix: str) -> list[Body]:
+        """Our applications whose name begins with ``prefix``."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$top": "999"}
+        found = self._rest.pages("/v1.0/applications", f"list the applications {prefix}*", query)
+        return [entry for entry in found if str(entry.get("uniqueName") or "").startswith(prefix)]
+
+    def ensure_application(self, unique_name: str, body: Body, change: Callable[[Body], Body] | None = None) -> Body:
+        """The application of this name, made when missing, with these properties.
+
+        Args:
+            change: what to send to one that is there already, from how it is; raises for one that is not to be changed. Default: the
+                same properties.
+
+        It is made by POST: whoever makes one by PATCH with ``create-if-missing`` does not become its owner, and with
+        ``Application.ReadWrite.OwnedBy`` alone may not change it afterwards.
+        """
+        path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
+        what = f"make the application {unique_name}"
+        wanted: Body = {"displayName": unique_name, **body}
+        try:
+            return _there(self._rest.call("POST", "/v1.0/applications", what, body={"uniqueName": unique_name, **wanted}), unique_name)
+        except StepError as error:
+            if "Quota" in error.message:
+                raise StepError(
+                    error.message,
+                    remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
+                    "an administrator of applications",
+                    id="azure.directory_quota",
+                ) from None
+            if error.id != "azure.400" or not _taken(error.message):
+                raise
+        if change is not None:
+            there = _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
+            wanted = {"displayName": unique_name, **change(there)}
+        _there(self._rest.call("PATCH", path, what, body=wanted, fresh=_FRESH), unique_name)
+        return _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
+
+    def change_application(self, id: str, body: Body) -> None:
+        """Change an application, also one that was made a moment ago."""
+        _there(self._rest.call("PATCH", f"/v1.0/applications/{id}", "change an application", body=body, fresh=_FRESH), id)
+
+    def delete_application(self, id: str) -> None:
+        """Delete an application and its service principal; both can be restored for 30 days."""
+        self._rest.call("DELETE", f"/v1.0/applications/{id}", "delete an application")
+
+    def add_password(self, id: str, name: str, until: datetime) -> tuple[str, SecretStr]:
+        """A new client secret: its key id, and the value, which is shown this once."""
+        body: Body = {"passwordCredential": {"displayName": name, "endDateTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
+        path = f"/v1.0/applications/{id}/addPassword"
+        try:
+            made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
+        except StepError as error:
+            # Tenants may forbid client secrets, or cap how long they last (application management policy).
+            if "Policy" not in error.message:
+                raise
+            raise StepError(
+                f"{error.message} (a policy of the tenant limits client secrets)",
+                remedy="use an application with credentials of its own: azure.callers.NAME.client_id; or ask for an exemption",
+                id="azure.secret_policy",
+            ) from None
+        return str(made["keyId"]), SecretStr(str(made["secretText"]))
+
+    def remove_password(self, id: str, key_id: str) -> None:
+        """Remove a client secret by its key id."""
+        path = f"/v1.0/applications/{id}/removePassword"
+        self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH)
+
+    # -- service principals -----------------------------------------------------------------------
+    def principal(self, app_id: str, *, fresh: float = 0.0) -> Body | None:
+        """The service principal of an application; None when there is none.
+
+        Args:
+            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
+        """
+        path = f"/v1.0/servicePrincipals(appId='{app_id}')"
+        return self._rest.call("GET", path, f"read the service principal of {app_id}", fresh=fresh)
+
+    def principals(self, prefix: str) -> list[Body]:
+        """The service principals whose display name begins with ``prefix``."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$top": "999"}
+        return list(self._rest.pages("/v1.0/servicePrincipals", f"list the service principals {prefix}*", query))
+
+    def ensure_principal(self, app_id: str) -> Body:
+        """The service principal of an application, made when missing: by POST, so that it is ours."""
+        what = f"make the service principal of {app_id}"
+        found = self.principal(app_id)
+        if found is not None:
+            return found
+        try:
+            make = lambda: self._rest.call("POST", "/v1.0/servicePrincipals", what, body={"appId": app_id})  # noqa: E731
+            return _there(self._again(make, _NO_APPLICATION_YET, _FRESH), app_id)
+        except StepError as error:
+            # Made a moment ago, and not shown yet.
+            if "already in use" not in error.message.lower() and "already exists" not in error.message.lower():
+                raise
+        return _there(self.principal(app_id, fresh=_FRESH), app_id)
+
+    def change_principal(self, id: str, body: Body) -> None:
+        """Change a service principal, also one that was made a moment ago."""
+        _there(self._rest.call("PATCH", f"/v1.0/servicePrincipals/{id}", "change a service principal", body=body, fresh=_FRESH), id)
+
+    # -- app role assignments -----------------------------------------------------------------------
+    def assignments(self, api_principal: str) -> list[Body]:
+        """Who holds a role of this API."""
+        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
+        return list(self._rest.pages(path, "list the app role assignments", {"$top": "999"}))
+
+    def assign(self, api_principal: str, principal: str, role: str, check: Callable[[], None] = lambda: None) -> None:
+        """Give an app role; given already is fine. Principals that were made a moment ago are waited for, 600 s at most.
+
+        Args:
+            check: called between two tries; what it raises ends the wait.
+        """
+        body: Body = {"principalId": principal, "resourceId": api_principal, "appRoleId": role}
+        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
+        give = lambda: self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH)  # noqa: E731
+        try:
+            _there(self._again(give, _NO_PRINCIPAL_YET, _REPLICATED, check), principal)
+        except StepError as error:
+            if "already exists" not in error.message:
+                raise
+
+    def unassign(self, api_principal: str, assignment: str) -> None:
+        """Take an app role away."""
+        self._rest.call(
+            "DELETE", f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo/{assignment}", "remove an app role assignment"
+        )
+
+    # -- deleted items ------------------------------------------------------------------------------
+    def deleted(self, prefix: str) -> list[Body]:
+        """Our soft-deleted applications."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$count": "true"}
+        path = f"{_DELETED}/microsoft.graph.application"
+        found = self._rest.pages(path, "list the deleted applications", query, _COUNTED)
+        return [entry for entry in found if str(entry.get("uniqueName") or entry.get("displayName") or "").startswith(prefix)]
+
+    def deleted_principals(self, prefix: str) -> list[Body]:
+        """Our soft-deleted service principals: they are kept apart from their applications."""
+        query = {"$filter": f"startswith(displayName,'{prefix}')", "$count": "true"}
+        path = f"{_DELETED}/microsoft.graph.servicePrincipal"
+        return list(self._rest.pages(path, "list the deleted service principals", query, _COUNTED))
+
+    def purge(self, id: str, *, fresh: float = 0.0) -> None:
+        """Remove a soft-deleted object for good; gone already is fine.
+
+        Args:
+            fresh: seconds to go on asking for one that was deleted a moment ago and may not show yet.
+        """
+        self._rest.call("DELETE", f"{_DELETED}/{id}", "purge a deleted directory object", fresh=fresh)
+
+    def restore(self, id: str) -> None:
+        """Bring a soft-deleted object back."""
+        self._rest.call("POST", f"{_DELETED}/{id}/restore", "restore a deleted directory object", body={})
+
+    # -- who we are -----------------------------------------------------------------------------------
+    def permissions(self) -> set[str]:
+        """The Graph permissions in our own token: an application's; a person's rights come from directory roles."""
+        return set(self._claims().get("roles") or ())
+
+    def directory_roles(self) -> set[str] | None:
+        """Template ids of the directory roles a person holds; None when the token does not say."""
+        found = self._claims().get("wids")
+        return None if found is None else set(found)
+
+    def _claims(self) -> Body:
+        with explained("sign in to Graph"):
+            token = self._azure.credential.get_token(GRAPH_SCOPE).token
+        return claims(SecretStr(token))
+
+    @staticmethod
+    def _again(
+        ask: Callable[[], Body | None], passing: Sequence[tuple[str, str]], limit: float, check: Callable[[], None] = lambda: None
+    ) -> Body | None:
+        """Ask until the answer is none of the ``passing`` refusals (error id, words in small letters), ``limit`` seconds at most."""
+        deadline, pause = time.monotonic() + limit, 0.2
+        while True:
+            try:
+                return ask()
+            except StepError as error:
+                passes = any(error.id == id and words in error.message.lower() for id, words in passing)
+                if not passes or time.monotonic() >= deadline:
+                    raise
+            check()
+            time.sleep(pause)
+            pause = min(pause * 1.7, 5.0)
+
+
+def _taken(message: str) -> bool:
+    """Whether Graph says that another application has the unique name."""
+    return "uniquename" in message.lower() and "already exists" in message.lower()
+
+
+def _there(found: Body | None, name: str) -> Body:
+    if found is None:
+        raise StepError(
+            f"Graph does not show {name} although it was just made", remedy="run the same command again", id="azure.not_visible"
+        )
+    return found

@@ -1,0 +1,357 @@
+"""The door to the cluster's Kubernetes API: read, apply, patch, delete. Waiting is in ``kube_wait``.
+
+Documents are plain dictionaries as ``kubectl -o json`` shows them. Only a 404 means "not there"; whatever else
+goes wrong is an error, so that nothing is ever taken for absent because it could not be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from genai_platform.config.target import Target
+from genai_platform.errors import StepError
+
+if TYPE_CHECKING:
+    from genai_platform.tools.aws.client import Aws
+
+Document = dict[str, Any]
+Documents = list[Document]
+Differences = list[str]
+FIELD_MANAGER = "genai"
+_TIMEOUT = (10, 60)
+_PATCH_TYPES = {
+    "strategic": "application/strategic-merge-patch+json",
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+}
+
+
+class ClusterAbsent(StepError):
+    """There is no cluster to talk to: what would live in it is absent, not unknown."""
+
+
+class Kube:
+    """The Kubernetes API of a target. Making one does no input or output; methods may be called from any thread.
+
+    Args:
+        target: where to work; ``endpoints.kubeconfig`` takes the place of the file made from EKS.
+        aws: used to describe the EKS cluster; without it the given kubeconfig is used unasked.
+    """
+
+    def __init__(self, target: Target, aws: Aws | None = None) -> None:
+        self.target = target
+        self._aws = aws
+        self._lock = threading.RLock()
+        self._client: Any = None
+        self._kubeconfig: Path | None = None
+        self._resources: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    # -- where the cluster is ---------------------------------------------------------------------
+    def kubeconfig(self) -> Path:
+        """The kubeconfig file, written first when it is made from EKS.
+
+        Raises:
+            ClusterAbsent: EKS knows no cluster of this name.
+        """
+        with self._lock:
+            if self._kubeconfig is None:
+                self._kubeconfig = self._of_cluster()
+            return self._kubeconfig
+
+    def exists(self) -> bool:
+        """Whether there is a cluster. Raises ``StepError`` when that could not be seen."""
+        try:
+            self.kubeconfig()
+        except ClusterAbsent:
+            return False
+        return True
+
+    def _of_cluster(self) -> Path:
+        from genai_platform.tools.kubernetes import kubeconfig
+
+        given = self.target.endpoints.kubeconfig
+        if self._aws is None:
+            if given is None:
+                raise StepError("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
+            return given
+        found = self._aws.describe_cluster(self.target.prefix)
+        # One that is being deleted answers no more, and nothing that lived in it can come back.
+        if found is None or not found.get("endpoint") or found.get("status") == "DELETING":
+            raise ClusterAbsent(
+                f"the cluster '{self.target.prefix}' does not exist", remedy="run: genai infra --only infra.cluster", id="kube.no_cluster"
+            )
+        return given or kubeconfig.write(self.target.folder / "kubeconfig", kubeconfig.document(self.target, found))
+
+    def not_ready(self) -> str | None:
+        """Why the API does not serve this identity just now; ``None`` when it does.
+
+        Of a cluster that was just made the name does not resolve yet, or nothing listens, or its access entries do not count.
+
+        Raises:
+            StepError: something else is wrong, which time does not change.
+            ClusterAbsent: there is no cluster.
+        """
+        try:
+            self._text("get", "/readyz", "ask whether it is ready")
+            self._text("get", "/api/v1/namespaces/default", "read Namespace default")
+        except ClusterAbsent:
+            raise
+        except StepError as error:
+            if error.id not in _NOT_YET and not error.id.startswith("kube.5"):
+                raise
+            if error.id == "kube.unreachable":
+                with self._lock:
+                    self._client = None  # the next look starts from the kubeconfig, without connections that failed
+            return error.message
+        return None
+
+    # -- reading ----------------------------------------------------------------------------------
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Document | None:
+        """One object, or ``None`` when the API says there is none (or does not know its kind)."""
+        path = self._path(api_version, kind, name, namespace)
+        return None if path is None else self._send("get", path, f"read {kind} {name}", missing_ok=True)
+
+    def list(
+        self, api_version: str, kind: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
+    ) -> Documents:
+        """All objects of a kind, in one namespace or (without one) everywhere."""
+        path = self._path(api_version, kind, None, namespace)
+        if path is None:
+            return []
+        query = [(key, value) for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if value]
+        found = self._send("get", path, f"list {kind}", query=query, missing_ok=True) or {}
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in found.get("items") or []]
+
+    def logs(self, pod: str, namespace: str, *, container: str | None = None, tail: int = 20, previous: bool = False) -> str:
+        """The last lines a container wrote; empty when there are none to be had."""
+        query = [
+            ("tailLines", str(tail)),
+            *([("container", container)] if container else []),
+            *([("previous", "true")] if previous else []),
+        ]
+        try:
+            return self._text("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", f"read the log of {pod}", query)
+        except StepError:
+            # Logs explain a failure; failing to get them must not take its place.
+            return ""
+
+    def events(self, namespace: str, kind: str, name: str | None = None) -> Documents:
+        """The events about one object, or about all of a kind, oldest first."""
+        about = f"involvedObject.kind={kind}" + (f",involvedObject.name={name}" if name else "")
+        found = self.list("v1", "Event", namespace, field_selector=about)
+        return sorted(found, key=_when)
+
+    def version(self) -> str:
+        """The API server's version, e.g. ``v1.35.4``."""
+        return str(self._send("get", "/version", "read the version")["gitVersion"])  # type: ignore[index]
+
+    # -- changing ---------------------------------------------------------------------------------
+    def apply(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
+        """Server-side apply under the field manager ``genai``; what others set on our fields is taken over."""
+        name, namespace, kind = document["metadata"]["name"], document["metadata"].get("namespace"), document["kind"]
+        path = self._path(document["apiVersion"], kind, name, namespace)
+        if path is None:
+            raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true"), *([("dryRun", "All")] if dry_run else [])]
+        found = self._send(
+            "patch",
+            path,
+            f"{'compare' if dry_run else 'apply'} {kind} {name}",
+            query=query,
+            body=dict(document),
+            content_type="application/apply-patch+yaml",
+            secret=kind == "Secret",
+        )
+        assert found is not None
+        return found
+
+    def create(self, document: Mapping[str, Any]) -> Document:
+        """Make a new object; one that exists already is an error."""
+        kind, namespace = document["kind"], document["metadata"].get("namespace")
+        path = self._path(document["apiVersion"], kind, None, namespace)
+        if path is None:
+            raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
+        found = self._send("post", path, f"create {kind} {document['metadata']['name']}", body=dict(document), secret=kind == "Secret")
+        assert found is not None
+        return found
+
+    def patch(
+        self, api_version: str, kind: str, name: str, namespace: str | None, body: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        strategy: Literal["strategic", "merge", "json"] = "strategic",
+    ) -> Document:  # fmt: skip
+        """Change some fields of an object that exists. The body is a list of operations with ``json``."""
+        path = self._path(api_version, kind, name, namespace)
+        query = [("fieldManager", FIELD_MANAGER)]
+        content = [dict(one) for one in body] if isinstance(body, Sequence) else dict(body)
+        found = None
+        if path is not None:
+            found = self._send("patch", path, f"patch {kind} {name}", query=query, body=content, content_type=_PATCH_TYPES[strategy],
+                               secret=kind == "Secret")  # fmt: skip
+        if found is None:
+            raise StepError(f"{kind} {name} does not exist", id="kube.missing")
+        return found
+
+    def delete(
+        self, api_version: str, kind: str, name: str, namespace: str | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+    ) -> bool:  # fmt: skip
+        """Ask for deletion. ``False`` when it was not there. Waiting for its end: ``kube_wait.gone``."""
+        path = self._path(api_version, kind, name, namespace)
+        if path is None:
+            return False
+        body = {"propagationPolicy": propagation}
+        return self._send("delete", path, f"delete {kind} {name}", body=body, missing_ok=True) is not None
+
+    def differs(self, document: Mapping[str, Any]) -> Differences | None:
+        """What applying would change, as dotted paths: ``[]`` nothing, ``None`` when the object is absent.
+
+        The API server is asked (a dry run), so defaults, admission and fields of others do not count as change.
+        """
+        name, namespace = document["metadata"]["name"], document["metadata"].get("namespace")
+        now = self.get(document["apiVersion"], document["kind"], name, namespace)
+        if now is None:
+            return None
+        return changed(now, self.apply(document, dry_run=True))
+
+    # -- the wire ---------------------------------------------------------------------------------
+    def _path(self, api_version: str, kind: str, name: str | None, namespace: str | None) -> str | None:
+        """The address of an object or a list; ``None`` when the API server does not know the kind."""
+        known = self._resources.get(api_version, {}).get(kind)
+        if known is None:
+            base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            found = self._send("get", base, f"look up {kind}", missing_ok=True) or {}
+            names = {
+                entry["kind"]: (entry["name"], entry["namespaced"]) for entry in found.get("resources", ()) if "/" not in entry["name"]
+            }
+            with self._lock:
+                self._resources[api_version] = names
+            known = names.get(kind)
+            if known is None:
+                return None
+        plural, namespaced = known
+        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        middle = f"/namespaces/{namespace}" if namespaced and namespace else ""
+        return f"{base}{middle}/{plural}" + (f"/{name}" if name else "")
+
+    def _send(
+        self, method: str, path: str, doing: str, *, query: Sequence[tuple[str, str]] = (), body: Any = None,
+        content_type: str | None = None, missing_ok: bool = False, secret: bool = False,
+    ) -> Document | None:  # fmt: skip
+        text = self._text(method, path, doing, query, body, content_type, missing_ok, secret)
+        return json.loads(text) if text else None
+
+    def _text(
+        self, method: str, path: str, doing: str, query: Sequence[tuple[str, str]] = (), body: Any = None,
+        content_type: str | None = None, missing_ok: bool = False, secret: bool = False,
+    ) -> str:  # fmt: skip
+        import urllib3
+        from kubernetes.client.rest import ApiException
+
+        client = self._open()
+        try:
+            answer = client.request(
+                method, path, body=body, query_params=list(query), content_type=content_type, serialize=False, _request_timeout=_TIMEOUT
+            )
+            return str(answer.data.decode("utf-8", "replace"))
+        except ApiException as error:
+            if error.status == 404 and missing_ok:
+                return ""
+            # The server may quote what was sent: for a secret its words are left out.
+            reason = error.reason if secret else _reason(error)
+            if command := self._webhook(_reason(error)):
+                raise StepError(
+                    f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}", remedy=command, id="kube.webhook"
+                ) from None
+            raise StepError(
+                f"could not {doing}: {error.status} {reason}", remedy=_REMEDIES.get(error.status or 0, ""), id=f"kube.{error.status}"
+            ) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise StepError(
+                f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
+                remedy="check that the cluster runs and that this machine may reach it: genai status",
+                id="kube.unreachable",
+            ) from None
+
+    def _webhook(self, reason: str) -> str:
+        """The command that deletes the configuration of the webhook that failed; empty when it was no webhook, or is not found."""
+        from genai_platform.tools.kubernetes import stuck as kube_stuck
+
+        try:
+            return kube_stuck.webhook(self, reason)
+        except StepError:
+            return ""
+
+    def _open(self) -> Any:
+        path = self.kubeconfig()
+        with self._lock:
+            if self._client is None:
+                from kubernetes import config
+                from kubernetes.client import Configuration
+                from kubernetes.dynamic import DynamicClient
+                from urllib3 import Retry
+
+                configuration = Configuration()
+                configuration.connection_pool_maxsize = 16
+                configuration.proxy = None
+                # A young control plane is resized now and then, and drops a request. What may be sent twice is.
+                configuration.retries = Retry(
+                    4, connect=2, read=2, backoff_factor=0.3, status_forcelist=(429, 502, 503, 504), raise_on_status=False,
+                    allowed_methods=("GET", "PATCH", "DELETE"),
+                )  # fmt: skip
+                try:
+                    config.load_kube_config(config_file=str(path), client_configuration=configuration)
+                except (config.ConfigException, OSError) as error:
+                    raise StepError(f"the kubeconfig {path} cannot be used: {error}", id="kube.kubeconfig") from None
+                from kubernetes.client import ApiClient
+
+                # Discovery is done here, without the library's cache file in the shared temporary folder.
+                self._client = DynamicClient(ApiClient(configuration), discoverer=lambda client, cache: None)
+            return self._client
+
+
+_NOT_YET = frozenset({"kube.unreachable", "kube.401", "kube.403"})
+_REMEDIES = {
+    401: "the cluster did not accept this identity: check cluster.admins and the AWS credentials in use",
+    403: "this identity may not do that: add it to cluster.admins and run: genai infra",
+    409: "something else changes the same object: run the same command again",
+}
+
+_SERVER_FIELDS = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
+
+
+def changed(now: Any, then: Any, path: str = "") -> list[str]:
+    """Dotted paths at which two versions of an object differ, besides status and what the server counts."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        skipped = {"status"} if not path else _SERVER_FIELDS if path == "metadata" else frozenset()
+        keys = [key for key in {**now, **then} if key not in skipped]
+        return [line for key in keys for line in changed(now.get(key), then.get(key), f"{path}.{key}" if path else key)]
+    if isinstance(now, list) and isinstance(then, list) and len(now) == len(then):
+        return [line for index, (a, b) in enumerate(zip(now, then, strict=True)) for line in changed(a, b, f"{path}[{index}]")]
+    return [] if now == then else [path]
+
+
+def _when(event: Document) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
+
+
+def _unreached(error: Exception) -> str:
+    """What kept a request from being answered; urllib3 hides it in the last of its tries."""
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+    cause = getattr(error, "reason", None) or error
+    if isinstance(cause, NameResolutionError):
+        return "its name does not resolve"
+    if isinstance(cause, NewConnectionError) and "refused" in str(cause):
+        return "connection refused"
+    return type(cause).__name__
+
+
+def _reason(error: Any) -> str:
+    try:
+        return str(json.loads(error.body)["message"])[:500]
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason or "")[:200]

@@ -1,0 +1,304 @@
+"""The door to Terraform: one root at a time by name, compared, applied, taken over and removed, its progress in words."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genai_platform.config.target import Target
+from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.errors import GenaiError, StepError
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.terraform import inventory as terraform_inventory
+from genai_platform.tools.terraform import state as terraform_state
+from genai_platform.tools.terraform import takeover as terraform_takeover
+from genai_platform.tools.terraform import unfinished_run as terraform_run
+from genai_platform.tools.terraform.adoption import Orphan, completed, incomplete, orphans, settled
+from genai_platform.tools.terraform.events import REPLACED, Events, unlock
+from genai_platform.tools.terraform.inventory import Inventory
+from genai_platform.tools.terraform.program import VARIABLES, Program, Root, write
+from genai_platform.tools.wait import wait_for
+
+ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
+
+
+class Terraform:
+    """Terraform for one target. Making it does no input or output; roots may be worked on by several threads.
+
+    Args:
+        target: the world to work on.
+        aws: the door whose credentials Terraform gets; default: the target's.
+    """
+
+    def __init__(self, target: Target, aws: Aws | None = None) -> None:
+        self.target = target
+        self.state = terraform_state.States(target, aws or Aws(target))
+        self._aws = self.state.aws
+        self._program = Program(target, self._aws)
+        self._outputs: dict[str, Mapping[str, Any]] = {}
+        # Several steps ask for the same root at once: one of them looks, the others hear what it saw.
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    # -- what others ask --------------------------------------------------------------------------
+    def observe(self, root: Root, variables: Callable[[], Mapping[str, Any]]) -> Observation:
+        """Compare the root with the world. Never raises for an expected failure to look.
+
+        Args:
+            root: which one.
+            variables: gives the root's variables; asked only when there is something to compare.
+        """
+        try:
+            if left := self.state.errored(root):
+                return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first")
+            held = self.state.resources(root)
+            if not held:
+                return self._without_state(root)
+            if holder := self.state.holder(root):
+                return Observation(
+                    State.DRIFTED, f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
+                )
+            changes = [change for change in self._planned(root, variables()) if change.action != "none"]
+        except GenaiError as error:
+            if "acquiring the state lock" in error.message:
+                # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
+                return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
+            return Observation(State.UNKNOWN, error.message)
+        if changes:
+            return Observation(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
+        return Observation(State.PRESENT, f"{held} resources as configured")
+
+    def existing(self, root: Root) -> Inventory:
+        """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""
+        return terraform_inventory.look(self._aws, root)
+
+    def _without_state(self, root: Root) -> Observation:
+        """Absent is only what neither a state nor AWS knows. Raises ``GenaiError`` when AWS cannot be asked."""
+        found = self.existing(root)
+        if not found:
+            return Observation(State.ABSENT, "not in Terraform's state, and nothing in AWS has this environment's tags")
+        ids = [thing.id for thing in found.things] + [id for ids in found.doubtful.values() for id in ids]
+        return Observation(
+            State.DRIFTED, f"{len(ids)} resources with this environment's tags exist, e.g. {ids[0]}, but no state knows them"
+        )
+
+    def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
+        """What ``apply`` would do. Raises ``StepError``."""
+        return self._planned(root, variables)
+
+    def apply(self, root: Root, variables: Mapping[str, Any], progress: Progress, timeout: float) -> str:
+        """Make the root as configured; answers how much changed. Raises ``StepError``."""
+        taken = self.recover(root, lambda: variables, progress)
+        folder = self._prepare(root, variables, progress)
+        self._outputs.pop(root, None)
+        seen: set[Orphan] = set()
+        while True:
+            events = self._events(root, folder, progress)
+            try:
+                self._program.run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=VARIABLES)
+            except StepError:
+                fresh = [orphan for orphan in orphans(events.errors) if orphan not in seen]
+                if not fresh:
+                    raise
+                there = [orphan for orphan in fresh if self._adopt(root, folder, orphan, progress)]
+                if there:
+                    self._keep(root, folder, variables, there, progress)
+                seen |= set(fresh)
+                taken += there
+                continue
+            return events.summary() + (f", {len(taken)} found and taken over" if taken else "")
+
+    def recover(self, root: Root, variables: Callable[[], Mapping[str, Any]], progress: Progress, *, strict: bool = True) -> list[Orphan]:
+        """Bring the state up to what exists: what an earlier run could not store, and what carries this environment's tags.
+
+        Args:
+            root: which one.
+            variables: gives the root's variables; asked only when there is something to take over.
+            progress: hears what is done.
+            strict: refuse where several things could be meant by one address; else they are left to the audit.
+
+        Returns:
+            What was taken over from AWS.
+
+        Raises:
+            StepError: see ``strict``; or the state cannot be stored, AWS cannot be asked, or what exists is not as configured.
+        """
+        with self._locks[f"{root} recovery"]:
+            self._store(root, progress)
+            found = self.existing(root).without(self.state.addresses(root))
+            if strict and found.doubtful:
+                raise terraform_takeover.doubtful(root, found, self.state.place(root))
+            return self._take_over(root, found.things, variables, progress) if found.things else []
+
+    def _store(self, root: Root, progress: Progress) -> None:
+        """Release the lock that an ended run in this folder left, and store the state that it could not store."""
+        folder = self._program.folder(root)
+        held = self.state.holder(root)
+        if held is not None and terraform_run.abandoned(folder, held):
+            progress.say(f"releasing the lock of a run that has ended ({held['Who']}, {held['Created'][:19]})")
+            self._program.run(self._prepare(root, None, progress), "force-unlock", None, progress, 300, held["ID"], force=True)
+            held = None
+        if held is None:
+            terraform_run.unmark(folder)
+        left = folder / terraform_state.ERRORED
+        if self.state.errored(root):
+            progress.say(f"storing the state that an earlier run could not store: {left}")
+            self._program.run(self._prepare(root, None, progress), "state", None, progress, 2100, "push", "-lock-timeout=1800s", left.name)
+        if left.exists():  # it is stored now, or what is stored was newer
+            left.replace(left.with_name(f"{left.name}.stored"))
+
+    def _take_over(
+        self, root: Root, things: Sequence[Orphan], variables: Callable[[], Mapping[str, Any]], progress: Progress
+    ) -> list[Orphan]:
+        """Import things of this environment in one go, after a look at what that would do. Raises ``StepError``."""
+        there = [thing for thing in things if not incomplete(thing) and self._settled(thing, progress)]
+        known = variables()
+        folder = self._prepare(root, known, progress)
+        progress.say(f"taking over {len(things)} resources that exist and that no state knows")
+        if there:
+            self._import_all(root, folder, there, progress)
+        # What an import leaves incomplete must be completed before it is first compared with the configuration.
+        alone = [thing for thing in things if incomplete(thing) and self._adopt(root, folder, thing, progress)]
+        if alone:
+            self._keep(root, folder, known, alone, progress)
+        self._outputs.pop(root, None)
+        return [*there, *alone]
+
+    def _import_all(self, root: Root, folder: Path, there: Sequence[Orphan], progress: Progress) -> None:
+        try:
+            write(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
+            events, targets = Events(root, progress), [thing.address for thing in there]
+            self._program.run(
+                folder, "plan", events, progress, 900,
+                out=terraform_takeover.PLAN, target=targets, lock_timeout="1800s", var_file=VARIABLES,
+            )  # fmt: skip
+            shown = self._program.run(folder, "show", None, progress, 120, terraform_takeover.PLAN, json=True)
+            terraform_takeover.refuse(root, json.loads(shown.out), self.target.tags)
+            self._program.run(folder, "apply", events, progress, 3600, terraform_takeover.PLAN, lock_timeout="1800s")
+        finally:
+            for name in (terraform_takeover.BLOCKS, terraform_takeover.PLAN):
+                (folder / name).unlink(missing_ok=True)
+
+    def _adopt(self, root: Root, folder: Path, orphan: Orphan, progress: Progress) -> bool:
+        """Take what exists into the state; False when it was just being removed and is gone now.
+
+        Raises:
+            StepError: it is not this environment's.
+        """
+        if not self._settled(orphan, progress):
+            return False
+        self._program.run(folder, "import", None, progress, 900, orphan.address, orphan.id, lock_timeout="1800s", var_file=VARIABLES)
+        if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
+            self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
+            raise StepError(
+                f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already and does not carry this environment's tags",
+                remedy="remove it, or choose another platform.name or --env: names follow from them",
+                id="terraform.foreign",
+            )
+        if document := completed(self.state.read(root) or {}, orphan.address):
+            self._program.run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
+        return True
+
+    def _settled(self, orphan: Orphan, progress: Progress) -> bool:
+        """Wait until AWS has done with it; False when it is gone then. Raises ``GenaiError`` when it cannot be seen."""
+        progress.say(f"{orphan.address}: '{orphan.id}' exists already; taking it over")
+        waiting = f"{orphan.address}: '{orphan.id}' exists already; waiting until AWS has done with it"
+        return wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "there"
+
+    def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
+        """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
+        replaced = {change.object for change in self._planned(root, variables) if change.detail == REPLACED}
+        for orphan in taken:
+            if orphan.address in replaced:
+                self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
+                raise StepError(
+                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already, and would have to be made anew "
+                    "to be as configured",
+                    remedy="remove it when nobody needs it (genai audit gives the command), then run the same command again",
+                    id="terraform.differs",
+                )
+
+    def destroy(
+        self, root: Root, variables: Mapping[str, Any] | None, progress: Progress, timeout: float, only: Sequence[str] = ()
+    ) -> str:  # fmt: skip
+        """Remove all the root made; answers how much that was.
+
+        Args:
+            variables: None: those of the last run.
+            only: addresses of resources; nothing else is removed then, but for what depends on them.
+
+        Raises:
+            StepError: something could not be removed; the message names it.
+        """
+        if not self.state.resources(root):
+            return "nothing in Terraform's state"
+        folder = self._prepare(root, variables, progress)
+        self._outputs.pop(root, None)
+        protected = self.state.protected(root)
+        if protected:
+            # Deletion follows what the state says, not the configuration: bring those arguments there first.
+            progress.say(f"lifting the protection of {', '.join(protected)}")
+            self._program.run(
+                folder, "apply", self._events(root, folder, progress), progress, timeout,
+                auto_approve=True, lock_timeout="1800s", var_file=VARIABLES, target=list(protected),
+            )  # fmt: skip
+        events = self._events(root, folder, progress)
+        chosen: dict[str, Any] = {"target": list(only)} if only else {}
+        self._program.run(
+            folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=VARIABLES, **chosen
+        )
+        return events.summary()
+
+    def outputs(self, root: Root) -> Mapping[str, Any]:
+        """The document of ``terraform output -json``.
+
+        Raises:
+            StepError: the root was not applied yet, or its state cannot be read.
+        """
+        with self._locks[f"{root} outputs"]:
+            if root not in self._outputs:
+                if not self.state.resources(root):
+                    raise StepError(
+                        f"terraform root '{root}' was not applied yet",
+                        remedy=f"run: genai infra --only infra.{root}",
+                        id="terraform.absent",
+                    )
+                folder = self._prepare(root, None, None)
+                finished = self._program.run(folder, "output", None, None, 120, json=True)
+                try:
+                    self._outputs[root] = json.loads(finished.out)
+                except ValueError:
+                    raise StepError(f"terraform root '{root}' gave outputs that are no JSON", id="terraform.outputs") from None
+            return self._outputs[root]
+
+    def variables(self, root: Root) -> dict[str, Any]:
+        """The root's variables as they were written down at the last run; empty when none were."""
+        try:
+            found = json.loads((self._program.folder(root) / VARIABLES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    # -- how it is done ---------------------------------------------------------------------------
+    def _prepare(self, root: Root, variables: Mapping[str, Any] | None, progress: Progress | None) -> Path:
+        return self._program.prepare(root, variables, self.state.backend(root), progress)
+
+    def _events(self, root: Root, folder: Path, progress: Progress) -> Events:
+        def locked() -> str:
+            held = self.state.holder(root)
+            return f"{held['Who']} has it since {held['Created'][:19]}; if that run ended: {unlock(folder, held['ID'])}" if held else ""
+
+        return Events(root, progress, locked)
+
+    def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
+        events = Events(root, None)
+        folder = self._prepare(root, variables, None)
+        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
+        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
+        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
+        if finished.code == 2 and not events.changes:
+            return [Change("update", f"outputs of {root}")]
+        return events.changes
