@@ -1,8 +1,14 @@
-"""The errors a person may meet. Each knows its identifier, its exit code and what to do about it."""
+"""The errors a person may meet. What kind of error it is, its class says; its identifier and words are for people and ``--json``.
+
+Nothing branches on an identifier or on a message: a caller that treats one kind of error differently catches its class, or
+compares ``error_code``, the outside service's own error code.
+"""
 
 from __future__ import annotations
 
+import copy
 import errno
+from typing import Self
 
 
 class GenaiError(Exception):
@@ -22,9 +28,84 @@ class GenaiError(Exception):
         self.remedy = remedy
         self.id = id
 
+    def said(self, message: str | None = None, remedy: str | None = None) -> Self:
+        """The same error, of the same kind, in other words or with other advice."""
+        other = copy.copy(self)
+        other.message = self.message if message is None else message
+        other.remedy = self.remedy if remedy is None else remedy
+        other.args = (other.message,)
+        return other
+
 
 class StepError(GenaiError):
-    """A step or check could not do its work; what depends on it is not attempted. Exit code 1."""
+    """A step or check could not do its work; what depends on it is not attempted. Exit code 1.
+
+    Args:
+        error_code: the code that the outside service gave, e.g. ``RoleAssignmentExists``; empty where it gave none.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", id: str = "failed", error_code: str = "") -> None:
+        super().__init__(message, remedy=remedy, id=id)
+        self.error_code = error_code
+
+
+class NeverBuilt(StepError):
+    """What was looked for does not exist because nothing has made it yet (or it was removed): there is nothing to wait for."""
+
+
+class Invalid(StepError):
+    """A service refused what the request says (HTTP 400, 405, 422)."""
+
+
+class Unauthenticated(StepError):
+    """A service did not accept who asks (HTTP 401)."""
+
+
+class Forbidden(StepError):
+    """A service knows who asks, and does not allow it (HTTP 403)."""
+
+
+class NotFound(StepError):
+    """A service does not have what the request names (HTTP 404)."""
+
+
+class Conflict(StepError):
+    """The state of what is there does not allow the request just now, or it exists already (HTTP 409, 412, 423)."""
+
+
+class Throttled(StepError):
+    """A service was asked too often (HTTP 429)."""
+
+
+class ServiceFailed(StepError):
+    """A service failed to answer the request (HTTP 5xx)."""
+
+
+class Unreachable(StepError):
+    """A service did not answer at all: its name, the network, a proxy, or nothing that listens."""
+
+
+class WaitTimeout(StepError):
+    """What was waited for did not happen in time."""
+
+
+class BudgetSpent(StepError):
+    """LiteLLM refuses a key because its budget is spent: asking again changes nothing."""
+
+
+class JobFailed(StepError):
+    """A job in the cluster failed."""
+
+
+_OF_STATUS: dict[int, type[StepError]] = {
+    400: Invalid, 405: Invalid, 422: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound,
+    409: Conflict, 412: Conflict, 423: Conflict, 429: Throttled,
+}  # fmt: skip
+
+
+def of_status(status: int) -> type[StepError]:
+    """The kind of error that an HTTP status stands for."""
+    return _OF_STATUS.get(status, ServiceFailed if status >= 500 else StepError)
 
 
 class Declined(GenaiError):

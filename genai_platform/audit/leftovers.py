@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.certificate import certificate_arn
 from genai_platform.tools.aws import buckets as aws_buckets
@@ -134,7 +134,7 @@ def _owned(clients: Clients) -> _Owned:
         try:
             names.add(("aws_acm_certificate", certificate_arn(clients) or ""))
         except StepError as error:
-            if error.id != "certificate.absent":
+            if not isinstance(error, NeverBuilt):
                 raise
         if clients.target.settings.azure.enabled:
             names |= {("aws_secretsmanager_secret", name) for name in caller_documents(clients.target.prefix)}

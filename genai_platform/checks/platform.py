@@ -10,7 +10,7 @@ from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.once import Once
 from genai_platform.config.target import NAMESPACE, Target
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import BudgetSpent, GenaiError, NeverBuilt, StepError, Unreachable
 from genai_platform.render import addresses
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -100,7 +100,7 @@ class Platform:
         ingress = self.clients.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
         remedy = f"run: genai up --only {_STEPS.get(name, f'{name}.ingress')}"
         if ingress is None:
-            raise StepError(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
+            raise NeverBuilt(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
         url = addresses.url(self.settings, name, ingress)
         if url is None:
             raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")
@@ -120,11 +120,11 @@ class FunctionCheck:
         try:
             return self.function()
         except GenaiError as error:
-            hint = error.remedy or (_UNREACHABLE if error.id.endswith(".unreachable") else "")
+            hint = error.remedy or (_UNREACHABLE if isinstance(error, Unreachable) else "")
             if "genai " not in hint:
                 # Some remedies say what is wrong and name no command of ours.
                 hint = f"{hint}; {self._advice()}" if hint else self._advice()
-            return Outcome("fail", error.message, hint, final=error.id in _FINAL)
+            return Outcome("fail", error.message, hint, final=isinstance(error, _FINAL))
         except Exception as error:
             return failed(f"{type(error).__name__}: {error}"[:500], self._advice())
 
@@ -135,7 +135,7 @@ class FunctionCheck:
         return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
 
 
-_FINAL = frozenset({"litellm.budget_exceeded", "kube.no_cluster", "terraform.absent", "secrets.absent", "ingress.absent"})
+_FINAL = (NeverBuilt, BudgetSpent)
 """Looking again changes nothing: what was never made, and a budget that is spent."""
 _UNREACHABLE = "your address may have changed since it was admitted, run: genai up; or nothing answers behind the door, see: genai status"
 _PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}

@@ -85,13 +85,11 @@ def _values(clients: Clients) -> set[str]:
     """The platform's secrets as far as they were made; what was not made cannot be shown."""
     from pydantic import SecretStr
 
-    from genai_platform.errors import StepError
+    from genai_platform.errors import NeverBuilt
 
     try:
         stored = clients.secrets()
-    except StepError as error:
-        if error.id != "secrets.absent":
-            raise
+    except NeverBuilt:
         return set()
     fields = stored.model_dump(exclude={"ca_certificate"})
     values = [*fields.pop("upstream_keys").values(), *fields.values()]

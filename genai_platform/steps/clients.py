@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from genai_platform.config.target import NAMESPACE, Target
-from genai_platform.errors import StepError
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.render import addresses
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -126,10 +126,10 @@ class Clients:
         return Outputs(self.network(), self.cluster(), self.data(), self.storage())
 
     def secrets(self) -> PlatformSecrets:
-        """The platform's secrets. Raises ``StepError`` when they were not made yet."""
+        """The platform's secrets. Raises ``NeverBuilt`` when they were not made yet."""
         found = self.aws.platform_secrets()
         if found is None:
-            raise StepError(
+            raise NeverBuilt(
                 f"the secrets of '{self.target.prefix}' are not in Secrets Manager yet",
                 remedy="run: genai infra --only infra.secrets",
                 id="secrets.absent",

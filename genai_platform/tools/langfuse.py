@@ -9,7 +9,7 @@ from typing import Any, Literal
 import httpx
 from pydantic import SecretStr
 
-from genai_platform.errors import StepError
+from genai_platform.errors import StepError, Unreachable, of_status
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class Langfuse:
         except httpx.HTTPError as error:
             raise _unreachable(path, self.http, error) from None
         if answer.is_error:
-            raise StepError(f"{path} answered {answer.status_code}: {_message(answer)}", id=f"langfuse.{answer.status_code}")
+            raise of_status(answer.status_code)(
+                f"{path} answered {answer.status_code}: {_message(answer)}", id=f"langfuse.{answer.status_code}"
+            )
         return answer
 
 
@@ -116,4 +118,4 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _unreachable(path: str, http: httpx.Client, error: httpx.HTTPError) -> StepError:
-    return StepError(f"{http.base_url.join(path)} could not be reached: {type(error).__name__}: {error}"[:300], id="langfuse.unreachable")
+    return Unreachable(f"{http.base_url.join(path)} could not be reached: {type(error).__name__}: {error}"[:300], id="langfuse.unreachable")

@@ -42,5 +42,5 @@ def each(things: Sequence[T], work: Callable[[T], object], name: Callable[[T], s
     if failed:
         thing, error = failed
         if isinstance(error, GenaiError) and not isinstance(error, Interrupted):
-            raise type(error)(f"caller '{name(thing)}': {error.message}", remedy=error.remedy, id=error.id) from None
+            raise error.said(f"caller '{name(thing)}': {error.message}") from None
         raise error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import WaitTimeout
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def wait_for(
         interval: seconds between looks.
 
     Raises:
-        StepError: the time ran out; the message carries the last status.
+        WaitTimeout: the time ran out; the message carries the last status.
     """
     deadline = clock() + timeout
     said = ""
@@ -47,7 +47,7 @@ def wait_for(
             said = status
         left = deadline - clock()
         if left <= 0:
-            raise StepError(
+            raise WaitTimeout(
                 f"gave up after {timeout:.0f} s: {status}",
                 remedy="run the same command again: it goes on where it stopped",
                 id="wait.timeout",

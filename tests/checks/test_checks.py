@@ -15,9 +15,10 @@ from genai_platform.checks.check import Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform
 from genai_platform.checks.runner import run
 from genai_platform.config.settings import Settings
-from genai_platform.errors import StepError
+from genai_platform.errors import BudgetSpent, NeverBuilt, StepError, Unreachable
 from genai_platform.render import langfuse as names
 from genai_platform.render.clickhouse_disk import POLICY
+from genai_platform.tools.kubernetes.client import ClusterAbsent
 
 from .platform import ANSWER, SECOND_LINE, SETTINGS, PlatformWorld, event, without_azure
 
@@ -213,10 +214,10 @@ def test_hundreds_of_models_are_asked_and_the_ones_that_fail_are_named():
     assert len(platform.sent) == 300
 
 
-@pytest.mark.parametrize("id", ["kube.no_cluster", "terraform.absent", "secrets.absent"])
-def test_before_anything_stands_a_check_says_so_and_does_not_wait(id):
+@pytest.mark.parametrize("kind", [NeverBuilt, ClusterAbsent, BudgetSpent])
+def test_before_anything_stands_a_check_says_so_and_does_not_wait(kind):
     def absent():
-        raise StepError("it was never made", remedy="run: genai up", id=id)
+        raise kind("it was never made", remedy="run: genai up")
 
     outcome = FunctionCheck("litellm.ready", 90, absent).look()
     assert (outcome.status, outcome.hint, outcome.final) == ("fail", "run: genai up", True)
@@ -246,7 +247,7 @@ def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingre
 
 def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
     def closed():
-        raise StepError("https://litellm could not be reached: ConnectTimeout", id="litellm.unreachable")
+        raise Unreachable("https://litellm could not be reached: ConnectTimeout")
 
     outcome = FunctionCheck("litellm.ready", 90, closed).look()
     assert "your address may have changed" in outcome.hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, StepError, Unreachable
 from genai_platform.steps.azure.lookup import (
     AzureStep,
     absent,
@@ -19,7 +19,7 @@ from genai_platform.tools.azure.arm import SECRETS_OFFICER, SECRETS_USER
 from genai_platform.tools.azure.vaults import Vault
 from genai_platform.tools.wait import wait_for
 
-NOT_YET = ("azure.403", "azure.unreachable")
+NOT_YET = (Forbidden, Unreachable)
 """What a vault that was made a moment ago answers: its role assignments are not known everywhere, nor is its name."""
 
 
@@ -66,7 +66,7 @@ class AccessStep(AzureStep):
             try:
                 self.clients.azure.arm.assign(vault.id, principal, SECRETS_USER)
             except StepError as error:
-                if "PrincipalNotFound" not in error.message:
+                if error.error_code != "PrincipalNotFound":
                     raise
                 return None
             return True
@@ -77,7 +77,7 @@ class AccessStep(AzureStep):
         try:
             self.clients.azure.vaults.secrets(vault)
         except StepError as error:
-            if error.id not in NOT_YET:
+            if not isinstance(error, NOT_YET):
                 raise
             return None
         return True

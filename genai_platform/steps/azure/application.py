@@ -6,7 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, StepError
 from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.entra_applications import api_name, role_id
@@ -118,7 +118,7 @@ def revive(clients: Clients, name: str, progress: Progress) -> None:
         try:
             graph.purge(str(entry["id"]))
         except StepError as error:
-            if error.id != "azure.403":
+            if not isinstance(error, Forbidden):
                 raise
             graph.restore(str(entry["id"]))
 
@@ -150,7 +150,7 @@ def erase(graph: Entra, id: str) -> None:
     try:
         graph.purge(id, fresh=10)
     except StepError as error:
-        if error.id != "azure.403":
+        if not isinstance(error, Forbidden):
             raise
 
 
@@ -166,7 +166,7 @@ def purge_deleted(clients: Clients, prefix: str, progress: Progress) -> str:
         try:
             graph.purge(str(entry["id"]))
         except StepError as error:
-            if error.id != "azure.403":
+            if not isinstance(error, Forbidden):
                 raise
             kept += 1
     return f"{kept} stay deleted for 30 days (no right to purge)" if kept else ""

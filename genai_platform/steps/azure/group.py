@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.steps.azure import prerequisites, resource_providers
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, group_name, ours, present
 from genai_platform.steps.clients import Clients
@@ -81,7 +81,7 @@ class GroupStep(AzureStep):
         try:
             wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval)
         except StepError as error:
-            if error.id != "wait.timeout":
+            if not isinstance(error, WaitTimeout):
                 raise
             raise StepError(
                 f"the resource group {self.name} still holds {', '.join(inside[:5])}",

@@ -8,7 +8,7 @@ import httpx
 from pydantic import SecretStr
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.render.policy import PolicyValues, faults, render_policy, revision, same_policy
 from genai_platform.steps.azure import api, check_applications, existing_service, shared_key
 from genai_platform.steps.azure.entra_applications import need_api
@@ -140,7 +140,7 @@ class PolicyStep(AzureStep):
             wait_for(new, progress, lambda: f"waiting for the gateway to serve the new policy; {seen.text}", _EFFECTIVE, _INTERVAL)
         except StepError as error:
             # Somebody else's service may let nobody in from here, or answer before it asks us.
-            if error.id != "wait.timeout" or self.target.settings.azure.apim.existing is None:
+            if not isinstance(error, WaitTimeout) or self.target.settings.azure.apim.existing is None:
                 raise
             return f"not seen at the gateway from here: {seen.text}"
         bearer = self._without_key()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genai_platform.errors import GenaiError, MissingError
+from genai_platform.errors import Forbidden, GenaiError, MissingError
 from genai_platform.steps.azure import check_applications, lookup
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -46,7 +46,7 @@ def directory(clients: Clients) -> str:
     try:
         own.application(clients, own.api_name(clients.target))
     except GenaiError as error:
-        raise _lacks(clients, ["Application.Read.All"]) if error.id == "azure.403" else error from None
+        raise _lacks(clients, ["Application.Read.All"]) if isinstance(error, Forbidden) else error from None
     if clients.azure.identity.kind == "User":
         roles = graph.directory_roles()
         if roles is None:
@@ -107,7 +107,7 @@ def _building_site(clients: Clients) -> str:
     try:
         there = clients.azure.arm.group(name) is not None
     except GenaiError as error:
-        if error.id != "azure.403":
+        if not isinstance(error, Forbidden):
             raise
         there = clients.target.settings.azure.resource_group is not None
     return f"{_subscription(clients)}/resourceGroups/{name}" if there else _subscription(clients)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import Conflict, StepError, WaitTimeout
 from genai_platform.steps.azure import existing_service, rights, service_name
 from genai_platform.steps.azure.callers.settings import publisher
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
@@ -156,7 +156,7 @@ class ServiceStep(AzureStep):
             except StepError as error:
                 found = self.clients.azure.apim.service(group_name(self.target), name)
                 state[0] = found.state if found else "gone"
-                if error.id == "azure.busy" or (error.id == "azure.409" and state[0] in PASSING):
+                if error.id == "azure.busy" or (isinstance(error, Conflict) and state[0] in PASSING):
                     return None
                 raise
             return True
@@ -198,7 +198,7 @@ class ServiceStep(AzureStep):
             if service_name.purged(self.clients, gone, self._interval, progress):
                 return f"removed and purged {found.name}"
         except StepError as error:
-            if error.id != "wait.timeout":
+            if not isinstance(error, WaitTimeout):
                 raise
         kept = apim.deleted(found.name)
         return f"removed {found.name}; its name is retained until {kept.until[:16] if kept else 'Azure frees it'} (it could not be purged)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import Conflict, Forbidden, Invalid, NotFound, StepError, WaitTimeout
 from genai_platform.steps.azure.lookup import candidates, group_name
 from genai_platform.steps.azure.name_availability import taken
 from genai_platform.steps.clients import Clients
@@ -18,7 +18,7 @@ RESTORABLE = 120.0
 """Seconds for which a restore may be refused after the deletion (azure-rest-api-specs #25262: about one minute)."""
 _PURGED = 1800.0
 _SOFT_DELETED = "ServiceAlreadyExistsInSoftDeletedState"
-_SETTLES = ("azure.400", "azure.404", "azure.409")
+_SETTLES = (Invalid, NotFound, Conflict)
 """How a restore is refused while the deletion still settles, and also when the deleted service is not one that we can restore."""
 Begin = Callable[[str, bool], None]
 """Begins to make a service of this name, or with True to restore it."""
@@ -54,7 +54,7 @@ def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -
             begin(name, False)
         except StepError as error:
             # Anyone who may not look at deleted services hears it now.
-            if _SOFT_DELETED not in error.message:
+            if error.error_code != _SOFT_DELETED:
                 raise
             if not restored(name, begin, interval, progress):
                 progress.say(f"{name} can be neither purged nor restored: taking another name")
@@ -74,7 +74,7 @@ def purged(clients: Clients, gone: SoftDeleted, interval: float, progress: Progr
     try:
         apim.begin_purge(gone.name, gone.location)
     except StepError as error:
-        if error.id != "azure.403":
+        if not isinstance(error, Forbidden):
             raise
         progress.say(f"no right to purge {gone.name}")
         return False
@@ -90,9 +90,9 @@ def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bo
         try:
             begin(name, True)
         except StepError as error:
-            if error.id == "azure.403" or "ServiceAlreadyExists" in error.message:
+            if isinstance(error, Forbidden) or error.error_code.startswith("ServiceAlreadyExists"):
                 return False
-            if error.id not in _SETTLES:
+            if not isinstance(error, _SETTLES):
                 raise
             return None
         return True
@@ -100,7 +100,7 @@ def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bo
     try:
         return wait_for(try_it, progress, lambda: f"waiting until {name} can be restored", RESTORABLE, interval)
     except StepError as error:
-        if error.id != "wait.timeout":
+        if not isinstance(error, WaitTimeout):
             raise
         return False
 
@@ -116,6 +116,6 @@ def _free(clients: Clients, name: str, patience: float, interval: float, progres
     try:
         wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, interval)
     except StepError as error:
-        if error.id != "wait.timeout":
+        if not isinstance(error, WaitTimeout):
             raise
     return last[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import Conflict, MissingError, StepError, WaitTimeout
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_vault, group_name, present
 from genai_platform.steps.azure.name_availability import taken
 from genai_platform.tools.azure.vaults import Vault
@@ -73,7 +73,7 @@ class VaultStep(AzureStep):
             return self._make(name, recover=False)
         except StepError as error:
             # Soft-deleted, or somebody else's: anyone who may not look at deleted vaults hears it now.
-            if error.id != "azure.409":
+            if not isinstance(error, Conflict):
                 raise
         progress.say(f"{name} cannot be made: another vault, maybe a deleted one, has the name")
         return self._recover(name, progress)
@@ -85,7 +85,7 @@ class VaultStep(AzureStep):
         try:
             return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval)
         except StepError as error:
-            if error.id != "wait.timeout":
+            if not isinstance(error, WaitTimeout):
                 raise
             return False
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import ConfigError, GenaiError, StepError
+from genai_platform.errors import ConfigError, GenaiError, NeverBuilt, StepError
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.clients import Clients
 from genai_platform.tools import authority
@@ -32,7 +32,7 @@ def certificate_arn(clients: Clients) -> str | None:
         return None
     found = certificate.find(clients.aws, names(clients))
     if found is None:
-        raise StepError("there is no certificate in ACM yet", remedy="run: genai infra --only infra.certificate", id="certificate.absent")
+        raise NeverBuilt("there is no certificate in ACM yet", remedy="run: genai infra --only infra.certificate", id="certificate.absent")
     return found.arn
 
 
@@ -174,7 +174,7 @@ class OwnCertificateStep(CertificateStep):
 
     def _with_authority(self, stored: PlatformSecrets | None) -> PlatformSecrets:
         if stored is None:
-            raise StepError("there are no secrets yet", remedy="run: genai infra --only infra.secrets", id="secrets.absent")
+            raise NeverBuilt("there are no secrets yet", remedy="run: genai infra --only infra.secrets", id="secrets.absent")
         if (
             stored.ca_certificate
             and stored.ca_key

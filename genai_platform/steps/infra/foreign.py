@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
-from genai_platform.errors import GenaiError, Interrupted
+from genai_platform.errors import GenaiError, Interrupted, WaitTimeout
 from genai_platform.render.addresses import GATEWAY
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import foreign as kube_foreign
@@ -133,7 +133,7 @@ def _wait(kube: Kube, objects: Sequence[Foreign], progress: Progress) -> list[Fo
         except Interrupted:
             raise
         except GenaiError as error:
-            if error.id != "wait.timeout":
+            if not isinstance(error, WaitTimeout):
                 raise
     return left
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError, StepError, WaitTimeout
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.client import Aws, code, explained
 from genai_platform.tools.aws.leftovers import search
@@ -198,7 +198,7 @@ def _delete_profiles(aws: Aws, progress: Progress) -> list[str]:
     try:
         wait_for(gone, progress, lambda: f"waiting for EKS to delete instance profile {', '.join(one.id for one in left)}", PROFILE_LIMIT)
     except StepError as error:
-        if error.id != "wait.timeout":
+        if not isinstance(error, WaitTimeout):
             raise
     iam = aws.client("iam")
     for one in left:

@@ -226,7 +226,7 @@ class NetworkStep(RootStep):
                 # What costs by the hour goes now, whatever holds the rest.
                 self.clients.terraform.destroy(self.root, self._to_destroy(), progress, self.limit, only=_NAT)
                 text = f"{error.message}; the network stays until that is gone, its NAT gateways are removed"
-                raise StepError(text, remedy=error.remedy, id=error.id) from None
+                raise error.said(text) from None
         return "; ".join(filter(None, (removed, super().destroy(progress))))
 
 

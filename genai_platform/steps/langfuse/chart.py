@@ -7,7 +7,7 @@ from typing import Any
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.render import langfuse
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.render.manifests import UNDISTURBED
@@ -222,7 +222,7 @@ def tell_operator(clients: Clients, *, own_account: bool) -> bool:
     for kind, spec in (("KeeperCluster", {"annotations": UNDISTURBED}), ("ClickHouseCluster", cluster)):
         found = clients.kube.get(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE)
         if found is None:
-            raise StepError(f"{kind} langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
+            raise NeverBuilt(f"{kind} langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
         if not _has(found["spec"], spec):
             clients.kube.patch(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE, {"spec": spec}, "merge")
             told = True

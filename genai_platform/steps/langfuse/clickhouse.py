@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import JobFailed, StepError
 from genai_platform.render import clickhouse_job, clickhouse_scripts, langfuse
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import wait as kube_wait
@@ -136,7 +136,7 @@ class ClickHouse:
             kube_wait.delete(self.clients.kube, "batch/v1", "Job", f"clickhouse-{what}", NAMESPACE, progress)
             self._run(f"clickhouse-{what}", LIMIT, clickhouse_scripts.STATEMENTS, {"STATEMENTS": json.dumps(statements)}, progress)
         except StepError as error:
-            if error.id != "kube.job_failed":
+            if not isinstance(error, JobFailed):
                 raise
             remedy = "without its role ClickHouse cannot reach the bucket: run genai patch, then the same command again"
             raise StepError(f"the {what} of ClickHouse's tables failed: {error.message}", remedy=remedy, id=f"data.{what}") from None

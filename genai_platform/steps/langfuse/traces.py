@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genai_platform.engine.step import Change, Observation, Progress, State, Step
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
@@ -73,7 +73,7 @@ class TracesStep:
     def apply(self, progress: Progress) -> str:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
         if clickhouse is None:
-            raise StepError("ClickHouse does not run", remedy="run: genai langfuse", id="clickhouse.absent")
+            raise NeverBuilt("ClickHouse does not run", remedy="run: genai langfuse", id="clickhouse.absent")
         held, done = clickhouse.holds(progress), []
         if not held.tables:
             progress.say("ClickHouse has no tables: its volume is new; Langfuse starts again and makes them")
@@ -104,7 +104,7 @@ class TracesStep:
         try:
             return self._back_up(backups, clickhouse, last, progress, smaller=lifecycle.backup == "smaller")
         except StepError as error:
-            raise StepError(error.message, remedy=_ways(error.remedy, last), id=error.id) from None
+            raise error.said(remedy=_ways(error.remedy, last)) from None
 
     def _back_up(self, backups: Backups, clickhouse: ClickHouse, last: Backup | None, progress: Progress, *, smaller: bool) -> str:
         held = clickhouse.holds(progress)

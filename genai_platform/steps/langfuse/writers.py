@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.render import langfuse
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse.clickhouse import ClickHouse
@@ -43,7 +43,7 @@ def stop(clients: Clients, clickhouse: ClickHouse, progress: Progress) -> None:
     try:
         wait_for(empty, progress, lambda: f"waiting for Langfuse's worker: {left[0]} batches are still queued in Redis", _DRAINED, 1.0)
     except StepError as error:
-        if error.id != "wait.timeout":
+        if not isinstance(error, WaitTimeout):
             raise
         raise StepError(
             f"Langfuse's worker does not store what is queued: {left[0]} batches still wait in Redis after {_DRAINED:.0f} s",

@@ -10,11 +10,11 @@ from typing import Any
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError
+from genai_platform.errors import GenaiError, NeverBuilt
 from genai_platform.render import langfuse
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import wait as kube_wait
-from genai_platform.tools.kubernetes.client import ClusterAbsent, Document
+from genai_platform.tools.kubernetes.client import Document
 
 _ROLLOUT = 900
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -57,11 +57,10 @@ class PatchStep(ABC):
             if not self._clients.kube.exists():
                 return Observation(State.ABSENT, "there is no cluster")
             parts = self.parts()
-        except (ClusterAbsent, NotInstalled) as error:
+        except NeverBuilt as error:
             return Observation(State.ABSENT, error.message)
         except GenaiError as error:
-            # Without the roots there is nothing a chart could have been installed on.
-            return Observation(State.ABSENT if error.id == "terraform.absent" else State.UNKNOWN, error.message)
+            return Observation(State.UNKNOWN, error.message)
         missing = [f"{part.object}: {part.missing}" for part in parts if part.missing]
         if not missing:
             return Observation(State.PRESENT, "; ".join(f"{part.object}: in place" for part in parts))
@@ -119,7 +118,7 @@ class PatchStep(ABC):
         return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 
-class NotInstalled(GenaiError):
+class NotInstalled(NeverBuilt):
     """The chart's objects are not there yet."""
 
 

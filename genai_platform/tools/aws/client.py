@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.config.target import Target
-from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
+from genai_platform.errors import ConfigError, Forbidden, GenaiError, MissingError, NeverBuilt, StepError, Unreachable
 from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def explained(what: str) -> Iterator[None]:
     except (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError) as error:
         raise MissingError(f"could not {what}: {error}", remedy="run: aws sso login", id="aws.credentials") from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        raise StepError(
+        raise Unreachable(
             f"could not {what}: AWS did not answer ({type(error).__name__})",
             remedy="check the network and any proxy, then run the same command again",
             id="aws.unreachable",
@@ -95,10 +95,13 @@ def _refusal(what: str, error: Any) -> GenaiError:
             f"could not {what}: AWS does not accept the credentials ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials"
         )
     if name in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "Forbidden", "403"}:
-        return StepError(
-            f"could not {what}: {name}: {message}", remedy=f"the identity needs the permission for {error.operation_name}", id="aws.denied"
+        return Forbidden(
+            f"could not {what}: {name}: {message}",
+            remedy=f"the identity needs the permission for {error.operation_name}",
+            id="aws.denied",
+            error_code=name,
         )
-    return StepError(f"could not {what}: {name}: {message}", id="aws.failed")
+    return StepError(f"could not {what}: {name}: {message}", id="aws.failed", error_code=name)
 
 
 def reveal(secrets: PlatformSecrets) -> dict[str, Any]:
@@ -342,7 +345,7 @@ class Aws:
                 try:
                     client.put_secret_value(SecretId=self.secret_name, SecretString=json.dumps(after))
                 except client.exceptions.ResourceNotFoundException:
-                    raise StepError(
+                    raise NeverBuilt(
                         f"the secret {self.secret_name} does not exist", remedy="run: genai infra --only infra.storage", id="secrets.absent"
                     ) from None
             return True

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import Forbidden, MissingError, StepError
 from genai_platform.tools.azure.credentials import ARM_SCOPE
 from genai_platform.tools.azure.rest import Body, Rest
 
@@ -60,7 +60,7 @@ class Arm:
         try:
             found = self._rest.call("GET", path, f"read the resource provider {namespace}", query=_PROVIDERS)
         except StepError as error:
-            if error.id != "azure.403":
+            if not isinstance(error, Forbidden):
                 raise
             return ""
         return str((found or {}).get("registrationState") or "")
@@ -106,7 +106,7 @@ class Arm:
         try:
             held = list(self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES))
         except StepError as error:
-            if error.id != "azure.403":
+            if not isinstance(error, Forbidden):
                 raise
             held = []
         for entry in held:

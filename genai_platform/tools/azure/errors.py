@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from genai_platform.errors import GenaiError, MissingError, StepError
+from genai_platform.errors import GenaiError, MissingError, StepError, Unreachable, of_status
 
 
 def status(error: BaseException) -> int:
@@ -38,7 +38,7 @@ def explained(what: str) -> Iterator[None]:
 
     Raises:
         MissingError: nobody is signed in, or the credential was refused.
-        StepError: Azure could not be reached, refused, or failed. Its id is ``azure.STATUS`` for an answer.
+        StepError: Azure could not be reached, refused, or failed: its class says which, ``error_code`` is Azure's own.
     """
     from azure.core import exceptions
 
@@ -56,7 +56,7 @@ def explained(what: str) -> Iterator[None]:
     except exceptions.HttpResponseError as error:
         raise refusal(what, error) from None
     except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
-        raise StepError(
+        raise Unreachable(
             f"could not {what}: Azure did not answer ({type(error).__name__}: {_short(error)})",
             remedy="check the network and any proxy, then run the same command again",
             id="azure.unreachable",
@@ -89,7 +89,7 @@ def refusal(what: str, error: Any) -> GenaiError:
         remedy = "the signed-in identity lacks a right; `genai doctor` names it and the command that grants it"
     elif number == 429:
         remedy = "Azure asks to slow down; run the same command again in a minute"
-    return StepError(f"could not {what}: {name or number}: {_short(error)}", remedy=remedy, id=f"azure.{number}")
+    return of_status(number)(f"could not {what}: {name or number}: {_short(error)}", remedy=remedy, id=f"azure.{number}", error_code=name)
 
 
 def _policy(error: Any) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from genai_platform.config.target import Target
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
 
 if TYPE_CHECKING:
     from genai_platform.tools.aws.client import Aws
@@ -30,7 +30,7 @@ _PATCH_TYPES = {
 }
 
 
-class ClusterAbsent(StepError):
+class ClusterAbsent(NeverBuilt):
     """There is no cluster to talk to: what would live in it is absent, not unknown."""
 
 
@@ -76,7 +76,7 @@ class Kube:
         given = self.target.endpoints.kubeconfig
         if self._aws is None:
             if given is None:
-                raise StepError("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
+                raise Unreachable("no way to find the cluster: neither a kubeconfig nor AWS was given", id="kube.unreachable")
             return given
         found = self._aws.describe_cluster(self.target.prefix)
         # One that is being deleted answers no more, and nothing that lived in it can come back.
@@ -101,9 +101,9 @@ class Kube:
         except ClusterAbsent:
             raise
         except StepError as error:
-            if error.id not in _NOT_YET and not error.id.startswith("kube.5"):
+            if not isinstance(error, _NOT_YET):
                 raise
-            if error.id == "kube.unreachable":
+            if isinstance(error, Unreachable):
                 with self._lock:
                     self._client = None  # the next look starts from the kubeconfig, without connections that failed
             return error.message
@@ -266,11 +266,12 @@ class Kube:
                 raise StepError(
                     f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}", remedy=command, id="kube.webhook"
                 ) from None
-            raise StepError(
-                f"could not {doing}: {error.status} {reason}", remedy=_REMEDIES.get(error.status or 0, ""), id=f"kube.{error.status}"
+            status = error.status or 0
+            raise of_status(status)(
+                f"could not {doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise StepError(
+            raise Unreachable(
                 f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
                 remedy="check that the cluster runs and that this machine may reach it: genai status",
                 id="kube.unreachable",
@@ -313,7 +314,7 @@ class Kube:
             return self._client
 
 
-_NOT_YET = frozenset({"kube.unreachable", "kube.401", "kube.403"})
+_NOT_YET = (Unreachable, Unauthenticated, Forbidden, ServiceFailed)
 _REMEDIES = {
     401: "the cluster did not accept this identity: check cluster.admins and the AWS credentials in use",
     403: "this identity may not do that: add it to cluster.admins and run: genai infra",

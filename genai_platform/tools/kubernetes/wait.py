@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import JobFailed, StepError
 from genai_platform.tools.kubernetes import reasons as kube_reasons
 from genai_platform.tools.kubernetes import stuck as kube_stuck
 from genai_platform.tools.kubernetes.client import Document, Kube
@@ -130,13 +130,13 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
             return _brief(hide(_last_log(kube, pods, namespace)))
         if state == "failed":
             lines = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
-            raise StepError(f"job {name} failed:\n{lines}", remedy="mend the cause and run the same command again", id="kube.job_failed")
+            raise JobFailed(f"job {name} failed:\n{lines}", remedy="mend the cause and run the same command again", id="kube.job_failed")
         reason = _reason(kube, pods, namespace) if pods else _refused(kube, name, namespace)
         _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
         if failed >= TRIES_ALLOWED:
             told = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
-            raise StepError(
+            raise JobFailed(
                 f"job {name} failed {failed} times; its last line: {told.splitlines()[-1]}",
                 remedy=f"mend the cause and run the same command again; whole log: kubectl -n {namespace} logs job/{name}",
                 id="kube.job_failed",

@@ -12,7 +12,7 @@ import httpx
 import tenacity
 from pydantic import SecretStr
 
-from genai_platform.errors import StepError
+from genai_platform.errors import BudgetSpent, StepError, Unreachable, of_status
 
 BUDGET = "budget_exceeded"
 """LiteLLM's type of error where a budget is spent: 422, unless ``litellm_settings.budget_exceeded_status_code`` says otherwise."""
@@ -197,8 +197,8 @@ class Litellm:
         kind, message = _said(answer)
         text = f"{answer.request.url.path} answered {answer.status_code}: {message}"
         if kind == BUDGET:
-            raise StepError(text, remedy=_SPENT, id=f"litellm.{BUDGET}")
-        raise StepError(text, id=f"litellm.{answer.status_code}")
+            raise BudgetSpent(text, remedy=_SPENT, id=f"litellm.{BUDGET}", error_code=kind)
+        raise of_status(answer.status_code)(text, id=f"litellm.{answer.status_code}", error_code=kind)
 
 
 def _not_yet(answer: httpx.Response) -> bool:
@@ -261,4 +261,4 @@ def _said(answer: httpx.Response) -> tuple[str, str]:
 
 
 def _unreachable(path: str, http: httpx.Client, error: httpx.HTTPError) -> StepError:
-    return StepError(f"{http.base_url.join(path)} could not be reached: {type(error).__name__}: {error}"[:300], id="litellm.unreachable")
+    return Unreachable(f"{http.base_url.join(path)} could not be reached: {type(error).__name__}: {error}"[:300], id="litellm.unreachable")

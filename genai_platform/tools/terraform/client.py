@@ -11,7 +11,7 @@ from typing import Any
 
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform import inventory as terraform_inventory
 from genai_platform.tools.terraform import state as terraform_state
@@ -256,12 +256,13 @@ class Terraform:
         """The document of ``terraform output -json``.
 
         Raises:
-            StepError: the root was not applied yet, or its state cannot be read.
+            NeverBuilt: the root was not applied yet.
+            StepError: its state cannot be read.
         """
         with self._locks[f"{root} outputs"]:
             if root not in self._outputs:
                 if not self.state.resources(root):
-                    raise StepError(
+                    raise NeverBuilt(
                         f"terraform root '{root}' was not applied yet",
                         remedy=f"run: genai infra --only infra.{root}",
                         id="terraform.absent",

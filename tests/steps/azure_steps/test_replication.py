@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from genai_platform.engine.step import State
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, StepError, Unreachable
 from genai_platform.steps.azure import entra_applications, lookup, policy
 from genai_platform.steps.azure.access import AccessStep
 from genai_platform.steps.azure.application import ApplicationStep
@@ -33,8 +33,8 @@ def made_just_now(world: AzureWorld, kind: str, app_id: str, seconds: float) -> 
         opened.put(kind, found["id"], {**found, "createdAt": time.time() + seconds})
 
 
-def failing_once(id: str, result: object) -> Mock:
-    return Mock(side_effect=[StepError("not yet", id=id), result, result, result])
+def failing_once(kind: type[StepError], result: object) -> Mock:
+    return Mock(side_effect=[kind("not yet"), result, result, result])
 
 
 def test_a_role_is_assigned_once_the_service_principal_is_known(world: AzureWorld) -> None:
@@ -128,15 +128,17 @@ def test_a_revocation_after_an_older_one_does_not_wait(world: AzureWorld) -> Non
     assert time.monotonic() - began < 40
 
 
-@pytest.mark.parametrize("id", ["azure.403", "azure.unreachable"])
-def test_a_vault_that_was_made_a_moment_ago_is_waited_for(world: AzureWorld, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [Forbidden, Unreachable])
+def test_a_vault_that_was_made_a_moment_ago_is_waited_for(
+    world: AzureWorld, kind: type[StepError], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("genai_platform.steps.azure.callers.virtual_key.time.sleep", lambda seconds: None)
-    for kind in (GroupStep, VaultStep, ServiceStep):
-        kind(world.clients()).apply(Quiet())
+    for step in (GroupStep, VaultStep, ServiceStep):
+        step(world.clients()).apply(Quiet())
     clients: Clients = world.clients()
-    clients.azure.vaults.secrets = failing_once(id, [])  # type: ignore[method-assign]
+    clients.azure.vaults.secrets = failing_once(kind, [])  # type: ignore[method-assign]
     AccessStep(clients).apply(Quiet())
-    clients.azure.vaults.put = failing_once(id, None)  # type: ignore[method-assign]
+    clients.azure.vaults.put = failing_once(kind, None)  # type: ignore[method-assign]
     said = Quiet()
     store_secret(clients.azure.vaults, lookup.need_vault(clients), "a", Mock(), {}, None, said)
     assert any("waiting until we may write" in text for text in said.said)

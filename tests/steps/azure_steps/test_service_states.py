@@ -9,7 +9,7 @@ import pytest
 
 from genai_platform.audit import azure as azure_leftovers
 from genai_platform.engine.step import State
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, Forbidden, StepError
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 from genai_platform.steps.azure import lookup, name_availability, preflight, service_name
 from genai_platform.steps.azure.group import GroupStep
@@ -174,7 +174,7 @@ def test_a_tombstone_in_another_region_is_found(world: AzureWorld, purge: bool) 
     if not purge:
 
         def refuse(*given: object) -> None:
-            raise StepError("AuthorizationFailed", id="azure.403")
+            raise Forbidden("AuthorizationFailed", id="azure.403")
 
         clients.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
     ServiceStep(clients).apply(progress)
@@ -189,7 +189,7 @@ def test_a_restore_that_is_refused_at_first_is_tried_again(world: AzureWorld) ->
     clients, progress = world.clients(), Quiet()
 
     def refuse(*given: object) -> None:
-        raise StepError("AuthorizationFailed", id="azure.403")
+        raise Forbidden("AuthorizationFailed", id="azure.403")
 
     clients.azure.apim.begin_purge = refuse  # type: ignore[method-assign]
     ServiceStep(clients).apply(progress)

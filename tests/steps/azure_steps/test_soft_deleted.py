@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genai_platform.engine.step import State
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, StepError
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 from genai_platform.steps.azure import entra_applications, lookup, name_availability, prerequisites, rights, steps
 from genai_platform.steps.azure.application import ApplicationStep
@@ -20,7 +20,7 @@ from genai_platform.steps.clients import Clients
 
 from .world import AzureWorld, Quiet, down, states, up, without
 
-REFUSED = StepError("AuthorizationFailed", id="azure.403")
+REFUSED = Forbidden("AuthorizationFailed", id="azure.403")
 
 
 def refuse(*args: object, **more: object) -> Any:

@@ -77,7 +77,10 @@ def test_two_tenants_know_nothing_of_each_other(tenant: SandboxLayout) -> None:
 def marked_as_somebody_elses(world: AzureWorld, name: str) -> str:
     """An application of a name of this environment that carries another subscription: its object id."""
     tags = ["genai:environment=shared", "genai:subscription=99999999-9999-4999-8999-999999999999"]
-    return str(world.clients().azure.graph.ensure_application(name, {"tags": tags})["id"])
+    graph = world.clients().azure.graph
+    made = str(graph.ensure_application(name, {"tags": tags})["id"])
+    assert graph.application(name, fresh=60), "the directory shows it"
+    return made
 
 
 def test_an_application_of_our_name_that_carries_another_subscription_is_refused(world: AzureWorld) -> None:

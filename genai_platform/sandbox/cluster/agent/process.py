@@ -1,4 +1,4 @@
-"""A container's process: started through ``namespace.py``, its output kept in a log that others can follow."""
+"""A container's process: started through ``mount_namespace.py``, its output kept in a log that others can follow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genai_platform.sandbox.processes import MARK
 _ENVIRONMENT = {"LANG": "C.UTF-8", **{name: os.environ[name] for name in (MARK,) if name in os.environ}}
 """Of the launcher. The mark lets the supervisor find it should this agent be killed."""
 _LISTENING = 5.0
-_LAUNCHER = Path(__file__).with_name("namespace.py")
+_LAUNCHER = Path(__file__).with_name("mount_namespace.py")
 
 
 class StartFault(Exception):
@@ -38,7 +38,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Command:
-    """What ``namespace.py`` is told. It travels through a pipe, since the environment holds secrets."""
+    """What ``mount_namespace.py`` is told. It travels through a pipe, since the environment holds secrets."""
 
     argv: list[str]
     env: dict[str, str]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.errors import ConfigError, StepError, WaitTimeout
 from genai_platform.steps.azure import lookup, shared_key
 from genai_platform.steps.azure.callers import listing
 from genai_platform.steps.azure.callers.caller import Client, Key, KeyState, Revocation, Rotation, SecretRotation
@@ -150,7 +150,7 @@ def _assignment(work: Callers, name: str, client_id: str, progress: Progress) ->
     try:
         return wait_for(listed, progress, lambda: f"waiting for the role assignment of {name}", _LISTED, 2)
     except StepError as error:
-        if error.id != "wait.timeout":
+        if not isinstance(error, WaitTimeout):
             raise
         return None
 

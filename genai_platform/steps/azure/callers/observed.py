@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from genai_platform.config.settings import Caller
-from genai_platform.errors import StepError
+from genai_platform.errors import Forbidden, StepError
 from genai_platform.render.policy import APP_ROLE, CACHE_SECONDS
 from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.callers.settings import expiry
@@ -126,9 +126,9 @@ class Callers:
         try:
             found = self.clients.azure.vaults.secrets(self.vault)
         except StepError as error:
-            if error.id != "azure.403":
+            if not isinstance(error, Forbidden):
                 raise
-            raise StepError(error.message, remedy="run: genai azure --only access (it gives you the right)", id=error.id) from None
+            raise error.said(remedy="run: genai azure --only access (it gives you the right)") from None
         return {entry.name: entry for entry in found if entry.name.startswith(PREFIX) and "caller" in entry.tags}
 
     @cached_property

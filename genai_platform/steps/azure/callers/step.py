@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import GenaiError
+from genai_platform.errors import Forbidden, GenaiError
 from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.application import purge_deleted
 from genai_platform.steps.azure.callers import settings as caller_settings
@@ -92,7 +92,7 @@ def _may_see(work: Callers) -> bool:
     try:
         return work.secrets is not None
     except GenaiError as error:
-        if error.id == "azure.403":
+        if isinstance(error, Forbidden):
             return False
         raise
 

@@ -82,7 +82,7 @@ def store(
         try:
             return vaults.put(vault, name, value, tags, end)
         except GenaiError as error:
-            if error.id not in NOT_YET or time.monotonic() > deadline:
+            if not isinstance(error, NOT_YET) or time.monotonic() > deadline:
                 raise
         progress.say(f"waiting until we may write to the vault {vault.name}")
         progress.check()
