@@ -1,4 +1,4 @@
-"""Room on the disk: ``up`` refuses where there is too little, and keeps some aside so that ``down`` works on a disk that is full since."""
+"""Free disk space: ``up`` refuses where there is too little, and keeps a reserve with which ``down`` works on a full disk."""
 
 from __future__ import annotations
 

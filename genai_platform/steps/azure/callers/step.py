@@ -98,5 +98,5 @@ def _may_see(work: Callers) -> bool:
 
 
 def _secrets(work: Callers) -> bool:
-    # Before azure.access there is no right to look: then nothing of ours can have been stored either.
+    # Before azure.access there is no right to look: then nothing can have been stored either.
     return _may_see(work) and bool(work.secrets)
