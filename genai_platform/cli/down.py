@@ -54,7 +54,7 @@ def remove(run: Run, shown: str) -> int:
     if run.options.sandbox:
         from genai_platform.cli.worlds import sandbox as sandboxes
 
-        if not sandboxes.runs(run.project, environment):
+        if sandboxes.rests(run.project, environment):
             return _remove_what_rests(run)
     # A sandbox whose start was killed has parts that do not run yet: what they hold is seen by asking them.
     run.enter(start=run.options.sandbox)

@@ -28,14 +28,17 @@ def add_to(app: typer.Typer) -> None:
         from genai_platform.sandbox import supervisor
 
         rows = supervisor.status(layout)
+        tenant = str(layout.tenant.parent) if layout.tenant else None
+        title = f"'{layout.environment}'" + (f", in the tenant of {tenant}" if tenant else "")
         table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
-        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=f"'{layout.environment}'")
+        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=title)
         run.screen.document(
             {
                 "parts": [
                     {"name": row.name, "kind": row.kind, "version": row.version, "pid": row.pid, "port": row.port, "state": row.state}
                     for row in rows
-                ]
+                ],
+                "tenant": tenant,
             }
         )
 

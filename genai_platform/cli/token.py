@@ -103,11 +103,12 @@ def variables(run: Run, client: Client) -> dict[str, str]:
 
 
 def _plain(url: str) -> str:
-    """Python's resolver need not know names under ``localhost``; the gateway answers to the plain name, too."""
+    """Python's resolver need not know names under ``localhost``; the gateway answers to ``localhost/SERVICE``, too."""
     parts = urlsplit(url)
-    if not (parts.hostname or "").endswith(".localhost"):
+    service, _, domain = (parts.hostname or "").partition(".")
+    if not f".{domain}".endswith(".localhost"):
         return url
-    return urlunsplit(parts._replace(netloc=f"localhost:{parts.port}" if parts.port else "localhost"))
+    return urlunsplit(parts._replace(netloc=f"localhost:{parts.port}" if parts.port else "localhost", path=f"/{service}{parts.path}"))
 
 
 def _curlrc(folder: Path, client: Client) -> Path:

@@ -46,6 +46,17 @@ def bundle(layout: SandboxLayout) -> Path:
     return layout.root / "ca" / "bundle.pem"
 
 
+def stand_ins(layout: SandboxLayout) -> Path:
+    """PEM file with the authorities of all stand-ins that this sandbox uses: its own one, and that of the tenant it has joined."""
+    authority(layout)
+    if layout.tenant is None:
+        return layout.ca_file
+    path, text = layout.root / "ca" / "stand-ins.pem", layout.ca_file.read_bytes() + layout.azure.ca_file.read_bytes()
+    if not path.exists() or path.read_bytes() != text:
+        _write(path, text)
+    return path
+
+
 def issue(layout: SandboxLayout, names: Sequence[str]) -> Issued:
     """A server certificate for host names and addresses; the same files for the same names.
 

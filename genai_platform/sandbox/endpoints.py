@@ -38,8 +38,9 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     Args:
         settings: the person's, with a sandbox's defaults.
     """
+    from genai_platform.sandbox import ca
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
-    from genai_platform.sandbox.azure import tenancy as azure
+    from genai_platform.sandbox.azure.shared_tenant import subscription
 
     admin = administrator(layout)
     endpoints = Endpoints(
@@ -51,7 +52,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         ),
         azure=_azure_endpoints(layout),
         kubeconfig=layout.endpoint_kubeconfig,
-        ca_bundle=layout.ca_file,
+        ca_bundle=ca.stand_ins(layout),
         load_balancer_names=("localhost",),
         environment_variables=closed_variables(),
     )
@@ -66,7 +67,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
             "gateway_port": layout.ports["models"],
         },
         "litellm": {"models": models},
-        "azure": {"tenant_id": azure.TENANT, "subscription_id": azure.SUBSCRIPTION, "auth": "service_principal"},
+        "azure": subscription(layout) | {"auth": "service_principal"},
     }
     key = openai_key(layout)
     return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
@@ -74,25 +75,24 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
     """Where the Azure stand-ins answer, and the deployer's identity in their directory."""
-    from genai_platform.sandbox.azure import control_routes as control
-    from genai_platform.sandbox.azure import state
+    from genai_platform.sandbox.azure import control_routes, shared_tenant
 
-    state.prepare(layout)
-    deployer = layout.folder("azure") / "deployer.json"
+    shared_tenant.prepare(layout)
+    deployer, azure = layout.folder("azure") / "deployer.json", layout.azure
 
     def local(port: str) -> str:
-        return f"https://localhost:{layout.ports[port]}"
+        return f"https://localhost:{azure.ports[port]}"
 
     return AzureEndpoints(
         authority=local("entra"),
         arm=local("arm"),
         graph=local("graph"),
-        vault_suffix=f"vault.localhost:{layout.ports['vault']}",
-        gateway_suffix=f"azure-api.localhost:{layout.ports['gateway']}",
+        vault_suffix=f"vault.localhost:{azure.ports['vault']}",
+        gateway_suffix=f"azure-api.localhost:{azure.ports['gateway']}",
         client_id=json.loads(deployer.read_text())["client_id"],
         client_secret_file=deployer,
-        control=local("entra") + control.PATH,
-        control_secret_file=control.secret_file(layout),
+        control=local("entra") + control_routes.PATH,
+        control_secret_file=control_routes.secret_file(azure),
     )
 
 
@@ -123,15 +123,17 @@ def clean_environment(environ: Mapping[str, str] | None = None, kept: tuple[str,
 
 
 def trusted(layout: SandboxLayout, further: Path | None = None) -> Path:
-    """A bundle of the system's authorities, the sandbox's, and the platform's own one once the tool made it."""
+    """A bundle of the system's authorities, the stand-ins', and the platform's own one once the tool made it."""
     from genai_platform.sandbox import ca
 
     ca.authority(layout)
     own = ca.bundle(layout)
-    if further is None or not further.exists():
+    added = [layout.azure.ca_file] if layout.tenant else []
+    added += [further] if further is not None and further.exists() else []
+    if not added:
         return own
     path = layout.folder("ca") / "bundle-with-platform.pem"
-    text = own.read_bytes() + b"\n" + further.read_bytes()
+    text = b"\n".join(file.read_bytes() for file in (own, *added))
     if not path.exists() or path.read_bytes() != text:
         path.with_suffix(".new").write_bytes(text)
         path.with_suffix(".new").replace(path)

@@ -40,14 +40,17 @@ def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> T
         # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
         fetch_programs.provide(screen, sandbox=True)
     from genai_platform.sandbox import loopback, pace, supervisor
+    from genai_platform.sandbox.azure import shared_tenant
     from genai_platform.sandbox.layout import SandboxLayout
 
     loopback.close()
     if start and building:
         state_folder(project, environment)
-        layout = SandboxLayout.create(world_folder(project, environment), environment, configured.settings.platform.region, pace.chosen())
+        region, tenant = configured.settings.platform.region, shared_tenant.chosen()
+        layout = SandboxLayout.create(world_folder(project, environment), environment, region, pace.chosen(), tenant)
     else:
         layout = open_place(project, environment)
+    shared_tenant.require(layout)
     if start:
         supervisor.start(layout, Voice(screen, "sandbox: "))
     elif not supervisor.running(layout):
@@ -103,11 +106,12 @@ def place_to_remove(project: Path, environment: str) -> SandboxLayout:
         return SandboxLayout(folder.absolute(), environment, network=0, ports={})
 
 
-def runs(project: Path, environment: str) -> bool:
-    """Whether any part of an existing sandbox runs."""
+def rests(project: Path, environment: str) -> bool:
+    """Whether deleting an existing sandbox's folder removes all of it: no part runs, and nothing lies in another one's tenant."""
     from genai_platform.sandbox import supervisor
 
-    return supervisor.running(open_place(project, environment))
+    layout = open_place(project, environment)
+    return layout.tenant is None and not supervisor.running(layout)
 
 
 def remove(project: Path, environment: str) -> None:
