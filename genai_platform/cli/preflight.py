@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from genai_platform.errors import ConfigError, GenaiError, MissingError
+from genai_platform.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
@@ -102,15 +102,14 @@ def credentials(clients: Clients, minutes: float, command: str) -> None:
 def states(clients: Clients) -> None:
     """Every state can be read. One that cannot is never taken for an empty one. Raises ``MissingError``."""
     from genai_platform.tools.terraform.client import ROOTS
+    from genai_platform.tools.terraform.state import StateUnreadable
 
     for root in ROOTS:
         try:
             clients.terraform.state.read(root)
-        except GenaiError as error:
-            if error.id == "terraform.state":
-                remedy = error.remedy or f"look at {clients.terraform.state.place(root)}"
-                raise MissingError(error.message, remedy=remedy, id=error.id) from None
-            raise
+        except StateUnreadable as error:
+            remedy = error.remedy or f"look at {clients.terraform.state.place(root)}"
+            raise MissingError(error.message, remedy=remedy, id=error.id) from None
 
 
 def zones(clients: Clients) -> int:

@@ -95,13 +95,14 @@ def open_place(project: Path, environment: str) -> SandboxLayout:
 
 def place_to_remove(project: Path, environment: str) -> SandboxLayout:
     """As ``open_place``, but a damaged one is found, too: its processes are known by their mark, its files by their folder."""
+    require_packages()
     from genai_platform.sandbox.layout import SandboxLayout
 
     try:
         return open_place(project, environment)
-    except MissingError as error:
+    except MissingError:
         folder = world_folder(project, environment)
-        if error.id == "sandbox.packages" or not folder.is_dir():
+        if not folder.is_dir():
             raise
         return SandboxLayout(folder.absolute(), environment, network=0, ports={})
 

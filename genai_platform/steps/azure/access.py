@@ -76,9 +76,7 @@ class AccessStep(AzureStep):
     def _effective(self, vault: Vault) -> bool | None:
         try:
             self.clients.azure.vaults.secrets(vault)
-        except StepError as error:
-            if not isinstance(error, NOT_YET):
-                raise
+        except NOT_YET:
             return None
         return True
 

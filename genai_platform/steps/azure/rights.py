@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genai_platform.errors import Forbidden, GenaiError, MissingError
+from genai_platform.errors import Forbidden, MissingError
 from genai_platform.steps.azure import check_applications, lookup
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -45,8 +45,8 @@ def directory(clients: Clients) -> str:
     graph = clients.azure.graph
     try:
         own.application(clients, own.api_name(clients.target))
-    except GenaiError as error:
-        raise _lacks(clients, ["Application.Read.All"]) if isinstance(error, Forbidden) else error from None
+    except Forbidden:
+        raise _lacks(clients, ["Application.Read.All"]) from None
     if clients.azure.identity.kind == "User":
         roles = graph.directory_roles()
         if roles is None:
@@ -106,9 +106,7 @@ def _building_site(clients: Clients) -> str:
     name = lookup.group_name(clients.target)
     try:
         there = clients.azure.arm.group(name) is not None
-    except GenaiError as error:
-        if not isinstance(error, Forbidden):
-            raise
+    except Forbidden:
         there = clients.target.settings.azure.resource_group is not None
     return f"{_subscription(clients)}/resourceGroups/{name}" if there else _subscription(clients)
 

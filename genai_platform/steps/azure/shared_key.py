@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
+from genai_platform.errors import Conflict, Invalid, NotFound, StepError
 from genai_platform.steps.azure.callers.observed import Callers, secret_name
 from genai_platform.steps.azure.callers.settings import everybody
 from genai_platform.steps.azure.callers.virtual_key import ensure_key, ensure_user, forget_key, issue, overlap
@@ -32,7 +32,7 @@ KIND = "shared-key"
 _NAME = "everybody"
 _AGAIN = 30.0
 """Seconds between two orders to read the vault: each begins a long-running operation."""
-_NOT_YET = ("azure.400", "azure.404", "azure.409")
+_NOT_YET = (Invalid, NotFound, Conflict)
 """How the service refuses a named value whose vault it cannot read yet, and one that is still being made."""
 
 
@@ -98,9 +98,7 @@ class SharedKeyStep(AzureStep):
                 if (found is None or not ours or found.status) and time.monotonic() - asked >= again:
                     asked = time.monotonic()
                     values.begin_from_vault(service, name, identifier)
-            except StepError as error:
-                if error.id not in _NOT_YET:
-                    raise
+            except _NOT_YET as error:
                 last = error.message
             return None
 

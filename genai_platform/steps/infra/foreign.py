@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -128,13 +129,8 @@ def _wait(kube: Kube, objects: Sequence[Foreign], progress: Progress) -> list[Fo
         wait_for(look, progress, status, seconds)
 
     for seconds, slow in ((PATIENCE, False), (LIMIT - PATIENCE, True)):
-        try:
+        with contextlib.suppress(WaitTimeout):
             waited(seconds, slow)
-        except Interrupted:
-            raise
-        except GenaiError as error:
-            if not isinstance(error, WaitTimeout):
-                raise
     return left
 
 

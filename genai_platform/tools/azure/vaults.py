@@ -155,7 +155,8 @@ class Vaults:
         """Remove a soft-deleted vault for good.
 
         Raises:
-            StepError: with the id ``azure.403`` without the right, ``azure.purge_protected`` where nobody may.
+            Forbidden: without the right to.
+            PurgeProtected: nobody may.
         """
         with explained(f"purge the vault {name}"):
             self._management.vaults.begin_purge_deleted(name, location).result()
@@ -180,7 +181,7 @@ class Vaults:
             return self._clients[vault.url]
 
     def secrets(self, vault: Vault) -> list[Stored]:
-        """Every secret of a vault, without values. Raises ``StepError`` with id ``azure.403`` while rights are missing."""
+        """Every secret of a vault, without values. Raises ``Forbidden`` while rights are missing."""
         with explained(f"list the secrets of {vault.name}"):
             return [
                 Stored(str(entry.name), bool(entry.enabled), entry.expires_on, dict(entry.tags or {}))

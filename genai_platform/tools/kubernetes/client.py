@@ -98,11 +98,7 @@ class Kube:
         try:
             self._text("get", "/readyz", "ask whether it is ready")
             self._text("get", "/api/v1/namespaces/default", "read Namespace default")
-        except ClusterAbsent:
-            raise
-        except StepError as error:
-            if not isinstance(error, _NOT_YET):
-                raise
+        except _NOT_YET as error:
             if isinstance(error, Unreachable):
                 with self._lock:
                     self._client = None  # the next look starts from the kubeconfig, without connections that failed

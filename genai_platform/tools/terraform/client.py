@@ -18,7 +18,7 @@ from genai_platform.tools.terraform import state as terraform_state
 from genai_platform.tools.terraform import takeover as terraform_takeover
 from genai_platform.tools.terraform import unfinished_run as terraform_run
 from genai_platform.tools.terraform.adoption import Orphan, completed, incomplete, orphans, settled
-from genai_platform.tools.terraform.events import REPLACED, Events, unlock
+from genai_platform.tools.terraform.events import REPLACED, Events, StateLocked, unlock
 from genai_platform.tools.terraform.inventory import Inventory
 from genai_platform.tools.terraform.program import VARIABLES, Program, Root, write
 from genai_platform.tools.wait import wait_for
@@ -62,10 +62,10 @@ class Terraform:
                     State.DRIFTED, f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
                 )
             changes = [change for change in self._planned(root, variables()) if change.action != "none"]
+        except StateLocked:
+            # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
+            return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
         except GenaiError as error:
-            if "acquiring the state lock" in error.message:
-                # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
-                return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
             return Observation(State.UNKNOWN, error.message)
         if changes:
             return Observation(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")

@@ -135,7 +135,7 @@ def test_a_name_points_to_the_load_balancer_and_goes_with_its_ingress(
     cloud: Cloud, clients: Clients, zone: str, balancer: dict[str, str]
 ) -> None:
     kube = Kube(balancer["DNSName"])
-    clients.__dict__["kube"] = cast(Any, kube)
+    clients = Clients(clients.target, aws=clients.aws, kube=cast(Any, kube))
     document = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "litellm", "namespace": "genai-platform"}}
     step = ingress_step(clients, "litellm.ingress", (), "litellm", lambda: [document])
     assert step.apply(Quiet()) == f"https://{HOST}"
