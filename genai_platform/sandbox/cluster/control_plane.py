@@ -8,8 +8,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,17 +220,15 @@ def write_kubeconfig(layout: SandboxLayout, path: Path, user: tuple[str, str], a
 
 def get(layout: SandboxLayout, port: str, path: str, user: tuple[str, str]) -> tuple[int, str]:
     """One GET with a client certificate. Status 0 when nobody answers."""
-    issued = ca.issue_user(layout, *user)
-    context = ssl.create_default_context(cafile=str(layout.ca_file))
-    context.load_cert_chain(issued.cert, issued.key)
-    # An opener of its own: the proxies of the person's environment do not apply to loopback.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    import httpx
+
+    from genai_platform.sandbox.cluster.api import session
+
     try:
-        with opener.open(layout.url(port, "https") + path, timeout=3) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, ""
-    except OSError:
+        with session(layout, user, port, timeout=3) as http:
+            answer = http.get(path)
+            return answer.status_code, answer.text
+    except httpx.HTTPError:
         return 0, ""
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from genai_platform.errors import GenaiError
-from genai_platform.sandbox.cluster.agent.api import STRATEGIC, ApiError, Object, path_of
 from genai_platform.sandbox.cluster.agent.container import Running, base_variables, command_for, take_up
 from genai_platform.sandbox.cluster.agent.context import NODE_ADDRESS, AgentContext
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, resolve
@@ -26,6 +25,7 @@ from genai_platform.sandbox.cluster.agent.probes import ProbeKind, Prober, Targe
 from genai_platform.sandbox.cluster.agent.process import Command, Process, StartFault, run_inside
 from genai_platform.sandbox.cluster.agent.status import phase_of, restarts, status_of
 from genai_platform.sandbox.cluster.agent.volumes import Volumes
+from genai_platform.sandbox.cluster.api import STRATEGIC, ApiError, Object, path_of
 from genai_platform.sandbox.pace import IMAGE_PULL_BACK_OFF, IMAGE_PULL_LONGEST
 
 _log = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ import json
 import shutil
 import threading
 
-from genai_platform.sandbox.cluster.agent.api import ApiError, Change, Object
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
 from genai_platform.sandbox.cluster.agent.pod_worker import Worker
+from genai_platform.sandbox.cluster.api import ApiError, Object
+from genai_platform.sandbox.cluster.watch import Change
 from genai_platform.sandbox.layout import SandboxLayout
 
 _FIRST = 10

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 
-from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Change, Object, path_of
 from genai_platform.sandbox.cluster.agent.claims import SELECTED_NODE
 from genai_platform.sandbox.cluster.agent.context import NODE
 from genai_platform.sandbox.cluster.agent.events import Events, now
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
+from genai_platform.sandbox.cluster.api import STRATEGIC, Api, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.watch import Change
 
 _AGAIN = 1.0
 _log = logging.getLogger(__name__)
