@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.files import write_private
 from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
@@ -240,9 +241,7 @@ def _write_in_place(path: Path, content: bytes) -> None:
 
 
 def _keep(root: Path, document: Mapping[str, object]) -> None:
-    new = root / "place.json.new"
-    new.write_text(json.dumps(document, indent=1))
-    new.replace(root / "place.json")
+    write_private(root / "place.json", json.dumps(document, indent=1))
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from genai_platform import programs
+from genai_platform.files import write_private
 from genai_platform.sandbox import ca
 from genai_platform.sandbox import programs as published
 from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
@@ -212,10 +212,7 @@ def write_kubeconfig(layout: SandboxLayout, path: Path, user: tuple[str, str], a
         "contexts": [{"name": layout.environment, "context": {"cluster": layout.environment, "user": user[0]}}],
         "current-context": layout.environment,
     }
-    temporary = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        yaml.safe_dump(document, file)
-    temporary.replace(path)
+    write_private(path, yaml.safe_dump(document))
 
 
 def get(layout: SandboxLayout, port: str, path: str, user: tuple[str, str]) -> tuple[int, str]:
@@ -244,6 +241,5 @@ def _signing_key(layout: SandboxLayout) -> Path:
             public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
             public_key_file(layout).write_bytes(public)
             pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            with os.fdopen(os.open(private, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(pem)
+            write_private(private, pem)
     return private

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
 MAJOR = 16
@@ -145,9 +146,7 @@ class Postgres:
 
     def _make(self) -> None:
         if not self._secret.exists():
-            descriptor = os.open(self._secret, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            write_private(self._secret, secrets.token_urlsafe(32))
         processes.own(self._folder)
         argv = [str(programs() / "initdb"), "-D", str(self._data), "-U", OWNER, "--pwfile", str(self._secret), "-E", "UTF8"]
         argv += ["--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
 _KEEPER = "sandbox-keeper"
@@ -82,12 +83,14 @@ class Redis:
         if self.pid is not None:
             return self.set_parameters(parameters)
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        self._secret.exists() or _write(self._secret, secrets.token_urlsafe(32))
+        if not self._secret.exists():
+            write_private(self._secret, secrets.token_urlsafe(32))
         users = self._folder / "users.acl"
-        users.exists() or _write(users, f"user default off\nuser {_KEEPER} on #{_hash(self._secret.read_text())} ~* &* +@all\n")
+        if not users.exists():
+            write_private(users, f"user default off\nuser {_KEEPER} on #{_hash(self._secret.read_text())} ~* &* +@all\n")
         # Every value is quoted: a parameter group's text must not become another line of the configuration.
         lines = [f"{name} {_quoted(value)}" for name, value in {**_PARAMETERS, **_known(parameters)}.items()]
-        _write(self._folder / "valkey.conf", _CONFIGURATION + "\n".join(lines) + "\n")
+        write_private(self._folder / "valkey.conf", _CONFIGURATION + "\n".join(lines) + "\n")
         processes.own(self._folder)
         self.socket_file.unlink(missing_ok=True)
         self._process = processes.spawn([str(program()), "valkey.conf"], self._folder, self._log)
@@ -158,10 +161,3 @@ def _quoted(value: str) -> str:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> bool:
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return True

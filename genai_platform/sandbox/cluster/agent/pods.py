@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
 from genai_platform.sandbox.cluster.agent.pod_worker import Worker
 from genai_platform.sandbox.cluster.api import ApiError, Object
@@ -140,7 +141,4 @@ class Pods:
 
 
 def _write_list(layout: SandboxLayout, rows: list[Object]) -> None:
-    path = layout.root / "pods.json"
-    temporary = path.with_name("pods.json.new")
-    temporary.write_text(json.dumps(rows, indent=1))
-    temporary.replace(path)
+    write_private(layout.root / "pods.json", json.dumps(rows, indent=1))
