@@ -30,6 +30,8 @@ lint: env
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry genai_platform
+	$(VENV)/bin/deptry tests benchmarks --ignore DEP002,DEP004
 
 types: env
 	$(VENV)/bin/mypy
