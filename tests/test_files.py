@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_what_cannot_be_written_leaves_the_old_file_and_no_draft(tmp_path: Path)
         write_private(folder, "text")
     assert (folder / "inside").is_dir()
     assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+
+
+def test_many_threads_write_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "variables.json"
+    texts = [str(number) * 20000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write_private(path, texts[number % 8]), range(400)))
+    assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
