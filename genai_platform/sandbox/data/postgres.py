@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
-MAJOR = 16
 OWNER = "rdsadmin"
 """The superuser, whose password nobody gets, as on Aurora."""
 
@@ -86,15 +84,11 @@ class Postgres:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # a killed server leaves it, and its number may be another's by now
         argv = [str(programs() / "postgres"), "-D", str(self._data)]
         self._process = processes.spawn(argv, self._folder, self._log, signal.SIGINT)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with contextlib.suppress(Exception), self._session() as session:
-                session.execute("SELECT 1")
-                return
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise RuntimeError(f"PostgreSQL did not start: {processes.tail(self._log)}")
+        processes.wait_until_ready(self._process, self._ask, "PostgreSQL", self._log, 60)
+
+    def _ask(self) -> None:
+        with self._session() as session:
+            session.execute("SELECT 1")
 
     def stop(self) -> None:
         """A fast shutdown: clients are disconnected, data is written."""

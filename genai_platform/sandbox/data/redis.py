@@ -8,7 +8,6 @@ import importlib.util
 import os
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,8 @@ class Redis:
     def start(self, parameters: Mapping[str, str]) -> None:
         """Start the server unless it runs; data and token are those it had. Returns when it answers."""
         if self.pid is not None:
-            return self.set_parameters(parameters)
+            self.set_parameters(parameters)
+            return
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         if not self._secret.exists():
             write_private(self._secret, secrets.token_urlsafe(32))
@@ -94,15 +94,11 @@ class Redis:
         processes.own(self._folder)
         self.socket_file.unlink(missing_ok=True)
         self._process = processes.spawn([str(program()), "valkey.conf"], self._folder, self._log)
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with contextlib.suppress(Exception), self._session() as session:
-                session.ping()
-                return None
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise RuntimeError(f"the Redis server did not start: {processes.tail(self._log)}")
+        processes.wait_until_ready(self._process, self._ask, "the Redis server", self._log, 30)
+
+    def _ask(self) -> None:
+        with self._session() as session:
+            session.ping()
 
     def stop(self) -> None:
         if self._process:
