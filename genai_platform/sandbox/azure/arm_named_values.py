@@ -2,7 +2,7 @@
 
 Making one is a long-running operation that is followed by an ``Azure-AsyncOperation`` address. As on Azure it is refused
 when the vault cannot be read at that moment; one that is there keeps its value, and the last status says how reading the
-vault anew ended.
+vault again ended.
 """
 
 from __future__ import annotations

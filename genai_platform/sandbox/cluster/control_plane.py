@@ -1,6 +1,6 @@
 """The control plane: real etcd, kube-apiserver and kube-controller-manager, each with its own client certificate.
 
-Everything listens on 127.0.0.1 and speaks TLS; whoever talks to it shows a certificate of the sandbox's authority.
+Everything listens on 127.0.0.1 and speaks TLS; every client shows a certificate of the sandbox's authority.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ApiServer(_Real):
             f"--etcd-certfile={client.cert}",
             f"--etcd-keyfile={client.key}",
             "--bind-address=127.0.0.1",
-            # Endpoints must not hold a loopback address; by the rule of `Place.loopback` this one leads to 127.0.0.1,
+            # Endpoints must not hold a loopback address; by the rule of `SandboxLayout.loopback` this one leads to 127.0.0.1,
             # so pods reach the API at the address of the service `kubernetes`.
             "--advertise-address=10.0.0.1",
             f"--secure-port={layout.ports['kubernetes']}",

@@ -27,7 +27,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True)
 class AgentContext:
-    """The doors a pod's worker goes through."""
+    """What the parts of the agent share: clients, folders, capacity."""
 
     layout: SandboxLayout
     api: Api

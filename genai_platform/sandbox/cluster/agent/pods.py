@@ -18,7 +18,7 @@ _FIRST = 10
 
 
 class Addresses:
-    """Pod addresses 10.N.x.y, each given anew as late as possible."""
+    """Pod addresses 10.N.x.y, each reused as late as possible."""
 
     def __init__(self, cidr: str) -> None:
         self._network = ipaddress.ip_network(cidr)
@@ -26,7 +26,7 @@ class Addresses:
         self._next = _FIRST
 
     def take(self, wanted: str = "") -> str:
-        """A free address; ``wanted`` itself when it is free and ours."""
+        """A free address; ``wanted`` itself when it is free and in the network."""
         if wanted and wanted not in self._taken and ipaddress.ip_address(wanted) in self._network:
             self._taken.add(wanted)
             return wanted
