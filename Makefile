@@ -50,7 +50,7 @@ az: env
 	cp requirements/az.txt "$$AZ/requirements.txt"
 
 check: env tools az
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term
 
 # After a change in pyproject.toml: pin again. No index address is written.
 lock:
