@@ -1,6 +1,6 @@
-"""The sandbox's client of its Kubernetes API: plain documents in and out.
+"""The sandbox's client of its Kubernetes API: JSON documents in and out, as the API has them.
 
-The generated client of the ``kubernetes`` package would cost each of the sandbox's processes about 60 MB and a second.
+Its users are the node agent, the stand-in of the ClickHouse operator, the webhook and the load balancer.
 """
 
 from __future__ import annotations
