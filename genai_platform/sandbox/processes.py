@@ -62,7 +62,7 @@ def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping
     process = psutil.Process(child.pid)
     record = {"pid": child.pid, "began": _began(child.pid), "boot": _boot()}
     write_private(_record(layout, name), json.dumps(record))
-    child.returncode = 0  # psutil waits for it; a forgotten handle is no reason for a warning
+    child.returncode = 0  # psutil waits for it; a forgotten handle does not deserve a warning
     return process
 
 
@@ -112,7 +112,7 @@ def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
 
 
 def sweep(layout: SandboxLayout, seconds: float, name: str | None = None) -> int:
-    """End every other process that carries this sandbox's mark (and the part's), whatever its parent is now.
+    """End every other process that carries this sandbox's mark (and the part's), no matter which its parent is now.
 
     Returns:
         Their number.

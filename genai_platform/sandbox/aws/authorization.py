@@ -23,7 +23,7 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn
 logger = logging.getLogger("genai.sandbox.aws")
 _NO_CREDENTIALS = {"AssumeRoleWithWebIdentity"}
 _SECURE = {"aws:SecureTransport": "true"}
-# The stand-in speaks plain HTTP on loopback. It stands for AWS's TLS endpoints, so policies that demand TLS are content.
+# It speaks plain HTTP on loopback, in place of AWS's TLS endpoints, so policies that demand TLS are content.
 
 
 class Guard:

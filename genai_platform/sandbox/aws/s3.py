@@ -24,7 +24,7 @@ _VERB = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete", "POST": 
 
 
 def patch(stand_in: AwsStandIn) -> None:
-    """Patch moto's S3: bucket policies are judged in authorization.py, with their conditions, so moto's own judgement goes."""
+    """Patch moto's S3: bucket policies are judged on entry, with their conditions, so moto's own judgement goes."""
     from moto.iam.access_control import PermissionResult
 
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL

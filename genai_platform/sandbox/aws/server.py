@@ -58,8 +58,8 @@ class Server:
         self.file = stand_in.layout.folder("aws") / "state"
         self._saving = threading.Lock()
         self._stopped = threading.Event()
-        for module in _PATCHES:
-            module.patch(stand_in)
+        for patch in _PATCHES:
+            patch.patch(stand_in)
         stand_in.endpoint  # noqa: B018 - a client that asks before there is a cluster finds its kubeconfig
         held = {name: services.get_backend(name) for name in _SERVICES}
         if snapshot.load(self.file, {service.service_name: service for service in held.values()}):

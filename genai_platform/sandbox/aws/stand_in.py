@@ -1,4 +1,4 @@
-"""What the patches of moto share: the sandbox's layout, and the data engines behind RDS and ElastiCache."""
+"""What the patches of moto share: the layout, and the data engines behind RDS and ElastiCache."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
     """What the vault answers to the service: a value, and the ``keyVault`` property with its last status."""
     found = re.fullmatch(r"https://([a-z0-9-]+)\.[^/]+/secrets/([A-Za-z0-9-]+)(/[0-9a-f]+)?/?", identifier)
     if found is None:
-        raise Refusal(400, "ValidationError", f"'{identifier}' is no secret identifier of Key Vault.")
+        raise Refusal(400, "ValidationError", f"'{identifier}' is not a secret identifier of Key Vault.")
     store, principal = arm.azure.store, (arm.azure.store.get("arm", service) or {}).get("identity", {}).get("principalId", "")
     vault, secret = store.get("vaults", found[1]), store.get("secrets", f"{found[1]}/{found[2]}")
     version = secret["versions"][-1] if secret else None

@@ -32,7 +32,7 @@ class Balancers(Protocol):
         """Remove a group's load balancer and its security group, when they are there."""
 
     def stacks(self) -> set[str]:
-        """The groups that have a load balancer, whichever process made it."""
+        """The groups that have a load balancer, no matter what made it."""
 
 
 class AwsBalancers:

@@ -16,7 +16,7 @@ log = logging.getLogger("load-balancer")
 
 
 class Controller:
-    """One turn a call; called whenever something changed, and every few seconds as well.
+    """One turn a call; called whenever something changed, and every few seconds.
 
     Args:
         api: the Kubernetes API, for finalizers, statuses and events.

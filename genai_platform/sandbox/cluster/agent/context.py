@@ -27,7 +27,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True)
 class AgentContext:
-    """What the parts of the agent share: clients, folders, capacity."""
+    """What every part of the agent shares."""
 
     layout: SandboxLayout
     api: Api
