@@ -1,4 +1,4 @@
-"""The doors a step may go through: one object a command, made without any input or output."""
+"""Clients for every external system. One set per command, created lazily; constructing it does no I/O."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clients:
 
     Args:
         target: the world to work on.
-        aws, terraform, kube, helm, azure: doors to use instead of the ones made for the target.
+        aws, terraform, kube, helm, azure: clients to use instead of the ones made for the target.
     """
 
     def __init__(

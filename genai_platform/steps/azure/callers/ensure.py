@@ -70,13 +70,13 @@ def ensure(work: Callers, name: str, progress: Progress, *, reinstate: bool = Fa
     identity = _existing(work, name, caller) if caller.client_id else _application(work, name)
     if identity.object_id is not None:
         _password(work, name, identity)
-    anew = reinstate and work.revoked(name)
+    again = reinstate and work.revoked(name)
     if not work.shared:
         ensure_user(work, name, caller, identity.client_id)
-        ensure_key(work, name, caller, identity.client_id, progress, anew=anew)
+        ensure_key(work, name, caller, identity.client_id, progress, again=again)
     elif work.own_key(identity.client_id):
         forget_key(work, identity.client_id)
-    # Last: whoever holds the role and has no key yet would be told that it has none.
+    # Last: a caller that holds the role and has no key yet would be told that it has none.
     if identity.principal not in work.assigned:
         work.graph.assign(work.api_principal, identity.principal, work.role, progress.check)
 
@@ -126,7 +126,7 @@ def without_old(work: Callers, kept: StoredCaller, identity: Identity) -> Stored
 
 
 def new_password(work: Callers, name: str, object_id: str) -> Password:
-    """A new client secret in the directory; whoever asked keeps it."""
+    """A new client secret in the directory; the caller of this function keeps it."""
     until = (work.now + timedelta(days=PASSWORD_DAYS)).replace(microsecond=0)
     key_id, value = work.graph.add_password(object_id, f"genai {name}", until)
     return Password(key_id, value, until)

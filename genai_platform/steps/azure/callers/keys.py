@@ -118,7 +118,7 @@ def revoke(clients: Clients, name: str, *, progress: Progress | None = None) -> 
     progress, work = progress or Silent(), Callers(clients)
     work.look()
     client_id = _client_id(work, name)
-    # First: whoever is interrupted after this leaves a caller that `up` knows to be revoked.
+    # First: an interruption after this leaves a caller that `up` knows to be revoked.
     closed = [_disable(work, name, client_id, progress)]
     if not work.shared:
         open_keys = [key for key in work.keys.get(client_id, ()) if not key.blocked]

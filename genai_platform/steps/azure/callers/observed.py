@@ -36,7 +36,7 @@ class Callers:
 
     Args:
         patience: seconds to go on asking for the API's application and its service principal, which may have been made a
-            moment ago; ``site.PATIENCE`` for whoever builds.
+            moment ago; ``lookup.PATIENCE`` while building.
     """
 
     def __init__(self, clients: Clients, patience: float = 0.0) -> None:
@@ -194,7 +194,7 @@ class Callers:
         return None
 
     def stale(self, client: str, current: VirtualKey | None) -> list[VirtualKey]:
-        """Keys besides the current one that do not end by themselves."""
+        """Keys other than the current one that do not expire by themselves."""
         return [key for key in self.keys.get(client, ()) if key is not current and not _ending(key, self.now)]
 
     def limits(self, caller: Caller) -> Limits:

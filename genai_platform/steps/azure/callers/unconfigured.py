@@ -22,7 +22,7 @@ class Unconfigured:
 def strays(work: Callers) -> list[Unconfigured]:
     """Traces of those that are no configured caller: of callers that went, and of those that have another ``client_id`` now.
 
-    The configuration is the only list of callers: whoever else holds the role loses it.
+    The configuration is the only list of callers: anyone else who holds the role loses it.
     """
     wanted = {client for name in work.configured if (client := work.client_id(name))}
     principals = {work.principal(client) for client in wanted}

@@ -21,7 +21,7 @@ _PATIENCE = 300.0
 
 
 def ensure_user(work: Callers, name: str, caller: Caller, client: str) -> None:
-    """The user that carries a caller's budget and spend: it is never made anew while it exists."""
+    """The user that carries a caller's budget and spend: it is never re-created while it exists."""
     user = work.users.get(client)
     if user is None:
         work.litellm.create_user(client, name, caller.max_budget, caller.budget_duration)
@@ -29,9 +29,9 @@ def ensure_user(work: Callers, name: str, caller: Caller, client: str) -> None:
         work.litellm.update_user(client, caller.max_budget, caller.budget_duration)
 
 
-def ensure_key(work: Callers, name: str, caller: Caller, client: str, progress: Progress, *, anew: bool = False) -> None:
-    """The key of a caller, with its limits and its end. ``anew``: whatever there is was revoked and counts for nothing."""
-    current = None if anew else work.current(client)
+def ensure_key(work: Callers, name: str, caller: Caller, client: str, progress: Progress, *, again: bool = False) -> None:
+    """The key of a caller, with its limits and its end. ``anew``: what exists was revoked and does not count."""
+    current = None if again else work.current(client)
     number = stored_number(work.stored(client))
     # A key newer than the stored one was never stored: its value is lost, nobody can use it.
     lost = [key for key in work.keys.get(client, ()) if number_of(key.alias) > number or (key is not current and key.blocked)]
