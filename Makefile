@@ -30,6 +30,8 @@ lint: env
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry genai_platform
+	$(VENV)/bin/deptry tests benchmarks --ignore DEP002,DEP004
 
 types: env
 	$(VENV)/bin/mypy
@@ -48,7 +50,7 @@ az: env
 	cp requirements/az.txt "$$AZ/requirements.txt"
 
 check: env tools az
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term
 
 # After a change in pyproject.toml: pin again. No index address is written.
 lock:

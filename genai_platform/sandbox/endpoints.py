@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 
 _AMBIENT = (
@@ -101,9 +102,7 @@ def openai_key(layout: SandboxLayout) -> str:
     file = layout.folder("openai") / "key"
     with layout.lock("openai"):
         if not file.exists():
-            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-                opened.write(secrets.token_hex(16))
-            file.with_suffix(".new").replace(file)
+            write_private(file, secrets.token_hex(16))
     return file.read_text().strip()
 
 
@@ -132,9 +131,4 @@ def trusted(layout: SandboxLayout, further: Path | None = None) -> Path:
     added += [further] if further is not None and further.exists() else []
     if not added:
         return own
-    path = layout.folder("ca") / "bundle-with-platform.pem"
-    text = b"\n".join(file.read_bytes() for file in (own, *added))
-    if not path.exists() or path.read_bytes() != text:
-        path.with_suffix(".new").write_bytes(text)
-        path.with_suffix(".new").replace(path)
-    return path
+    return write_private(layout.folder("ca") / "bundle-with-platform.pem", b"\n".join(file.read_bytes() for file in (own, *added)))

@@ -1,4 +1,4 @@
-"""One sandbox's place on this machine: its folder, its loopback addresses and its ports.
+"""Where one sandbox lies on this machine: its folder, its loopback addresses and its ports.
 
 Everything in Kubernetes or AWS that would have an address 10.N.x.y listens on 127.N.x.y here, so one rule
 (``loopback``) leads from an address in the API to a socket. N is this sandbox's own.
@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.files import write_private
 from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
@@ -33,7 +34,7 @@ _FIRST_PORT, _LAST_PORT = 18000, 31000
 
 @dataclass(frozen=True)
 class SandboxLayout:
-    """Read with ``Place.open``, made with ``Place.create``; the same until the sandbox is removed."""
+    """Read with ``open``, made with ``create``; the same until the sandbox is removed."""
 
     root: Path
     """``.genai/sandbox[-NAME]/world``."""
@@ -273,9 +274,7 @@ def _write_in_place(path: Path, content: bytes) -> None:
 
 
 def _keep(root: Path, document: Mapping[str, object]) -> None:
-    new = root / "place.json.new"
-    new.write_text(json.dumps(document, indent=1))
-    new.replace(root / "place.json")
+    write_private(root / "place.json", json.dumps(document, indent=1))
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:

@@ -38,7 +38,7 @@ class Part(Protocol):
 
     @property
     def port(self) -> str | None:
-        """The name of its port in ``Place.ports``. One that listens on more names them in ``further_ports``."""
+        """The name of its port in ``SandboxLayout.ports``. One that listens on more names them in ``further_ports``."""
 
     def prepare(self, layout: SandboxLayout) -> None:
         """Make what must lie on disk before the start (certificates, folders). Idempotent."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 
 MARK = "GENAI_SANDBOX_PLACE"
@@ -60,9 +61,7 @@ def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping
         os.close(descriptor)
     process = psutil.Process(child.pid)
     record = {"pid": child.pid, "began": _began(child.pid), "boot": _boot()}
-    path = _record(layout, name)
-    path.with_suffix(".new").write_text(json.dumps(record))
-    path.with_suffix(".new").replace(path)
+    write_private(_record(layout, name), json.dumps(record))
     child.returncode = 0  # psutil waits for it; a forgotten handle does not deserve a warning
     return process
 

@@ -54,11 +54,17 @@ def test_a_removed_place_gives_its_network_back(tmp_path: Path) -> None:
     assert claim_network(tmp_path / "w3", first.network) == first.network
 
 
-def test_a_port_in_use_is_not_chosen(tmp_path: Path) -> None:
-    layout = SandboxLayout.create(tmp_path / "w", "sandbox")
-    for port in layout.ports.values():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+def test_a_port_in_use_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        used = holder.getsockname()[1]
+        monkeypatch.setattr("genai_platform.sandbox.layout._FIRST_PORT", used)
+        monkeypatch.setattr("genai_platform.sandbox.layout._LAST_PORT", used + 1000)
+        # In their order, so that the one in use comes first.
+        monkeypatch.setattr("random.SystemRandom.sample", lambda self, population, k: list(population))
+        chosen = SandboxLayout.create(tmp_path / "w", "sandbox").ports.values()
+    assert used not in chosen
+    assert min(chosen) > used
 
 
 def test_ports_that_a_newer_version_needs_are_added(tmp_path: Path) -> None:

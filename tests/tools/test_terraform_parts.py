@@ -14,7 +14,6 @@ from genai_platform.config.target import Target
 from genai_platform.engine.step import Change, State
 from genai_platform.errors import StepError
 from genai_platform.tools.terraform import mirror as terraform_mirror
-from genai_platform.tools.terraform import program as terraform_program
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.events import Events
 
@@ -155,16 +154,6 @@ def test_the_remote_backend_locks_by_file(tmp_path: Path) -> None:
 
 
 # -- files ----------------------------------------------------------------------------------------
-def test_many_threads_write_the_same_files(tmp_path: Path) -> None:
-    path = tmp_path / "variables.json"
-    texts = [str(number) * 20000 for number in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: terraform_program.write(path, texts[number % 8]), range(400)))
-    assert path.read_text() in texts
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_many_threads_ask_for_the_same_mirror(tmp_path: Path) -> None:
     found = mirror(tmp_path / "opt" / "plugins")
     with ThreadPoolExecutor(8) as pool:

@@ -1,14 +1,13 @@
 """Control routes for checks and tests: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
 
-Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. The door
-asks for a secret of its own.
+Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. These routes
+ask for a secret of their own.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
@@ -21,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
@@ -37,9 +37,7 @@ def secret_file(layout: SandboxLayout) -> Path:
     file = layout.folder("azure") / "probe"
     with layout.lock("probe"):
         if not file.exists():
-            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-                opened.write(secrets.token_urlsafe(32))
-            file.with_suffix(".new").replace(file)
+            write_private(file, secrets.token_urlsafe(32))
     return file
 
 

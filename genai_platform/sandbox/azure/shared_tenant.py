@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.files import write_private
 from genai_platform.sandbox import processes
 from genai_platform.sandbox.azure import control_routes, state, transport
 from genai_platform.sandbox.azure.part import PART
@@ -87,9 +88,7 @@ def prepare(layout: SandboxLayout) -> None:
             remedy="see that it runs (genai sandbox status), then run the same command again",
             id="sandbox.tenant_silent",
         ) from None
-    with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-        json.dump(answer.json(), opened)
-    file.with_suffix(".new").replace(file)
+    write_private(file, json.dumps(answer.json()))
 
 
 def subscription(layout: SandboxLayout) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.files import write_private
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform import inventory as terraform_inventory
 from genai_platform.tools.terraform import state as terraform_state
@@ -20,7 +21,7 @@ from genai_platform.tools.terraform import unfinished_run as terraform_run
 from genai_platform.tools.terraform.adoption import Orphan, completed, incomplete, orphans, settled
 from genai_platform.tools.terraform.events import REPLACED, Events, StateLocked, unlock
 from genai_platform.tools.terraform.inventory import Inventory
-from genai_platform.tools.terraform.program import VARIABLES, Program, Root, write
+from genai_platform.tools.terraform.program import VARIABLES, Program, Root
 from genai_platform.tools.wait import wait_for
 
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
@@ -169,7 +170,7 @@ class Terraform:
 
     def _import_all(self, root: Root, folder: Path, there: Sequence[Orphan], progress: Progress) -> None:
         try:
-            write(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
+            write_private(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
             events, targets = Events(root, progress), [thing.address for thing in there]
             self._program.run(
                 folder, "plan", events, progress, 900,

@@ -144,7 +144,7 @@ def test_a_name_points_to_the_load_balancer_and_goes_with_its_ingress(
     assert record["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
     assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
     assert step.observe().state is State.PRESENT
-    # Somebody points it elsewhere: drift, and the next apply mends it.
+    # Somebody points it elsewhere: drift, and the next apply fixes it.
     other = {**record, "AliasTarget": {**record["AliasTarget"], "DNSName": "other.example.net"}}
     changes = [{"Action": "UPSERT", "ResourceRecordSet": other}]
     cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})

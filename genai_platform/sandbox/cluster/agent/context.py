@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from genai_platform.sandbox.cluster.agent.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Source
 from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.cluster.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.images import Images
 from genai_platform.sandbox.cluster.registry import Registry
 from genai_platform.sandbox.layout import SandboxLayout

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Literal
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object, path_of
 
 Severity = Literal["Normal", "Warning"]
 _REMEMBERED = 4096
