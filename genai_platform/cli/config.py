@@ -19,14 +19,12 @@ def add_to(app: typer.Typer) -> None:
     @command(group, "show")
     def show(run: Run) -> None:
         """Show every value and its source."""
-        from genai_platform.cli.worlds.target import named
         from genai_platform.config.faults import dotted
-        from genai_platform.config.layers import load
 
-        loaded = load(run.project, run.options.environment, sets=run.options.set)
+        loaded = run.world.loaded
         values = loaded.settings.model_dump(mode="json")
         rows = [[dotted(path), _shown(value), loaded.source(path)] for path, value in _leaves(values)]
-        run.screen.target = named(run.options.environment, loaded.settings)
+        run.screen.target = run.world.describe()
         run.screen.table(["key", "value", "source"], rows, title=run.screen.target)
         run.screen.document({"settings": values, "sources": {dotted(path): loaded.source(path) for path, _ in _leaves(values)}})
 
