@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +38,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         settings: the person's, with a sandbox's defaults.
     """
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+    from genai_platform.sandbox.azure import openai_part
     from genai_platform.sandbox.azure import tenancy as azure
 
     admin = administrator(layout)
@@ -68,8 +68,9 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         "litellm": {"models": models},
         "azure": {"tenant_id": azure.TENANT, "subscription_id": azure.SUBSCRIPTION, "auth": "service_principal"},
     }
-    key = openai_key(layout)
-    return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
+    return SandboxEnvironment(
+        endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, openai_part.key(layout))
+    )
 
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
@@ -94,17 +95,6 @@ def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
         control=local("entra") + control.PATH,
         control_secret_file=control.secret_file(layout),
     )
-
-
-def openai_key(layout: SandboxLayout) -> str:
-    """The key of the stand-in for Azure OpenAI, made when there is none."""
-    file = layout.folder("openai") / "key"
-    with layout.lock("openai"):
-        if not file.exists():
-            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-                opened.write(secrets.token_hex(16))
-            file.with_suffix(".new").replace(file)
-    return file.read_text().strip()
 
 
 def closed_variables() -> dict[str, str]:
