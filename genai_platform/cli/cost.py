@@ -11,7 +11,7 @@ from genai_platform.cli.run import Run
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "cost")
+    @command(app, "cost", "genai cost --set network.nat=per-zone")
     def cost(run: Run) -> None:
         """Show what the configured platform costs an hour."""
         from genai_platform.config.prices import HOURS_A_MONTH, SOURCE, prices, usd_per_hour

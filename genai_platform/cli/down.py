@@ -21,7 +21,7 @@ KeepData = Annotated[bool, typer.Option("--keep-data", help="Keep buckets, snaps
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "down")
+    @command(app, "down", "genai down --keep-data")
     def down(run: Run, keep_data: KeepData = False) -> int:
         """Remove the platform and prove that nothing is left."""
         shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"

@@ -11,7 +11,7 @@ from genai_platform.cli.run import Run
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "env")
+    @command(app, "env", 'eval "$(genai env)"')
     def env(run: Run) -> None:
         """Print shell exports for clients of this environment. They hold keys."""
         run.world.exports(run)

@@ -19,7 +19,7 @@ Tail = Annotated[int, typer.Option("--tail", help="How many lines of each pod.",
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "logs")
+    @command(app, "logs", "genai logs langfuse-web --tail 200")
     def logs(run: Run, workload: Name, tail: Tail = 50) -> int:
         """Show the last lines of a workload's pods."""
         return show_logs(run, workload, tail)

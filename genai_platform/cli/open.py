@@ -25,7 +25,7 @@ Login = Annotated[bool, typer.Option("--login", help="Also print how to sign in:
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "open")
+    @command(app, "open", "genai open langfuse --login")
     def open_(run: Run, application: What, login: Login = False) -> int:
         """Print the address of an application and open it in a browser."""
         return show_address(run, application, login)

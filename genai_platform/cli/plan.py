@@ -26,7 +26,7 @@ ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when so
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "plan")
+    @command(app, "plan", "genai plan --only infra --exit-code")
     def plan(run: Run, only: Only = None, skip: Skip = None, exit_code: ExitCode = False) -> int:
         """Show what would change. How long it would take and what it costs, too."""
         return 1 if show(run, only or (), skip or ()) and exit_code else 0

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the group. All its commands mean the sandbox, with or without --sandbox."""
     group = typer.Typer(help="The sandbox on this machine. It needs no cloud account.", rich_markup_mode=None, no_args_is_help=True)
 
-    @command(group, "status")
+    @command(group, "status", "genai sandbox status")
     def status(run: Run) -> None:
         """List every part: real, stand-in or simulated, version, process, port."""
         layout = _world(run).layout()
@@ -40,12 +40,12 @@ def add_to(app: typer.Typer) -> None:
             }
         )
 
-    @command(group, "env")
+    @command(group, "env", 'eval "$(genai sandbox env)"')
     def env(run: Run) -> None:
         """Print shell exports for aws, az, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
         _world(run).exports(run)
 
-    @command(group, "tools")
+    @command(group, "tools", "genai sandbox tools")
     def tools(run: Run) -> None:
         """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
         from genai_platform.cli.worlds import sandboxes
@@ -55,7 +55,7 @@ def add_to(app: typer.Typer) -> None:
         run.screen.tell("every program a sandbox needs is here")
         run.screen.document({"ok": True})
 
-    @command(group, "save")
+    @command(group, "save", "genai sandbox save monday.tar")
     def save(run: Run, file: File) -> None:
         """Save the whole sandbox into a file. It is stopped meanwhile."""
         layout = _world(run).layout()
@@ -66,7 +66,7 @@ def add_to(app: typer.Typer) -> None:
         run.screen.tell(f"saved '{layout.environment}' in {written}")
         run.screen.document({"ok": True, "file": str(written)})
 
-    @command(group, "restore")
+    @command(group, "restore", "genai sandbox restore monday.tar")
     def restore(run: Run, file: File) -> None:
         """Make the sandbox again that was saved into a file, under the name it had, and start it."""
         from genai_platform.cli.worlds import sandboxes
@@ -81,7 +81,7 @@ def add_to(app: typer.Typer) -> None:
         run.screen.tell(f"restored '{layout.environment}'; it runs")
         run.screen.document({"ok": True, "restored": layout.environment})
 
-    @command(group, "stop")
+    @command(group, "stop", "genai sandbox stop")
     def stop(run: Run) -> None:
         """Stop every process. Everything stays on disk, and `genai up --sandbox` goes on with it."""
         layout = _world(run).layout()
@@ -92,7 +92,7 @@ def add_to(app: typer.Typer) -> None:
         run.screen.tell(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
         run.screen.document({"ok": True, "stopped": stopped})
 
-    @command(group, "remove")
+    @command(group, "remove", "genai sandbox remove --yes")
     def remove(run: Run) -> None:
         """Stop it and delete its folder, whatever state it is in."""
         from genai_platform.cli.worlds import sandboxes

@@ -19,7 +19,7 @@ ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "status")
+    @command(app, "status", "genai status --exit-code")
     def status(run: Run, exit_code: ExitCode = False) -> int:
         """Show what is there. Steps, endpoints, hourly cost, what to do next."""
         return 1 if not show(run) and exit_code else 0

@@ -17,7 +17,7 @@ Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "teardown")
+    @command(app, "teardown", "genai teardown langfuse.chart")
     def _teardown(run: Run, steps: Steps) -> int:
         """Remove steps and everything that depends on them."""
         return teardown(run, steps)

@@ -24,7 +24,7 @@ Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON ev
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "up")
+    @command(app, "up", "genai up --set litellm.replicas=2")
     def up(run: Run, only: Only = None, skip: Skip = None, events: Events = None) -> int:
         """Build the platform, or go on where it stopped."""
         return build(run, "up", only or (), skip or (), events)

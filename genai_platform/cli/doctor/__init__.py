@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "doctor")
+    @command(app, "doctor", "genai doctor")
     def doctor(run: Run) -> int:
         """Check what a start needs. Programs, configuration, credentials, ports."""
         run.screen.target = f"'{run.world.environment}'"
