@@ -25,7 +25,7 @@ Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values o
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "render")
+    @command(app, "render", "genai render azure.policy --out rendered")
     def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> int:
         """Show exactly what would be applied."""
         return show(run, steps or (), out, show_secrets)

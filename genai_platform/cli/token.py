@@ -21,7 +21,7 @@ Caller = Annotated[str | None, typer.Option("--caller", help="A caller. Default:
 def add_to(app: typer.Typer) -> None:
     """Register ``token``."""
 
-    @command(app, "token")
+    @command(app, "token", "genai token --caller team-a")
     def token(run: Run, caller: Caller = None) -> None:
         """Print an Entra ID access token of a caller, for API Management."""
         show_token(run, caller)
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def add_env(group: typer.Typer) -> None:
     """Register ``env`` in the group ``azure``."""
 
-    @command(group, "env")
+    @command(group, "env", 'eval "$(genai azure env --caller team-a)"')
     def env(run: Run, caller: Caller = None) -> None:
         """Print shell exports with which a caller's curl or SDK signs in. They hold its client secret."""
         show_env(run, caller)

@@ -1,4 +1,4 @@
-"""Where the clouds are. Empty means the real ones; the sandbox hands over a filled-in document.
+"""Where the clouds are. Empty means the real ones; another world hands over a filled-in document.
 
 The product's code reads these values and nothing else: it does not know what answers there.
 """
@@ -70,7 +70,7 @@ def refuse_loopback(environ: Mapping[str, str]) -> None:
         if name.startswith("AWS_ENDPOINT_URL") and value and is_loopback(value):
             raise ConfigError(
                 f"{name} points to this machine ({value}), and this is a run on the real clouds",
-                remedy=f"unset {name}, or give --sandbox",
+                remedy=f"unset {name}",
                 id="target.loopback",
             )
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from genai_platform.config import api_base, azure_models
+from genai_platform.config.names import NAME, NAME_LENGTH
 
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
@@ -97,7 +98,13 @@ Cidr = Annotated[str, AfterValidator(_network)]
 PrivateCidr = Annotated[str, AfterValidator(_private)]
 PublicCidr = Annotated[str, AfterValidator(_public)]
 Guid = Annotated[str, AfterValidator(_guid)]
-Name = Annotated[str, StringConstraints(max_length=16, pattern=r"^[a-z](-?[a-z0-9])*$")]
+Name = Annotated[str, StringConstraints(max_length=NAME_LENGTH, pattern=rf"^{NAME}$")]
+AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+AzureRegion = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
+ResourceGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()-]{1,89}[A-Za-z0-9_()-]$")]
+CallerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
 ApiBase = Annotated[HttpsUrl, BeforeValidator(_address)]
@@ -113,11 +120,11 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 
 class Platform(_Table):
     name: Name = "genai"
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "ap-northeast-1"
+    region: AwsRegion = "ap-northeast-1"
 
 
 class Aws(_Table):
-    account_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")] | None = None
+    account_id: AccountId | None = None
     """The account this environment may touch. Required for a real environment."""
 
 
@@ -226,7 +233,7 @@ class Langfuse(_Table):
     """ClickHouse's image where the chart's own cannot be had, e.g. a mirror's."""
     keeper_image: Image | None = None
     """The same of ZooKeeper (chart line 1) or Keeper (line 2)."""
-    user_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@example.com"
+    user_email: Email = "admin@example.com"
     chart: Chart = Chart()
 
 
@@ -235,7 +242,7 @@ class Apim(_Table):
     """Those of the api-version 2024-05-01, with which the service is made: it has no PremiumV2."""
     existing: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")] | None = None
     publisher_name: str = "genai"
-    publisher_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    publisher_email: Email | None = None
     """Where Azure writes about the service; needed where it is made."""
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
@@ -262,11 +269,11 @@ class Azure(_Table):
     enabled: Flag = False
     tenant_id: Guid | None = None
     subscription_id: Guid | None = None
-    location: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")] = "japaneast"
-    resource_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()-]{1,89}[A-Za-z0-9_()-]$")] | None = None
+    location: AzureRegion = "japaneast"
+    resource_group: ResourceGroup | None = None
     auth: Literal["cli", "service_principal", "workload_identity", "managed_identity"] = "cli"
     apim: Apim = Apim()
-    callers: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], Caller] = {}
+    callers: dict[CallerName, Caller] = {}
 
 
 class Lifecycle(_Table):

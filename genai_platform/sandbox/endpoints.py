@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +40,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     """
     from genai_platform.sandbox import ca
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+    from genai_platform.sandbox.azure import openai_part
     from genai_platform.sandbox.azure.shared_tenant import subscription
 
     admin = administrator(layout)
@@ -70,8 +70,9 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         "litellm": {"models": models},
         "azure": subscription(layout) | {"auth": "service_principal"},
     }
-    key = openai_key(layout)
-    return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
+    return SandboxEnvironment(
+        endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, openai_part.key(layout))
+    )
 
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
@@ -95,15 +96,6 @@ def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
         control=local("entra") + control_routes.PATH,
         control_secret_file=control_routes.secret_file(azure),
     )
-
-
-def openai_key(layout: SandboxLayout) -> str:
-    """The key of the stand-in for Azure OpenAI, made when there is none."""
-    file = layout.folder("openai") / "key"
-    with layout.lock("openai"):
-        if not file.exists():
-            write_private(file, secrets.token_hex(16))
-    return file.read_text().strip()
 
 
 def closed_variables() -> dict[str, str]:

@@ -26,6 +26,14 @@ def key_file(layout: SandboxLayout) -> Path:
     return layout.root / "openai" / "key"
 
 
+def key(layout: SandboxLayout) -> str:
+    """The key, made when there is none."""
+    with layout.lock("openai"):
+        if not key_file(layout).exists():
+            write_private(key_file(layout), secrets.token_hex(16))
+    return key_file(layout).read_text().strip()
+
+
 def deployments_file(layout: SandboxLayout) -> Path:
     """A JSON list of deployment names; read at each request, so it may change while the stand-in runs."""
     return layout.root / "openai" / "deployments.json"
@@ -84,9 +92,7 @@ class OpenAI:
     port = "openai"
 
     def prepare(self, layout: SandboxLayout) -> None:
-        layout.folder("openai")
-        if not key_file(layout).exists():
-            regenerate_key(layout)
+        key(layout)
         offer(layout, ())
 
     def argv(self, layout: SandboxLayout) -> list[str]:

@@ -21,7 +21,7 @@ from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
-_SANDBOX_FETCH = 15.0
+_SHORT_FETCH = 15.0
 """Where the small chart may stand in, the public repository is not waited for longer."""
 _CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
@@ -39,7 +39,7 @@ def resolve(clients: Clients) -> ResolvedChart:
     faults: list[StepError] = []
     for source in chart_sources(clients.target)[: 1 if small else None]:
         try:
-            return clients.helm.resolve(source, _SANDBOX_FETCH) if small else clients.helm.resolve(source)
+            return clients.helm.resolve(source, _SHORT_FETCH) if small else clients.helm.resolve(source)
         except StepError as error:
             faults.append(error)
     if small:
