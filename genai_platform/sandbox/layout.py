@@ -83,15 +83,17 @@ class SandboxLayout:
                 return cls.open(root)
             return layout
         root.mkdir(parents=True, mode=0o700, exist_ok=True)
-        document = {
-            "environment": environment,
-            "network": claim_network(root),
-            "ports": _free_ports(_PORTS),
-            "region": region or cls.region,
-            "pace": pace or DEFAULT,
-            "tenant": str(tenant) if tenant else None,
-        }
-        _keep(root, document)
+        # Chosen and written down under one lock: another sandbox that is made at the same time reads which ports are claimed.
+        with _locked(_claims() / ".making.lock"):
+            document = {
+                "environment": environment,
+                "network": claim_network(root),
+                "ports": _free_ports(_PORTS),
+                "region": region or cls.region,
+                "pace": pace or DEFAULT,
+                "tenant": str(tenant) if tenant else None,
+            }
+            _keep(root, document)
         return cls.open(root)
 
     @classmethod

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def test_its_region_does_not_change(tmp_path: Path) -> None:
     SandboxLayout.create(tmp_path / "world", "sandbox", "eu-west-1")
     with pytest.raises(ConfigError, match="made as eu-west-1 and cannot become us-east-1"):
         SandboxLayout.create(tmp_path / "world", "sandbox", "us-east-1")
+
+
+def test_places_made_at_the_same_time_share_neither_network_nor_ports(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        places = list(pool.map(lambda number: SandboxLayout.create(tmp_path / f"w{number}", "sandbox"), range(24)))
+    assert len({layout.network for layout in places}) == 24
+    assert len({port for layout in places for port in layout.ports.values()}) == sum(len(layout.ports) for layout in places)
 
 
 def test_two_places_share_neither_network_nor_ports(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Apim:
             base_url=endpoints.azure.arm,
             policies=management(self._azure.credential, ARM_SCOPE),
             transport=transport(endpoints),
-            polling_interval=1 if not endpoints.real else 15,
+            polling_interval=0.2 if not endpoints.real else 15,
         )
 
     # -- services ---------------------------------------------------------------------------------

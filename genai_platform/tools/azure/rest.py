@@ -73,7 +73,7 @@ class Rest:
     ) -> Body | None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        deadline, pause = time.monotonic() + fresh, 0.3
+        deadline, pause = time.monotonic() + fresh, 0.1
         while True:
             try:
                 return self._once(method, path, body, query, headers)

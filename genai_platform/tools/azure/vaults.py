@@ -84,7 +84,7 @@ class Vaults:
             policies=management(self._azure.credential, ARM_SCOPE),
             api_version=_MANAGEMENT_VERSION,
             transport=transport(endpoints),
-            polling_interval=1 if not endpoints.real else 10,
+            polling_interval=0.2 if not endpoints.real else 10,
         )
 
     # -- vaults -----------------------------------------------------------------------------------
