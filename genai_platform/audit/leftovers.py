@@ -1,4 +1,4 @@
-"""After a ``down``, or at any time: what exists that no state of ours owns."""
+"""After a ``down``, or at any time: what exists that no state of this environment owns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room on the disk: ``up`` refuses where there is too little, and keeps some aside so that ``down`` works on a disk that is full since."""
+"""Room on the disk: ``up`` refuses where there is too little, and keeps some aside so that ``down`` works on a disk that has filled up since."""
 
 from __future__ import annotations
 

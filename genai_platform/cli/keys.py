@@ -44,7 +44,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(group, "issue")
     def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
-        """Give callers what they miss: identity, key and stored secret."""
+        """Create whatever a caller lacks: identity, key, stored secret."""
         _issue(run, tuple(names or ()), reinstate)
 
     @command(group, "rotate")
@@ -54,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(group, "revoke")
     def revoke(run: Run, name: Name) -> int:
-        """Close both entrances to a caller, and measure how long they stayed open."""
+        """Revoke a caller at API Management and at LiteLLM, and report how long each still accepted it."""
         return _revoke(run, name)
 
     app.add_typer(group, name="keys")

@@ -1,4 +1,4 @@
-"""``genai open``, ``logs`` and ``env``: look into what stands."""
+"""``genai open``, ``logs`` and ``env``: look into what exists."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
     except (KeyboardInterrupt, typer.Abort):
         from genai_platform.tools import process
 
-        # The first Ctrl-C lets programs finish cleanly; whoever comes here asked again, or nothing of the kind runs.
+        # The first Ctrl-C lets programs finish cleanly; this is a second one, or no such program runs.
         process.kill_all()
         interrupted = Interrupted()
         screen.error(interrupted)

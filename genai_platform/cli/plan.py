@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(app, "plan")
     def plan(run: Run, only: Only = None, skip: Skip = None, exit_code: ExitCode = False) -> int:
-        """Show what would change. How long it would take and what it costs, too."""
+        """Show what would change, how long it would take and what it would cost."""
         return 1 if show(run, only or (), skip or ()) and exit_code else 0
 
 

@@ -1,4 +1,4 @@
-"""One run of a command: its options, its screen, and on demand its target, doors and graph."""
+"""One run of a command: its options, its screen, and on demand its target, clients and graph."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Run:
         from genai_platform.tools import libraries
 
         target = self.target
-        # Whoever has doors opens them from many threads soon.
+        # Clients are soon used from many threads.
         libraries.load(azure=target.settings.azure.enabled)
         return Clients(target)
 

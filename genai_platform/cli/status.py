@@ -64,7 +64,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
 def _next(run: Run, found: dict[str, Observation]) -> str:
     from genai_platform.engine.step import State
 
-    # Where a look was refused, what ends that comes first; a command of ours could only say the same again.
+    # Where a look was refused, what ends that comes first; one of our commands could only say the same again.
     if told := next((one.remedy for one in found.values() if one.state is State.UNKNOWN and one.remedy.startswith("kubectl ")), ""):
         return told
     lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]

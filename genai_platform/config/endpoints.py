@@ -40,7 +40,7 @@ class AzureEndpoints(_Frozen):
     client_id: str | None = None
     client_secret_file: Path | None = None
     control: str | None = None
-    """A door that signs tokens with any claims and lets a vault fail, for checks that need such tokens. No real cloud has one."""
+    """Control routes that sign tokens with any claims and let a vault fail, for checks that need such tokens. No real cloud has them."""
     control_secret_file: Path | None = None
 
 
@@ -52,11 +52,11 @@ class Endpoints(_Frozen):
     kubeconfig: Path | None = None
     """A kubeconfig to use instead of the one made from the EKS cluster."""
     ca_bundle: Path | None = None
-    """PEM file with authorities to trust besides the system's."""
+    """PEM file with authorities to trust in addition to the system's."""
     load_balancer_names: tuple[str, ...] = ()
-    """Further names for the certificate the tool makes, besides ``*.REGION.elb.amazonaws.com``."""
+    """Further names for the certificate the tool makes, in addition to ``*.REGION.elb.amazonaws.com``."""
     environment_variables: dict[str, str] = {}
-    """What child processes (terraform, helm) get besides, e.g. a provider mirror's configuration."""
+    """What child processes (terraform, helm) also get, e.g. a provider mirror's configuration."""
 
     @property
     def real(self) -> bool:

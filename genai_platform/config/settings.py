@@ -1,7 +1,7 @@
 """What a person can configure, as one frozen, typed value. Secrets are never settings.
 
 Each value is checked here by itself; what they say together is checked in ``config/consistency.py``. Both are asked by
-``config/layers.py``, the one door that settings come through.
+``config/layers.py``, the one way that settings come in.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Cluster(_Table):
     admins: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...] = ()
     public_access_cidrs: tuple[PublicCidr, ...] = ()
     """Who may reach the Kubernetes API from the internet (with valid credentials). Empty: the public IPv4 networks of
-    ``ingress.allowed_cidrs``, and where those are empty too, any: the address of the day would lock tomorrow's out."""
+    ``ingress.allowed_cidrs``, and where those are empty too, any: today's own address would lock you out tomorrow."""
 
 
 class Ingress(_Table):
@@ -239,7 +239,7 @@ class Apim(_Table):
     """Where Azure writes about the service; needed where it is made."""
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
-    """Model routes besides the built-in five, e.g. ``POST /v1/rerank``."""
+    """Model routes in addition to the built-in five, e.g. ``POST /v1/rerank``."""
     streaming: Flag = True
     keys: Literal["per-caller", "shared"] = "per-caller"
     unverified_backend: Flag = False

@@ -1,4 +1,4 @@
-"""One run at a time per environment. The lock names its holder; when the holder dies, the system lets go of it."""
+"""One run at a time per environment. The lock names its holder; when the holder dies, the system releases it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The sandbox's own certificate authority: it signs every stand-in's certificate and the users of Kubernetes.
 
-Made once and kept in the sandbox's folder, so a restarted sandbox is trusted by whoever trusted it before.
+Made once and kept in the sandbox's folder, so a restarted sandbox is trusted by everything that trusted it before.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def clean_environment(environ: Mapping[str, str] | None = None, kept: tuple[str,
     """The given environment (default: this process's) without anything that names a cloud, a cluster or a key.
 
     Args:
-        kept: variables that stay although they look ambient; where providers come from is no credential.
+        kept: variables that stay although they look ambient; where providers come from is not a credential.
     """
     given = os.environ if environ is None else environ
     return {name: value for name, value in given.items() if name in kept or not name.startswith(_AMBIENT)} | closed_variables()

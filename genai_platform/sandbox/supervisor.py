@@ -239,7 +239,7 @@ def _refuse_taken(layout: SandboxLayout, part: Part) -> None:
         if holder is not None:
             raise MissingError(
                 f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
-                remedy="stop that program, or make the sandbox anew: genai sandbox remove",
+                remedy="stop that program, or re-create the sandbox: genai sandbox remove",
                 id="sandbox.port_taken",
             )
 

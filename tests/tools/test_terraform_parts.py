@@ -86,7 +86,7 @@ def test_a_lock_that_nobody_holds_any_more_is_told_how_to_open() -> None:
 def test_waiting_for_a_lock_is_said() -> None:
     told = Told()
     Events("data", told, lambda: "me@here has it").hear("out", json.dumps({"type": "state_lock_acquire", "@message": "…"}))
-    assert told.said == ["waiting until another terraform lets go of the state of root 'data'; me@here has it"]
+    assert told.said == ["waiting until another terraform releases the state of root 'data'; me@here has it"]
 
 
 # -- state ----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The sandboxes on this machine, as commands need them: another set of endpoints, without any credential of real clouds.
 
-This is the only file besides the sandbox's own command that knows it.
+This is the only file, with the sandbox's own command, that knows it.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def remove(project: Path, environment: str) -> None:
 
 
 def ports(project: Path, environment: str) -> str:
-    """What can be said of a sandbox's ports: it keeps them, and whoever else took one is named.
+    """What can be said of a sandbox's ports: it keeps them, and a program that took one is named.
 
     Raises:
         MissingError: somebody else has one.

@@ -1,4 +1,4 @@
-"""What this sandbox's AWS is known by: its account, its token issuer, its administrator and the key of its inner doors."""
+"""What this sandbox's AWS is known by: its account, its token issuer, its administrator and the key of its control routes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def administrator(layout: SandboxLayout) -> Administrator:
 
 
 def control_key(layout: SandboxLayout) -> str:
-    """The bearer secret of the inner doors (``/_sandbox/…``), made when there is none."""
+    """The bearer secret of the control routes (``/_sandbox/…``), made when there is none."""
     file = layout.folder("aws") / "control.key"
     if not file.exists():
         _write_private(file, secrets.token_urlsafe(32))

@@ -1,4 +1,4 @@
-"""A door for checks: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
+"""Control routes for checks and tests: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
 
 Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. The door
 asks for a secret of its own.
@@ -33,7 +33,7 @@ _LONGEST = 120.0
 
 
 def secret_file(layout: SandboxLayout) -> Path:
-    """Where the door's secret lies (0600), made when missing."""
+    """Where the routes' secret is kept (0600), made when missing."""
     file = layout.folder("azure") / "probe"
     with layout.lock("probe"):
         if not file.exists():
@@ -44,7 +44,7 @@ def secret_file(layout: SandboxLayout) -> Path:
 
 
 class Probe:
-    """All with the door's own bearer secret.
+    """All with their own bearer secret.
 
     ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
     ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a

@@ -1,6 +1,6 @@
 """The control plane: real etcd, kube-apiserver and kube-controller-manager, each with its own client certificate.
 
-Everything listens on 127.0.0.1 and speaks TLS; whoever talks to it shows a certificate of the sandbox's authority.
+Everything listens on 127.0.0.1 and speaks TLS; its clients show a certificate of the sandbox's authority.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Balancers(Protocol):
         """Remove a group's load balancer and its security group, when they are there."""
 
     def stacks(self) -> set[str]:
-        """The groups that have a load balancer, whoever made it."""
+        """The groups that have a load balancer, no matter what made it."""
 
 
 class AwsBalancers:
@@ -191,7 +191,7 @@ class Certificates:
         document = answer.json()
         content = {"pem": "\n".join(filter(None, (document["certificate"].strip(), (document.get("chain") or "").strip()))) + "\n"}
         content["key"] = document["key"]
-        # The content is in the name: a renewed certificate is another file, and its listener is opened anew.
+        # The content is in the name: a renewed certificate is another file, and its listener is opened again.
         stem = f"{_digest(json.dumps(content))}"
         folder = self._layout.folder("load-balancer")
         return _write(folder / f"{stem}.pem", content["pem"]), _write(folder / f"{stem}.key", content["key"])

@@ -18,7 +18,7 @@ log = logging.getLogger("load-balancer")
 
 
 class Controller:
-    """One turn a call; called whenever something changed, and every few seconds besides.
+    """One turn a call; called whenever something changed, and every few seconds.
 
     Args:
         api: the Kubernetes API, for finalizers, statuses and events.

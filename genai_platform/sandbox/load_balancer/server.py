@@ -55,7 +55,7 @@ async def serve(layout: SandboxLayout) -> None:
                 # Each has its turn, whatever became of the other's.
                 settled = all([await controller.turn(mirror.cluster()), await services.turn(mirror.cluster())])
             except Exception:
-                log.exception("a turn failed; the next one begins anew")
+                log.exception("a turn failed; the next one starts over")
                 settled = False
             (layout.folder("load-balancer") / READY).touch()
             await asyncio.sleep(0.05)  # several changes at once make one turn

@@ -46,7 +46,7 @@ class Mirror:
         return [one for _, one in sorted(self._objects[name].items())]
 
     async def follow(self, name: str) -> None:
-        """List, then watch, for ever; whatever breaks is begun again."""
+        """List, then watch, until stopped; what breaks is started again."""
         while True:
             try:
                 version = await self._list(name)

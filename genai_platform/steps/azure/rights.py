@@ -35,7 +35,7 @@ _QUOTA = 250
 
 
 def identity(clients: Clients) -> str:
-    """The identity that won."""
+    """The identity in use."""
     who = clients.azure.identity
     return f"{who.name} ({who.kind}) in tenant {who.tenant_id}"
 
@@ -102,7 +102,7 @@ def resources(clients: Clients) -> str:
 
 
 def _building_site(clients: Clients) -> str:
-    """The group; the subscription while there is none. Whoever may not even see it is judged where it is meant to be."""
+    """The group; the subscription while there is none. An identity that may not even see it is judged where it is meant to be."""
     name = lookup.group_name(clients.target)
     try:
         there = clients.azure.arm.group(name) is not None

@@ -135,7 +135,7 @@ class CertificateStep(ABC):
 
 @dataclass(frozen=True)
 class OwnCertificateStep(CertificateStep):
-    """A certificate of an authority of ours, which our own commands trust: encrypted, not authenticated by name."""
+    """A certificate of the tool's own authority, which its commands trust: encrypted, not authenticated by name."""
 
     def _fault(self, found: Certificate) -> str:
         fault = super()._fault(found)

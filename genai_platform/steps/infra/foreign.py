@@ -47,7 +47,7 @@ def unblock(kube: Kube) -> list[str]:
 
 
 def remove_shared(clients: Clients, progress: Progress) -> None:
-    """The ingresses of others that share the platform's class: their controller needs the class to let go of them."""
+    """The ingresses of others that share the platform's class: their controller needs the class to release them."""
     shared = [one for one in kube_foreign.balancers(clients.kube, INGRESSES) if one.kind == "Ingress" and not one.usd_per_hour]
     _delete(clients.kube, shared)
     _wait(clients.kube, shared, progress)

@@ -32,7 +32,7 @@ def resolve(clients: Clients) -> ResolvedChart:
     """Langfuse's chart from the first of its sources that gives it.
 
     Raises:
-        ConfigError: the configured path is no chart.
+        ConfigError: the configured path is not a chart.
         StepError: no source can be reached, or none has this version.
     """
     small = may_be_small(clients.target)
@@ -208,7 +208,7 @@ class Chart:
 def tell_operator(clients: Clients, *, own_account: bool) -> bool:
     """Line 2: say to the operator what the chart has no keys for. Whether anything changed.
 
-    Its pods are not to be moved, and ``default`` stays the database it is: otherwise the operator makes it anew as a
+    Its pods are not to be moved, and ``default`` stays the database it is: otherwise the operator re-creates it as a
     Replicated one once ClickHouse is ready, and Langfuse's migrations may have been there first
     (https://github.com/ClickHouse/clickhouse-operator/pull/255). Said right after the install, before it is ready.
 

@@ -132,7 +132,7 @@ class Apim:
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted service of this name, in whatever region; None when there is none, or none that we may see.
 
-        Looking at deleted services is a right at the subscription: whoever has the resource group alone is refused.
+        Looking at deleted services is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
         from azure.core.exceptions import HttpResponseError
 

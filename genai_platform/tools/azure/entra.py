@@ -39,7 +39,7 @@ _DELETED = "/v1.0/directory/deletedItems"
 
 
 class Entra:
-    """One tenant's directory. Objects of ours have a ``uniqueName``, which is their display name too."""
+    """One tenant's directory. This environment's objects have a ``uniqueName``, which is their display name too."""
 
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
@@ -68,7 +68,7 @@ class Entra:
             change: what to send to one that is there already, from how it is; raises for one that is not to be changed. Default: the
                 same properties.
 
-        It is made by POST: whoever makes one by PATCH with ``create-if-missing`` does not become its owner, and with
+        It is made by POST: an identity that makes one by PATCH with ``create-if-missing`` does not become its owner, and with
         ``Application.ReadWrite.OwnedBy`` alone may not change it afterwards.
         """
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"

@@ -116,7 +116,7 @@ class Vaults:
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted vault of this name in this subscription, in whatever region; None when there is none, or none that we may see.
 
-        Looking at deleted vaults is a right at the subscription: whoever has the resource group alone is refused.
+        Looking at deleted vaults is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
         from azure.core.exceptions import HttpResponseError
 

@@ -1,4 +1,4 @@
-"""The door to Helm: what is installed, install or upgrade, uninstall. Values travel on standard input, never in arguments."""
+"""The client of Helm: what is installed, install or upgrade, uninstall. Values travel on standard input, never in arguments."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def _unfetched(source: ChartSource, error: StepError) -> GenaiError:
     if error.id == "helm.timeout":
         reason = "it does not answer"
     elif source.local:
-        return ConfigError(f"{source.key}: {source.reference} is no chart Helm can read: {reason}", id="chart.path")
+        return ConfigError(f"{source.key}: {source.reference} is not a chart that Helm can read: {reason}", id="chart.path")
     named = f"{source.key} = {source.place}" if source.key else source.place
     return StepError(
         f"the chart {source} cannot be fetched from {named}: {reason}",

@@ -67,7 +67,7 @@ class Litellm:
             if target.host != answer.request.url.host:
                 raise StepError(f"{path} redirects to another host: {target.host}", id="litellm.redirect")
             path = target.raw_path.decode()
-        raise StepError(f"{path} redirects for ever", id="litellm.redirect")
+        raise StepError(f"{path} redirects without end", id="litellm.redirect")
 
     def readiness(self) -> dict[str, Any]:
         """``/health/readiness``: the state of the proxy and of its database."""
@@ -190,7 +190,7 @@ class Litellm:
         try:
             return json.loads(answer.content.decode("utf-8"))
         except ValueError:
-            raise StepError(f"{answer.request.url.path} answered something that is no JSON in UTF-8", id="litellm.form") from None
+            raise StepError(f"{answer.request.url.path} answered something that is not JSON in UTF-8", id="litellm.form") from None
 
     @staticmethod
     def _refuse(answer: httpx.Response) -> None:

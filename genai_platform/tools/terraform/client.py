@@ -1,4 +1,4 @@
-"""The door to Terraform: one root at a time by name, compared, applied, taken over and removed, its progress in words."""
+"""The client of Terraform: one root at a time by name, compared, applied, taken over and removed, its progress in words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Terraform:
 
     Args:
         target: the world to work on.
-        aws: the door whose credentials Terraform gets; default: the target's.
+        aws: the client whose credentials Terraform gets; default: the target's.
     """
 
     def __init__(self, target: Target, aws: Aws | None = None) -> None:
@@ -215,7 +215,7 @@ class Terraform:
             if orphan.address in replaced:
                 self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
                 raise StepError(
-                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already, and would have to be made anew "
+                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already, and would have to be re-created "
                     "to be as configured",
                     remedy="remove it when nobody needs it (genai audit gives the command), then run the same command again",
                     id="terraform.differs",

@@ -15,7 +15,7 @@ from genai_platform.tools.aws.client import EXPIRED, INVALID, SIGN_IN_AGAIN
 
 _DOING = {"create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing", "read": "reading"}
 REPLACED = "replaced"
-"""The detail of a change that deletes what stands and makes it anew."""
+"""The detail of a change that deletes what exists and re-creates it."""
 _ACTIONS: dict[str, Literal["create", "update", "delete", "none"]] = {
     "create": "create", "update": "update", "delete": "delete", "replace": "update", "noop": "none", "read": "none",
 }  # fmt: skip
@@ -65,7 +65,7 @@ class Events:
         except ValueError:
             return
         handler = getattr(self, f"_on_{event.get('type')}", None)
-        # Reading is no work a person waits for.
+        # Reading is not work that a person waits for.
         if handler is not None and event.get("hook", {}).get("action") != "read":
             handler(event)
 
@@ -102,9 +102,7 @@ class Events:
     def _on_state_lock_acquire(self, event: dict[str, Any]) -> None:
         if self._progress is not None:
             more = self._locked()
-            self._progress.say(
-                f"waiting until another terraform lets go of the state of root '{self.root}'" + (f"; {more}" if more else "")
-            )
+            self._progress.say(f"waiting until another terraform releases the state of root '{self.root}'" + (f"; {more}" if more else ""))
 
     def _on_apply_start(self, event: dict[str, Any]) -> None:
         hook = event["hook"]

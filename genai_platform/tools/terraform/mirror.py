@@ -76,12 +76,12 @@ def configuration(text: str, mirror: Path) -> str:
 
 
 def prepare(folder: Path, variables: Mapping[str, str], opt: Iterable[Path] | None = None) -> dict[str, str]:
-    """Environment variables that lead Terraform to its provider, besides ``variables``.
+    """Environment variables that lead Terraform to its provider, in addition to ``variables``.
 
     Args:
         folder: where a generated configuration is written.
         variables: the environment Terraform would have.
-        opt: where to look for an unpacked mirror besides Terraform's own places; default: the folders below ``/opt``.
+        opt: where to look for an unpacked mirror, after Terraform's own places; default: the folders below ``/opt``.
     """
     own = user_configuration(variables)
     text = own.read_text(encoding="utf-8") if own else ""

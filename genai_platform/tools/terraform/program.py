@@ -1,6 +1,6 @@
 """The program in a root's working folder: the folder is brought up to date, the command line built, run, heard, and explained.
 
-python-terraform builds the command lines; the process door runs them, since only it can stream and be interrupted.
+python-terraform builds the command lines; ``tools/process.py`` runs them, since only it can stream and be interrupted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Program:
 
     Args:
         target: the world to work on.
-        aws: the door whose credentials the program gets.
+        aws: the client whose credentials the program gets.
     """
 
     def __init__(self, target: Target, aws: Aws) -> None:

@@ -63,7 +63,7 @@ class States:
         """The state's document; None when there is none.
 
         Raises:
-            StepError: it cannot be reached or is no state. Never taken for an empty one.
+            StepError: it cannot be reached or is not a state. Never taken for an empty one.
         """
         text = self._remote_text(root) if self.remote else self._local_text(root)
         if text is None:

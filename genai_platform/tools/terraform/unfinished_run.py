@@ -1,6 +1,6 @@
 """Which run of Terraform in a root's folder has not ended in good order: whose lock may be released, whose state be stored.
 
-A run's mark is a file that its process holds locked (flock): the system lets go of it when the process has ended, also one
+A run's mark is a file that its process holds locked (flock): the system releases it when the process has ended, also one
 that outlived the command that started it. The file itself goes only when the run gave back the state's lock.
 """
 

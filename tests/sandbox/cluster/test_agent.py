@@ -104,7 +104,7 @@ def _until(look: Callable[[], Any]) -> Any:
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("timed out")
 
 
 def test_the_node_is_ready(kubectl: Callable[..., str]) -> None:

@@ -1,4 +1,4 @@
-"""The agent's door to the Kubernetes API: plain documents in and out, and watches that keep a local copy."""
+"""The agent's client of the Kubernetes API: plain documents in and out, and watches that keep a local copy."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def hostname_of(pod: Object) -> str:
 
 
 def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
-    """What every process gets besides its pod's own variables. Nothing of the person's environment is among it."""
+    """What every process gets in addition to its pod's own variables. Nothing of the person's environment is among it."""
     bundle = str(context.bundle)
     api = context.layout.loopback(str(ipaddress.ip_network(context.layout.service_cidr)[1]))
     return {

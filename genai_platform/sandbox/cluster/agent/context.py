@@ -27,7 +27,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True)
 class AgentContext:
-    """The doors a pod's worker goes through."""
+    """What every part of the agent shares."""
 
     layout: SandboxLayout
     api: Api

@@ -62,7 +62,7 @@ class Events(threading.Thread):
             try:
                 self._write(event)
             except ApiError:
-                pass  # a lost event is no reason to stop; the namespace may be on its way out
+                pass  # a lost event does not stop anything; the namespace may be on its way out
             except Exception:
                 _log.exception("event %s", event["reason"])
 

@@ -1,7 +1,7 @@
 """The life of one pod, in one thread: volumes, init containers, containers, restarts, the end.
 
 Everything that happens (a change of the pod, an exit, a probe's verdict) is put into the thread's inbox as a call.
-After each, ``_step`` looks at all states anew and does what is due, so no order of events is special.
+After each, ``_step`` looks at all states again and does what is due, so no order of events is special.
 """
 
 from __future__ import annotations

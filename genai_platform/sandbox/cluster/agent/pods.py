@@ -16,7 +16,7 @@ _FIRST = 10
 
 
 class Addresses:
-    """Pod addresses 10.N.x.y, each given anew as late as possible."""
+    """Pod addresses 10.N.x.y, each given again as late as possible."""
 
     def __init__(self, cidr: str) -> None:
         self._network = ipaddress.ip_network(cidr)
