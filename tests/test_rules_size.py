@@ -16,6 +16,7 @@ MANY = {
     "genai_platform/render/clickhouse_job.py job",
     "genai_platform/render/manifests.py database",
     "genai_platform/render/manifests.py ingress",
+    "genai_platform/steps/clients.py __init__",
     "genai_platform/tools/kubernetes/client.py _send",
     "genai_platform/tools/kubernetes/client.py _text",
     "genai_platform/tools/process.py run",
