@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from genai_platform.cli.worlds import sandbox as sandboxes
+from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.sandbox import defaults
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, GenaiError, MissingError
 from genai_platform.sandbox import shell_exports, supervisor
