@@ -58,7 +58,7 @@ def azure_works(platform: Platform) -> None:
     assert set(states.values()) == {"present"}, states
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_an_environment_of_the_same_name_in_another_subscription_comes_and_goes_unnoticed(platform: Platform, second: Platform) -> None:
     before = identity(platform)
     second.up("--only", "azure.group")
