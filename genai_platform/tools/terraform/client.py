@@ -137,6 +137,9 @@ class Terraform:
     def _store(self, root: Root, progress: Progress) -> None:
         """Release the lock that an ended run in this folder left, and store the state that it could not store."""
         folder = self._program.folder(root)
+        # A run whose `genai` was killed goes on for a while, and writes into the state what it has made.
+        waiting = f"waiting until the terraform of an earlier run has ended in {folder}"
+        wait_for(lambda: None if terraform_run.running(folder) else True, progress, lambda: waiting, 1800)
         held = self.state.holder(root)
         if held is not None and terraform_run.abandoned(folder, held):
             progress.say(f"releasing the lock of a run that has ended ({held['Who']}, {held['Created'][:19]})")

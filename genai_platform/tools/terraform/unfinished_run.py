@@ -51,6 +51,18 @@ def marked(folder: Path) -> Iterator[tuple[int, ...]]:
         os.close(descriptor)
 
 
+def running(folder: Path) -> bool:
+    """Whether a run in this folder is still at work, also one whose `genai` has ended."""
+    try:
+        descriptor = os.open(folder / MARK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _alone(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def unmark(folder: Path) -> None:
     """The run in this folder has given back its lock, or took none."""
     (folder / MARK).unlink(missing_ok=True)
