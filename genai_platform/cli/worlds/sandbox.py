@@ -158,7 +158,7 @@ class Sandbox:
 
     def removed_at_rest(self, run: Run) -> str:
         """A sandbox that does not run costs nothing and, with a tenant of its own, holds nothing outside its folder: that goes."""
-        if self.layout().tenant is not None or sandboxes.runs(self.project, self.environment):
+        if not sandboxes.rests(self.project, self.environment):
             return ""
         if self.loaded.settings.lifecycle.down == "keep-data":
             raise ConfigError(

@@ -77,6 +77,11 @@ def runs(project: Path, environment: str) -> bool:
     return supervisor.running(layout)
 
 
+def rests(project: Path, environment: str) -> bool:
+    """Whether deleting an existing sandbox's folder removes all of it: no part runs, and nothing lies in another one's tenant."""
+    return open_layout(project, environment).tenant is None and not runs(project, environment)
+
+
 def remove(project: Path, environment: str) -> None:
     """Stop a sandbox and delete all of it but its journal, and the lock that is being held."""
     layout = layout_to_remove(project, environment)

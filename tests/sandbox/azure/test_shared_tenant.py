@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genai_platform.cli.worlds import sandbox as sandboxes
+from genai_platform.cli.worlds import sandboxes
 from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
 from genai_platform.config.target import Target
