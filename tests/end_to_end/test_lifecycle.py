@@ -47,12 +47,6 @@ def test_a_family_alone(platform: Platform, family: str) -> None:
     assert {step["outcome"] for step in applied.values()} == {"present"}
 
 
-def test_the_first_run_waited_for_the_endpoint_of_its_cluster(platform: Platform) -> None:
-    events = (platform.folder / ".genai" / "sandbox" / "journal.jsonl").read_text().splitlines()
-    said = [event["text"] for event in map(json.loads, events) if event.get("step") == "infra.cluster" and event["event"] == "step.said"]
-    assert any("the endpoint does not serve yet" in text for text in said)
-
-
 def test_a_kubernetes_version_that_eks_would_refuse_changes_nothing(platform: Platform) -> None:
     for words, version, said in ((("plan",), "1.38", "EKS does not offer it"), (("up", "--yes"), "1.33", "EKS never goes back")):
         refused = platform.run(*words, sets=(f"cluster.version={version}",), code=2)

@@ -51,6 +51,7 @@ class Sandbox:
         return "" if sandboxes.exists(self.project, self.environment) else f"there is no sandbox '{self.environment}'"
 
     def enter(self, purpose: Purpose) -> Target:
+        region = self.configured.settings.platform.region  # first of all: a fault in the configuration is told whatever else is missing
         sandboxes.require_packages()
         drop_ambient()
         if purpose in (Purpose.BUILD, Purpose.UP):
@@ -68,7 +69,7 @@ class Sandbox:
         loopback.close()
         if purpose is Purpose.UP:
             state_folder(self.project, self.environment)
-            folder, region = sandboxes.folder(self.project, self.environment), self.loaded.settings.platform.region
+            folder = sandboxes.folder(self.project, self.environment)
             layout = SandboxLayout.create(folder, self.environment, region, pace.chosen(), shared_tenant.chosen())
         else:
             layout = self.layout()
