@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -88,6 +89,25 @@ def test_a_changed_policy_is_noticed(world: AzureWorld) -> None:
     assert held is not None
     clients.azure.apim.put_policy(service, name, held.replace("Genai.Call", "Genai.Probe"))
     assert up(world) == ["azure.policy"]
+
+
+def test_a_service_that_cannot_read_the_authority_for_a_moment_is_asked_again(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    up(world)
+    clients, waited = world.clients(), list[float]()
+    put, refused = clients.azure.apim.put_policy, iter(["ValidationError: the OpenID configuration could not be read"])
+
+    def flaky(*given: Any) -> None:
+        if text := next(refused, None):
+            raise StepError(text, id="azure.400")
+        put(*given)
+
+    clients.azure.apim.put_policy = flaky  # type: ignore[method-assign]
+    monkeypatch.setattr("genai_platform.steps.azure.policy.time.sleep", waited.append)
+    (step,) = [step for step in steps(clients) if step.id == "azure.policy"]
+    progress = Quiet()
+    step.apply(progress)
+    assert "the service could not read the authority's configuration: once more" in progress.said
+    assert step.observe().state is State.PRESENT
 
 
 def test_an_expiry_in_the_past_is_refused(world: AzureWorld) -> None:
