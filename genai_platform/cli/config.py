@@ -44,7 +44,7 @@ def add_to(app: typer.Typer) -> None:
 
     @command(group, "schema", "genai config schema")
     def schema(run: Run) -> None:
-        """Print the JSON Schema of genai.toml, for editors. Save it with > genai.schema.json."""
+        """Print the JSON Schema of genai.toml, for editors. To save it: genai config schema > genai.schema.json"""
         from genai_platform.config.schema import schema as of_settings
 
         if run.screen.json:
