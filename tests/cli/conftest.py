@@ -74,7 +74,7 @@ class Shell:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         answer = Answer(result.exit_code, result.stdout, result.stderr)
-        if "--json" in arguments and "--help" not in arguments:
+        if "--json" in arguments:
             schemas.valid(arguments, answer.document)
         return answer
 
