@@ -24,13 +24,13 @@ from genai_platform.cli import (
     outcome,
     plan,
     render,
-    sandbox,
     status,
     teardown,
     token,
     up,
     verify,
     version,
+    worlds,
 )
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ app = typer.Typer(
 
 for group in (
     up, verify, down, families, teardown, init, doctor, plan, status, audit, render, keys, token, chat, open, logs, env, cost, config,
-    sandbox, version, kube_token,
+    worlds, version, kube_token,
 ):  # fmt: skip
     group.add_to(app)
 

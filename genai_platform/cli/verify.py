@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.advice import complete
+from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -53,7 +53,7 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
     screen.say(f"checking {screen.target}")
     started = time.monotonic()
     with FollowChecks(screen, [check.id for check in checks]) as follow:
-        results = [replace(one, hint=complete(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
+        results = [replace(one, hint=typed(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
     seconds = time.monotonic() - started
     passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)
     follow.summary(results, seconds)
