@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 from typing import Self
 
+from genai_platform.advice import Remedy
+
 
 class GenaiError(Exception):
     """Something expected went wrong.
@@ -21,13 +23,13 @@ class GenaiError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, remedy: str = "", id: str = "failed") -> None:
+    def __init__(self, message: str, *, remedy: Remedy = "", id: str = "failed") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.id = id
 
-    def said(self, message: str | None = None, remedy: str | None = None) -> Self:
+    def said(self, message: str | None = None, remedy: Remedy | None = None) -> Self:
         """The same error, of the same kind, in other words or with other advice."""
         told = self.message if message is None else message
         # Not ``copy.copy``: that calls the constructor, and kinds have arguments of their own.
@@ -46,7 +48,7 @@ class StepError(GenaiError):
         error_code: the code that the outside service gave, e.g. ``RoleAssignmentExists``; empty where it gave none.
     """
 
-    def __init__(self, message: str, *, remedy: str = "", id: str = "failed", error_code: str = "") -> None:
+    def __init__(self, message: str, *, remedy: Remedy = "", id: str = "failed", error_code: str = "") -> None:
         super().__init__(message, remedy=remedy, id=id)
         self.error_code = error_code
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def test_nothing_branches_on_the_identifier_or_the_words_of_an_error(trees: dict
 def test_the_rule_sees_each_way_to_read_an_error(place: str, text: str) -> None:
     tree = ast.parse(f"def f():\n    try:\n        g()\n    except KINDS as error:\n        {text}\nKINDS = (StepError, Forbidden)\n")
     assert list(branches(ROOT / "genai_platform" / place, tree, {"StepError", "Forbidden"}))
+
+
+def test_the_product_does_not_speak_of_the_sandbox() -> None:
+    """Where a command works is decided in ``cli/worlds``; everything else works the same in every world."""
+    worlds = {ROOT / "genai_platform/cli/sandbox.py", *(ROOT / "genai_platform/cli/worlds").rglob("*.py")}
+    lines = [
+        (str(path.relative_to(ROOT)), number, line)
+        for path in PRODUCT
+        if path not in worlds
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "sandbox" in line.lower()
+    ]
+    option = [line for file, _, line in lines if file == "genai_platform/cli/options.py" and re.search(r"--sandbox|self\.sandbox", line)]
+    found = [f"{file}:{number}" for file, number, line in lines if line not in option]
+    assert option
+    assert found == [], "say it without the word, or in cli/worlds"
 
 
 def written(tree: ast.Module) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from genai_platform.advice import advice, genai, joined, run_genai
 from genai_platform.checks import azure_refuses, bookings
 from genai_platform.checks.azure_platform import AzurePlatform
 from genai_platform.checks.chats import SENTENCE, flaw, line
@@ -13,7 +14,7 @@ from genai_platform.checks.platform import FunctionCheck, Platform, failed, pass
 from genai_platform.render.policy import APP_ROLE
 
 _NO_CHAT = "the caller may use no chat model"
-_APPLY = "run: genai azure, then genai verify --only 'azure.*'"
+_APPLY = advice("run: {}, then {}", genai("azure"), genai("verify --only 'azure.*'"))
 
 
 def checks(platform: Platform) -> list[Check]:
@@ -44,7 +45,7 @@ def token(view: AzurePlatform) -> Outcome:
     if APP_ROLE not in roles:
         wrong.append(f"roles are {json.dumps(roles)}, without {APP_ROLE}")
     if wrong:
-        return failed("; ".join(wrong), f"the application or its role assignment is not as it should be; {_APPLY}")
+        return failed("; ".join(wrong), joined("the application or its role assignment is not as it should be", _APPLY))
     return passed(f"{client.caller}: issuer, audience and role {APP_ROLE} as expected")
 
 
@@ -69,8 +70,8 @@ def stream(view: AzurePlatform) -> Outcome:
     if wrong := flaw(text):
         return failed(f"{len(pieces)} pieces, but {wrong}", _APPLY)
     if len(pieces) < 2 or reads < 2:
-        hint = f"the gateway collects answers: forward-request needs buffer-response=false, and Consumption cannot stream; {_APPLY}"
-        return failed(f"the whole answer came in one piece ({len(pieces)} events)", hint)
+        why = "the gateway collects answers: forward-request needs buffer-response=false, and Consumption cannot stream"
+        return failed(f"the whole answer came in one piece ({len(pieces)} events)", joined(why, _APPLY))
     return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
 
@@ -81,7 +82,7 @@ def key(view: AzurePlatform) -> Outcome:
     client = view.client()
     stored = view.inventory().stored_key(client.client_id)
     if stored is None:
-        return failed(f"Key Vault holds no key for {client.caller}", f"run: genai keys issue {client.caller}")
+        return failed(f"Key Vault holds no key for {client.caller}", run_genai(f"keys issue {client.caller}"))
     entry = bookings.of_chat(view.platform, view.run())
     if isinstance(entry, Outcome):
         return entry
@@ -90,16 +91,16 @@ def key(view: AzurePlatform) -> Outcome:
     if entry.get("api_key") != hashlib.sha256(stored.get_secret_value().encode()).hexdigest():
         return failed(
             f"{id} was booked on another key than the one in Key Vault",
-            f"the gateway may still have an older key (5 minutes at most); then run: genai keys rotate {client.caller}",
+            advice("the gateway may still have an older key (5 minutes at most); then run: {}", genai(f"keys rotate {client.caller}")),
         )
     spent = float(entry.get("spend") or 0)
     information = view.platform.litellm().key_info(str(entry["api_key"]))
     alias, booked = str(information.get("key_alias") or ""), float(information.get("spend") or 0)
     if view.per_caller and not alias.startswith(f"{client.client_id}."):
-        return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", f"run: genai keys rotate {client.caller}")
+        return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", run_genai(f"keys rotate {client.caller}"))
     if booked + 1e-9 < spent:
         return failed(
             f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}",
-            "spend is written every few seconds; run: genai verify --only azure.key",
+            advice("spend is written every few seconds; run: {}", genai("verify --only azure.key")),
         )
     return passed(f"{id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")

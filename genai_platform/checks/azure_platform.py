@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from genai_platform.advice import advice, genai
 from genai_platform.checks.azure_inventory import Client, Inventory
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.once import Once
@@ -54,7 +55,7 @@ class AzurePlatform:
             if found is None:
                 raise StepError(
                     "no configured caller has a valid key and a client secret that is known here",
-                    remedy="run: genai keys list, then genai keys issue",
+                    remedy=advice("run: {}, then {}", genai("keys list"), genai("keys issue")),
                     id="azure.no_caller",
                 )
             return found

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from genai_platform.advice import advice, genai, joined, run_genai
 from genai_platform.checks.azure_platform import AzurePlatform
 from genai_platform.checks.azure_policy import Deployed
 from genai_platform.checks.check import Check, Outcome
@@ -28,7 +29,9 @@ from genai_platform.render.policy import APP_ROLE, FOREIGN_KEY_HEADERS
 
 ADMIN_ROUTES = ("/key/generate", "/v1/access_group", "/v1/tool/policy", "/user/new", "/v1/agents", "/v1/files")
 _CHAT, _MODELS = "/v1/chat/completions", "/v1/models"
-_APPLY = "the policy or the API differs from what was deployed; run: genai azure, then genai verify --only 'azure.refuses.*'"
+_APPLY = advice(
+    "the policy or the API differs from what was deployed; run: {}, then {}", genai("azure"), genai("verify --only 'azure.refuses.*'")
+)
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
 _DEADLINE = 45.0
 _PATIENCE = 30.0
@@ -86,7 +89,7 @@ def admin_routes(view: AzurePlatform) -> Outcome:
             passed_on = answer.status_code == 404
             wrong.append(f"POST {route} gets {answer.status_code}{' from behind the gateway' if passed_on else ''}")
     if wrong:
-        return failed("; ".join(wrong), f"the API has more operations than it should; {_APPLY}")
+        return failed("; ".join(wrong), joined("the API has more operations than it should", _APPLY))
     return passed(f"404: {', '.join(routes)}")
 
 
@@ -95,7 +98,7 @@ def subscription_key(view: AzurePlatform) -> Outcome:
     headers = _bearer(view.token()) | {"Ocp-Apim-Subscription-Key": uuid.uuid4().hex}
     answer = _send(view, "GET", _MODELS, headers)
     if answer.status_code != 200:
-        hint = f"the API still reads the default key header; {_APPLY}" if answer.status_code == 401 else _APPLY
+        hint = joined("the API still reads the default key header" if answer.status_code == 401 else "", _APPLY)
         return failed(f"a bogus Ocp-Apim-Subscription-Key beside a valid token gets {answer.status_code}", hint)
     return passed("a bogus Ocp-Apim-Subscription-Key beside a valid token gets 200")
 
@@ -130,7 +133,7 @@ def direct(view: AzurePlatform) -> Outcome:
             if status != 404:
                 wrong.append(f"{what} gets {status}")
     if wrong:
-        hint = "the load balancer's rule does not demand the header; run: genai azure --only ingress"
+        hint = advice("the load balancer's rule does not demand the header; run: {}", genai("azure --only ingress"))
         return failed(f"{'; '.join(wrong)} at API Management's own port; expected 404", hint)
     return passed("404 or no connection: no header, a made-up header")
 
@@ -205,7 +208,7 @@ def vault_down(view: AzurePlatform) -> Outcome:
         return outcome
     after = _send(view, "GET", _MODELS, later).status_code
     if (first, after) != (503, 403):  # this caller has no key: the vault was asked again and said so
-        return failed(f"once the vault is back, the same caller gets {after}, expected 403", f"the failure was remembered; {_APPLY}")
+        return failed(f"once the vault is back, the same caller gets {after}, expected 403", joined("the failure was remembered", _APPLY))
     return passed(f"{outcome.evidence}; the vault is asked again once it is back")
 
 
@@ -230,7 +233,7 @@ def _signed(view: AzurePlatform, changes: Mapping[str, Mapping[str, Any]], reaso
         return _read_back(view, reason, read)
     allowed = _send(view, "GET", _MODELS, _bearer(control.sign(_claims(view))))
     if allowed.status_code == 401:
-        return failed("a token that differs in nothing is refused, too: 401", f"the policy refuses every token; {_APPLY}")
+        return failed("a token that differs in nothing is refused, too: 401", joined("the policy refuses every token", _APPLY))
     return _all(view, {what: _bearer(control.sign(_claims(view, **change))) for what, change in changes.items()}, 401)
 
 
@@ -249,7 +252,7 @@ def _issued(
         return _read_back(view, "there is no application for checks (genai azure --only check_applications makes it)", read)
     allowed = _send(view, "GET", _MODELS, _bearer(view.token()))
     if allowed.status_code == 401:
-        return failed("a caller's own token is refused, too: 401", f"the policy refuses every token; {_APPLY}")
+        return failed("a caller's own token is refused, too: 401", joined("the policy refuses every token", _APPLY))
     # For itself an application gets a token under its GUID only (AADSTS90009).
     scope = f"{client.client_id}/.default" if own else client.scope
     found = token.fetch(view.platform.clients.target, client.tenant_id, client.client_id, client.secret, scope, _PATIENCE)
@@ -289,7 +292,7 @@ def _send(view: AzurePlatform, method: str, path: str, headers: Mapping[str, str
         return view.gateway().request(method, path, headers=dict(headers), json=body)
     except httpx.HTTPError as error:
         text = f"API Management could not be reached: {type(error).__name__}"
-        raise StepError(text, remedy="run: genai azure", id="azure.gateway") from None
+        raise StepError(text, remedy=run_genai("azure"), id="azure.gateway") from None
 
 
 def _bearer(token: SecretStr | str) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from genai_platform.advice import advice, genai
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.platform import Platform, failed
 
-_HINT = "spend is not written to the database; see why: genai logs litellm"
+_HINT = advice("spend is not written to the database; see why: {}", genai("logs litellm"))
 
 
 def of_chat(platform: Platform, chats: Chats) -> dict[str, Any] | Outcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from genai_platform.advice import Remedy
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -12,7 +14,7 @@ class Outcome:
 
     status: Literal["pass", "fail", "skip"]
     evidence: str
-    hint: str = ""
+    hint: Remedy = ""
     """On failure: what is likely wrong and the command that fixes it."""
     final: bool = False
     """A failure that looking again cannot change: what is looked at was never made."""
@@ -26,7 +28,7 @@ class Result:
     status: Literal["pass", "fail", "skip"]
     evidence: str
     seconds: float
-    hint: str
+    hint: Remedy
 
 
 class Check(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genai_platform.advice import advice, genai
 from genai_platform.checks import buckets
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
@@ -27,7 +28,13 @@ def _storage(platform: Platform) -> Outcome:
     if seen.prefixes < _ENOUGH or seen.newer == 0:
         return failed(
             said,
-            "ClickHouse writes to its volume, not to the bucket: run: genai patch, then genai verify --only patch; "
-            "or it lost its volume (genai status says so at langfuse.traces): run: genai up",
+            advice(
+                "ClickHouse writes to its volume, not to the bucket: run: {}, then {}; "
+                "or it lost its volume ({} says so at langfuse.traces): run: {}",
+                genai("patch"),
+                genai("verify --only patch"),
+                genai("status"),
+                genai("up"),
+            ),
         )
     return passed(said)

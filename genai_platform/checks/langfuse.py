@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from genai_platform.advice import advice, genai, joined
 from genai_platform.checks import buckets
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.render.langfuse import PROJECT
 
-_LOGS = "see why: genai logs langfuse"
+_LOGS = advice("see why: {}", genai("logs langfuse"))
 _NO_CHAT = "no chat model is configured, so there is no chat to find"
 
 
@@ -27,7 +28,7 @@ def _login(platform: Platform) -> Outcome:
     text = answer.text.lower()
     if answer.status_code != 200 or "html" not in answer.headers.get("content-type", "") or "langfuse" not in text:
         return failed(
-            f"/auth/sign-in answered {answer.status_code}, but not with Langfuse's page", f"something else answers there; {_LOGS}"
+            f"/auth/sign-in answered {answer.status_code}, but not with Langfuse's page", joined("something else answers there", _LOGS)
         )
     return passed(f"/auth/sign-in answers with Langfuse's page ({len(answer.content)} bytes)")
 
@@ -38,7 +39,9 @@ def _closed(platform: Platform) -> Outcome:
     # say "disabled", too; and what something in front refuses says nothing about who may sign up.
     if status in (403, 422) and "sign up is disabled" in message.lower():
         return passed(f"sign-up answers {status}: {message}")
-    return failed(f"sign-up answers {status}: {message or 'nothing'}", f"anybody may open an account; run: genai langfuse; {_LOGS}")
+    return failed(
+        f"sign-up answers {status}: {message or 'nothing'}", advice("anybody may open an account; run: {}; {}", genai("langfuse"), _LOGS)
+    )
 
 
 def _keys(platform: Platform) -> Outcome:
@@ -47,7 +50,7 @@ def _keys(platform: Platform) -> Outcome:
         said = ", ".join(f"'{name}'" for name in names) or "no project"
         return failed(
             f"the key pair belongs to {said}, not to '{PROJECT}'",
-            "Langfuse's initial setup (LANGFUSE_INIT_*) did not run; run: genai langfuse",
+            advice("Langfuse's initial setup (LANGFUSE_INIT_*) did not run; run: {}", genai("langfuse")),
         )
     return passed(f"the key pair belongs to project '{PROJECT}'")
 
@@ -60,15 +63,25 @@ def _trace(platform: Platform) -> Outcome:
     if not found:
         return failed(
             f"no trace of session {platform.run.session} yet",
-            "if ClickHouse lost its volume (genai status says so at langfuse.traces), run: genai up; without its role Langfuse stores "
-            "nothing: run: genai patch; otherwise LiteLLM does not deliver or the worker does not read: genai logs litellm, "
-            "genai logs langfuse-worker",
+            advice(
+                "if ClickHouse lost its volume ({} says so at langfuse.traces), run: {}; without its role Langfuse stores "
+                "nothing: run: {}; otherwise LiteLLM does not deliver or the worker does not read: {}, {}",
+                genai("status"),
+                genai("up"),
+                genai("patch"),
+                genai("logs litellm"),
+                genai("logs langfuse-worker"),
+            ),
         )
     complete = [one for one in found if one.model and one.input_tokens > 0 and one.output_tokens > 0]
     if not complete:
         return failed(
             f"trace {found[0].id} lacks model or token counts",
-            "the traces arrive incomplete: litellm.callback does not fit this Langfuse; run: genai litellm, then genai logs litellm",
+            advice(
+                "the traces arrive incomplete: litellm.callback does not fit this Langfuse; run: {}, then {}",
+                genai("litellm"),
+                genai("logs litellm"),
+            ),
         )
     # All chats of this run share the session: show the one the other checks look for, where its model's name tells it.
     one = next((one for one in complete if _same_model(one.model, chat.model, platform)), complete[0])
@@ -84,7 +97,11 @@ def _storage(platform: Platform) -> Outcome:
     if seen.newer == 0:
         return failed(
             f"{seen.said} in {bucket}, none newer than this run's chat",
-            "Langfuse cannot write to its bucket: its pods need their role; run: genai patch, then genai logs langfuse-web",
+            advice(
+                "Langfuse cannot write to its bucket: its pods need their role; run: {}, then {}",
+                genai("patch"),
+                genai("logs langfuse-web"),
+            ),
         )
     return passed(f"{seen.newer} objects newer than this run's chat in {bucket}")
 

@@ -6,13 +6,14 @@ import secrets
 
 from pydantic import SecretStr
 
+from genai_platform.advice import advice, genai, joined
 from genai_platform.checks import bookings
 from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.config.azure_models import VERSION
 
-_LOGS = "see why: genai logs litellm"
+_LOGS = advice("see why: {}", genai("logs litellm"))
 _NO_CHAT = "no chat model is configured"
 
 
@@ -34,7 +35,9 @@ def _ready(platform: Platform) -> Outcome:
     document = platform.litellm().readiness()
     database = str(document.get("db", "not named"))
     if database.lower() != "connected":
-        return failed(f"readiness says db: {database}", "the database cannot be reached; run: genai status, then genai litellm")
+        return failed(
+            f"readiness says db: {database}", advice("the database cannot be reached; run: {}, then {}", genai("status"), genai("litellm"))
+        )
     return passed(f"status {document.get('status', 'unknown')}, db {database}")
 
 
@@ -42,7 +45,7 @@ def _openapi(platform: Platform) -> Outcome:
     document = platform.litellm().openapi()
     paths = document.get("paths") or {}
     if not str(document.get("openapi", "")).startswith("3.") or not any(path.endswith("/chat/completions") for path in paths):
-        return failed("/openapi.json is not an OpenAPI document with a chat route", f"something else answers at this address; {_LOGS}")
+        return failed("/openapi.json is not an OpenAPI document with a chat route", joined("something else answers at this address", _LOGS))
     return passed(f"OpenAPI {document['openapi']}, {len(paths)} paths")
 
 
@@ -50,7 +53,7 @@ def _ui(platform: Platform) -> Outcome:
     answer = platform.litellm().page("/ui")
     kind = answer.headers.get("content-type", "")
     if answer.status_code != 200 or "html" not in kind or "<html" not in answer.text.lower():
-        return failed(f"/ui answered {answer.status_code} {kind}".strip(), f"the pages could not be unpacked; {_LOGS}")
+        return failed(f"/ui answered {answer.status_code} {kind}".strip(), joined("the pages could not be unpacked", _LOGS))
     return passed(f"/ui answers with a page of {len(answer.content)} bytes")
 
 
@@ -62,7 +65,7 @@ def _models(platform: Platform) -> Outcome:
     missing, extra = [name for name in wanted if name not in listed], [name for name in listed if name not in wanted]
     words = [f"missing: {_short(missing)}"] if missing else []
     words += [f"not configured: {_short(extra)}"] if extra else []
-    return failed("; ".join(words), "the proxy runs with another configuration; run: genai litellm")
+    return failed("; ".join(words), advice("the proxy runs with another configuration; run: {}", genai("litellm")))
 
 
 def _chat(platform: Platform) -> Outcome:
@@ -75,7 +78,7 @@ def _chat(platform: Platform) -> Outcome:
     if wrong:
         said = "; ".join(f"{name}: {reason}" for name, reason in sorted(wrong.items())[:5])
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        return failed(said + more, "check api_base, azure_deployment and the key of that model; run: genai litellm")
+        return failed(said + more, advice("check api_base, azure_deployment and the key of that model; run: {}", genai("litellm")))
     first = answered[0]
     rest = f" (and {len(answered) - 1} more models)" if len(answered) > 1 else ""
     return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
@@ -88,9 +91,9 @@ def _stream(platform: Platform) -> Outcome:
     reads = len({piece.read for piece in pieces})
     text = "".join(piece.text for piece in pieces)
     if seen := flaw(text):
-        return failed(f"{len(pieces)} pieces, but {seen}", f"the model gave nothing readable back; {_LOGS}")
+        return failed(f"{len(pieces)} pieces, but {seen}", joined("the model gave nothing readable back", _LOGS))
     if len(pieces) < 2 or reads < 2:
-        hint = f"something between here and the model collects answers; {_LOGS}"
+        hint = joined("something between here and the model collects answers", _LOGS)
         return failed(f"the whole answer came in one piece ({len(pieces)} events)", hint)
     return passed(f"{len(pieces)} pieces in {reads} reads: {line(text)}")
 
@@ -112,7 +115,7 @@ def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:
         return passed(f"{what}, {spend:.8f} USD")
     if not model.priced:
         return passed(f"{what}, 0 USD: LiteLLM has no price for '{model.model}', and no budget closes on it")
-    hint = "budgets do not close; compare base_model and litellm.image with docs, configuration; then run: genai litellm"
+    hint = advice("budgets do not close; compare base_model and litellm.image with docs, configuration; then run: {}", genai("litellm"))
     return failed(f"{what}, 0 USD, although LiteLLM {VERSION} has a price for '{model.model}'", hint)
 
 
@@ -125,7 +128,10 @@ def _refuses(platform: Platform) -> Outcome:
     }
     wrong = [f"{what} gets {status}" for what, status in seen.items() if status != 401]
     if wrong:
-        return failed(", ".join(wrong), "keys are not checked against the database; run: genai litellm, then genai verify --only litellm")
+        return failed(
+            ", ".join(wrong),
+            advice("keys are not checked against the database; run: {}, then {}", genai("litellm"), genai("verify --only litellm")),
+        )
     return passed("no key and a wrong key get 401")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genai_platform.advice import advice, genai, joined, run_genai
 from genai_platform.checks import clickhouse_query
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed
@@ -12,7 +13,7 @@ from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import DISK, POLICY
 
 _VARIABLE = "AWS_ROLE_ARN"
-_FIX = "run: genai patch"
+_FIX = run_genai("patch")
 
 
 def checks(platform: Platform) -> list[Check]:
@@ -34,10 +35,11 @@ def _identity(platform: Platform) -> Outcome:
     missing = [f"{name} has no running pod" for name, (pods, _) in running.items() if not pods]
     if missing:
         return failed(
-            "; ".join([*missing, *wrong][:5]), f"see what exists: genai status; run: genai langfuse, then {_FIX.removeprefix('run: ')}"
+            "; ".join([*missing, *wrong][:5]),
+            advice("see what exists: {}; run: {}, then {}", genai("status"), genai("langfuse"), genai("patch")),
         )
     if wrong:
-        return failed("; ".join(wrong[:5]), f"the role annotations came after the pods started, or are missing; {_FIX}")
+        return failed("; ".join(wrong[:5]), joined("the role annotations came after the pods started, or are missing", _FIX))
     return passed(f"{len(seen)} pods carry their role: {', '.join(sorted(seen))}")
 
 
@@ -56,7 +58,7 @@ def _compare(pods: Sequence[Mapping[str, Any]], role: str, seen: list[str], wron
 def _disk(platform: Platform) -> Outcome:
     pods = _clickhouse_pods(platform)
     if not pods:
-        return failed("ClickHouse has no running pod", "run: genai langfuse")
+        return failed("ClickHouse has no running pod", run_genai("langfuse"))
     # With the operator of line 2 the same settings come through its own configuration file.
     by_file = platform.settings.langfuse.chart.line == 1
     without = [str(pod["metadata"]["name"]) for pod in pods if by_file and not _mounts(pod)]
@@ -66,16 +68,16 @@ def _disk(platform: Platform) -> Outcome:
     disks = [name for name, _ in answer.disks]
     if DISK not in disks:
         return failed(
-            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", f"it started before the file was there; {_FIX}"
+            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", joined("it started before the file was there", _FIX)
         )
     volumes = [disk for policy, _, members in answer.policies if policy == POLICY for disk in members]
     if not volumes:
-        return failed(f"ClickHouse does not know the policy {POLICY}", f"it started before the file was there; {_FIX}")
+        return failed(f"ClickHouse does not know the policy {POLICY}", joined("it started before the file was there", _FIX))
     if volumes[0] != DISK or volumes[-1] != "default":
-        return failed(f"the policy {POLICY} lists {', '.join(volumes)}", f"{DISK} must come first and default last; {_FIX}")
+        return failed(f"the policy {POLICY} lists {', '.join(volumes)}", joined(f"{DISK} must come first and default last", _FIX))
     kind = dict(answer.disks)[DISK]
     if kind.lower() == "local":
-        return failed(f"ClickHouse's disk {DISK} is a local one", f"its configuration was changed by hand; {_FIX}")
+        return failed(f"ClickHouse's disk {DISK} is a local one", joined("its configuration was changed by hand", _FIX))
     where = f"mounted in {len(pods)} pods" if by_file else f"configured by the operator in {len(pods)} pods"
     return passed(f"{where}; ClickHouse has disk {DISK} ({kind}) and policy {POLICY}: {', '.join(volumes)}")
 

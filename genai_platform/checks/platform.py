@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from genai_platform.advice import Advice, Remedy, advice, genai, joined, run_genai
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.once import Once
@@ -124,7 +125,7 @@ class Platform:
     def address(self, name: str) -> str:
         """The public address that an ingress serves. Raises ``StepError`` while it has none."""
         ingress = self.clients.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)
-        remedy = f"run: genai up --only {_STEPS.get(name, f'{name}.ingress')}"
+        remedy = run_genai(f"up --only {_STEPS.get(name, f'{name}.ingress')}")
         if ingress is None:
             raise NeverBuilt(f"the ingress '{name}' has no address: it does not exist", remedy=remedy, id="ingress.absent")
         url = addresses.url(self.settings, name, ingress)
@@ -147,24 +148,28 @@ class FunctionCheck:
             return self.function()
         except GenaiError as error:
             hint = error.remedy or (_UNREACHABLE if isinstance(error, Unreachable) else "")
-            if "genai " not in hint:
-                # Some remedies say what is wrong and name none of our commands.
-                hint = f"{hint}; {self._advice()}" if hint else self._advice()
+            if isinstance(hint, str) or not hint.commands:
+                # Some remedies say what is wrong and name no command of this program.
+                hint = joined(hint, self._advice())
             return Outcome("fail", error.message, hint, final=isinstance(error, _FINAL))
         except Exception as error:
             return failed(f"{type(error).__name__}: {error}"[:500], self._advice())
 
-    def _advice(self) -> str:
+    def _advice(self) -> Advice:
         family = self.id.partition(".")[0]
-        look = "see what exists: genai status"
+        look = advice("see what exists: {}", genai("status"))
         pods = _PODS.get(family)
-        return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
+        if pods is None:
+            return advice("{}; then run: {}", look, genai(family))
+        return advice("{}; why: {}; make it again: {}", look, genai(f"logs {pods}"), genai(pods))
 
 
 _FINAL = (NeverBuilt, BudgetSpent)
 """Looking again changes nothing: what was never made, and a budget that is spent."""
-_UNREACHABLE = (
-    "your address may have changed since it was admitted, run: genai up; or nothing answers behind the load balancer, see: genai status"
+_UNREACHABLE = advice(
+    "your address may have changed since it was admitted, run: {}; or nothing answers behind the load balancer, see: {}",
+    genai("up"),
+    genai("status"),
 )
 _PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
 """Whose pods tell why a family's checks fail; the command of that name makes them again."""
@@ -174,7 +179,7 @@ def passed(evidence: str) -> Outcome:
     return Outcome("pass", evidence)
 
 
-def failed(evidence: str, hint: str) -> Outcome:
+def failed(evidence: str, hint: Remedy) -> Outcome:
     return Outcome("fail", evidence, hint)
 
 

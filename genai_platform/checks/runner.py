@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from genai_platform.advice import advice, genai
 from genai_platform.checks.check import Check, Outcome, Result
 from genai_platform.errors import GenaiError
 
@@ -87,7 +88,7 @@ def _silent(deadlines: Mapping[str, float], results: Mapping[str, Result], secon
     """The result of a check whose look does not come back, long after its deadline."""
     for id, deadline in deadlines.items():
         if id not in results and seconds > deadline + GRACE:
-            return Result(id, "fail", f"no answer after {seconds:.0f} s", seconds, "see what hangs: genai status")
+            return Result(id, "fail", f"no answer after {seconds:.0f} s", seconds, advice("see what hangs: {}", genai("status")))
     return None
 
 

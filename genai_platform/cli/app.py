@@ -25,13 +25,13 @@ from genai_platform.cli import (
     outcome,
     plan,
     render,
-    sandbox,
     status,
     teardown,
     token,
     up,
     verify,
     version,
+    worlds,
 )
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ app = typer.Typer(
 
 for group in (
     up, verify, down, families, teardown, init, doctor, plan, status, diagram, audit, render, keys, token, chat, open, logs, env, cost,
-    config, sandbox, version, kube_token,
+    config, worlds, version, kube_token,
 ):  # fmt: skip
     group.add_to(app)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genai_platform.advice import run_genai
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.token import Caller
@@ -94,7 +95,7 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
 
     url = endpoints(run).get("litellm")
     if url is None:
-        raise StepError("litellm has no address yet", remedy=f"run: genai status{run.flags}", id="chat.no_address")
+        raise StepError("litellm has no address yet", remedy=run_genai("status"), id="chat.no_address")
     if caller is None:
         return None, Litellm(http.client(run.target, url), run.clients.secrets().litellm_master_key)
     from genai_platform.steps.azure.inventory import Inventory
@@ -102,7 +103,7 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
     client = client_of(run, caller)
     stored = Inventory(run.clients).stored_key(client.client_id)
     if stored is None:
-        raise StepError(f"Key Vault holds no key for '{caller}'", remedy=f"run: genai keys issue {caller}{run.flags}", id="keys.missing")
+        raise StepError(f"Key Vault holds no key for '{caller}'", remedy=run_genai(f"keys issue {caller}"), id="keys.missing")
     return client.caller, Litellm(http.client(run.target, url), stored)
 
 

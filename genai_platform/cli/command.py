@@ -1,36 +1,18 @@
-"""The options every command has, added by one decorator. A command receives them as its ``Run``."""
+"""Gives every command the common options, by one decorator. A command receives them as its ``Run``."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from genai_platform.cli.options import Options
+from genai_platform.cli.options import Options, Texts
 from genai_platform.cli.outcome import finish
 from genai_platform.errors import ConfigError
-
-
-def _option(*names: str, help: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, **more)
-
-
-_COMMON: dict[str, tuple[Any, Any]] = {
-    "env": (Annotated[str | None, _option("--env", help="The environment to work on.", metavar="NAME", envvar="GENAI_ENV")], None),
-    "sandbox": (Annotated[bool, _option("--sandbox", help="Work on a sandbox on this machine, without any cloud account.")], False),
-    "set": (
-        Annotated[list[str] | None, _option("--set", help="Set one value, e.g. litellm.replicas=2. Repeatable.", metavar="KEY=VALUE")],
-        None,
-    ),
-    "yes": (Annotated[bool, _option("--yes", "-y", help="Do not ask.")], False),
-    "json": (Annotated[bool, _option("--json", help="One JSON document on standard output.")], False),
-    "plain": (Annotated[bool, _option("--plain", help="Lines only, no live table.")], False),
-    "quiet": (Annotated[bool, _option("--quiet", "-q", help="Results and errors only.")], False),
-    "verbose": (Annotated[bool, _option("--verbose", "-v", help="More detail.")], False),
-}
 
 
 def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
@@ -47,7 +29,7 @@ def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[...
 def callback(app: typer.Typer, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register what a group does when it is called without a subcommand.
 
-    Common options before the subcommand count for it, too: ``genai infra --sandbox plan``.
+    Common options before the subcommand count for it, too: ``genai infra --env dev plan``.
     """
     return lambda function: _register(
         function, lambda wrapped: app.callback(invoke_without_command=True, epilog=f"Example: {example}")(wrapped)
@@ -59,7 +41,7 @@ def _register(function: Callable[..., int | None], register: Callable[[Any], Any
 
     @functools.wraps(function)
     def wrapped(ctx: typer.Context, **values: Any) -> None:
-        options = _options(ctx, {key: values.pop(key) for key in _COMMON})
+        options = _options(ctx, {name: values.pop(name) for name in _COMMON})
         if ctx.invoked_subcommand is None:
             finish(options, lambda run: function(run, **values))
             return
@@ -68,18 +50,30 @@ def _register(function: Callable[..., int | None], register: Callable[[Any], Any
             finish(options, lambda run: _refuse(ctx, misplaced))
         ctx.obj = options
 
-    shared = [
-        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for key, (annotation, default) in _COMMON.items()
-    ]
     first = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     mine = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-    parameters = [first, *mine, *shared]
+    parameters = [first, *mine, *_COMMON.values()]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del wrapped.__wrapped__
     register(wrapped)
     return function
+
+
+def _common() -> dict[str, inspect.Parameter]:
+    """The fields of ``Options`` as parameters that Typer reads. It collects what may be given several times in a list."""
+    hints = get_type_hints(Options, include_extras=True)
+    found: dict[str, inspect.Parameter] = {}
+    for field in fields(Options):
+        hint, default = hints[field.name], field.default
+        kind, option = get_args(hint)
+        if kind == Texts:
+            hint, default = Annotated[list[str] | None, option], None
+        found[field.name] = inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+    return found
+
+
+_COMMON = _common()
 
 
 def _options(context: typer.Context, values: dict[str, Any]) -> Options:

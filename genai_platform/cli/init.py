@@ -10,6 +10,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import WITHOUT_ACCOUNT
 
 if TYPE_CHECKING:
     from genai_platform.config.wizard import Question
@@ -108,7 +109,7 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
         run.screen.warn("fill in azure.apim.publisher_email there before `genai up`: Azure sends its notices about the service to it")
     if "tenant_id" not in answers:
         run.screen.tell("without API Management in front; to have it, fill in [azure] there")
-    run.screen.tell("next: genai doctor, then genai up (or, without any account: genai up --sandbox)")
+    run.screen.tell(f"next: genai doctor, then genai up (or, without any account: {WITHOUT_ACCOUNT})")
     run.screen.document({"ok": True, "file": str(path)})
 
 

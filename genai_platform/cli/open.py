@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from genai_platform.advice import run_genai
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -40,7 +41,7 @@ def show_address(run: Run, application: Application, login: bool) -> int:
 
     url = run.clients.address(application.value)
     if url is None:
-        raise StepError(f"{application.value} has no address yet", remedy=f"run: genai status{run.flags}", id="open.no_address")
+        raise StepError(f"{application.value} has no address yet", remedy=run_genai("status"), id="open.no_address")
     page = f"{url}/ui" if application is Application.LITELLM else url
     run.screen.tell(page)
     if note := protection(run.target.settings):

@@ -1,51 +1,45 @@
-"""What the options say that every command has."""
+"""The options that every command has. Each is declared here, once: as the parser reads it and as a command finds it in its ``Run``."""
 
 from __future__ import annotations
 
-import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Self, TypeAlias
 
-from genai_platform.config.names import NAME, NAME_LENGTH
-from genai_platform.errors import ConfigError
+import typer
+
+Texts: TypeAlias = tuple[str, ...]
+"""An option that may be given several times."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The common options of one command."""
+    """The common options of one command, as they were given."""
 
-    env: str | None = None
-    sandbox: bool = False
-    set: tuple[str, ...] = ()
-    yes: bool = False
-    json: bool = False
-    plain: bool = False
-    quiet: bool = False
-    verbose: bool = False
+    env: Annotated[str | None, typer.Option("--env", help="The environment to work on.", metavar="NAME", envvar="GENAI_ENV")] = None
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Work on a sandbox on this machine, without any cloud account.")] = False
+    set: Annotated[Texts, typer.Option("--set", help="Set one value, e.g. litellm.replicas=2. Repeatable.", metavar="KEY=VALUE")] = ()
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False
+    plain: Annotated[bool, typer.Option("--plain", help="Lines only, no live table.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More detail.")] = False
+
+    @classmethod
+    def guessed(cls, arguments: Sequence[str]) -> Self:
+        """As far as they can be told from arguments that could not be parsed: what an error document needs."""
+        name = next((after for option, after in pairwise(arguments) if option == "--env"), None)
+        name = name or next((text.removeprefix("--env=") for text in arguments if text.startswith("--env=")), None)
+        return cls(env=name, sandbox="--sandbox" in arguments, json="--json" in arguments)
 
     @property
     def environment(self) -> str:
-        """``default``, the name given, ``sandbox`` or ``sandbox-NAME``.
+        """As ``worlds.environment`` names it. Raises ``ConfigError``."""
+        from genai_platform.cli.worlds import environment
 
-        Raises:
-            ConfigError: the name cannot be part of names in the clouds, or is the sandbox's.
-        """
-        name = self.env or None
-        if name and not (re.fullmatch(NAME, name) and len(name) <= NAME_LENGTH):
-            raise ConfigError(
-                f"--env {name!r}: a name is lower-case letters and digits, single hyphens between, a letter first, "
-                f"at most {NAME_LENGTH} characters",
-                remedy="give another name, e.g. --env dev",
-                id="usage.environment",
-            )
-        if self.sandbox:
-            if name in (None, "default", "sandbox"):
-                return "sandbox"
-            assert name
-            return name if name.startswith("sandbox-") else f"sandbox-{name}"
-        if name and (name == "sandbox" or name.startswith("sandbox-")):
-            raise ConfigError(f"--env {name}: that is a sandbox's name", remedy="give --sandbox", id="usage.environment")
-        return name or "default"
+        return environment(self)
 
     @property
     def flags(self) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from contextlib import suppress
 
 import typer
 
-from genai_platform.cli.advice import complete
+from genai_platform.advice import typed
 from genai_platform.cli.options import Options
 from genai_platform.cli.run import Run
 from genai_platform.errors import ConfigError, GenaiError, Interrupted, unexpected
@@ -27,7 +27,7 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
         with Run(options, screen) as run:
             code = work(run) or 0
     except GenaiError as error:
-        error.remedy = complete(error.remedy, options.flags)
+        error.remedy = typed(error.remedy, options.flags)
         screen.error(error)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
@@ -58,8 +58,11 @@ def outside_commands(error: Exception, arguments: Sequence[str]) -> int:
     if kind == "NoArgsIsHelpError" and formatted is not None:
         print(formatted())
         return 2
-    screen = Screen(json="--json" in arguments)
-    screen.environment = _environment(arguments)
+    options = Options.guessed(arguments)
+    screen = Screen(json=options.json)
+    screen.environment = options.env or screen.environment
+    with suppress(ConfigError):
+        screen.environment = options.environment
     fault: GenaiError
     if kind == "Abort":
         fault = Interrupted()
@@ -72,16 +75,6 @@ def outside_commands(error: Exception, arguments: Sequence[str]) -> int:
         fault = ConfigError(message[:1].lower() + message[1:], remedy=f"see: {path} --help", id="usage")
     screen.error(fault)
     return fault.exit_code
-
-
-def _environment(arguments: Sequence[str]) -> str:
-    """The environment as far as it can be told from arguments that could not be parsed."""
-    name = next((after for option, after in pairwise(arguments) if option == "--env"), None)
-    name = name or next((text.removeprefix("--env=") for text in arguments if text.startswith("--env=")), None)
-    try:
-        return Options(env=name, sandbox="--sandbox" in arguments).environment
-    except ConfigError:
-        return name or "default"
 
 
 def _discard_output() -> None:

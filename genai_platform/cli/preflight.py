@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import joined
 from genai_platform.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def keys(clients: Clients) -> None:
     stored = kept_keys(clients)
     faults = [missing_key(clients, name) for name in absent if name not in stored]
     if faults:
-        remedies = "; ".join(dict.fromkeys(fault.remedy for fault in faults))
-        raise MissingError("\n".join(fault.message for fault in faults), remedy=remedies, id=faults[0].id)
+        remedy = joined(*dict.fromkeys(fault.remedy for fault in faults))
+        raise MissingError("\n".join(fault.message for fault in faults), remedy=remedy, id=faults[0].id)
 
 
 def kept_keys(clients: Clients) -> frozenset[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from genai_platform.cli.advice import complete
+from genai_platform.advice import typed
 from genai_platform.cli.options import Options
 from genai_platform.cli.worlds import Purpose
 from genai_platform.ui.screen import Screen
@@ -124,7 +124,7 @@ class Run:
             report = work(Scheduler(self.graph, bus, command, self.target.environment))
         for error in bus.lost:
             self.screen.warn(f"not all events could be written: {error.strerror or error}")
-        return replace(report, results=tuple(replace(result, remedy=complete(result.remedy, self.flags)) for result in report.results))
+        return replace(report, results=tuple(replace(result, remedy=typed(result.remedy, self.flags)) for result in report.results))
 
     @property
     def journal(self) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -64,7 +65,8 @@ def _next(run: Run, found: dict[str, Observation]) -> str:
     from genai_platform.engine.step import State
 
     # Where a look was refused, what ends that comes first; one of our commands could only say the same again.
-    if told := next((one.remedy for one in found.values() if one.state is State.UNKNOWN and one.remedy.startswith("kubectl ")), ""):
+    remedies = [typed(one.remedy, run.flags) for one in found.values() if one.state is State.UNKNOWN]
+    if told := next((remedy for remedy in remedies if remedy.startswith("kubectl ")), ""):
         return told
     lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]
     if any(found[id].state is State.UNKNOWN for id in lacking):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genai_platform.cli.advice import complete
+from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -81,7 +81,7 @@ def check(run: Run, only: tuple[str, ...], reports: Reports, fail_fast: bool, ti
     started = time.monotonic()
     with _commands_paused(screen, reports.github):
         with FollowChecks(screen, [check.id for check in checks]) as follow:
-            results = [replace(one, hint=complete(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
+            results = [replace(one, hint=typed(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
         seconds = time.monotonic() - started
         follow.summary(results, seconds)
     passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
 
@@ -69,7 +70,9 @@ def gather(faults: Sequence[Fault]) -> ConfigError:
     else:
         message = "\n".join([f"{len(faults)} faults in the configuration:", *(f"  {fault}" for fault in faults)])
     return ConfigError(
-        message, remedy="correct these and run the command again; `genai config show` lists every value and its source", id="config.invalid"
+        message,
+        remedy=advice("correct these and run the command again; `{}` lists every value and its source", genai("config show")),
+        id="config.invalid",
     )
 
 

@@ -303,7 +303,7 @@ class Caller(_Table):
 
 class Azure(_Table):
     enabled: Flag = False
-    """Whether API Management is in front; in a sandbox it is unless this is ``false``."""
+    """Whether API Management is in front."""
     tenant_id: Guid | None = None
     """The Entra ID tenant this environment may touch. Required when enabled."""
     subscription_id: Guid | None = None

@@ -18,7 +18,7 @@ class Target:
     """Everything a step needs to know about where it works. Made once per command, by the command line."""
 
     environment: str
-    """``default``, a name given with ``--env``, ``sandbox`` or ``sandbox-NAME``."""
+    """``default``, or the name of another one; it is the folder of its files, and part of every name made in a cloud."""
     settings: Settings
     endpoints: Endpoints
     folder: Path
@@ -26,7 +26,7 @@ class Target:
 
     @property
     def prefix(self) -> str:
-        """The first part of every name made in a cloud, e.g. ``genai`` or ``genai-sandbox``."""
+        """The first part of every name made in a cloud, e.g. ``genai`` or ``genai-dev``."""
         name = self.settings.platform.name
         return name if self.environment == "default" else f"{name}-{self.environment}"
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from genai_platform.advice import Remedy
+
 Outcome = Literal["done", "present", "absent", "retained", "failed", "skipped"]
 Action = Literal["probe", "apply", "destroy"]
 
@@ -25,7 +27,7 @@ class StepResult:
     outcome: Outcome
     seconds: float
     evidence: str
-    remedy: str = ""
+    remedy: Remedy = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import FrameType, MappingProxyType
 from typing import Literal
 
+from genai_platform.advice import Remedy, run_genai, typed
 from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepSaid, StepStarted, StopAsked
 from genai_platform.engine.graph import Graph, Selection
 from genai_platform.engine.step import Observation, State, Step
@@ -216,13 +217,13 @@ class _Run:
         self._running.pop(result.id, None)
         self._waiting.pop(result.id, None)
         self._results[result.id] = result
-        self._bus(StepFinished(result.id, result.outcome, result.seconds, result.evidence, result.remedy))
+        self._bus(StepFinished(result.id, result.outcome, result.seconds, result.evidence, typed(result.remedy)))
 
     # -- the step's own thread --------------------------------------------------------------------
     def _work(self, step: Step) -> None:
         started = self._clock()
         outcome: Outcome = "failed"
-        remedy = ""
+        remedy: Remedy = ""
         try:
             outcome, evidence = self._applied(step) if self._action == "apply" else self._destroyed(step)
         except GenaiError as error:
@@ -272,7 +273,9 @@ class _Run:
                 if need in self._selection.skipped:
                     return "skipped", f"not attempted: '{need}' is absent and was left out"
                 raise StepError(
-                    f"needs '{need}', which is absent: {finding.evidence}", remedy=f"run: genai up --only {need}", id="step.need_absent"
+                    f"needs '{need}', which is absent: {finding.evidence}",
+                    remedy=run_genai(f"up --only {need}"),
+                    id="step.need_absent",
                 )
             if finding.state is State.UNKNOWN:
                 raise _unknown(need, finding)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from genai_platform.advice import Remedy
+
 
 class State(StrEnum):
     """What a probe saw. ``UNKNOWN`` is never taken for ``ABSENT``; only ``PRESENT`` skips."""
@@ -23,7 +25,7 @@ class Observation:
 
     state: State
     evidence: str
-    remedy: str = ""
+    remedy: Remedy = ""
     """The command that helps where the state could not be seen; empty when none is known."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.settings import Model, Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
@@ -91,7 +92,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
     if missing:
         raise ConfigError(
             f"no key for the models that read it from {', '.join(missing)}",
-            remedy=f"set {missing[0]} in the environment and run: genai infra --only infra.secrets",
+            remedy=advice("set {} in the environment and run: {}", missing[0], genai("infra --only infra.secrets")),
             id="litellm.key_missing",
         )
     password = secrets.postgres_litellm_password.get_secret_value()

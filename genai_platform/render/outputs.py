@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from genai_platform.advice import run_genai
 from genai_platform.errors import StepError
 
 
@@ -30,7 +31,7 @@ class RootOutputs(BaseModel):
             faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
             raise StepError(
                 f"terraform root '{root}' does not give what is needed: {faults}",
-                remedy=f"run: genai infra --only infra.{root}",
+                remedy=run_genai(f"infra --only infra.{root}"),
                 id="outputs.invalid",
             ) from None
 

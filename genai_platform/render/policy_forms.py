@@ -1,7 +1,7 @@
 """Every form of C# expression that our policies may hold: a closed list, in this file only.
 
 A form is a text with holes. A hole takes a typed value that cannot end its literal. Whatever reads a policy (the check
-before it is sent, the sandbox's gateway) recognises these forms and refuses every other expression. Types used are on
+before it is sent, a stand-in for the gateway) recognises these forms and refuses every other expression. Types used are on
 Microsoft's list for policy expressions (API Management policy expressions, 2024-05-01).
 """
 

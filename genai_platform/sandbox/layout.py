@@ -20,6 +20,7 @@ from typing import Any
 
 import platformdirs
 
+from genai_platform.advice import advice, genai
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.files import write_private
 from genai_platform.sandbox.pace import DEFAULT, Pace
@@ -67,7 +68,7 @@ class SandboxLayout:
             if region not in (None, layout.region):
                 raise ConfigError(
                     f"platform.region: the sandbox '{layout.environment}' was made as {layout.region} and cannot become {region}",
-                    remedy=f"use {layout.region}, or remove it first, with all its data: genai sandbox remove",
+                    remedy=advice("use {}, or remove it first, with all its data: {}", layout.region, genai("sandbox remove")),
                     id="sandbox.region",
                 )
             if tenant not in (None, layout.tenant):
@@ -75,7 +76,7 @@ class SandboxLayout:
                     f"the sandbox '{layout.environment}' was made with "
                     + (f"the tenant of {layout.tenant.parent}" if layout.tenant else "a tenant of its own")
                     + " and cannot join another",
-                    remedy="unset GENAI_SANDBOX_TENANT, or remove it first, with all its data: genai sandbox remove",
+                    remedy=advice("unset GENAI_SANDBOX_TENANT, or remove it first, with all its data: {}", genai("sandbox remove")),
                     id="sandbox.tenant",
                 )
             if pace not in (None, layout.pace.factor):

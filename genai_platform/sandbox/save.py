@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from genai_platform.advice import advice, genai
 from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.sandbox import processes, supervisor
@@ -68,7 +69,9 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
     place_root = place_root.absolute()
     if place_root.exists():
         raise ConfigError(
-            f"there is a sandbox in {place_root} already", remedy="remove it first: genai sandbox remove", id="sandbox.exists"
+            f"there is a sandbox in {place_root} already",
+            remedy=advice("remove it first: {}", genai("sandbox remove")),
+            id="sandbox.exists",
         )
     head = _head(file)
     if target_folder.name != head["environment"]:
@@ -124,7 +127,9 @@ def _head(file: Path) -> dict[str, Any]:
     except (tarfile.TarError, ValueError):
         document = None
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise ConfigError(f"{file} is not a saved sandbox", remedy="give a file that `genai sandbox save` wrote", id="sandbox.archive")
+        raise ConfigError(
+            f"{file} is not a saved sandbox", remedy=advice("give a file that `{}` wrote", genai("sandbox save")), id="sandbox.archive"
+        )
     return document
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from genai_platform.advice import advice, genai
 from genai_platform.engine.step import Progress
 from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.sandbox import processes, programs
@@ -239,7 +240,7 @@ def _refuse_taken(layout: SandboxLayout, part: Part) -> None:
         if holder is not None:
             raise MissingError(
                 f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
-                remedy="stop that program, or re-create the sandbox: genai sandbox remove",
+                remedy=advice("stop that program, or re-create the sandbox: {}", genai("sandbox remove")),
                 id="sandbox.port_taken",
             )
 

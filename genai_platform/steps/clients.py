@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.render import addresses
@@ -104,7 +105,7 @@ class Clients:
         if url is None:
             raise StepError(
                 f"the ingress '{name}' has no address yet",
-                remedy=f"run: genai up --only {name}.ingress, or see: genai status",
+                remedy=advice("run: {}, or see: {}", genai(f"up --only {name}.ingress"), genai("status")),
                 id="ingress.no_address",
             )
         return url
@@ -135,7 +136,7 @@ class Clients:
         if found is None:
             raise NeverBuilt(
                 f"the secrets of '{self.target.prefix}' are not in Secrets Manager yet",
-                remedy="run: genai infra --only infra.secrets",
+                remedy=run_genai("infra --only infra.secrets"),
                 id="secrets.absent",
             )
         return found

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import typed
 from genai_platform.ui.text import duration, one_line
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def annotation_lines(results: Sequence[Result]) -> Iterator[str]:
     """One line each: what failed, or that nothing passed. A skipped check is as configured; the summary has its reason."""
     failed = [result for result in results if result.status == "fail"]
     for result in failed:
-        yield _error(result.id, result.evidence + (f"\n{result.hint}" if result.hint else ""))
+        yield _error(result.id, result.evidence + (f"\n{typed(result.hint)}" if result.hint else ""))
     if not failed and all(result.status == "skip" for result in results):
         yield _error("genai verify", f"no check passed, {len(results)} skipped")
 
@@ -71,7 +72,7 @@ def _property(text: str) -> str:
 
 
 def _hint(result: Result) -> str:
-    return f"<br>{_data(result.hint)}" if result.status == "fail" and result.hint else ""
+    return f"<br>{_data(typed(result.hint))}" if result.status == "fail" and result.hint else ""
 
 
 def _word(status: str) -> str:

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import typed
 from genai_platform.engine.graph import Graph
 from genai_platform.engine.step import Observation, State
 from genai_platform.ui.drawing import drawing
@@ -105,7 +106,7 @@ def _checks(results: Sequence[Result]) -> str:
 
 
 def _hint(result: Result) -> str:
-    return f"<br><em>{escape(result.hint)}</em>" if result.status == "fail" and result.hint else ""
+    return f"<br><em>{escape(typed(result.hint))}</em>" if result.status == "fail" and result.hint else ""
 
 
 def _word(word: str) -> str:

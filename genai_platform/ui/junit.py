@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from genai_platform.advice import typed
+
 if TYPE_CHECKING:
     from genai_platform.checks.check import Result
 
@@ -34,7 +36,7 @@ def write(path: Path, environment: str, target: str, results: Sequence[Result], 
         case = ElementTree.SubElement(suite, "testcase", classname=f"genai.{family}", name=result.id, time=f"{result.seconds:.3f}")
         if result.status == "fail":
             failure = ElementTree.SubElement(case, "failure", message=_legal(result.evidence))
-            failure.text = _legal(result.hint)
+            failure.text = _legal(typed(result.hint))
         elif result.status == "skip":
             ElementTree.SubElement(case, "skipped", message=_legal(result.evidence))
         else:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from genai_platform.advice import typed
 from genai_platform.engine.events import Event, Sink
 from genai_platform.errors import Declined, GenaiError
 from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams
@@ -68,10 +69,10 @@ class Screen:
         """One error line, one suggestion; with ``--json`` the failure document, unless there was a document already."""
         print(f"error: {clean(error.message)}", file=sys.stderr)
         if error.remedy:
-            print(f"  -> {clean(error.remedy)}", file=sys.stderr)
+            print(f"  -> {clean(typed(error.remedy))}", file=sys.stderr)
         sys.stderr.flush()
         if self.json and not self._answered:
-            self.document({"error": {"id": error.id, "message": error.message, "remedy": error.remedy}})
+            self.document({"error": {"id": error.id, "message": error.message, "remedy": typed(error.remedy)}})
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
         """A table: aligned columns in plain text, drawn by rich on a terminal."""

@@ -174,7 +174,7 @@ def test_no_key_in_the_vault_is_noticed(platform: AzurePlatformWorld) -> None:
     outcome = azure.key(view)
     assert outcome.status == "fail"
     assert "holds no key for team-a" in outcome.evidence
-    assert outcome.hint == "run: genai keys issue team-a"
+    assert str(outcome.hint) == "run: genai keys issue team-a"
 
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "azp"])
@@ -316,7 +316,7 @@ def test_a_spent_budget_is_said_at_once(platform: AzurePlatformWorld, monkeypatc
     for id in ("azure.key", "azure.chat"):
         outcome = FunctionCheck(id, 0.0, lambda id=id: CHECKS[id](platform.view())).look()  # type: ignore[misc]
         assert (outcome.status, outcome.final) == ("fail", True)
-        assert "its budget is spent" in outcome.hint
+        assert "its budget is spent" in str(outcome.hint)
 
 
 def test_what_is_behind_and_cannot_be_reached_is_500(platform: AzurePlatformWorld) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from genai_platform.advice import run_genai
 from genai_platform.checks import clickhouse, langfuse, litellm, patch
 from genai_platform.checks.catalog import build
 from genai_platform.checks.chats import SENTENCE
@@ -128,8 +129,8 @@ def test_it_fails_when_what_it_guards_is_broken(id, words, change):
     outcome = look(platform, id)
     assert outcome.status == "fail"
     assert words in outcome.evidence
-    assert "genai " in outcome.hint  # a command that mends it, or shows why
-    assert ("genai patch" in outcome.hint) == (id in GUARDED_BY_PATCH and words != "lacks model or token counts")
+    assert "genai " in str(outcome.hint)  # a command that mends it, or shows why
+    assert ("genai patch" in str(outcome.hint)) == (id in GUARDED_BY_PATCH and words != "lacks model or token counts")
 
 
 def test_the_catalog_has_every_check_once_and_in_order():
@@ -164,7 +165,7 @@ def test_no_evidence_holds_a_secret():
     platform = PlatformWorld(broken_models={"chat-a": "bad key sk-abcdefgh123456"}, job_ends="Failed")
     known = [value.get_secret_value() for _, value in platform._secrets if hasattr(value, "get_secret_value")]
     for result in run(build_quick(platform), interval=0.01):
-        assert not any(secret in result.evidence + result.hint for secret in known)
+        assert not any(secret in result.evidence + str(result.hint) for secret in known)
         assert "sk-abcdefgh" not in result.evidence
 
 
@@ -217,10 +218,10 @@ def test_hundreds_of_models_are_asked_and_the_ones_that_fail_are_named():
 @pytest.mark.parametrize("kind", [NeverBuilt, ClusterAbsent, BudgetSpent])
 def test_before_anything_stands_a_check_says_so_and_does_not_wait(kind):
     def absent():
-        raise kind("it was never made", remedy="run: genai up")
+        raise kind("it was never made", remedy=run_genai("up"))
 
     outcome = FunctionCheck("litellm.ready", 90, absent).look()
-    assert (outcome.status, outcome.hint, outcome.final) == ("fail", "run: genai up", True)
+    assert (outcome.status, str(outcome.hint), outcome.final) == ("fail", "run: genai up", True)
 
 
 @pytest.mark.parametrize("remedy", ["", "add one under [[litellm.models]]"])
@@ -228,7 +229,7 @@ def test_advice_without_a_command_gets_the_family_s(remedy):
     def wrong():
         raise StepError("it is not as it should be", remedy=remedy, id="litellm.no_model")
 
-    hint = FunctionCheck("litellm.chat", 90, wrong).look().hint
+    hint = str(FunctionCheck("litellm.chat", 90, wrong).look().hint)
     assert hint.startswith(remedy)
     assert hint.endswith("why: genai logs litellm; make it again: genai litellm")
 
@@ -241,7 +242,7 @@ def test_an_ingress_may_still_get_its_address_but_only_one_that_exists(id, ingre
     monkeypatch.setattr(platform, "get", lambda *names: ingress)
     outcome = next(check for check in litellm.checks(observed) if check.id == id).look()
     assert "the ingress 'litellm' has no address" in outcome.evidence
-    assert outcome.hint == "run: genai up --only litellm.ingress"
+    assert str(outcome.hint) == "run: genai up --only litellm.ingress"
     assert outcome.final is final
 
 
@@ -250,8 +251,8 @@ def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
         raise Unreachable("https://litellm could not be reached: ConnectTimeout")
 
     outcome = FunctionCheck("litellm.ready", 90, closed).look()
-    assert "your address may have changed" in outcome.hint
-    assert "genai up" in outcome.hint
+    assert "your address may have changed" in str(outcome.hint)
+    assert "genai up" in str(outcome.hint)
     assert not outcome.final
 
 

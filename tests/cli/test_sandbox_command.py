@@ -13,7 +13,7 @@ from tests.cli.conftest import Shell
 def layout(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> SandboxLayout:
     """One that was made and does not run; starting it starts nothing."""
     monkeypatch.setenv("GENAI_CACHE_DIR", str(shell.folder / "cache"))
-    monkeypatch.setattr("genai_platform.programs.prisma.ready", lambda: True)
+    monkeypatch.setattr("genai_platform.sandbox.litellm.prisma_client.ready", lambda: True)
     monkeypatch.setattr(supervisor, "start", lambda layout, progress, plan=None: None)
     return SandboxLayout.create(shell.folder / ".genai" / "sandbox" / "world", "sandbox")
 

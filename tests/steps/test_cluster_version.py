@@ -70,7 +70,7 @@ def test_what_eks_would_refuse_is_refused_before_anything_is_touched(wanted: str
     with pytest.raises(ConfigError, match=said) as caught:
         preflight.kubernetes(run)
     assert caught.value.exit_code == 2
-    assert "set it to" in caught.value.remedy
+    assert "set it to" in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize(("wanted", "running"), [("1.35", None), ("1.35", "1.35"), ("1.36", "1.35"), ("1.33", "1.33")])

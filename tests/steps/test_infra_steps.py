@@ -66,7 +66,7 @@ def test_a_key_that_is_nowhere_is_named_and_nothing_is_written(tmp_path: Path, m
 def test_without_its_container_the_step_names_the_one_that_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as clients, pytest.raises(StepError) as caught:
         SecretsStep(clients, {"AZURE_API_KEY": "key"}).apply(Quiet())
-    assert "infra.storage" in caught.value.remedy
+    assert "infra.storage" in str(caught.value.remedy)
 
 
 def test_foreign_entries_survive_and_no_value_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

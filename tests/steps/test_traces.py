@@ -156,8 +156,8 @@ def test_less_than_was_kept_is_refused_with_the_ways_on(clients: Clients) -> Non
     step, cluster = day(clients, engine)
     with pytest.raises(StepError, match="traces 190 -> 20; nothing was replaced") as caught:
         step.destroy(Quiet())
-    assert "lifecycle.backup=smaller" in caught.value.remedy
-    assert "lifecycle.backup=last" in caught.value.remedy
+    assert "lifecycle.backup=smaller" in str(caught.value.remedy)
+    assert "lifecycle.backup=last" in str(caught.value.remedy)
     assert names(clients) == ["20260101-180000"]
     assert cluster.happened == []  # Langfuse still serves
 
@@ -221,7 +221,7 @@ def test_a_queue_that_does_not_run_empty_is_told(clients: Clients, monkeypatch: 
     cluster.queued, cluster.stuck = 4, True
     with pytest.raises(StepError, match="4 batches still wait in Redis") as caught:
         step.destroy(Quiet())
-    assert "genai logs langfuse-worker" in caught.value.remedy
+    assert "genai logs langfuse-worker" in str(caught.value.remedy)
     assert "backup" not in cluster.happened
 
 
@@ -246,7 +246,7 @@ def test_a_refusal_is_told_in_clickhouses_words_with_both_ways_on(clients: Clien
     cluster.engine.refuses = "Code: 499. DB::Exception: Access Denied"
     with pytest.raises(StepError, match="Access Denied") as caught:
         step.destroy(Quiet())
-    assert "--keep-data" in caught.value.remedy
+    assert "--keep-data" in str(caught.value.remedy)
     assert not [name for kind, name in cluster.objects if kind == "Job"]
     assert step.observe().state is State.UNKNOWN
 

@@ -149,7 +149,7 @@ def test_a_damaged_state_is_unknown_and_says_so(tmp_path: Path, text: str) -> No
 def test_outputs_of_a_root_not_applied_name_the_command(tmp_path: Path) -> None:
     with pytest.raises(StepError) as caught:
         Terraform(target(tmp_path)).outputs("network")
-    assert caught.value.remedy == "run: genai infra --only infra.network"
+    assert str(caught.value.remedy) == "run: genai infra --only infra.network"
 
 
 def test_variables_that_cannot_be_known_leave_the_state_unknown(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from genai_platform.cli.advice import complete
+from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
     def doctor(run: Run) -> int:
         """Check what a start needs. Programs, configuration, credentials, ports."""
         run.screen.target = f"'{run.world.environment}'"
-        report = [replace(line, remedy=complete(line.remedy, run.flags)) for line in examine(run)]
+        report = [replace(line, remedy=typed(line.remedy, run.flags)) for line in examine(run)]
         run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
         problems = [line for line in report if line.state == "fail"]
         for line in report:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices
-from genai_platform.errors import ConfigError, unexpected
+from genai_platform.errors import unexpected
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
@@ -27,8 +27,7 @@ def examine(run: Run, world: Clouds) -> Iterator[Line]:
         found.append(target)
         run.screen.target = world.describe()
         preflight(target)
-        if target.settings.aws.account_id is None:
-            raise ConfigError("aws.account_id is not set", remedy="run: genai init (or, without any account: --sandbox)")
+        world.need_account()
         return f"'{target.environment}' is {target.prefix} in {target.settings.platform.region}"
 
     yield look("configuration", configuration)

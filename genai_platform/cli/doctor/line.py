@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from genai_platform.advice import Remedy
 from genai_platform.errors import GenaiError, unexpected
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Line:
     state: Literal["pass", "fail", "skip", "warn"]
     """``warn``: allowed, and worth knowing; not a problem that stops a start."""
     text: str
-    remedy: str = ""
+    remedy: Remedy = ""
 
 
 def look(id: str, ask: Callable[[], str]) -> Line:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
+from genai_platform.config.names import NAME, NAME_LENGTH
+from genai_platform.errors import ConfigError
+
 if TYPE_CHECKING:
+    import typer
+
     from genai_platform.cli.doctor.line import Line
     from genai_platform.cli.options import Options
     from genai_platform.cli.run import Run
@@ -77,6 +83,41 @@ class World(Protocol):
 
     def after_down(self, run: Run, *, kept: bool) -> None:
         """After everything was removed. ``kept``: some of it was kept for the next ``up``."""
+
+
+WITHOUT_ACCOUNT = "genai up --sandbox"
+"""The command for a person who has no account of the real clouds."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands that only one world has."""
+    from genai_platform.cli import sandbox
+
+    sandbox.add_to(app)
+
+
+def environment(options: Options) -> str:
+    """``default``, the name given, ``sandbox`` or ``sandbox-NAME``.
+
+    Raises:
+        ConfigError: the name cannot be part of names in the clouds, or is a sandbox's.
+    """
+    name = options.env or None
+    if name and not (re.fullmatch(NAME, name) and len(name) <= NAME_LENGTH):
+        raise ConfigError(
+            f"--env {name!r}: a name is lower-case letters and digits, single hyphens between, a letter first, "
+            f"at most {NAME_LENGTH} characters",
+            remedy="give another name, e.g. --env dev",
+            id="usage.environment",
+        )
+    if options.sandbox:
+        if name in (None, "default", "sandbox"):
+            return "sandbox"
+        assert name
+        return name if name.startswith("sandbox-") else f"sandbox-{name}"
+    if name and (name == "sandbox" or name.startswith("sandbox-")):
+        raise ConfigError(f"--env {name}: that is a sandbox's name", remedy="give --sandbox", id="usage.environment")
+    return name or "default"
 
 
 def choose(options: Options, screen: Screen) -> World:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_platform.cli import fetch_programs
 from genai_platform.cli.paths import state_folder, state_path
-from genai_platform.cli.worlds import Purpose
+from genai_platform.cli.worlds import WITHOUT_ACCOUNT, Purpose
 from genai_platform.config.endpoints import Endpoints, is_loopback, refuse_loopback
 from genai_platform.config.layers import Loaded, load, project_folder
 from genai_platform.config.target import Target
@@ -48,7 +48,7 @@ class Clouds:
         target = self.away_from_here()
         if purpose in (Purpose.BUILD, Purpose.UP):
             catalog.preflight(target)
-        _verify_account(target)
+        self._verify_account(target)
         if purpose is not Purpose.LOOK:
             fetch_programs.provide(self.screen, self.programs)
         # Not before everything was found right: a refusal writes nothing.
@@ -67,6 +67,25 @@ class Clouds:
                     id="target.loopback",
                 )
         return self.configured
+
+    def need_account(self) -> None:
+        """Raises ``ConfigError`` when no account is pinned."""
+        if self.loaded.settings.aws.account_id is None:
+            raise ConfigError(
+                f"aws.account_id is not set for the environment '{self.environment}'",
+                remedy=f"run: genai init (or set it in genai.toml); for a run without any account: {WITHOUT_ACCOUNT}",
+                id="config.account_not_pinned",
+            )
+
+    def _verify_account(self, target: Target) -> None:
+        self.need_account()
+        if target.settings.azure.enabled:
+            from genai_platform.tools.azure.credentials import pinned
+
+            pinned(target)
+        from genai_platform.tools.aws.client import Aws
+
+        Aws(target).confirm_account()
 
     def describe(self) -> str:
         settings = self.loaded.settings
@@ -123,20 +142,3 @@ class Clouds:
 
     def after_down(self, run: Run, *, kept: bool) -> None:
         return
-
-
-def _verify_account(target: Target) -> None:
-    pinned = target.settings.aws.account_id
-    if pinned is None:
-        raise ConfigError(
-            f"aws.account_id is not set for the environment '{target.environment}'",
-            remedy="run: genai init (or set it in genai.toml); for a run without any account: --sandbox",
-            id="config.account_not_pinned",
-        )
-    if target.settings.azure.enabled:
-        from genai_platform.tools.azure.credentials import pinned as pinned_in_azure
-
-        pinned_in_azure(target)
-    from genai_platform.tools.aws.client import Aws
-
-    Aws(target).confirm_account()

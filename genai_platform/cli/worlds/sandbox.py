@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import advice, genai
 from genai_platform.cli import fetch_programs
 from genai_platform.cli.paths import state_folder, state_path
 from genai_platform.cli.worlds import Purpose, sandbox_defaults, sandboxes
@@ -91,10 +92,10 @@ class Sandbox:
 
     def provide(self) -> None:
         """Get the programs that are missing."""
-        from genai_platform.programs import prisma
+        from genai_platform.sandbox.litellm import prisma_client
 
         # Compilers share both cores well enough, so programs come one after another; this one mostly waits.
-        database = [] if prisma.ready() else [("litellm-database", prisma.prepare)]
+        database = [] if prisma_client.ready() else [("litellm-database", prisma_client.prepare)]
         fetch_programs.provide(self.screen, self.programs, database)
 
     def layout(self) -> SandboxLayout:
@@ -164,7 +165,7 @@ class Sandbox:
         if self.loaded.settings.lifecycle.down == "keep-data":
             raise ConfigError(
                 f"the sandbox '{self.environment}' does not run, so all that it holds is kept already",
-                remedy=f"to delete all of it: genai down{run.flags} --set lifecycle.down=everything",
+                remedy=advice("to delete all of it: {}", genai("down", set="lifecycle.down=everything")),
                 id="down.nothing_kept",
             )
         if not run.options.yes:

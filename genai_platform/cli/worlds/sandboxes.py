@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genai_platform.advice import advice, genai, run_genai
 from genai_platform.cli.paths import state_path
 from genai_platform.errors import MissingError
 
@@ -54,7 +55,7 @@ def open_layout(project: Path, environment: str) -> SandboxLayout:
     except (ValueError, KeyError, TypeError):
         raise Damaged(
             f"the sandbox '{environment}' cannot be read: {root / _LAYOUT} is damaged",
-            remedy=f"run: genai sandbox remove{flag(environment)}",
+            remedy=run_genai("sandbox remove"),
             id="sandbox.damaged",
         ) from None
 
@@ -113,7 +114,9 @@ def ports(project: Path, environment: str) -> str:
     for name, number in layout.ports.items():
         holder = processes.port_holder(number)
         if holder is not None:
-            raise MissingError(f"port {number} ({name}) is taken by {holder}", remedy="stop that program, or: genai sandbox remove")
+            raise MissingError(
+                f"port {number} ({name}) is taken by {holder}", remedy=advice("stop that program, or: {}", genai("sandbox remove"))
+            )
     return "free"
 
 

@@ -85,7 +85,7 @@ def prepare(layout: SandboxLayout) -> None:
     except httpx.HTTPError as error:
         raise MissingError(
             f"the sandbox in {host.root.parent} did not add a subscription for '{layout.environment}': {error}",
-            remedy="see that it runs (genai sandbox status), then run the same command again",
+            remedy=f"see that it runs ({in_its_folder(host.root, 'status')}), then run the same command again",
             id="sandbox.tenant_silent",
         ) from None
     write_private(file, json.dumps(answer.json()))

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genai_platform.errors import GenaiError
-from genai_platform.programs import prisma
 from genai_platform.sandbox.image import Container, Image
 from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.litellm import prisma_client
 
 _ROOM = "genai_platform.sandbox.litellm"
 _PROXY = {"litellm", "/usr/bin/litellm", "docker/prod_entrypoint.sh", "/app/docker/prod_entrypoint.sh", "./docker/prod_entrypoint.sh"}
@@ -67,7 +67,7 @@ def compile_ahead() -> None:
 
 def _brought_along() -> dict[str, str]:
     return {
-        **prisma.variables(prisma.folder()),
+        **prisma_client.variables(prisma_client.folder()),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_LOCAL_BLOG_POSTS": "True",
         "LITELLM_LOCAL_POLICY_TEMPLATES": "True",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import StepError
 from genai_platform.render import addresses
@@ -66,7 +67,7 @@ class ApiStep(AzureStep):
         url = self._url()
         if url is None:
             raise StepError(
-                "the load balancer has no address for API Management yet", remedy="run: genai azure --only ingress", id="azure.no_address"
+                "the load balancer has no address for API Management yet", remedy=run_genai("azure --only ingress"), id="azure.no_address"
             )
         apim, path = self.clients.azure.apim, self.target.settings.azure.apim.path
         existing_service.refuse_path(self.clients, service)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_URL, uuid5
 
+from genai_platform.advice import run_genai
 from genai_platform.config.target import Target
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.azure.app_roles import disabled, merged
@@ -114,7 +115,7 @@ def need_api(clients: Clients, patience: float = 0.0) -> Body:
     """
     found = application(clients, api_name(clients.target), fresh=patience)
     if found is None:
-        raise NeverBuilt("the API's application is not there yet", remedy="run: genai azure --only application", id="azure.no_application")
+        raise NeverBuilt("the API's application is not there yet", remedy=run_genai("azure --only application"), id="azure.no_application")
     return found
 
 
@@ -127,7 +128,7 @@ def need_principal(clients: Clients, api_client: str, patience: float = 0.0) -> 
     """The service principal of the API's application. As ``need_api``."""
     found = clients.azure.graph.principal(api_client, fresh=patience)
     if found is None:
-        remedy = "run: genai azure --only application"
+        remedy = run_genai("azure --only application")
         raise NeverBuilt("the API's application has no service principal", remedy=remedy, id="azure.no_application")
     return str(found["id"])
 

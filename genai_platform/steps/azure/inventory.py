@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from genai_platform.advice import run_genai
 from genai_platform.errors import StepError
 from genai_platform.steps.azure import check_applications, entra_applications
 from genai_platform.steps.azure.callers import keys
@@ -37,7 +38,7 @@ class Inventory:
         service = need_service(self._clients)
         found = self._clients.azure.apim.policy(service, object_name(self._clients.target, "api"))
         if found is None:
-            raise StepError("the API has no policy", remedy="run: genai azure --only policy", id="azure.no_policy")
+            raise StepError("the API has no policy", remedy=run_genai("azure --only policy"), id="azure.no_policy")
         return found
 
     def stored_key(self, client_id: str) -> SecretStr | None:

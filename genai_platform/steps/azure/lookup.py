@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from genai_platform.advice import run_genai
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, MissingError, NeverBuilt, StepError
@@ -72,7 +73,7 @@ def need_vault(clients: Clients) -> Vault:
     """The vault. Raises ``NeverBuilt`` naming the command that makes it."""
     found = find_vault(clients)
     if found is None:
-        raise NeverBuilt("the vault is not there yet", remedy="run: genai azure --only vault", id="azure.no_vault")
+        raise NeverBuilt("the vault is not there yet", remedy=run_genai("azure --only vault"), id="azure.no_vault")
     return found
 
 
@@ -80,7 +81,7 @@ def need_service(clients: Clients) -> Service:
     """The service. Raises ``StepError`` naming the command that makes it."""
     found = find_service(clients)
     if found is None:
-        raise StepError("the API Management service is not there yet", remedy="run: genai azure --only service", id="azure.no_service")
+        raise StepError("the API Management service is not there yet", remedy=run_genai("azure --only service"), id="azure.no_service")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genai_platform.advice import advice, genai
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps.azure import lookup
 from genai_platform.steps.clients import Clients
@@ -59,7 +60,9 @@ def refuse_sku(clients: Clients, found: Service) -> None:
         return
     raise ConfigError(
         f"azure.apim.sku: {found.name} is {found.sku} ({before}) and cannot become {wanted} ({after})",
-        remedy=f"set it back to '{found.sku}'; or remove the Azure half and make it again: genai azure remove, then genai up",
+        remedy=advice(
+            "set it back to '{}'; or remove the Azure half and make it again: {}, then {}", found.sku, genai("azure remove"), genai("up")
+        ),
         id="config.sku_change",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from genai_platform.advice import typed
 from genai_platform.errors import GenaiError
 from genai_platform.steps.azure import existing_service, name_availability, resource_providers, rights
 from genai_platform.steps.azure.callers import settings as caller_settings
@@ -48,7 +49,7 @@ def refuse(clients: Clients) -> None:
     """Raise what is wrong: all of it at once, as the first of them."""
     errors = [found.error for found in looks(clients) if found.error]
     if len(errors) > 1:
-        told = [f"  {error.message}" + (f" -> {error.remedy}" if error.remedy else "") for error in errors]
+        told = [f"  {error.message}" + (f" -> {typed(error.remedy)}" if error.remedy else "") for error in errors]
         message = "\n".join([f"{len(errors)} things stand in the way:", *told])
         raise type(errors[0])(message, remedy="fix these, then run the same command again", id=errors[0].id)
     if errors:

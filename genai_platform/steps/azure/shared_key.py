@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import Conflict, Invalid, NotFound, StepError
 from genai_platform.steps.azure.callers.observed_keys import Keys, observe_keys, secret_name
@@ -122,7 +123,7 @@ def rotate(clients: Clients, progress: Progress) -> tuple[str, int]:
     service, client, work = need_service(clients), api_client_id(clients), observe_keys(clients)
     old = work.current(client)
     if old is None:
-        raise StepError("there is no shared key to rotate", remedy="run: genai azure --only shared_key", id="keys.missing")
+        raise StepError("there is no shared key to rotate", remedy=run_genai("azure --only shared_key"), id="keys.missing")
     progress.say("issuing a new key for all callers")
     issue(work, _NAME, everybody(clients.target), client, progress)
     # Only after the service was told to read the new one may the old one end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genai_platform.advice import advice, genai
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import Conflict, Forbidden, Invalid, NotFound, StepError, WaitTimeout
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_vault, group_name, present
@@ -46,7 +47,7 @@ class VaultStep(AzureStep):
                 return f"{vault.name} in {vault.location}"
         raise StepError(
             "every name for the vault belongs to a deleted vault that may be neither purged nor recovered",
-            remedy="use another environment name, or wait until the names are free: genai audit",
+            remedy=advice("use another environment name, or wait until the names are free: {}", genai("audit")),
             id="azure.vault_names",
         )
 

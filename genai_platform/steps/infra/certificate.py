@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from genai_platform.advice import run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import ConfigError, GenaiError, NeverBuilt, StepError
 from genai_platform.files import write_private
@@ -32,7 +33,7 @@ def certificate_arn(clients: Clients) -> str | None:
         return None
     found = certificate.find(clients.aws, names(clients))
     if found is None:
-        raise NeverBuilt("there is no certificate in ACM yet", remedy="run: genai infra --only infra.certificate", id="certificate.absent")
+        raise NeverBuilt("there is no certificate in ACM yet", remedy=run_genai("infra --only infra.certificate"), id="certificate.absent")
     return found.arn
 
 
@@ -170,7 +171,7 @@ class OwnCertificateStep(CertificateStep):
 
     def _with_authority(self, stored: PlatformSecrets | None) -> PlatformSecrets:
         if stored is None:
-            raise NeverBuilt("there are no secrets yet", remedy="run: genai infra --only infra.secrets", id="secrets.absent")
+            raise NeverBuilt("there are no secrets yet", remedy=run_genai("infra --only infra.secrets"), id="secrets.absent")
         if (
             stored.ca_certificate
             and stored.ca_key

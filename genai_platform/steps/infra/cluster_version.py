@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from genai_platform.advice import Remedy, advice, genai, joined
 from genai_platform.errors import ConfigError
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.client import Aws, explained
@@ -76,8 +77,8 @@ def choose(wanted: str, running: str | None, offered: Mapping[str, Offer]) -> Ch
     if _minor(wanted) < _minor(running):
         between = [f"1.{minor}" for minor in range(_minor(wanted), _minor(running))]
         if any(offered[version].standard for version in between if version in offered):
-            over = f"; for {wanted}, start over: genai down, then genai up" if offer and offer.standard else ""
-            raise _refused(wanted, f"the cluster runs {running}, and EKS never goes back", f"set it to {running}{over}")
+            over = advice("for {}, start over: {}, then {}", wanted, genai("down"), genai("up")) if offer and offer.standard else ""
+            raise _refused(wanted, f"the cluster runs {running}, and EKS never goes back", joined(f"set it to {running}", over))
         return Choice(
             running,
             f"cluster.version is {wanted}, whose standard support ended{_on(offer)}: EKS upgraded the cluster to {running}, which stays; "
@@ -91,7 +92,7 @@ def choose(wanted: str, running: str | None, offered: Mapping[str, Offer]) -> Ch
     if wanted != following:
         raise _refused(
             wanted, f"the cluster runs {running}, and EKS goes up by one minor version at a time",
-            f"set it to {following} first, and run genai up for each version",
+            advice("set it to {} first, and run {} for each version", following, genai("up")),
         )  # fmt: skip
     return Choice(wanted)
 
@@ -113,7 +114,7 @@ def of_cluster(clients: Clients) -> str | None:
     return None if found is None or found.get("status") == "DELETING" else str(found["version"])
 
 
-def _refused(wanted: str, why: str, remedy: str) -> ConfigError:
+def _refused(wanted: str, why: str, remedy: Remedy) -> ConfigError:
     return ConfigError(f"cluster.version: '{wanted}' is not allowed: {why}", remedy=remedy, id="config.cluster_version")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.steps.clients import Clients
@@ -122,7 +123,7 @@ class RedisStep:
             nonlocal status
             group = self._group()
             if group is None:
-                raise StepError(f"Redis {self._name} does not exist", remedy="run: genai infra --only infra.data", id="infra.redis")
+                raise StepError(f"Redis {self._name} does not exist", remedy=run_genai("infra --only infra.data"), id="infra.redis")
             status = _working(group)
             return None if status else group
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.config.settings import Settings, is_public
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.engine.step import Change, Observation, Progress, State
@@ -272,7 +273,7 @@ class StateStep:
         if standing := [root for root in ROOTS if states.resources(root)]:
             raise StepError(
                 f"{bucket} still holds the state of {', '.join(standing)}: without it nobody knows what to remove",
-                remedy="run: genai down", id="state.in_use",
+                remedy=run_genai("down"), id="state.in_use",
             )  # fmt: skip
         if self.clients.target.settings.terraform.bucket is None:
             gone = aws_buckets.empty(aws, bucket, progress)

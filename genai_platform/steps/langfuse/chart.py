@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, NeverBuilt, StepError
@@ -222,7 +223,7 @@ def tell_operator(clients: Clients, *, own_account: bool) -> bool:
     for kind, spec in (("KeeperCluster", {"annotations": UNDISTURBED}), ("ClickHouseCluster", cluster)):
         found = clients.kube.get(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE)
         if found is None:
-            raise NeverBuilt(f"{kind} langfuse does not exist", remedy="run: genai langfuse", id="clickhouse.absent")
+            raise NeverBuilt(f"{kind} langfuse does not exist", remedy=run_genai("langfuse"), id="clickhouse.absent")
         if not _has(found["spec"], spec):
             clients.kube.patch(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE, {"spec": spec}, "merge")
             told = True

@@ -7,6 +7,7 @@ would be done at once, and what is read back afterwards would never be shown.
 
 from __future__ import annotations
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, GenaiError
@@ -43,9 +44,13 @@ def refuse(clients: Clients) -> None:
         raise ConfigError(
             f"langfuse.chart.version: chart {release.version} is installed, and {wanted.version} has another ClickHouse, which would be "
             f"empty{back}",
-            remedy="the way that keeps the data (the version may be set already): genai down --keep-data, then: genai up"
+            remedy=advice(
+                "the way that keeps the data (the version may be set already): {}, then: {}", genai("down --keep-data"), genai("up")
+            )
             if wanted.line == 2
-            else f"leave langfuse.chart.version at {release.version}; or give up the traces: genai down, then genai up",
+            else advice(
+                "leave langfuse.chart.version at {}; or give up the traces: {}, then {}", release.version, genai("down"), genai("up")
+            ),
             id="langfuse.line",
         )
     if release is None and (kept := _kept(clients)) is not None:
@@ -56,15 +61,23 @@ def _refuse_kept(kept: Backup, line: int, version: str) -> None:
     if kept.line == 2 and line == 1:
         raise ConfigError(
             f"langfuse.chart.version: {kept.name} was written by {NAMES[2]}, which {version} cannot read back",
-            remedy="set langfuse.chart.version to 2.0.0 or a later one; or give up what was kept: genai down, then genai up",
+            remedy=advice(
+                "set langfuse.chart.version to 2.0.0 or a later one; or give up what was kept: {}, then {}", genai("down"), genai("up")
+            ),
             id="langfuse.line",
         )
     least = str(pins()["langfuse"]["line2"]["from_langfuse"])
     if kept.line == 1 and line == 2 and kept.langfuse is not None and _older(kept.langfuse, least):
         raise ConfigError(
             f"langfuse.chart.version: {kept.name} was written by Langfuse {kept.langfuse}; Langfuse 4 takes over from {least} or later",
-            remedy=f"set langfuse.chart.version to {pins()['langfuse']['line1']['chart']} and leave langfuse.image_tag out; then: "
-            f"genai up, genai down --keep-data, and genai up with {version}",
+            remedy=advice(
+                "set langfuse.chart.version to {} and leave langfuse.image_tag out; then: {}, {}, and {} with {}",
+                str(pins()["langfuse"]["line1"]["chart"]),
+                genai("up"),
+                genai("down --keep-data"),
+                genai("up"),
+                version,
+            ),
             id="langfuse.line",
         )
 

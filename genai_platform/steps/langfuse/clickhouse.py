@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.errors import JobFailed, StepError
@@ -136,7 +137,7 @@ class ClickHouse:
             kube_wait.delete(self.clients.kube, "batch/v1", "Job", f"clickhouse-{what}", NAMESPACE, progress)
             self._run(f"clickhouse-{what}", LIMIT, clickhouse_scripts.STATEMENTS, {"STATEMENTS": json.dumps(statements)}, progress)
         except JobFailed as error:
-            remedy = "without its role ClickHouse cannot reach the bucket: run genai patch, then the same command again"
+            remedy = advice("without its role ClickHouse cannot reach the bucket: run {}, then the same command again", genai("patch"))
             raise StepError(f"the {what} of ClickHouse's tables failed: {error.message}", remedy=remedy, id=f"data.{what}") from None
 
     def _ask(self, what: str, script: str, variables: Mapping[str, str], progress: Progress, **more: Any) -> str:

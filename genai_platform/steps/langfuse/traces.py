@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from genai_platform.advice import Command, Remedy, advice, genai, joined, run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State, Step
 from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
@@ -17,8 +18,6 @@ from genai_platform.steps.langfuse import chart_line, writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
 from genai_platform.steps.langfuse.clickhouse import LIMIT, ClickHouse, Contents, counted, fewer, installed_line
 from genai_platform.tools.kubernetes.client import ClusterAbsent
-
-_AGAIN = "genai down --keep-data --set lifecycle.backup="
 
 
 def step(clients: Clients) -> Step:
@@ -73,7 +72,7 @@ class TracesStep:
     def apply(self, progress: Progress) -> str:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
         if clickhouse is None:
-            raise NeverBuilt("ClickHouse does not run", remedy="run: genai langfuse", id="clickhouse.absent")
+            raise NeverBuilt("ClickHouse does not run", remedy=run_genai("langfuse"), id="clickhouse.absent")
         held, done = clickhouse.holds(progress), []
         if not held.tables:
             progress.say("ClickHouse has no tables: its volume is new; Langfuse starts again and makes them")
@@ -150,7 +149,7 @@ def _refuse_less(held: Contents, last: Backup) -> None:
     if lacking:
         raise StepError(
             f"ClickHouse holds less than {last.name}, and nobody deleted anything: {_told(lacking)}; nothing was replaced",
-            remedy=f"to keep what ClickHouse holds now, beside that backup: {_AGAIN}smaller",
+            remedy=advice("to keep what ClickHouse holds now, beside that backup: {}", _down_with("smaller")),
             id="data.less",
         )
 
@@ -159,10 +158,14 @@ def _told(lacking: Mapping[str, tuple[int, int]]) -> str:
     return ", ".join(f"{name} {before} -> {now}" for name, (before, now) in lacking.items())
 
 
-def _ways(remedy: str, last: Backup | None) -> str:
-    more = f"to keep {last.name} and go on without what was written since: {_AGAIN}last" if last else ""
-    everything = "" if last else "to remove everything all the same, run it without --keep-data"
-    return "; ".join(filter(None, (remedy, more, everything)))
+def _down_with(backup: str) -> Command:
+    return genai("down --keep-data", set=f"lifecycle.backup={backup}")
+
+
+def _ways(remedy: Remedy, last: Backup | None) -> Remedy:
+    if last is None:
+        return joined(remedy, "to remove everything all the same, run it without --keep-data")
+    return joined(remedy, advice("to keep {} and go on without what was written since: {}", last.name, _down_with("last")))
 
 
 class _Silent:

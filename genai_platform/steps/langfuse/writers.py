@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError, WaitTimeout
@@ -45,7 +46,7 @@ def stop(clients: Clients, clickhouse: ClickHouse, progress: Progress) -> None:
     except WaitTimeout:
         raise StepError(
             f"Langfuse's worker does not store what is queued: {left[0]} batches still wait in Redis after {_DRAINED:.0f} s",
-            remedy="see why: genai logs langfuse-worker",
+            remedy=advice("see why: {}", genai("logs langfuse-worker")),
             id="data.queue",
         ) from None
     _scale(kube, langfuse.WORKER, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
@@ -62,7 +63,7 @@ class Disk(PatchStep):
     def _second_line(self) -> Part:
         found = self._clients.kube.get(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE)
         if found is None:
-            raise NotInstalled("ClickHouseCluster langfuse is not there: the chart is not installed", remedy="run: genai langfuse")
+            raise NotInstalled("ClickHouseCluster langfuse is not there: the chart is not installed", remedy=run_genai("langfuse"))
         wanted = langfuse.disk_settings(self._clients.target, self._clients.outputs())
         now = found["spec"].get("settings", {}).get("extraConfig") or {}
         fits = all(now.get(key) == value for key, value in wanted.items())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, NeverBuilt
@@ -106,7 +107,7 @@ class PatchStep(ABC):
         found = self._clients.kube.get(api_version, kind, name, NAMESPACE)
         if found is None:
             raise NotInstalled(
-                f"{kind} {name} is not there: the chart is not installed", remedy="run: genai langfuse", id="langfuse.absent"
+                f"{kind} {name} is not there: the chart is not installed", remedy=run_genai("langfuse"), id="langfuse.absent"
             )
         return found
 

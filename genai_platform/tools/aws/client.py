@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
 
+from genai_platform.advice import run_genai
 from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, Forbidden, GenaiError, MissingError, NeverBuilt, StepError, Unreachable
@@ -148,7 +149,7 @@ class Aws:
                 if real and is_loopback(made.meta.endpoint_url):
                     raise ConfigError(
                         f"the AWS profile sends {name} to this machine ({made.meta.endpoint_url}), and this is a run on the real clouds",
-                        remedy="remove endpoint_url from that profile, choose another one, or give --sandbox",
+                        remedy="remove endpoint_url from that profile, or choose another one",
                         id="target.loopback",
                     )
                 self._clients[key] = made
@@ -346,7 +347,7 @@ class Aws:
                     client.put_secret_value(SecretId=self.secret_name, SecretString=json.dumps(after))
                 except client.exceptions.ResourceNotFoundException:
                     raise NeverBuilt(
-                        f"the secret {self.secret_name} does not exist", remedy="run: genai infra --only infra.storage", id="secrets.absent"
+                        f"the secret {self.secret_name} does not exist", remedy=run_genai("infra --only infra.storage"), id="secrets.absent"
                     ) from None
             return True
 
@@ -356,7 +357,7 @@ def _parse(name: str, document: Mapping[str, Any], *, fix: bool = False) -> Plat
     if missing and not fix:
         # Made up here, they would be others at the next look.
         raise StepError(
-            f"the secret {name} lacks {', '.join(missing)}", remedy="run: genai infra --only infra.secrets", id="secrets.incomplete"
+            f"the secret {name} lacks {', '.join(missing)}", remedy=run_genai("infra --only infra.secrets"), id="secrets.incomplete"
         )
     try:
         return PlatformSecrets.model_validate(document)

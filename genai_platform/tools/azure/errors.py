@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from genai_platform.advice import Remedy, advice, genai
 from genai_platform.errors import GenaiError, MissingError, StepError, Unreachable, of_status
 
 
@@ -92,7 +93,8 @@ def explained(what: str, kind: Kind | None = None) -> Iterator[None]:
 
 def refusal(what: str, error: Any, kind: Kind | None = None) -> GenaiError:
     """The error for an unsuccessful answer. Args as for ``explained``."""
-    number, name, remedy = status(error), code(error), ""
+    number, name = status(error), code(error)
+    remedy: Remedy = ""
     if name == "RequestDisallowedByPolicy":
         policy, id = _policy(error)
         return DeniedByPolicy(
@@ -111,7 +113,7 @@ def refusal(what: str, error: Any, kind: Kind | None = None) -> GenaiError:
     if number in (400, 405, 409) and re.search(r"DeletedVaultPurge|purge protection", str(error), re.IGNORECASE):
         return PurgeProtected(f"could not {what}: it is protected against purging", id="azure.purge_protected")
     if number == 403:
-        remedy = "the signed-in identity lacks a right; `genai doctor` names it and the command that grants it"
+        remedy = advice("the signed-in identity lacks a right; `{}` names it and the command that grants it", genai("doctor"))
     elif number == 429:
         remedy = "Azure asks to slow down; run the same command again in a minute"
     said = _short(error)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.target import Target
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.transport import public, transport
@@ -18,7 +19,9 @@ PATIENCE = 60.0
 """Seconds; a fresh client secret takes 4 to 18 s to work, a fresh role assignment up to a minute."""
 _NOT_YET = ("AADSTS7000215", "AADSTS700016", "AADSTS501051", "AADSTS500011")
 """Unknown secret, unknown application, application without a role, unknown API: each may be a moment old (Entra ID's error codes)."""
-_REMEDY = "see the caller's state: genai keys list; a client secret that was lost is replaced by: genai keys rotate NAME --secret"
+_REMEDY = advice(
+    "see the caller's state: {}; a client secret that was lost is replaced by: {}", genai("keys list"), genai("keys rotate NAME --secret")
+)
 
 
 def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope: str, patience: float | None = None) -> SecretStr:

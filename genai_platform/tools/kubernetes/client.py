@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from genai_platform.advice import Remedy, advice, genai, run_genai
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
 
@@ -82,7 +83,7 @@ class Kube:
         # One that is being deleted answers no more, and nothing that lived in it can come back.
         if found is None or not found.get("endpoint") or found.get("status") == "DELETING":
             raise ClusterAbsent(
-                f"the cluster '{self.target.prefix}' does not exist", remedy="run: genai infra --only infra.cluster", id="kube.no_cluster"
+                f"the cluster '{self.target.prefix}' does not exist", remedy=run_genai("infra --only infra.cluster"), id="kube.no_cluster"
             )
         return given or kubeconfig.write(self.target.folder / "kubeconfig", kubeconfig.document(self.target, found))
 
@@ -269,7 +270,7 @@ class Kube:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
                 f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
-                remedy="check that the cluster runs and that this machine may reach it: genai status",
+                remedy=advice("check that the cluster runs and that this machine may reach it: {}", genai("status")),
                 id="kube.unreachable",
             ) from None
 
@@ -311,9 +312,9 @@ class Kube:
 
 
 _NOT_YET = (Unreachable, Unauthenticated, Forbidden, ServiceFailed)
-_REMEDIES = {
+_REMEDIES: dict[int, Remedy] = {
     401: "the cluster did not accept this identity: check cluster.admins and the AWS credentials in use",
-    403: "this identity may not do that: add it to cluster.admins and run: genai infra",
+    403: advice("this identity may not do that: add it to cluster.admins and run: {}", genai("infra")),
     409: "something else changes the same object: run the same command again",
 }
 

@@ -12,11 +12,14 @@ import httpx
 import tenacity
 from pydantic import SecretStr
 
+from genai_platform.advice import advice, genai
 from genai_platform.errors import AlreadyExists, BudgetSpent, StepError, Unreachable, of_status
 
 BUDGET = "budget_exceeded"
 """LiteLLM's type of error where a budget is spent: 422, unless ``litellm_settings.budget_exceeded_status_code`` says otherwise."""
-_SPENT = "its budget is spent: wait for the next budget period, or raise max_budget under [azure.callers.NAME] and run: genai azure"
+_SPENT = advice(
+    "its budget is spent: wait for the next budget period, or raise max_budget under [azure.callers.NAME] and run: {}", genai("azure")
+)
 CHAT_PATH = "/v1/chat/completions"
 
 

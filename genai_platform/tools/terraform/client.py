@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, NeverBuilt, StepError
@@ -221,7 +222,7 @@ class Terraform:
                 raise StepError(
                     f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already, and would have to be re-created "
                     "to be as configured",
-                    remedy="remove it when nobody needs it (genai audit gives the command), then run the same command again",
+                    remedy=advice("remove it when nobody needs it ({} gives the command), then run the same command again", genai("audit")),
                     id="terraform.differs",
                 )
 
@@ -268,7 +269,7 @@ class Terraform:
                 if not self.state.resources(root):
                     raise NeverBuilt(
                         f"terraform root '{root}' was not applied yet",
-                        remedy=f"run: genai infra --only infra.{root}",
+                        remedy=run_genai(f"infra --only infra.{root}"),
                         id="terraform.absent",
                     )
                 folder = self._prepare(root, None, None)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from genai_platform.advice import Remedy, advice, genai
 from genai_platform.engine.step import Change, Progress
 from genai_platform.errors import StepError
 from genai_platform.tools.aws.client import EXPIRED, INVALID, SIGN_IN_AGAIN
@@ -21,9 +22,9 @@ _ACTIONS: dict[str, Literal["create", "update", "delete", "none"]] = {
 }  # fmt: skip
 
 _NOT_LOCKED = "Error acquiring the state lock"
-_REMEDIES = (
+_REMEDIES: tuple[tuple[str, Remedy], ...] = (
     (_NOT_LOCKED, "wait for the other run to end, then run the same command again"),
-    ("DependencyViolation", "something outside Terraform still uses it; run: genai audit"),
+    ("DependencyViolation", advice("something outside Terraform still uses it; run: {}", genai("audit"))),
     ("AddressLimitExceeded", "release an Elastic IP address, or raise the quota"),
     ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
     ("Failed to query available provider packages", "allow registry.terraform.io, or unpack a provider mirror below /opt"),
@@ -84,7 +85,7 @@ class Events:
         texts = [_told(error) for error in self.errors]
         more = f" (and {len(texts) - 3} more)" if len(texts) > 3 else ""
         text = "; ".join(texts[:3]) + more
-        remedy = next((advice for words, advice in _REMEDIES if words in text), "run the same command again: it goes on where it stopped")
+        remedy = next((helps for words, helps in _REMEDIES if words in text), "run the same command again: it goes on where it stopped")
         if lock := next((found[1] for error in self.errors if (found := _LOCK.search(str(error.get("detail"))))), None):
             remedy = f"wait for the other run to end; if there is none, e.g. after a power cut: {unlock(folder, lock)}"
         # Terraform has no codes: the summary is how it names this (its ``Error acquiring the state lock``).

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from genai_platform.advice import advice, genai
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.tools.aws.client import Aws, absent, explained
@@ -122,7 +123,7 @@ class States:
         except (OSError, ValueError, KeyError, TypeError):
             raise StepError(
                 f"terraform root '{root}': an earlier run could not store its state, and {path} cannot be read",
-                remedy=f"see what that run made with: genai audit; move {path} away when nothing of it is needed",
+                remedy=advice("see what that run made with: {}; move {} away when nothing of it is needed", genai("audit"), str(path)),
                 id="terraform.errored",
             ) from None
         stored = self.read(root)

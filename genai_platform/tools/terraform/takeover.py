@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from genai_platform.advice import advice, genai
 from genai_platform.errors import StepError
 from genai_platform.tools.terraform.adoption import Orphan
 from genai_platform.tools.terraform.inventory import Inventory
@@ -48,8 +49,11 @@ def refuse(root: str, plan: Mapping[str, Any], tags: Mapping[str, str]) -> None:
             name = (change.get("importing") or {}).get("id") or (change.get("before") or {}).get("id", "")
             raise StepError(
                 f"terraform root '{root}': {address}: '{name}' exists already, and would have to be replaced to be as configured",
-                remedy="configure it as it was made, or remove it when nobody needs it (genai audit gives the command), "
-                "then run the same command again",
+                remedy=advice(
+                    "configure it as it was made, or remove it when nobody needs it ({} gives the command), "
+                    "then run the same command again",
+                    genai("audit"),
+                ),
                 id="terraform.differs",
             )
 
@@ -64,7 +68,11 @@ def doubtful(root: str, found: Inventory, place: str) -> StepError:
     return StepError(
         f"terraform root '{root}': {place} does not know these resources with this environment's tags, "
         f"and more than one of them could be meant: {listed}",
-        remedy=f"put the state that made them back to {place}, or remove what nobody needs: genai audit gives the command for each; "
-        "then run the same command again",
+        remedy=advice(
+            "put the state that made them back to {}, or remove what nobody needs: {} gives the command for each; "
+            "then run the same command again",
+            place,
+            genai("audit"),
+        ),
         id="terraform.doubtful",
     )

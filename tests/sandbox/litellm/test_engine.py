@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from genai_platform.programs import prisma
 from genai_platform.sandbox.data import programs
 from genai_platform.sandbox.data.engines import Engines
 from genai_platform.sandbox.image import Container
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.litellm import image
+from genai_platform.sandbox.litellm import image, prisma_client
 
 HOST = "genai.cluster-abc.ap-northeast-1.rds.amazonaws.com"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
@@ -80,8 +79,8 @@ def test_the_migration_says_what_is_wrong(layout: SandboxLayout, database: str, 
 
 
 def run_client(url: str) -> subprocess.CompletedProcess[str]:
-    folder = prisma.prepare()
-    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": url, **prisma.variables(folder)}
+    folder = prisma_client.prepare()
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": url, **prisma_client.variables(folder)}
     argv = [sys.executable, str(Path(__file__).with_name("behaviour.py"))]
     return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=90, check=False)
 

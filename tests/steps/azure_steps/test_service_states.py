@@ -136,7 +136,7 @@ def test_a_tier_that_azure_does_not_change_into_is_refused_before_anything_is_se
     for ask in (lambda: name_availability.service(world.clients()), lambda: ServiceStep(world.clients()).apply(Quiet())):
         with pytest.raises(ConfigError, match=rf"BasicV2 \(v2\) and cannot become {sku}") as refused:
             ask()
-        assert "set it back to 'BasicV2'" in refused.value.remedy
+        assert "set it back to 'BasicV2'" in str(refused.value.remedy)
     body = {"location": "japaneast", "sku": {"name": sku, "capacity": 1}, "properties": {}}
     with pytest.raises(StepError, match="is not supported"):
         world.clients().azure.apim.begin(service.group, service.name, body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from genai_platform.advice import advice, genai
 from genai_platform.engine.step import Progress
 from genai_platform.errors import MissingError, StepError
 from genai_platform.steps.azure import entra_applications
@@ -49,7 +50,9 @@ def ensure_all(work: Callers, names: Sequence[str], progress: Progress, *, reins
 
 def revoked(name: str) -> StepError:
     """The error for a caller that somebody revoked."""
-    return StepError(f"the caller '{name}' was revoked", remedy=f"to undo that: genai keys issue {name} --reinstate", id="keys.revoked")
+    return StepError(
+        f"the caller '{name}' was revoked", remedy=advice("to undo that: {}", genai(f"keys issue {name} --reinstate")), id="keys.revoked"
+    )
 
 
 def ensure(work: Callers, name: str, progress: Progress, *, reinstate: bool = False) -> None:

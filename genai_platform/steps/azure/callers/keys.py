@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
+from genai_platform.advice import run_genai
 from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, StepError, WaitTimeout
 from genai_platform.steps.azure import entra_applications, lookup, shared_key
@@ -84,7 +85,7 @@ def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> 
         raise revoked(name)
     old = work.current(client_id)
     if old is None:
-        raise StepError(f"the caller '{name}' has no key to rotate", remedy=f"run: genai keys issue {name}", id="keys.missing")
+        raise StepError(f"the caller '{name}' has no key to rotate", remedy=run_genai(f"keys issue {name}"), id="keys.missing")
     progress.say(f"issuing a new key for {name}")
     alias = issue_key(work, name, work.configured[name], client_id, progress)
     # After the new one is stored: until then the old one must not end.
@@ -207,7 +208,7 @@ def _application(clients: Clients, name: str) -> Body:
 
 
 def _missing(name: str) -> StepError:
-    return StepError(f"the caller '{name}' has no identity yet", remedy=f"run: genai keys issue {name}", id="keys.missing")
+    return StepError(f"the caller '{name}' has no identity yet", remedy=run_genai(f"keys issue {name}"), id="keys.missing")
 
 
 class Silent:

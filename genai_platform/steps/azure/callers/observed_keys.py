@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.settings import Caller
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, GenaiError, NeverBuilt
@@ -139,7 +140,7 @@ def stored_keys(clients: Clients) -> StoredKeys | Unseen:
     except NeverBuilt as error:
         return Unseen(error)
     except Forbidden as error:
-        return Unseen(error.said(remedy="run: genai azure --only access (it gives you the right)"))
+        return Unseen(error.said(remedy=advice("run: {} (it gives you the right)", genai("azure --only access"))))
     return StoredKeys(vault, {entry.name: entry for entry in found if entry.name.startswith(PREFIX) and "caller" in entry.tags})
 
 
@@ -147,7 +148,7 @@ def issued_keys(clients: Clients) -> IssuedKeys | Unseen:
     """LiteLLM's users and keys; unseen while it does not exist or does not answer."""
     try:
         if not clients.kube.exists():
-            return Unseen(NeverBuilt("LiteLLM is not there: its keys are missing", remedy="run: genai up", id="litellm.absent"))
+            return Unseen(NeverBuilt("LiteLLM is not there: its keys are missing", remedy=run_genai("up"), id="litellm.absent"))
         admin = clients.litellm_admin()
         found: dict[str, list[VirtualKey]] = {}
         for key in admin.virtual_keys():

@@ -22,7 +22,7 @@ from pathlib import Path
 from genai_platform.errors import MissingError
 from genai_platform.programs.cache import cache_folder, make_once
 
-ENGINE = Path(__file__).parent.parent / "sandbox" / "litellm" / "engine"
+ENGINE = Path(__file__).parent / "engine"
 NODE_AT_LEAST = 20
 
 # LiteLLM reaches for the engine by the name it had in older releases of the client.
