@@ -12,6 +12,7 @@ import pytest
 from moto.rds.models import rds_backends
 
 from genai_platform.config.settings import Ingress, Lifecycle
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import Observation, State
 from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.steps import infra
@@ -449,7 +450,7 @@ def test_what_cannot_be_seen_is_unknown(tmp_path: Path, monkeypatch: pytest.Monk
     with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as clients:
         monkeypatch.setattr(clients.aws, "_boto3", lambda: type("Session", (), {"client": staticmethod(broken)}))
         monkeypatch.setattr(clients.aws, "client", lambda name, region=None: _Refusing())
-        assert {step.id: step.observe().state for step in infra.steps(clients)} == {step.id: State.UNKNOWN for step in infra.steps(clients)}
+        assert {step.id: observe(step).state for step in infra.steps(clients)} == {step.id: State.UNKNOWN for step in infra.steps(clients)}
 
 
 class _Refusing:

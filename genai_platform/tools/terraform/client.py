@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, NeverBuilt, StepError
 from genai_platform.tools.aws.client import Aws
@@ -45,31 +46,40 @@ class Terraform:
 
     # -- what others ask --------------------------------------------------------------------------
     def observe(self, root: Root, variables: Callable[[], Mapping[str, Any]]) -> Observation:
-        """Compare the root with the world. Never raises for an expected failure to look.
+        """Compare the root with the world, with ``terraform plan`` where it has a state: the changes are what that said.
 
         Args:
             root: which one.
             variables: gives the root's variables; asked only when there is something to compare.
+
+        Returns:
+            Without changes where no state knows anything: ``plan`` lists them.
+
+        Raises:
+            GenaiError: state or world could not be looked at.
         """
+        what = f"terraform root {root}"
+        if left := self.state.errored(root):
+            return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first").with_change(what)
+        held = self.state.resources(root)
+        if not held:
+            return self._without_state(root)
+        if holder := self.state.holder(root):
+            who = f"{holder['Who']}, {holder['Created'][:19]}"
+            return Observation(State.DRIFTED, f"terraform of another run is at work on root '{root}': {who}").with_change(what)
         try:
-            if left := self.state.errored(root):
-                return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first")
-            held = self.state.resources(root)
-            if not held:
-                return self._without_state(root)
-            if holder := self.state.holder(root):
-                return Observation(
-                    State.DRIFTED, f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
-                )
-            changes = [change for change in self._planned(root, variables()) if change.action != "none"]
+            with unknown_if_never_built():
+                planned = self._planned(root, variables())
         except GenaiError as error:
             if "acquiring the state lock" in error.message:
                 # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
-                return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
-            return Observation(State.UNKNOWN, error.message)
-        if changes:
-            return Observation(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
-        return Observation(State.PRESENT, f"{held} resources as configured")
+                return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
+            raise
+        moving = [change for change in planned if change.action != "none"]
+        if not moving:
+            return Observation(State.PRESENT, f"{held} resources as configured")
+        evidence = f"{len(moving)} to change, e.g. {moving[0].action} {moving[0].object}"
+        return Observation(State.DRIFTED, evidence, changes=tuple(planned))
 
     def existing(self, root: Root) -> Inventory:
         """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from genai_platform.engine.graph import Graph
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
 from genai_platform.render.policy import revision
@@ -16,6 +17,7 @@ from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.tools.kubernetes.client import ClusterAbsent
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -204,7 +206,27 @@ def test_what_cannot_be_seen_is_unknown(world: AzureWorld, tmp_path: Path) -> No
     endpoints = world.target.endpoints
     dead = endpoints.azure.model_copy(update={"arm": "https://localhost:1", "graph": "https://localhost:1"})
     world.target = replace(world.target, endpoints=endpoints.model_copy(update={"azure": dead}))
-    assert {step.observe().state for step in steps(world.clients())[:5]} == {State.UNKNOWN}
+    assert {observe(step).state for step in steps(world.clients())[:5]} == {State.UNKNOWN}
+
+
+def test_what_azure_holds_is_not_absent_when_the_cluster_is(world: AzureWorld) -> None:
+    """``down`` removes what exists: taken for absent, it would stay, in a shared API Management service, too."""
+    up(world)
+    clients = world.clients()
+    clients.kube = NoCluster()  # type: ignore[assignment]
+    found = {step.id: observe(step).state for step in steps(clients)}
+    assert {id for id, state in found.items() if state is State.ABSENT} == {"azure.ingress"}
+    assert found["azure.api"] is State.UNKNOWN
+
+
+class NoCluster:
+    """Kubernetes without a cluster."""
+
+    def exists(self) -> bool:
+        return False
+
+    def get(self, *ref: str) -> None:
+        raise ClusterAbsent("the cluster does not exist")
 
 
 def test_a_policy_is_set_only_once_the_gateway_serves_it(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure import arm_providers, control_routes
@@ -329,7 +330,7 @@ def up(world: AzureWorld) -> list[str]:
     """What was done, as the scheduler would do it."""
     done = []
     for step in steps(world.clients()):
-        found = step.observe()
+        found = observe(step)
         assert found.state is not State.UNKNOWN, (step.id, found.evidence)
         if found.state is not State.PRESENT:
             step.apply(Quiet())
@@ -339,12 +340,12 @@ def up(world: AzureWorld) -> list[str]:
 
 def down(world: AzureWorld) -> None:
     for step in reversed(steps(world.clients())):
-        if step.observe().state is not State.ABSENT:
+        if observe(step).state is not State.ABSENT:
             step.destroy(Quiet())
 
 
 def states(world: AzureWorld) -> set[State]:
-    return {step.observe().state for step in steps(world.clients())}
+    return {observe(step).state for step in steps(world.clients())}
 
 
 def until(look: Callable[[], object]) -> None:
