@@ -11,8 +11,9 @@ import pytest
 from genai_platform.engine.graph import Graph
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
-from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
+from genai_platform.errors import ConfigError, GenaiError, MissingError, NeverBuilt, StepError
 from genai_platform.render.policy import revision
+from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
@@ -216,7 +217,18 @@ def test_what_azure_holds_is_not_absent_when_the_cluster_is(world: AzureWorld) -
     clients.kube = NoCluster()  # type: ignore[assignment]
     found = {step.id: observe(step).state for step in steps(clients)}
     assert {id for id, state in found.items() if state is State.ABSENT} == {"azure.ingress"}
-    assert found["azure.api"] is State.UNKNOWN
+
+
+def test_what_azure_holds_is_not_absent_when_the_secrets_are(world: AzureWorld) -> None:
+    def secrets() -> PlatformSecrets:
+        raise NeverBuilt("the secrets are not in Secrets Manager yet")
+
+    up(world)
+    clients = world.clients()
+    clients.__dict__["secrets"] = secrets
+    found = {step.id: observe(step).state for step in steps(clients)}
+    assert State.ABSENT not in found.values()
+    assert (found["azure.api"], found["azure.ingress"]) == (State.UNKNOWN, State.UNKNOWN)
 
 
 class NoCluster:
