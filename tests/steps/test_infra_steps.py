@@ -23,6 +23,7 @@ from genai_platform.steps.infra.redis import RedisStep
 from genai_platform.steps.infra.secrets import SecretsStep
 from genai_platform.steps.infra.terraform import StateStep, StorageStep, no_inputs
 from genai_platform.tools.aws import certificate
+from genai_platform.tools.aws.client import Aws
 from tests.tools.aws_world import Quiet, world
 
 
@@ -103,6 +104,17 @@ def test_the_tools_certificate_is_imported_trusted_and_removed(tmp_path: Path, m
         assert certificate.find(clients.aws) is None
         assert not (tmp_path / "ca.pem").exists()
         assert step.destroy(Quiet()) == "no certificate in ACM"
+
+
+def test_a_certificate_whose_secrets_are_gone_is_unknown_and_never_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        container(clients)
+        SecretsStep(clients, {"AZURE_API_KEY": "key"}).apply(Quiet())
+        step = infra_certificate.step(clients)
+        step.apply(Quiet())
+        clients.aws.client("secretsmanager").delete_secret(SecretId=clients.aws.secret_name, ForceDeleteWithoutRecovery=True)
+        found = observe(infra_certificate.step(Clients(clients.target, aws=Aws(clients.target), terraform=clients.terraform)))
+        assert (found.state, found.remedy) == (State.UNKNOWN, "run: genai infra --only infra.secrets")
 
 
 def test_a_certificate_for_other_names_gives_way_when_nothing_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
