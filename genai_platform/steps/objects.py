@@ -80,7 +80,9 @@ class Objects:
             return self._compare()
 
     def _absent(self, evidence: str) -> Observation:
-        left, changes = self.outside(), tuple(Change("create", str(one)) for one in self._lasting())
+        # The order of creation is that of deletion backwards.
+        changes = tuple(Change("create", str(one), f"{one} has not run" if one.kind == "Job" else "") for one in reversed(self._lasting()))
+        left = self.outside()
         if left:
             return Observation(State.DRIFTED, f"{evidence}, but {left}", changes=changes)
         return Observation(State.ABSENT, evidence, changes=changes)
