@@ -1,4 +1,5 @@
-# Two commands: `make rehearse` runs the whole platform on this machine, `make test` checks everything.
+# `make rehearse` runs the whole platform on this machine, `make test` checks everything, `make check-fast` what needs neither
+# a sandbox nor stand-in servers.
 PYTHON ?= python3
 VENV   := .venv
 GENAI  := $(VENV)/bin/genai
@@ -6,7 +7,7 @@ GENAI  := $(VENV)/bin/genai
 # Authorities that the machine trusts, a company's proxy among them, count for uv as they do for pip.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: rehearse test lint types tools az check env clean lock
+.PHONY: rehearse test lint types tools az check check-fast env clean lock
 .DEFAULT_GOAL := rehearse
 
 rehearse: env
@@ -30,6 +31,8 @@ lint: env
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry genai_platform
+	$(VENV)/bin/deptry tests benchmarks --ignore DEP002,DEP004
 
 types: env
 	$(VENV)/bin/mypy
@@ -47,8 +50,14 @@ az: env
 	$(VENV)/bin/uv pip install --quiet --python "$$AZ/bin/python" --require-hashes -r requirements/az.txt && \
 	cp requirements/az.txt "$$AZ/requirements.txt"
 
+# More workers than the two cores that suffice: half of a sandbox's `up` and `down` is Terraform waiting by the clock.
+WORKERS ?= 3
+
 check: env tools az
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=25 --cov --cov-report=term
+
+check-fast: lint types
+	$(VENV)/bin/python -m pytest -q --numprocesses 2 --ignore=tests/end_to_end --ignore=tests/sandbox --ignore=tests/steps/azure_steps
 
 # After a change in pyproject.toml: pin again. No index address is written.
 lock:

@@ -6,7 +6,6 @@ compares ``error_code``, the outside service's own error code.
 
 from __future__ import annotations
 
-import copy
 import errno
 from typing import Self
 
@@ -30,10 +29,13 @@ class GenaiError(Exception):
 
     def said(self, message: str | None = None, remedy: str | None = None) -> Self:
         """The same error, of the same kind, in other words or with other advice."""
-        other = copy.copy(self)
-        other.message = self.message if message is None else message
+        told = self.message if message is None else message
+        # Not ``copy.copy``: that calls the constructor, and kinds have arguments of their own.
+        other = type(self).__new__(type(self), told)
+        for name, value in vars(self).items():
+            setattr(other, name, value)
+        other.message = told
         other.remedy = self.remedy if remedy is None else remedy
-        other.args = (other.message,)
         return other
 
 
@@ -54,7 +56,7 @@ class NeverBuilt(StepError):
 
 
 class Invalid(StepError):
-    """A service refused what the request says (HTTP 400, 405, 422)."""
+    """A service refused what the request says (HTTP 400)."""
 
 
 class Unauthenticated(StepError):
@@ -71,6 +73,10 @@ class NotFound(StepError):
 
 class Conflict(StepError):
     """The state of what is there does not allow the request just now, or it exists already (HTTP 409, 412, 423)."""
+
+
+class AlreadyExists(Conflict):
+    """A service has already what the request would make."""
 
 
 class Throttled(StepError):
@@ -98,7 +104,7 @@ class JobFailed(StepError):
 
 
 _OF_STATUS: dict[int, type[StepError]] = {
-    400: Invalid, 405: Invalid, 422: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound,
+    400: Invalid, 401: Unauthenticated, 403: Forbidden, 404: NotFound,
     409: Conflict, 412: Conflict, 423: Conflict, 429: Throttled,
 }  # fmt: skip
 

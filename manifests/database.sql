@@ -11,7 +11,7 @@ SET client_min_messages = warning;
 SELECT format('SET log_statement = %L', 'none') WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \gexec
 SELECT format('CREATE ROLE %I LOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 SELECT format('ALTER ROLE %I WITH LOGIN PASSWORD %L', :'role', :'password') \gexec
--- The administrator of Aurora is no superuser: to make a database for a role it must be a member of it.
+-- The administrator of Aurora is not a superuser: to make a database for a role it must be a member of it.
 SELECT format('GRANT %I TO CURRENT_USER', :'role') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I ENCODING %L TEMPLATE template0', :'database', :'role', 'UTF8')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec

@@ -1,13 +1,32 @@
-"""How the suite is shared between workers: whatever looks at the one standing platform stays together, and so does a file."""
+"""How the suite is shared between workers: what may not run at the same time stays together, and the longest starts first."""
 
 from __future__ import annotations
 
 import pytest
 
+LONGEST = (
+    "platform",
+    "tests/end_to_end/test_interrupted.py",
+    "tests/end_to_end/test_keep_data.py",
+    "tests/end_to_end/test_patch.py",
+    "tests/steps/azure_steps/test_tenants.py",
+    "tests/steps/azure_steps/test_many_callers.py",
+    "tests/end_to_end/test_killed.py",
+    "tests/end_to_end/test_state_bucket.py",
+)
+"""Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
+
+
+def _group(item: pytest.Item) -> str:
+    """The tests on the session's one platform, or those of a file."""
+    if "end_to_end" in item.path.parts and "platform" in getattr(item, "fixturenames", ()):
+        return "platform"
+    return item.path.relative_to(item.config.rootpath).as_posix()
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(_group(item), len(order)))
     for item in items:
-        standing = "end_to_end" in item.path.parts and "platform" in getattr(item, "fixturenames", ())
-        group = "platform" if standing else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from genai_platform.config.prices import apim_usd_per_hour
-from genai_platform.errors import GenaiError
+from genai_platform.errors import ConfigError, GenaiError, MissingError, Unreachable
 from genai_platform.steps.azure import api, entra_applications, lookup, shared_key
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
@@ -35,10 +35,12 @@ def look(clients: Clients) -> Found:
     for part in (_group, _vaults, _services, _applications, _elsewhere):
         try:
             part(clients, seen)
+        except (MissingError, ConfigError, Unreachable) as error:
+            # Nobody is signed in, or Azure does not answer: the other parts would say the same.
+            seen.unseen.append(error.message)
+            break
         except GenaiError as error:
             seen.unseen.append(error.message)
-            if error.id in ("azure.credentials", "azure.unreachable", "config.azure_not_pinned"):
-                break
     return seen
 
 

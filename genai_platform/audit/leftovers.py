@@ -1,12 +1,13 @@
-"""After a ``down``, or at any time: what exists that no state of ours owns."""
+"""After a ``down``, or at any time: what exists that no state of this environment owns."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.errors import GenaiError, NeverBuilt
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.certificate import certificate_arn
 from genai_platform.tools.aws import buckets as aws_buckets
@@ -39,6 +40,12 @@ class Audit:
     """What stays by choice, one line each."""
     unseen: tuple[str, ...]
     """What could not be looked at, one line each."""
+
+
+class _Retained(NamedTuple):
+    id: str
+    what: str
+    """What it is and costs, for people."""
 
 
 _TYPES = {
@@ -83,8 +90,9 @@ def audit(clients: Clients) -> Audit:
     except GenaiError as error:
         # Without the states everything looks left over; saying so would invite removing what is in use.
         return Audit((), (), (*unseen, error.message))
-    retained = list(_retained(clients, seen.items, owned, unseen))
-    kept = {line.split()[0] for line in retained}
+    stays = list(_retained(clients, seen.items, owned, unseen))
+    kept = {one.id for one in stays}
+    retained = [f"{one.id} ({one.what})" for one in stays]
     leftovers = [
         Leftover(item.kind, item.id, round(item.usd_per_hour, 5), item.remove)
         for item in seen.items
@@ -131,11 +139,8 @@ def _owned(clients: Clients) -> _Owned:
             roots.add(root)
             names |= found
     if roots:
-        try:
+        with contextlib.suppress(NeverBuilt):
             names.add(("aws_acm_certificate", certificate_arn(clients) or ""))
-        except StepError as error:
-            if not isinstance(error, NeverBuilt):
-                raise
         if clients.target.settings.azure.enabled:
             names |= {("aws_secretsmanager_secret", name) for name in caller_documents(clients.target.prefix)}
     return _Owned(frozenset(names), frozenset(roots))
@@ -154,13 +159,13 @@ def _names(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: list[str]) -> Iterator[str]:
+def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: list[str]) -> Iterator[_Retained]:
     prefix = clients.target.prefix
     if clients.terraform.state.remote:
         try:
             bucket = clients.terraform.state.bucket()
             if aws_buckets.exists(clients.aws, bucket):
-                yield f"{bucket} (bucket of Terraform's states, less than 0.01 USD a month)"
+                yield _Retained(bucket, "bucket of Terraform's states, less than 0.01 USD a month")
         except GenaiError as error:
             unseen.append(error.message)
     if owned.roots == {"storage"}:
@@ -169,20 +174,20 @@ def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: 
     if "storage" in owned.roots:
         for item in items:
             if item.kind == "rds:cluster-snapshot" and item.id.startswith(f"{prefix}-kept-"):
-                yield f"{item.id} (database snapshot, {item.usd_per_hour * 730:.2f} USD a month)"
+                yield _Retained(item.id, f"database snapshot, {item.usd_per_hour * 730:.2f} USD a month")
 
 
-def _kept(clients: Clients, items: tuple[Item, ...], unseen: list[str]) -> Iterator[str]:
+def _kept(clients: Clients, items: tuple[Item, ...], unseen: list[str]) -> Iterator[_Retained]:
     """What ``down --keep-data`` leaves standing, and what it costs. Nothing else stands then."""
     try:
         storage = clients.storage()
         for bucket in (storage.langfuse_bucket, storage.clickhouse_bucket):
             size = aws_buckets.size(clients.aws, bucket)
-            yield f"{bucket} (bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month)"
-        yield f"{clients.aws.secret_name} (the platform's secrets, {SECRET * 730:.2f} USD a month)"
+            yield _Retained(bucket, f"bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month")
+        yield _Retained(clients.aws.secret_name, f"the platform's secrets, {SECRET * 730:.2f} USD a month")
         callers = caller_documents(clients.target.prefix)
         for item in items:
             if item.kind == "secretsmanager:secret" and item.id in callers:
-                yield f"{item.id} (the callers' client secrets, {SECRET * 730:.2f} USD a month)"
+                yield _Retained(item.id, f"the callers' client secrets, {SECRET * 730:.2f} USD a month")
     except GenaiError as error:
         unseen.append(error.message)

@@ -97,7 +97,7 @@ class AzurePlatform:
         return Litellm(self.gateway(), self.token())
 
     def control(self) -> Control | None:
-        """The door for tokens that Entra ID would never sign; None on the real cloud."""
+        """Control routes for tokens that Entra ID would never sign; None on the real cloud."""
         from genai_platform.tools.azure import control
 
         return self._once("probe", self._control or (lambda: control.find(self.platform.clients.target)))

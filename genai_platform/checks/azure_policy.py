@@ -16,14 +16,14 @@ _LONGEST_SKEW = 300
 class Deployed:
     """A policy as the service returns it.
 
-    Raises ``ValueError`` on construction when it is no XML.
+    Raises ``ValueError`` on construction when it is not XML.
     """
 
     def __init__(self, text: str) -> None:
         try:
             self._root: Element = defusedxml.ElementTree.fromstring(text)
         except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException):
-            raise ValueError("the deployed policy is no well-formed XML") from None
+            raise ValueError("the deployed policy is not well-formed XML") from None
         self._jwt = self._root.find("inbound/validate-jwt")
 
     def expiry(self) -> str | None:

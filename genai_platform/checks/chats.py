@@ -1,4 +1,4 @@
-"""This run's own chats: made once, whoever asks first, and found again by their session in every log."""
+"""This run's own chats: made once, by the first check that asks, and found again by their session in every log."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ class Outcome:
     status: Literal["pass", "fail", "skip"]
     evidence: str
     hint: str = ""
-    """On failure: what is likely wrong and the command that mends it."""
+    """On failure: what is likely wrong and the command that fixes it."""
     final: bool = False
     """A failure that looking again cannot change: what is looked at was never made."""
 

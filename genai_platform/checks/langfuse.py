@@ -45,7 +45,10 @@ def _keys(platform: Platform) -> Outcome:
     names = platform.langfuse().projects()
     if names != [PROJECT]:
         said = ", ".join(f"'{name}'" for name in names) or "no project"
-        return failed(f"the key pair belongs to {said}, not to '{PROJECT}'", "the headless start did not happen; run: genai langfuse")
+        return failed(
+            f"the key pair belongs to {said}, not to '{PROJECT}'",
+            "Langfuse's initial setup (LANGFUSE_INIT_*) did not run; run: genai langfuse",
+        )
     return passed(f"the key pair belongs to project '{PROJECT}'")
 
 

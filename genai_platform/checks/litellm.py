@@ -41,7 +41,7 @@ def _openapi(platform: Platform) -> Outcome:
     document = platform.litellm().openapi()
     paths = document.get("paths") or {}
     if not str(document.get("openapi", "")).startswith("3.") or not any(path.endswith("/chat/completions") for path in paths):
-        return failed("/openapi.json is no OpenAPI document with a chat route", f"something else answers at this address; {_LOGS}")
+        return failed("/openapi.json is not an OpenAPI document with a chat route", f"something else answers at this address; {_LOGS}")
     return passed(f"OpenAPI {document['openapi']}, {len(paths)} paths")
 
 

@@ -1,4 +1,4 @@
-"""Values that several checks ask for at the same time: each made once, by whoever asks first."""
+"""Values that several checks ask for at the same time: each made once, by the first check that asks."""
 
 from __future__ import annotations
 

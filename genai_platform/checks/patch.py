@@ -13,7 +13,7 @@ from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import DISK, POLICY
 
 _VARIABLE = "AWS_ROLE_ARN"
-_MEND = "run: genai patch"
+_FIX = "run: genai patch"
 
 
 def checks(platform: Platform) -> list[Check]:
@@ -35,10 +35,10 @@ def _identity(platform: Platform) -> Outcome:
     missing = [f"{name} has no running pod" for name, (pods, _) in running.items() if not pods]
     if missing:
         return failed(
-            "; ".join([*missing, *wrong][:5]), f"see what stands: genai status; run: genai langfuse, then {_MEND.removeprefix('run: ')}"
+            "; ".join([*missing, *wrong][:5]), f"see what exists: genai status; run: genai langfuse, then {_FIX.removeprefix('run: ')}"
         )
     if wrong:
-        return failed("; ".join(wrong[:5]), f"the role annotations came after the pods started, or are missing; {_MEND}")
+        return failed("; ".join(wrong[:5]), f"the role annotations came after the pods started, or are missing; {_FIX}")
     return passed(f"{len(seen)} pods carry their role: {', '.join(sorted(seen))}")
 
 
@@ -62,21 +62,21 @@ def _disk(platform: Platform) -> Outcome:
     by_file = platform.settings.langfuse.chart.line == 1
     without = [str(pod["metadata"]["name"]) for pod in pods if by_file and not _mounts(pod)]
     if without:
-        return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _MEND)
+        return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _FIX)
     answer = clickhouse_query.ask(platform.clients.kube, platform.settings.langfuse.chart.line)
     disks = [name for name, _ in answer.disks]
     if DISK not in disks:
         return failed(
-            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", f"it started before the file was there; {_MEND}"
+            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", f"it started before the file was there; {_FIX}"
         )
     volumes = [disk for policy, _, members in answer.policies if policy == POLICY for disk in members]
     if not volumes:
-        return failed(f"ClickHouse does not know the policy {POLICY}", f"it started before the file was there; {_MEND}")
+        return failed(f"ClickHouse does not know the policy {POLICY}", f"it started before the file was there; {_FIX}")
     if volumes[0] != DISK or volumes[-1] != "default":
-        return failed(f"the policy {POLICY} lists {', '.join(volumes)}", f"{DISK} must come first and default last; {_MEND}")
+        return failed(f"the policy {POLICY} lists {', '.join(volumes)}", f"{DISK} must come first and default last; {_FIX}")
     kind = dict(answer.disks)[DISK]
     if kind.lower() == "local":
-        return failed(f"ClickHouse's disk {DISK} is a local one", f"its configuration was changed by hand; {_MEND}")
+        return failed(f"ClickHouse's disk {DISK} is a local one", f"its configuration was changed by hand; {_FIX}")
     where = f"mounted in {len(pods)} pods" if by_file else f"configured by the operator in {len(pods)} pods"
     return passed(f"{where}; ClickHouse has disk {DISK} ({kind}) and policy {POLICY}: {', '.join(volumes)}")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Clients(Protocol):
-    """The doors checks go through; ``steps.doors.Doors`` is one."""
+    """The clients that checks use; ``steps.clients.Clients`` is one."""
 
     @property
     def target(self) -> Target: ...
@@ -122,7 +122,7 @@ class FunctionCheck:
         except GenaiError as error:
             hint = error.remedy or (_UNREACHABLE if isinstance(error, Unreachable) else "")
             if "genai " not in hint:
-                # Some remedies say what is wrong and name no command of ours.
+                # Some remedies say what is wrong and name none of our commands.
                 hint = f"{hint}; {self._advice()}" if hint else self._advice()
             return Outcome("fail", error.message, hint, final=isinstance(error, _FINAL))
         except Exception as error:
@@ -130,14 +130,16 @@ class FunctionCheck:
 
     def _advice(self) -> str:
         family = self.id.partition(".")[0]
-        look = "see what stands: genai status"
+        look = "see what exists: genai status"
         pods = _PODS.get(family)
         return f"{look}; why: genai logs {pods}; make it again: genai {pods}" if pods else f"{look}; then run: genai {family}"
 
 
 _FINAL = (NeverBuilt, BudgetSpent)
 """Looking again changes nothing: what was never made, and a budget that is spent."""
-_UNREACHABLE = "your address may have changed since it was admitted, run: genai up; or nothing answers behind the door, see: genai status"
+_UNREACHABLE = (
+    "your address may have changed since it was admitted, run: genai up; or nothing answers behind the load balancer, see: genai status"
+)
 _PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
 """Whose pods tell why a family's checks fail; the command of that name makes them again."""
 

@@ -17,7 +17,7 @@ _CHOSEN = re.compile(r" --(?:sandbox|env|set)\b")
 
 
 def complete(text: str, flags: str) -> str:
-    """The text with ``flags`` after each command of ours that does not say itself where it works.
+    """The text with ``flags`` after each of our commands that does not say itself where it works.
 
     Args:
         flags: as ``Options.flags`` gives them, with a leading blank.

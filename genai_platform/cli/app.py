@@ -14,11 +14,14 @@ from genai_platform.cli import (
     cost,
     doctor,
     down,
+    env,
     families,
     init,
     keys,
     kube_token,
-    look,
+    logs,
+    open,
+    outcome,
     plan,
     render,
     sandbox,
@@ -26,7 +29,6 @@ from genai_platform.cli import (
     teardown,
     token,
     up,
-    usage_errors,
     verify,
     version,
 )
@@ -42,7 +44,7 @@ app = typer.Typer(
 )
 
 for group in (
-    up, verify, down, families, teardown, init, doctor, plan, status, audit, render, keys, token, chat, look, cost, config,
+    up, verify, down, families, teardown, init, doctor, plan, status, audit, render, keys, token, chat, open, logs, env, cost, config,
     sandbox, version, kube_token,
 ):  # fmt: skip
     group.add_to(app)
@@ -61,7 +63,7 @@ def main() -> None:
     try:
         code = app(arguments, standalone_mode=False, prog_name="genai")
     except Exception as error:
-        code = usage_errors.told(error, arguments)
+        code = outcome.outside_commands(error, arguments)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "audit")
+    @command(app, "audit", "genai audit --json")
     def audit(run: Run) -> int:
         """Look for anything left in the account."""
         run.enter()

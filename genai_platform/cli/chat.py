@@ -38,7 +38,7 @@ Stream = Annotated[bool, typer.Option("--stream", help="Show the answer as it ar
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "chat")
+    @command(app, "chat", "genai chat 'What is an Ingress?' --caller team-a")
     def chat(run: Run, text: Text, through: Way = None, caller: Caller = None, model: Model = None, stream: Stream = False) -> None:
         """Ask a model one question."""
         ask(run, text, through or (Through.APIM if caller else Through.ALB), caller, model, stream)

@@ -33,20 +33,25 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
-def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register a command: ``function(run, own options…)``; it gets the common options through its ``Run``.
+
+    Args:
+        example: a whole command line, the last line of its help.
 
     The function may return an exit code; expected errors become exit codes in ``cli/outcome.py``.
     """
-    return lambda function: _register(function, lambda wrapped: app.command(name, **settings)(wrapped))
+    return lambda function: _register(function, lambda wrapped: app.command(name, epilog=f"Example: {example}")(wrapped))
 
 
-def callback(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def callback(app: typer.Typer, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register what a group does when it is called without a subcommand.
 
     Common options before the subcommand count for it, too: ``genai infra --sandbox plan``.
     """
-    return lambda function: _register(function, lambda wrapped: app.callback(invoke_without_command=True, **settings)(wrapped))
+    return lambda function: _register(
+        function, lambda wrapped: app.callback(invoke_without_command=True, epilog=f"Example: {example}")(wrapped)
+    )
 
 
 def _register(function: Callable[..., int | None], register: Callable[[Any], Any]) -> Callable[..., int | None]:

@@ -16,21 +16,19 @@ def add_to(app: typer.Typer) -> None:
     """Register the group."""
     group = typer.Typer(help="What is configured, and where it comes from.", rich_markup_mode=None, no_args_is_help=True)
 
-    @command(group, "show")
+    @command(group, "show", "genai config show --env work")
     def show(run: Run) -> None:
         """Show every value and its source."""
-        from genai_platform.cli.worlds.target import named
         from genai_platform.config.faults import dotted
-        from genai_platform.config.layers import load
 
-        loaded = load(run.project, run.options.environment, sets=run.options.set)
+        loaded = run.world.loaded
         values = loaded.settings.model_dump(mode="json")
         rows = [[dotted(path), _shown(value), loaded.source(path)] for path, value in _leaves(values)]
-        run.screen.target = named(run.options.environment, loaded.settings)
+        run.screen.target = run.world.describe()
         run.screen.table(["key", "value", "source"], rows, title=run.screen.target)
         run.screen.document({"settings": values, "sources": {dotted(path): loaded.source(path) for path, _ in _leaves(values)}})
 
-    @command(group, "path")
+    @command(group, "path", "genai config path")
     def path(run: Run) -> None:
         """Show the files that are read, and the folder of what is remembered."""
         from genai_platform.config.layers import FILE

@@ -11,16 +11,14 @@ from genai_platform.cli.run import Run
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "cost")
+    @command(app, "cost", "genai cost --set network.nat=per-zone")
     def cost(run: Run) -> None:
         """Show what the configured platform costs an hour."""
-        from genai_platform.cli.worlds.target import named
-        from genai_platform.config.layers import load
         from genai_platform.config.prices import HOURS_A_MONTH, SOURCE, prices, usd_per_hour
         from genai_platform.ui.text import dollars
 
-        settings = load(run.project, run.options.environment, sets=run.options.set).settings
-        run.screen.target = named(run.options.environment, settings)
+        settings = run.settings
+        run.screen.target = run.world.describe()
         parts = prices(settings)
         total = usd_per_hour(settings)
         rows = [[price.part, price.step, dollars(price.usd_per_hour)] for price in parts]

@@ -1,4 +1,4 @@
-"""Room on the disk: ``up`` refuses where there is too little, and keeps some aside so that ``down`` works on a disk that is full since."""
+"""Free disk space: ``up`` refuses where there is too little, and keeps a reserve with which ``down`` works on a full disk."""
 
 from __future__ import annotations
 
@@ -17,15 +17,12 @@ MEGABYTE = 1 << 20
 RESERVE = "reserve"
 _RESERVED = 16 * MEGABYTE
 """The states, journal and kubeconfig of a platform are a few megabytes; Terraform writes a state and a backup of it."""
-_WANTED = 200 * MEGABYTE
-_WANTED_IN_SANDBOX = 2048 * MEGABYTE
-"""What the servers of a sandbox write in a day of rehearsing: databases, traces, images, etcd's log."""
 
 
-def refuse(folder: Path, *, sandbox: bool) -> None:
-    """Raise ``MissingError`` where the folder's file system has too little room for an ``up``."""
+def refuse(folder: Path, wanted: int) -> None:
+    """Raise ``MissingError`` where fewer bytes than ``wanted`` are free in the folder's file system."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    free, wanted = shutil.disk_usage(nearest).free, _WANTED_IN_SANDBOX if sandbox else _WANTED
+    free = shutil.disk_usage(nearest).free
     # What is kept aside already is room for this run, too.
     if free + _size(folder / RESERVE) < wanted:
         raise MissingError(

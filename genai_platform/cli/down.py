@@ -9,6 +9,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import Purpose
 
 if TYPE_CHECKING:
     from genai_platform.audit.leftovers import Audit
@@ -20,7 +21,7 @@ KeepData = Annotated[bool, typer.Option("--keep-data", help="Keep buckets, snaps
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "down")
+    @command(app, "down", "genai down --keep-data")
     def down(run: Run, keep_data: KeepData = False) -> int:
         """Remove the platform and prove that nothing is left."""
         shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"
@@ -36,30 +37,22 @@ def remove(run: Run, shown: str) -> int:
         shown: the command as one would type it again.
     """
     from genai_platform.cli import audit as audits
-    from genai_platform.cli import disk_space, fetch_programs, foreign_objects, preflight
-    from genai_platform.cli.paths import sandbox_exists, state_folder
+    from genai_platform.cli import disk_space, foreign_objects, preflight
+    from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import steps_document
-    from genai_platform.config.layers import load
 
-    environment = run.options.environment
+    world = run.world
     # A fault in the configuration is told here, too, where nothing might be left to look at.
-    load(run.project, environment, sets=run.options.set)
-    if not run.options.sandbox:
-        _mention_sandboxes(run)
-    elif not sandbox_exists(run.project, environment):
-        return _nothing(run, f"nothing to remove: there is no sandbox '{environment}'")
-    folder = state_folder(run.project, environment)
+    keep = run.settings.lifecycle.down == "keep-data"
+    world.before_down(run)
+    if absent := world.absent():
+        return _nothing(run, f"nothing to remove: {absent}")
+    folder = state_folder(run.project, world.environment)
     disk_space.release(folder, run.screen)
     run.lock(folder, shown)
-    if run.options.sandbox:
-        from genai_platform.cli.worlds import sandbox as sandboxes
-
-        if not sandboxes.runs(run.project, environment):
-            return _remove_what_rests(run)
-    # A sandbox whose start was killed has parts that do not run yet: what they hold is seen by asking them.
-    run.enter(start=run.options.sandbox)
-    if not run.options.sandbox:
-        fetch_programs.provide(run.screen, sandbox=False)
+    if removed := world.removed_at_rest(run):
+        return _nothing(run, removed)
+    run.enter(Purpose.DOWN)
     # Removing takes about as long as making.
     preflight.credentials(run.clients, run.graph.critical_path()[1], "genai down")
     preflight.states(run.clients)
@@ -70,8 +63,8 @@ def remove(run: Run, shown: str) -> int:
     code = 130 if report.interrupted else 0 if report.ok and audits.clean(audit) else 1
     gone = sum(sizes.get(result.id, 0) for result in report.results if result.outcome == "done")
     _summary(run, report, audit, gone, shown)
-    if run.options.sandbox and code == 0:
-        _end_sandbox(run, keep=bool(audit.retained) and run.target.settings.lifecycle.down == "keep-data")
+    if code == 0:
+        world.after_down(run, kept=keep and bool(audit.retained))
     run.screen.document(steps_document(report) | audits.document(audit) | {"ok": code == 0, "foreign": foreign})
     return code
 
@@ -84,7 +77,6 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     from genai_platform.engine.scheduler import Report, probe_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import for_down, inside, resources
-    from genai_platform.ui.text import dollars
 
     target, screen = run.target, run.screen
     ids, keeping = for_down(run.graph, target.settings)
@@ -106,9 +98,8 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     foreign = foreign_objects.show(run, going)
     if kept:
         screen.say(f"kept: {', '.join(kept)}")
-    cost = usd_per_hour(target.settings, frozenset(going))
-    where = "" if target.endpoints.real else " on the real clouds"
-    screen.say(f"{len(going)} steps, {sum(sizes.values())} resources, about {dollars(cost)}{where}")
+    cost = run.world.costs(usd_per_hour(target.settings, frozenset(going)))
+    screen.say(f"{len(going)} steps, {sum(sizes.values())} resources; they cost {cost}")
     if target.settings.azure.callers and target.settings.azure.enabled and not keeping:
         screen.warn("callers will need new identities after this; --keep-data keeps them")
     if not run.options.yes:
@@ -137,48 +128,6 @@ def _summary(run: Run, report: Report, audit: Audit, gone: int, shown: str) -> N
         run.screen.tell(f"go on with: {shown}")
 
 
-def _mention_sandboxes(run: Run) -> None:
-    """Say that a sandbox is not touched; when there is nothing else, that is all there is to say."""
-    from genai_platform.cli.paths import sandboxes
-    from genai_platform.config.layers import load
-    from genai_platform.errors import ConfigError
-
-    names = sandboxes(run.project)
-    if not names:
-        return
-    commands = []
-    for name in names:
-        rest = name.removeprefix("sandbox").lstrip("-")
-        commands.append(f"genai down --sandbox{f' --env {rest}' if rest else ''}")
-    if load(run.project, run.options.environment, sets=run.options.set).settings.aws.account_id is None:
-        raise ConfigError(
-            f"no account is configured for '{run.options.environment}'; what exists here is a sandbox: {', '.join(names)}",
-            remedy=f"to remove it: {' ; '.join(commands)}",
-            id="down.only_sandbox",
-        )
-    run.screen.say(f"not touched: {', '.join(names)} (to remove: {' ; '.join(commands)})")
-
-
-# -- the sandbox ----------------------------------------------------------------------------------
-def _remove_what_rests(run: Run) -> int:
-    """A sandbox that does not run costs nothing and holds nothing outside its folder: that goes."""
-    from genai_platform.cli.worlds import sandbox as sandboxes
-    from genai_platform.config.layers import load
-    from genai_platform.errors import ConfigError
-
-    environment = run.options.environment
-    if load(run.project, environment, sets=run.options.set).settings.lifecycle.down == "keep-data":
-        raise ConfigError(
-            f"the sandbox '{environment}' does not run, so all that it holds is kept already",
-            remedy=f"to delete all of it: genai down{run.flags} --set lifecycle.down=everything",
-            id="down.nothing_kept",
-        )
-    if not run.options.yes:
-        run.screen.confirm(f"The sandbox '{environment}' does not run. Delete all of it?")
-    sandboxes.remove(run.project, environment)
-    return _nothing(run, f"nothing left: the sandbox '{environment}' was not running, and its folder is gone")
-
-
 def _nothing(run: Run, text: str) -> int:
     from genai_platform.cli.reports import steps_document
     from genai_platform.engine.scheduler import Report
@@ -186,14 +135,3 @@ def _nothing(run: Run, text: str) -> int:
     run.screen.tell(text)
     run.screen.document(steps_document(Report((), 0.0)) | {"leftovers": [], "retained": [], "unseen": []})
     return 0
-
-
-def _end_sandbox(run: Run, *, keep: bool) -> None:
-    from genai_platform.cli.worlds import sandbox as sandboxes
-
-    if keep:
-        # Its account is where the kept things lie, as on the real clouds.
-        run.screen.say(f"the sandbox still runs and holds what was kept; to pause it: genai sandbox stop{run.flags}")
-        return
-    sandboxes.remove(run.project, run.target.environment)
-    run.screen.say("the sandbox is stopped and its world removed")

@@ -32,20 +32,20 @@ def add_to(app: typer.Typer) -> None:
 def _add(app: typer.Typer, family: str, text: str) -> None:
     group = typer.Typer(help=f"{text} Without a subcommand: apply.", rich_markup_mode=None, no_args_is_help=False)
 
-    @callback(group)
+    @callback(group, f"genai {family}")
     def apply(run: Run, only: Only = None, skip: Skip = None) -> int:
         from genai_platform.cli.up import build
 
         return build(run, family, _within(family, only) or [family], skip or ())
 
-    @command(group, "plan")
+    @command(group, "plan", f"genai {family} plan --exit-code")
     def plan(run: Run, only: Only = None, exit_code: PlanExitCode = False) -> int:
         """Show what would change."""
         from genai_platform.cli.plan import show
 
         return 1 if show(run, _within(family, only) or [family], ()) and exit_code else 0
 
-    @command(group, "show")
+    @command(group, "show", f"genai {family} show")
     def show(run: Run, exit_code: StatusExitCode = False) -> int:
         """Show what is there."""
         from genai_platform.cli.status import show
@@ -53,7 +53,7 @@ def _add(app: typer.Typer, family: str, text: str) -> None:
         preflight.names(run, (family,), ())
         return 1 if not show(run, only=(family,)) and exit_code else 0
 
-    @command(group, "remove")
+    @command(group, "remove", f"genai {family} remove")
     def remove(run: Run) -> int:
         """Remove the family and what depends on it."""
         from genai_platform.cli.teardown import teardown

@@ -13,32 +13,23 @@ from genai_platform.errors import GenaiError, Interrupted, MissingError, unexpec
 if TYPE_CHECKING:
     from genai_platform.ui.screen import Screen
 
-REAL = ("terraform", "helm")
-# The quick ones first: they show that it works.
-SANDBOX = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
-DATABASE = "litellm-database"
-"""How the screen calls what LiteLLM's database client needs."""
-
 Say = Callable[[str], None]
 Get = Callable[[Say], object]
 
 
-def provide(screen: Screen, *, sandbox: bool) -> None:
+def provide(screen: Screen, names: Sequence[str], further: Sequence[tuple[str, Get]] = ()) -> None:
     """Fetch or build what is missing; says nothing when nothing is.
+
+    Args:
+        names: the programs, as ``programs.PROGRAMS`` names them.
+        further: what else is to be got, at the same time.
 
     Raises:
         MissingError: no source could give a program; the message says what each of them answered.
     """
     from genai_platform import programs
 
-    absent = [name for name in (SANDBOX if sandbox else REAL) if not _there(name)]
-    lanes: list[list[tuple[str, Get]]] = [[(name, _getter(programs.provide, name)) for name in absent]]
-    if sandbox:
-        from genai_platform.programs import prisma
-
-        if not prisma.ready():
-            # Compilers share both cores well enough, so programs come one after another; this one mostly waits.
-            lanes.append([(DATABASE, prisma.prepare)])
+    lanes = [[(name, _getter(programs.provide, name)) for name in names if not _there(name)], further]
     if any(lanes):
         fetch(screen, [lane for lane in lanes if lane])
 

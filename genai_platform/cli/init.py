@@ -44,7 +44,7 @@ Caller = Annotated[str | None, typer.Option("--caller", help="The first caller."
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "init")
+    @command(app, "init", "genai init --region eu-central-1 --account-id 123456789012")
     def init(
         run: Run,
         name: Name = None,

@@ -25,16 +25,16 @@ def add_to(app: typer.Typer) -> None:
     """Register the group."""
     group = typer.Typer(help="Keys of the callers. Without a subcommand: list.", rich_markup_mode=None, no_args_is_help=False)
 
-    @callback(group)
+    @callback(group, "genai keys")
     def bare(run: Run) -> None:
         _list(run)
 
-    @command(group, "list")
+    @command(group, "list", "genai keys list --json")
     def list_(run: Run) -> None:
         """Every configured caller and the state of its key."""
         _list(run)
 
-    @command(group, "show")
+    @command(group, "show", "genai keys show team-a")
     def show(run: Run, name: Name) -> None:
         """One caller."""
         from genai_platform.steps.azure.callers import keys
@@ -42,19 +42,19 @@ def add_to(app: typer.Typer) -> None:
         preflight.azure(run.target.settings)
         _present(run, [keys.show(run.clients, name)])
 
-    @command(group, "issue")
+    @command(group, "issue", "genai keys issue team-a")
     def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
-        """Give callers what they miss: identity, key and stored secret."""
+        """Create whatever a caller lacks: identity, key, stored secret."""
         _issue(run, tuple(names or ()), reinstate)
 
-    @command(group, "rotate")
+    @command(group, "rotate", "genai keys rotate team-a --secret --overlap-hours 48")
     def rotate(run: Run, name: Name, secret: Secret = False, overlap_hours: Overlap = 24) -> None:
         """Give a caller a new key; the old one works until no gateway has it any more."""
         _rotate(run, name, secret, overlap_hours)
 
-    @command(group, "revoke")
+    @command(group, "revoke", "genai keys revoke team-a")
     def revoke(run: Run, name: Name) -> int:
-        """Close both entrances to a caller, and measure how long they stayed open."""
+        """Revoke a caller at API Management and at LiteLLM, and report how long each still accepted it."""
         return _revoke(run, name)
 
     app.add_typer(group, name="keys")

@@ -6,9 +6,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from genai_platform.config.names import NAME, NAME_LENGTH
 from genai_platform.errors import ConfigError
-
-_NAME = re.compile(r"(?=.{1,16}$)[a-z](-?[a-z0-9])*")
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,10 @@ class Options:
             ConfigError: the name cannot be part of names in the clouds, or is the sandbox's.
         """
         name = self.env or None
-        if name and not _NAME.fullmatch(name):
+        if name and not (re.fullmatch(NAME, name) and len(name) <= NAME_LENGTH):
             raise ConfigError(
-                f"--env {name!r}: a name is lower-case letters and digits, single hyphens between, a letter first, at most 16 characters",
+                f"--env {name!r}: a name is lower-case letters and digits, single hyphens between, a letter first, "
+                f"at most {NAME_LENGTH} characters",
                 remedy="give another name, e.g. --env dev",
                 id="usage.environment",
             )

@@ -7,14 +7,15 @@ missing; 130 interrupted. Tracebacks are for unexpected errors with ``--verbose`
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import typer
 
 from genai_platform.cli.advice import complete
 from genai_platform.cli.options import Options
 from genai_platform.cli.run import Run
-from genai_platform.errors import GenaiError, Interrupted, unexpected
+from genai_platform.errors import ConfigError, GenaiError, Interrupted, unexpected
 from genai_platform.ui.screen import Screen
 
 
@@ -32,7 +33,7 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
     except (KeyboardInterrupt, typer.Abort):
         from genai_platform.tools import process
 
-        # The first Ctrl-C lets programs finish cleanly; whoever comes here asked again, or nothing of the kind runs.
+        # The first Ctrl-C lets programs finish cleanly; this is a second one, or no such program runs.
         process.kill_all()
         interrupted = Interrupted()
         screen.error(interrupted)
@@ -48,6 +49,39 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
         code = 1
     if code:
         raise typer.Exit(code)
+
+
+def outside_commands(error: Exception, arguments: Sequence[str]) -> int:
+    """Show an error that no command caught, a refusal of the parser for example, and give its exit code."""
+    kind = type(error).__name__
+    formatted = getattr(error, "format_message", None)
+    if kind == "NoArgsIsHelpError" and formatted is not None:
+        print(formatted())
+        return 2
+    screen = Screen(json="--json" in arguments)
+    screen.environment = _environment(arguments)
+    fault: GenaiError
+    if kind == "Abort":
+        fault = Interrupted()
+    elif formatted is None:
+        fault = unexpected(error)
+    else:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "genai"
+        message = str(formatted())
+        fault = ConfigError(message[:1].lower() + message[1:], remedy=f"see: {path} --help", id="usage")
+    screen.error(fault)
+    return fault.exit_code
+
+
+def _environment(arguments: Sequence[str]) -> str:
+    """The environment as far as it can be told from arguments that could not be parsed."""
+    name = next((after for option, after in pairwise(arguments) if option == "--env"), None)
+    name = name or next((text.removeprefix("--env=") for text in arguments if text.startswith("--env=")), None)
+    try:
+        return Options(env=name, sandbox="--sandbox" in arguments).environment
+    except ConfigError:
+        return name or "default"
 
 
 def _discard_output() -> None:

@@ -20,18 +20,3 @@ def state_folder(project: Path, environment: str) -> Path:
         ignore.write_text("*\n")
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-def world_folder(project: Path, environment: str) -> Path:
-    """Where a sandbox's world lies."""
-    return project / ".genai" / environment / "world"
-
-
-def sandboxes(project: Path) -> list[str]:
-    """The environments of sandboxes that exist."""
-    return sorted(path.parent.parent.name for path in (project / ".genai").glob("sandbox*/world/place.json"))
-
-
-def sandbox_exists(project: Path, environment: str) -> bool:
-    """Whether this sandbox was made, running or not."""
-    return (world_folder(project, environment) / "place.json").exists()

@@ -10,6 +10,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import Purpose
 
 if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
@@ -25,9 +26,9 @@ ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when so
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "plan")
+    @command(app, "plan", "genai plan --only infra --exit-code")
     def plan(run: Run, only: Only = None, skip: Skip = None, exit_code: ExitCode = False) -> int:
-        """Show what would change. How long it would take and what it costs, too."""
+        """Show what would change, how long it would take and what it would cost."""
         return 1 if show(run, only or (), skip or ()) and exit_code else 0
 
 
@@ -47,10 +48,11 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     from genai_platform.cli.notices import notices
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.engine.step import State
-    from genai_platform.ui.text import dollars, duration
+    from genai_platform.ui.text import duration
 
     clients = preflight.names(run, only, skip)
-    seen = _nothing_yet(run, clients, only, skip) if _sandbox_to_be_made(run) else _look(run, only, skip)
+    absent = run.world.absent()
+    seen = _nothing_yet(run, clients, only, skip, absent) if absent else _look(run, only, skip)
     screen, found = run.screen, seen.found
     pending = [id for id in found if found[id].state is not State.PRESENT]
     path, minutes = seen.graph.critical_path(pending)
@@ -66,11 +68,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     screen.tell(f"{len(moving)} changes in {len(pending)} steps; {still} of {len(found)} steps are already in place")
     if pending:
         screen.tell(f"about {duration(minutes * 60)} on the real clouds, decided by: {' -> '.join(path)}")
-    screen.tell(
-        f"costs nothing here (about {dollars(cost)} on the real clouds)"
-        if run.options.sandbox
-        else f"about {dollars(cost)} while it stands"
-    )
+    screen.tell(f"costs {run.world.costs(cost)}")
     said = notices(seen.settings, found)
     for notice in said:
         screen.tell(notice)
@@ -90,7 +88,7 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     from genai_platform.engine.scheduler import probe_all
     from genai_platform.steps.catalog import for_up
 
-    target = run.enter(building=True)
+    target = run.enter(Purpose.BUILD)
     selection = for_up(run.graph, target.settings, only, skip)
     preflight.world(run, selection)
     with run.screen.looking(len(selection.ids)) as one_more:
@@ -99,22 +97,16 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     return Observed(run.graph, target.settings, found, listed)
 
 
-def _sandbox_to_be_made(run: Run) -> bool:
-    from genai_platform.cli.paths import sandbox_exists
-
-    return run.options.sandbox and not sandbox_exists(run.project, run.options.environment)
-
-
-def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence[str]) -> Observed:
-    """A sandbox that was not started yet can be planned, too: all of it would be made."""
+def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence[str], why: str) -> Observed:
+    """A world that was not made yet can be planned, too: all of it would be made."""
     from genai_platform.engine.step import Change, Observation, State
     from genai_platform.steps.catalog import build, for_up, preflight
 
     preflight(clients.target)
     graph, settings = build(clients), clients.target.settings
     selection = for_up(graph, settings, only, skip)
-    absent = Observation(State.ABSENT, "there is no sandbox yet")
-    run.screen.target = f"'{run.options.environment}': sandbox on this machine, not there yet"
+    absent = Observation(State.ABSENT, why)
+    run.screen.target = f"{run.world.describe()}, not there yet"
     return Observed(graph, settings, dict.fromkeys(selection.ids, absent), [(id, Change("create", id)) for id in selection.ids])
 
 

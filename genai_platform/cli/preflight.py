@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from genai_platform.errors import ConfigError, GenaiError, MissingError
+from genai_platform.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
@@ -17,27 +17,20 @@ if TYPE_CHECKING:
 
 
 def names(run: Run, only: Sequence[str], skip: Sequence[str]) -> Clients:
-    """The steps that were named exist: known without looking at the world, and before a sandbox is started.
+    """The steps that were named exist: known without looking at the world.
 
     Returns:
-        Doors to the configured world, of which none must be opened: it was not verified.
+        Clients of the configured world, which must not be used: it was not verified.
 
     Raises:
         ConfigError: a fault in the configuration, or an unknown step.
     """
-    from genai_platform.config.endpoints import Endpoints
-    from genai_platform.config.layers import load
-    from genai_platform.config.target import Target
     from genai_platform.steps.catalog import build
     from genai_platform.steps.clients import Clients
 
-    settings = load(run.project, run.options.environment, sets=run.options.set).settings
-    if run.options.sandbox and "enabled" not in settings.azure.model_fields_set:
-        # A sandbox has an Azure half unless that was switched off.
-        settings = settings.model_copy(update={"azure": settings.azure.model_copy(update={"enabled": True})})
-    elif any(name.partition(".")[0] == "azure" for name in (*only, *skip)):
-        azure(settings)
-    clients = Clients(Target(run.options.environment, settings, Endpoints(), run.project))
+    if any(name.partition(".")[0] == "azure" for name in (*only, *skip)):
+        azure(run.settings)
+    clients = Clients(run.world.configured)
     build(clients).select(only, skip)
     return clients
 
@@ -102,15 +95,14 @@ def credentials(clients: Clients, minutes: float, command: str) -> None:
 def states(clients: Clients) -> None:
     """Every state can be read. One that cannot is never taken for an empty one. Raises ``MissingError``."""
     from genai_platform.tools.terraform.client import ROOTS
+    from genai_platform.tools.terraform.state import StateUnreadable
 
     for root in ROOTS:
         try:
             clients.terraform.state.read(root)
-        except GenaiError as error:
-            if error.id == "terraform.state":
-                remedy = error.remedy or f"look at {clients.terraform.state.place(root)}"
-                raise MissingError(error.message, remedy=remedy, id=error.id) from None
-            raise
+        except StateUnreadable as error:
+            remedy = error.remedy or f"look at {clients.terraform.state.place(root)}"
+            raise MissingError(error.message, remedy=remedy, id=error.id) from None
 
 
 def zones(clients: Clients) -> int:

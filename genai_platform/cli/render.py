@@ -11,6 +11,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.files import write_private
 
 if TYPE_CHECKING:
     from genai_platform.engine.step import Step
@@ -24,7 +25,7 @@ Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values o
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "render")
+    @command(app, "render", "genai render azure.policy --out rendered")
     def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> int:
         """Show exactly what would be applied."""
         return show(run, steps or (), out, show_secrets)
@@ -50,7 +51,7 @@ def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int
         run.screen.warn(f"{id} can be rendered once what it needs is there: {reason}")
     for name, text in found.items():
         if out is not None:
-            _write(out / name, text)
+            write_private(out / name, text)
         elif not run.screen.json:
             print(f"# {name}\n{text}", end="" if text.endswith("\n") else "\n", flush=True)
     if out is not None:
@@ -94,12 +95,3 @@ def _values(clients: Clients) -> set[str]:
     fields = stored.model_dump(exclude={"ca_certificate"})
     values = [*fields.pop("upstream_keys").values(), *fields.values()]
     return {text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())}
-
-
-def _write(path: Path, text: str) -> None:
-    import os
-
-    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -1,4 +1,4 @@
-"""One run of a command: its options, its screen, and on demand its target, doors and graph."""
+"""One run of a command: its options, its screen, and on demand its target, clients and graph."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from genai_platform.cli.advice import complete
 from genai_platform.cli.options import Options
+from genai_platform.cli.worlds import Purpose
 from genai_platform.ui.screen import Screen
 
 if TYPE_CHECKING:
+    from genai_platform.cli.worlds import World
+    from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
     from genai_platform.engine.events import Sink
     from genai_platform.engine.graph import Graph
@@ -44,16 +47,22 @@ class Run:
         self._stack.close()
 
     # -- the world --------------------------------------------------------------------------------
-    def enter(self, *, start: bool = False, building: bool = False) -> Target:
-        """Decide which world this command works on, and verify it: the right account, or a sandbox that runs.
+    @cached_property
+    def world(self) -> World:
+        """Where this command works."""
+        from genai_platform.cli.worlds import choose
 
-        Args:
-            start, building: as ``cli.target.resolve`` takes them.
-        """
-        from genai_platform.cli.worlds import target
+        return choose(self.options, self.screen)
 
-        self._target = target.resolve(self.options, self.screen, start=start, building=building)
-        self.screen.target = target.words(self._target)
+    @property
+    def settings(self) -> Settings:
+        """As configured: known without looking at the world. Raises ``ConfigError``."""
+        return self.world.loaded.settings
+
+    def enter(self, purpose: Purpose = Purpose.LOOK) -> Target:
+        """Verify the world; errors as ``World.enter`` has them."""
+        self._target = self.world.enter(purpose)
+        self.screen.target = self.world.describe()
         return self._target
 
     @property
@@ -68,7 +77,7 @@ class Run:
         from genai_platform.tools import libraries
 
         target = self.target
-        # Whoever has doors opens them from many threads soon.
+        # Clients are soon used from many threads.
         libraries.load(azure=target.settings.azure.enabled)
         return Clients(target)
 

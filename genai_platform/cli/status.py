@@ -19,7 +19,7 @@ ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "status")
+    @command(app, "status", "genai status --exit-code")
     def status(run: Run, exit_code: ExitCode = False) -> int:
         """Show what is there. Steps, endpoints, hourly cost, what to do next."""
         return 1 if not show(run) and exit_code else 0
@@ -32,7 +32,6 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     from genai_platform.engine.scheduler import probe_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
-    from genai_platform.ui.text import dollars
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
@@ -45,7 +44,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
     for line in told(run, addresses):
         screen.tell(line)
-    screen.tell(f"about {dollars(cost)}" if target.endpoints.real else f"costs nothing here (about {dollars(cost)} on the real clouds)")
+    screen.tell(f"costs {run.world.costs(cost)}")
     last = _last_run(run)
     if last:
         screen.say(last)
@@ -64,7 +63,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
 def _next(run: Run, found: dict[str, Observation]) -> str:
     from genai_platform.engine.step import State
 
-    # Where a look was refused, what ends that comes first; a command of ours could only say the same again.
+    # Where a look was refused, what ends that comes first; one of our commands could only say the same again.
     if told := next((one.remedy for one in found.values() if one.state is State.UNKNOWN and one.remedy.startswith("kubectl ")), ""):
         return told
     lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]

@@ -9,6 +9,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import Purpose
 
 Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP", show_default=False)]
 
@@ -16,7 +17,7 @@ Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "teardown")
+    @command(app, "teardown", "genai teardown langfuse.chart")
     def _teardown(run: Run, steps: Steps) -> int:
         """Remove steps and everything that depends on them."""
         return teardown(run, steps)
@@ -24,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def teardown(run: Run, names: Sequence[str]) -> int:
     """Show, ask, remove."""
-    from genai_platform.cli import fetch_programs, foreign_objects, preflight
+    from genai_platform.cli import foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import failures, steps_document
     from genai_platform.engine.scheduler import probe_all
@@ -34,9 +35,7 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     shown = f"genai teardown {' '.join(names)}{run.flags}"
     preflight.names(run, names, ())
     run.lock(state_folder(run.project, run.options.environment), shown)
-    run.enter()
-    if not run.options.sandbox:
-        fetch_programs.provide(run.screen, sandbox=False)
+    run.enter(Purpose.TEARDOWN)
     preflight.states(run.clients)
     ids = run.graph.closure(run.graph.expand(names), users=True)
     with run.screen.looking(len(ids)) as seen:

@@ -21,7 +21,7 @@ Caller = Annotated[str | None, typer.Option("--caller", help="A caller. Default:
 def add_to(app: typer.Typer) -> None:
     """Register ``token``."""
 
-    @command(app, "token")
+    @command(app, "token", "genai token --caller team-a")
     def token(run: Run, caller: Caller = None) -> None:
         """Print an Entra ID access token of a caller, for API Management."""
         show_token(run, caller)
@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def add_env(group: typer.Typer) -> None:
     """Register ``env`` in the group ``azure``."""
 
-    @command(group, "env")
+    @command(group, "env", 'eval "$(genai azure env --caller team-a)"')
     def env(run: Run, caller: Caller = None) -> None:
         """Print shell exports with which a caller's curl or SDK signs in. They hold its client secret."""
         show_env(run, caller)
@@ -103,11 +103,12 @@ def variables(run: Run, client: Client) -> dict[str, str]:
 
 
 def _plain(url: str) -> str:
-    """Python's resolver need not know names under ``localhost``; the gateway answers to the plain name, too."""
+    """Python's resolver need not know names under ``localhost``; the gateway answers to ``localhost/SERVICE``, too."""
     parts = urlsplit(url)
-    if not (parts.hostname or "").endswith(".localhost"):
+    service, _, domain = (parts.hostname or "").partition(".")
+    if not f".{domain}".endswith(".localhost"):
         return url
-    return urlunsplit(parts._replace(netloc=f"localhost:{parts.port}" if parts.port else "localhost"))
+    return urlunsplit(parts._replace(netloc=f"localhost:{parts.port}" if parts.port else "localhost", path=f"/{service}{parts.path}"))
 
 
 def _curlrc(folder: Path, client: Client) -> Path:

@@ -10,6 +10,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import Purpose
 
 if TYPE_CHECKING:
     from genai_platform.engine.graph import Selection
@@ -23,7 +24,7 @@ Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON ev
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "up")
+    @command(app, "up", "genai up --set litellm.replicas=2")
     def up(run: Run, only: Only = None, skip: Skip = None, events: Events = None) -> int:
         """Build the platform, or go on where it stopped."""
         return build(run, "up", only or (), skip or (), events)
@@ -41,12 +42,12 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events:
     # What is wrong in the configuration is told before anything is written, the lock included.
     preflight.names(run, only, skip)
     if name == "up":
-        disk_space.refuse(state_path(run.project, run.options.environment), sandbox=run.options.sandbox)
+        disk_space.refuse(state_path(run.project, run.options.environment), run.world.room)
     folder = state_folder(run.project, run.options.environment)
-    # A sandbox must not be started twice either.
+    # Before the world is entered: that may start it, and nothing may be started twice either.
     run.lock(folder, shown)
     disk_space.reserve(folder)
-    run.enter(start=name == "up", building=True)
+    run.enter(Purpose.UP if name == "up" else Purpose.BUILD)
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)
     _announce(run, selection)
@@ -68,7 +69,6 @@ def _announce(run: Run, selection: Selection) -> None:
     from genai_platform.cli.notices import notices
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.ui.plans import nested
-    from genai_platform.ui.text import dollars
 
     target, screen = run.target, run.screen
     screen.say(f"building {target.prefix} in {screen.target}")
@@ -80,11 +80,7 @@ def _announce(run: Run, selection: Selection) -> None:
     for notice in notices(target.settings, selection.ids):
         screen.say(notice)
     cost = usd_per_hour(target.settings, frozenset(selection.ids))
-    screen.say(
-        f"costs about {dollars(cost)} while it stands"
-        if target.endpoints.real
-        else f"costs nothing here (about {dollars(cost)} on the real clouds)"
-    )
+    screen.say(f"costs {run.world.costs(cost)}")
     screen.say(f"log: {run.journal}")
 
 

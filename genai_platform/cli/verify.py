@@ -33,7 +33,7 @@ Timeout = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "verify")
+    @command(app, "verify", "genai verify --only 'litellm.*' --html report.html")
     def verify(
         run: Run, only: Only = None, junit: Junit = None, html: Html = None, fail_fast: FailFast = False, timeout: Timeout = None
     ) -> int:

@@ -15,7 +15,7 @@ from genai_platform.cli.run import Run
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "version")
+    @command(app, "version", "genai version --json")
     def version(run: Run) -> None:
         """Show the version."""
         run.screen.tell(words())

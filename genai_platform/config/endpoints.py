@@ -1,4 +1,4 @@
-"""Where the clouds are. Empty means the real ones; the sandbox hands over a filled-in document.
+"""Where the clouds are. Empty means the real ones; another world hands over a filled-in document.
 
 The product's code reads these values and nothing else: it does not know what answers there.
 """
@@ -40,7 +40,7 @@ class AzureEndpoints(_Frozen):
     client_id: str | None = None
     client_secret_file: Path | None = None
     control: str | None = None
-    """A door that signs tokens with any claims and lets a vault fail, for checks that need such tokens. No real cloud has one."""
+    """Control routes that sign tokens with any claims and let a vault fail, for checks that need such tokens. No real cloud has them."""
     control_secret_file: Path | None = None
 
 
@@ -52,11 +52,11 @@ class Endpoints(_Frozen):
     kubeconfig: Path | None = None
     """A kubeconfig to use instead of the one made from the EKS cluster."""
     ca_bundle: Path | None = None
-    """PEM file with authorities to trust besides the system's."""
+    """PEM file with authorities to trust in addition to the system's."""
     load_balancer_names: tuple[str, ...] = ()
-    """Further names for the certificate the tool makes, besides ``*.REGION.elb.amazonaws.com``."""
+    """Further names for the certificate the tool makes, in addition to ``*.REGION.elb.amazonaws.com``."""
     environment_variables: dict[str, str] = {}
-    """What child processes (terraform, helm) get besides, e.g. a provider mirror's configuration."""
+    """What child processes (terraform, helm) also get, e.g. a provider mirror's configuration."""
 
     @property
     def real(self) -> bool:
@@ -70,7 +70,7 @@ def refuse_loopback(environ: Mapping[str, str]) -> None:
         if name.startswith("AWS_ENDPOINT_URL") and value and is_loopback(value):
             raise ConfigError(
                 f"{name} points to this machine ({value}), and this is a run on the real clouds",
-                remedy=f"unset {name}, or give --sandbox",
+                remedy=f"unset {name}",
                 id="target.loopback",
             )
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genai_platform.config import sandbox
 from genai_platform.config.consistency import contradictions
 from genai_platform.config.faults import Fault, dotted, faults_of, gather
 from genai_platform.config.settings import Settings
@@ -93,34 +92,27 @@ def option_layers(sets: Iterable[str]) -> list[Layer]:
     return layers
 
 
-def load(
-    project: Path,
-    environment: str = "default",
-    *,
-    sets: Sequence[str] = (),
-    overlay: Mapping[str, Any] | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Loaded:
+def configured_layers(
+    project: Path, environment: str = "default", sets: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> list[Layer]:
+    """What a person configured, the weakest layer first; arguments and errors as ``load`` has them."""
+    given = os.environ if environ is None else environ
+    return [*file_layers(project, environment), *environment_layers(given), *option_layers(sets)]
+
+
+def load(project: Path, environment: str = "default", *, sets: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Loaded:
     """Read all layers and validate the whole.
 
     Args:
         project: the folder of genai.toml.
         environment: chooses genai.ENVIRONMENT.toml.
         sets: ``--set`` options, stronger than files and variables.
-        overlay: values given by the world itself (the sandbox); the strongest layer.
         environ: environment variables; default: this process's.
 
     Raises:
         ConfigError: every fault at once.
     """
-    layers = [*file_layers(project, environment), *environment_layers(os.environ if environ is None else environ)]
-    layers += option_layers(sets)
-    if sandbox.is_sandbox(environment):
-        layers.insert(0, Layer("sandbox default", sandbox.defaults(_merged(layers))))
-    if overlay:
-        # Last: nothing a person configures may lead a sandbox to a real address.
-        layers.append(Layer("sandbox", overlay))
-    return validate(layers)
+    return validate(configured_layers(project, environment, sets, environ))
 
 
 def validate(layers: Sequence[Layer]) -> Loaded:
@@ -129,31 +121,32 @@ def validate(layers: Sequence[Layer]) -> Loaded:
     Raises:
         ConfigError: every fault at once.
     """
-    merged = _merged(layers)
-    settings, error = _typed(merged)
+    values = merged(layers)
+    settings, error = _typed(values)
     # A value from a variable or an option may have been read as a number where text is wanted: give it back as text.
     texts = {path: raw for layer in layers for path, raw in layer.raw.items()}
     wanted = [fault["loc"] for fault in error.errors() if fault["type"] == "string_type" and fault["loc"] in texts] if error else []
     if wanted:
         for path in wanted:
-            _put(merged, path, texts[path])
-        settings, error = _typed(merged)
+            _put(values, path, texts[path])
+        settings, error = _typed(values)
 
     def source(path: KeyPath) -> str:
         return _source(layers, path)
 
     faults = faults_of(error, source) if error else []
-    faults += [Fault(dotted(path), problem, source(path)) for path, problem in contradictions(merged)]
+    faults += [Fault(dotted(path), problem, source(path)) for path, problem in contradictions(values)]
     if settings is None or faults:
         raise gather(faults)
-    return Loaded(settings, tuple(layers), merged)
+    return Loaded(settings, tuple(layers), values)
 
 
-def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
+def merged(layers: Sequence[Layer]) -> dict[str, Any]:
+    """The values of all layers, not validated."""
+    values: dict[str, Any] = {}
     for layer in layers:
-        merged = merge(merged, layer.values)
-    return merged
+        values = merge(values, layer.values)
+    return values
 
 
 def _typed(values: Mapping[str, Any]) -> tuple[Settings | None, ValidationError | None]:

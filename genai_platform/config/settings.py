@@ -1,7 +1,7 @@
 """What a person can configure, as one frozen, typed value. Secrets are never settings.
 
 Each value is checked here by itself; what they say together is checked in ``config/consistency.py``. Both are asked by
-``config/layers.py``, the one door that settings come through.
+``config/layers.py``, the one way that settings come in.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from genai_platform.config import api_base, azure_models
+from genai_platform.config.names import NAME, NAME_LENGTH
 
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
@@ -97,7 +98,13 @@ Cidr = Annotated[str, AfterValidator(_network)]
 PrivateCidr = Annotated[str, AfterValidator(_private)]
 PublicCidr = Annotated[str, AfterValidator(_public)]
 Guid = Annotated[str, AfterValidator(_guid)]
-Name = Annotated[str, StringConstraints(max_length=16, pattern=r"^[a-z](-?[a-z0-9])*$")]
+Name = Annotated[str, StringConstraints(max_length=NAME_LENGTH, pattern=rf"^{NAME}$")]
+AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
+AzureRegion = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
+ResourceGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()-]{1,89}[A-Za-z0-9_()-]$")]
+CallerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
 ApiBase = Annotated[HttpsUrl, BeforeValidator(_address)]
@@ -113,11 +120,11 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 
 class Platform(_Table):
     name: Name = "genai"
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "ap-northeast-1"
+    region: AwsRegion = "ap-northeast-1"
 
 
 class Aws(_Table):
-    account_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")] | None = None
+    account_id: AccountId | None = None
     """The account this environment may touch. Required for a real environment."""
 
 
@@ -138,7 +145,7 @@ class Cluster(_Table):
     admins: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...] = ()
     public_access_cidrs: tuple[PublicCidr, ...] = ()
     """Who may reach the Kubernetes API from the internet (with valid credentials). Empty: the public IPv4 networks of
-    ``ingress.allowed_cidrs``, and where those are empty too, any: the address of the day would lock tomorrow's out."""
+    ``ingress.allowed_cidrs``, and where those are empty too, any: today's own address would lock you out tomorrow."""
 
 
 class Ingress(_Table):
@@ -226,7 +233,7 @@ class Langfuse(_Table):
     """ClickHouse's image where the chart's own cannot be had, e.g. a mirror's."""
     keeper_image: Image | None = None
     """The same of ZooKeeper (chart line 1) or Keeper (line 2)."""
-    user_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] = "admin@example.com"
+    user_email: Email = "admin@example.com"
     chart: Chart = Chart()
 
 
@@ -235,11 +242,11 @@ class Apim(_Table):
     """Those of the api-version 2024-05-01, with which the service is made: it has no PremiumV2."""
     existing: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")] | None = None
     publisher_name: str = "genai"
-    publisher_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    publisher_email: Email | None = None
     """Where Azure writes about the service; needed where it is made."""
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
-    """Model routes besides the built-in five, e.g. ``POST /v1/rerank``."""
+    """Model routes in addition to the built-in five, e.g. ``POST /v1/rerank``."""
     streaming: Flag = True
     keys: Literal["per-caller", "shared"] = "per-caller"
     unverified_backend: Flag = False
@@ -262,11 +269,11 @@ class Azure(_Table):
     enabled: Flag = False
     tenant_id: Guid | None = None
     subscription_id: Guid | None = None
-    location: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")] = "japaneast"
-    resource_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()-]{1,89}[A-Za-z0-9_()-]$")] | None = None
+    location: AzureRegion = "japaneast"
+    resource_group: ResourceGroup | None = None
     auth: Literal["cli", "service_principal", "workload_identity", "managed_identity"] = "cli"
     apim: Apim = Apim()
-    callers: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], Caller] = {}
+    callers: dict[CallerName, Caller] = {}
 
 
 class Lifecycle(_Table):

@@ -32,5 +32,5 @@ class Target:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags carried by everything Terraform and the AWS door make."""
+        """Tags carried by everything Terraform and the AWS client make."""
         return {"genai:platform": self.settings.platform.name, "genai:environment": self.environment}

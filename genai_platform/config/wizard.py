@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from genai_platform.config import api_base
 from genai_platform.config.azure_models import PRICED
-
-_GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-
+from genai_platform.config.settings import (
+    AccountId,
+    ApiBase,
+    AwsRegion,
+    AzureRegion,
+    CallerName,
+    Email,
+    Guid,
+    Host,
+    ModelName,
+    Name,
+    ResourceGroup,
+)
 
 NO_DOMAIN = NO_EMAIL = "none"
+ModelNames = Annotated[tuple[ModelName, ...], BeforeValidator(lambda text: tuple(name.strip() for name in text.split(",")))]
 
 
 @dataclass(frozen=True)
@@ -21,45 +34,41 @@ class Question:
     """One question.
 
     Args:
-        pattern: what an answer must look like; an empty answer means the default.
+        type: what an answer may be, as the settings define it; an empty answer means the default.
     """
 
     key: str
     text: str
     flag: str
     default: str
-    pattern: str
+    type: Any
     advice: str
 
 
 QUESTIONS = (
-    Question(
-        "name", "a name for the platform", "--name", "genai", r"[a-z][a-z0-9-]{0,15}", "lower-case letters, digits, hyphens; at most 16"
-    ),
-    Question("region", "AWS region", "--region", "ap-northeast-1", r"[a-z]{2}(-[a-z]+)+-[0-9]", "e.g. ap-northeast-1"),
-    Question("account_id", "AWS account", "--account-id", "", r"[0-9]{12}", "twelve digits; any other account will be refused"),
+    Question("name", "a name for the platform", "--name", "genai", Name, "lower-case letters, digits, single hyphens between; at most 16"),
+    Question("region", "AWS region", "--region", "ap-northeast-1", AwsRegion, "e.g. ap-northeast-1"),
+    Question("account_id", "AWS account", "--account-id", "", AccountId, "twelve digits; any other account will be refused"),
     Question(
         "api_base",
         "Azure OpenAI address",
         "--api-base",
         "",
-        r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/-]*)?(\?api-version=[a-z0-9-]+)?",
+        ApiBase,
         "e.g. https://NAME.openai.azure.com; the portal's target URI will do",
     ),
-    Question(
-        "models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", r"[^\s,@{}]+(\s*,\s*[^\s,@{}]+)*", "names, separated by commas"
-    ),
+    Question("models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", ModelNames, "names, separated by commas"),
 )
 AZURE = (
-    Question("tenant_id", "Entra ID tenant", "--tenant-id", "", _GUID, "a GUID; any other tenant will be refused"),
-    Question("subscription_id", "Azure subscription", "--subscription-id", "", _GUID, "a GUID; any other subscription will be refused"),
-    Question("location", "Azure region", "--location", "japaneast", r"[a-z0-9]+", "e.g. japaneast"),
+    Question("tenant_id", "Entra ID tenant", "--tenant-id", "", Guid, "a GUID; any other tenant will be refused"),
+    Question("subscription_id", "Azure subscription", "--subscription-id", "", Guid, "a GUID; any other subscription will be refused"),
+    Question("location", "Azure region", "--location", "japaneast", AzureRegion, "e.g. japaneast"),
     Question(
         "resource_group",
         "resource group",
         "--resource-group",
         "genai",
-        r"[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]",
+        ResourceGroup,
         "made, and removed again, when it does not exist",
     ),
     Question(
@@ -67,7 +76,7 @@ AZURE = (
         "a domain for the load balancer",
         "--domain",
         NO_DOMAIN,
-        r"none|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        Host | Literal["none"],
         "inside a Route 53 zone of the AWS account, e.g. genai.example.com; none: API Management cannot check the balancer's certificate",
     ),
     Question(
@@ -75,10 +84,10 @@ AZURE = (
         "where Azure writes about the API Management service",
         "--publisher-email",
         NO_EMAIL,
-        r"none|[^@\s]+@[^@\s]+",
+        Email | Literal["none"],
         "an e-mail address that is read; none: to be filled in before the first start",
     ),
-    Question("caller", "the first caller", "--caller", "team-a", r"[a-z0-9][a-z0-9-]{0,39}", "lower-case letters, digits, hyphens"),
+    Question("caller", "the first caller", "--caller", "team-a", CallerName, "lower-case letters, digits, hyphens"),
 )
 """Asked when API Management goes in front."""
 
@@ -89,7 +98,11 @@ def answer(question: Question, suggestion: str | None, ask: Callable[[str], str]
     prompt = f"{question.text} ({question.advice}){f' [{suggestion}]' if suggestion else ''}"
     while True:
         text = ask(prompt).strip() or suggestion
-        if re.fullmatch(question.pattern, text):
+        try:
+            TypeAdapter(question.type).validate_python(text)
+        except ValidationError:
+            pass
+        else:
             return text
         prompt = f"'{text}' does not fit: {question.advice}"
 

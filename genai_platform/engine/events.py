@@ -1,4 +1,4 @@
-"""What happens during a run, as typed events. Whoever wants to know gives a sink: a callable."""
+"""What happens during a run, as typed events. A listener is a callable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run at a time per environment. The lock names its holder; when the holder dies, the system lets go of it."""
+"""One run at a time per environment. The lock names its holder; when the holder dies, the system releases it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from genai_platform.engine.events import now
 from genai_platform.errors import GenaiError
+from genai_platform.files import write_private
 
 
 class Locked(GenaiError):
@@ -60,8 +61,8 @@ def hold(path: Path, command: str) -> Iterator[Holder | None]:
         before = _read(about)
         me = Holder(os.getpid(), socket.gethostname(), _user(), command, now())
         # The lock holds without it: on a full disk nobody is told who has it.
-        with contextlib.suppress(OSError), os.fdopen(os.open(about, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(me), file)
+        with contextlib.suppress(OSError):
+            write_private(about, json.dumps(asdict(me)))
         yield before
         about.unlink(missing_ok=True)
     except BaseException:

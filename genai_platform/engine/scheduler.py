@@ -93,7 +93,7 @@ class Scheduler:
     clock: Callable[[], float] = time.monotonic
 
     def apply(self, selection: Selection) -> Report:
-        """Make the selected steps present. What they need besides must be there already."""
+        """Make the selected steps present. What else they need must be there already."""
         return _Run(self, "apply", selection, frozenset()).go()
 
     def destroy(self, ids: Iterable[str], retained: Iterable[str] = (), inside: Mapping[str, str] | None = None) -> Report:

@@ -55,7 +55,7 @@ _STAMPS = {
     f"{_STAMP}gitMinor": _MINOR,
     f"{_STAMP}gitTreeState": "clean",
 }
-_SANDBOX_REMEDY = "install Go 1.26 or newer, or open the network to the publisher's release page, and run the command again"
+_BUILD_REMEDY = "install Go 1.26 or newer, or open the network to the publisher's release page, and run the command again"
 
 
 def _kubernetes(name: str, minutes: float) -> Program:
@@ -66,7 +66,7 @@ def _kubernetes(name: str, minutes: float) -> Program:
         sources=(Download(page, page + ".sha256"), GoBuild("kubernetes", f"k8s.io/kubernetes/cmd/{name}", minutes, _STAMPS)),
         ask=("--version",),
         at_least=None,
-        remedy=_SANDBOX_REMEDY,
+        remedy=_BUILD_REMEDY,
     )
 
 
@@ -108,7 +108,7 @@ PROGRAMS: dict[str, Program] = {
             ),
             ask=("--version",),
             at_least=None,
-            remedy=_SANDBOX_REMEDY,
+            remedy=_BUILD_REMEDY,
         ),
         _kubernetes("kube-apiserver", 6),
         _kubernetes("kube-controller-manager", 2),

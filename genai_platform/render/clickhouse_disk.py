@@ -24,7 +24,7 @@ def check_policy(text: str) -> str:
     try:
         root = ElementTree.fromstring(text.encode("utf-8"))
     except ParseError as error:
-        raise _refused(f"it is no well-formed XML ({error})") from None
+        raise _refused(f"it is not well-formed XML ({error})") from None
     name = (root.findtext("merge_tree/storage_policy") or "").strip()
     if not name:
         raise _refused("merge_tree/storage_policy is not set, so no table would use the S3 disk")
@@ -39,13 +39,13 @@ def check_policy(text: str) -> str:
         )
     kind = (root.findtext(f"storage_configuration/disks/{disks[0]}/type") or "").strip()
     if kind not in ("s3", "object_storage", "cache"):
-        raise _refused(f"the first disk of the policy '{name}' is '{disks[0]}', which is no S3 disk")
+        raise _refused(f"the first disk of the policy '{name}' is '{disks[0]}', which is not an S3 disk")
     return name
 
 
 def _refused(why: str) -> ConfigError:
     return ConfigError(
         f"the ClickHouse configuration s3disk.xml is refused: {why}",
-        remedy="list the S3 disk first and 'default' last, or delete the config map clickhouse-s3-config to have it made anew",
+        remedy="list the S3 disk first and 'default' last, or delete the config map clickhouse-s3-config to have it re-created",
         id="clickhouse.storage_policy",
     )

@@ -62,7 +62,7 @@ def proxy_config(settings: Settings) -> str:
 
 
 def variables(data: DataOutputs) -> dict[str, str]:
-    """The proxy's environment besides its secrets."""
+    """The proxy's environment without its secrets."""
     return _HOME | {
         "DISABLE_SCHEMA_UPDATE": "true",
         "KEEPALIVE_TIMEOUT": str(manifests.KEEP_ALIVE),

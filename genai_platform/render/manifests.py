@@ -49,7 +49,7 @@ def quoted(value: Any) -> Quoted:
 def _no_json(value: Any) -> Any:
     if isinstance(value, Undefined):
         str(value)  # says which name the template asked for
-    raise TypeError(f"a template was given a {type(value).__name__}, which is no plain data")
+    raise TypeError(f"a template was given a {type(value).__name__}, which is not plain data")
 
 
 def _only_quoted(value: Any) -> Any:

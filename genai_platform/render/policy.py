@@ -22,7 +22,7 @@ from genai_platform.render import gateway
 from genai_platform.render import policy_forms as forms
 
 FOREIGN_KEY_HEADERS = ("x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-key", "X-Litellm-Key")
-"""LiteLLM reads a key from each of these before or besides Authorization; a caller must not choose the key."""
+"""LiteLLM reads a key from each of these before or in addition to Authorization; a caller must not choose the key."""
 
 OTHER_HEADERS = 16
 """So many other headers that begin with ``x-litellm-`` are deleted; a request with more is refused, since a policy has no loops."""

@@ -116,7 +116,7 @@ FORMS = (
 
 
 def recognise(expression: str) -> tuple[Form, dict[str, str]] | None:
-    """The form of an expression and what stands in its holes, or None when it has none of these forms."""
+    """The form of an expression and what its placeholders hold, or None when it has none of these forms."""
     squeezed = _squeeze(expression)
     for form in FORMS:
         if found := form.pattern.match(squeezed):

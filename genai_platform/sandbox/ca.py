@@ -1,12 +1,11 @@
 """The sandbox's own certificate authority: it signs every stand-in's certificate and the users of Kubernetes.
 
-Made once and kept in the sandbox's folder, so a restarted sandbox is trusted by whoever trusted it before.
+Made once and kept in the sandbox's folder, so a restarted sandbox is trusted by everything that trusted it before.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import ssl
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 import trustme
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 
 
@@ -34,16 +34,25 @@ def authority(layout: SandboxLayout) -> trustme.CA:
             return trustme.CA.from_pem(layout.ca_file.read_bytes(), key_file.read_bytes())
         made = trustme.CA(organization_name="genai sandbox", organization_unit_name=f"authority of {layout.environment}")
         certificate = made.cert_pem.bytes()
-        _write(layout.ca_file, certificate)
-        _write(bundle(layout), _system_authorities() + b"\n" + certificate)
+        write_private(layout.ca_file, certificate)
+        write_private(bundle(layout), _system_authorities() + b"\n" + certificate)
         # The key comes last: as long as it is missing, nothing was issued and all of it is made again.
-        _write(key_file, made.private_key_pem.bytes())
+        write_private(key_file, made.private_key_pem.bytes())
         return made
 
 
 def bundle(layout: SandboxLayout) -> Path:
     """PEM file with the system's authorities and ours, for programs that read one file only."""
     return layout.root / "ca" / "bundle.pem"
+
+
+def stand_ins(layout: SandboxLayout) -> Path:
+    """PEM file with the authorities of all stand-ins that this sandbox uses: its own one, and that of the tenant it has joined."""
+    authority(layout)
+    if layout.tenant is None:
+        return layout.ca_file
+    path, text = layout.root / "ca" / "stand-ins.pem", layout.ca_file.read_bytes() + layout.azure.ca_file.read_bytes()
+    return write_private(path, text)
 
 
 def issue(layout: SandboxLayout, names: Sequence[str]) -> Issued:
@@ -69,8 +78,8 @@ def _issue(layout: SandboxLayout, title: str, names: tuple[str, ...], common_nam
     with layout.lock("ca"):
         if not issued.cert.exists() or not issued.key.exists():
             leaf = signer.issue_cert(*names, common_name=common_name, organization_name=organization or "genai sandbox")
-            _write(issued.key, leaf.private_key_pem.bytes())
-            _write(issued.cert, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+            write_private(issued.key, leaf.private_key_pem.bytes())
+            write_private(issued.cert, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     return issued
 
 
@@ -91,12 +100,3 @@ def _system_authorities() -> bytes:
     import certifi
 
     return Path(certifi.where()).read_bytes()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by its owner only."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    temporary.replace(path)

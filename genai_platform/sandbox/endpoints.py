@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 
 _AMBIENT = (
@@ -38,8 +38,10 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     Args:
         settings: the person's, with a sandbox's defaults.
     """
+    from genai_platform.sandbox import ca
     from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
-    from genai_platform.sandbox.azure import tenancy as azure
+    from genai_platform.sandbox.azure import openai_part
+    from genai_platform.sandbox.azure.shared_tenant import subscription
 
     admin = administrator(layout)
     endpoints = Endpoints(
@@ -51,7 +53,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         ),
         azure=_azure_endpoints(layout),
         kubeconfig=layout.endpoint_kubeconfig,
-        ca_bundle=layout.ca_file,
+        ca_bundle=ca.stand_ins(layout),
         load_balancer_names=("localhost",),
         environment_variables=closed_variables(),
     )
@@ -66,45 +68,34 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
             "gateway_port": layout.ports["models"],
         },
         "litellm": {"models": models},
-        "azure": {"tenant_id": azure.TENANT, "subscription_id": azure.SUBSCRIPTION, "auth": "service_principal"},
+        "azure": subscription(layout) | {"auth": "service_principal"},
     }
-    key = openai_key(layout)
-    return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, key))
+    return SandboxEnvironment(
+        endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, openai_part.key(layout))
+    )
 
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
     """Where the Azure stand-ins answer, and the deployer's identity in their directory."""
-    from genai_platform.sandbox.azure import control_routes as control
-    from genai_platform.sandbox.azure import state
+    from genai_platform.sandbox.azure import control_routes, shared_tenant
 
-    state.prepare(layout)
-    deployer = layout.folder("azure") / "deployer.json"
+    shared_tenant.prepare(layout)
+    deployer, azure = layout.folder("azure") / "deployer.json", layout.azure
 
     def local(port: str) -> str:
-        return f"https://localhost:{layout.ports[port]}"
+        return f"https://localhost:{azure.ports[port]}"
 
     return AzureEndpoints(
         authority=local("entra"),
         arm=local("arm"),
         graph=local("graph"),
-        vault_suffix=f"vault.localhost:{layout.ports['vault']}",
-        gateway_suffix=f"azure-api.localhost:{layout.ports['gateway']}",
+        vault_suffix=f"vault.localhost:{azure.ports['vault']}",
+        gateway_suffix=f"azure-api.localhost:{azure.ports['gateway']}",
         client_id=json.loads(deployer.read_text())["client_id"],
         client_secret_file=deployer,
-        control=local("entra") + control.PATH,
-        control_secret_file=control.secret_file(layout),
+        control=local("entra") + control_routes.PATH,
+        control_secret_file=control_routes.secret_file(azure),
     )
-
-
-def openai_key(layout: SandboxLayout) -> str:
-    """The key of the stand-in for Azure OpenAI, made when there is none."""
-    file = layout.folder("openai") / "key"
-    with layout.lock("openai"):
-        if not file.exists():
-            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-                opened.write(secrets.token_hex(16))
-            file.with_suffix(".new").replace(file)
-    return file.read_text().strip()
 
 
 def closed_variables() -> dict[str, str]:
@@ -116,23 +107,20 @@ def clean_environment(environ: Mapping[str, str] | None = None, kept: tuple[str,
     """The given environment (default: this process's) without anything that names a cloud, a cluster or a key.
 
     Args:
-        kept: variables that stay although they look ambient; where providers come from is no credential.
+        kept: variables that stay although they look ambient; where providers come from is not a credential.
     """
     given = os.environ if environ is None else environ
     return {name: value for name, value in given.items() if name in kept or not name.startswith(_AMBIENT)} | closed_variables()
 
 
 def trusted(layout: SandboxLayout, further: Path | None = None) -> Path:
-    """A bundle of the system's authorities, the sandbox's, and the platform's own one once the tool made it."""
+    """A bundle of the system's authorities, the stand-ins', and the platform's own one once the tool made it."""
     from genai_platform.sandbox import ca
 
     ca.authority(layout)
     own = ca.bundle(layout)
-    if further is None or not further.exists():
+    added = [layout.azure.ca_file] if layout.tenant else []
+    added += [further] if further is not None and further.exists() else []
+    if not added:
         return own
-    path = layout.folder("ca") / "bundle-with-platform.pem"
-    text = own.read_bytes() + b"\n" + further.read_bytes()
-    if not path.exists() or path.read_bytes() != text:
-        path.with_suffix(".new").write_bytes(text)
-        path.with_suffix(".new").replace(path)
-    return path
+    return write_private(layout.folder("ca") / "bundle-with-platform.pem", b"\n".join(file.read_bytes() for file in (own, *added)))

@@ -1,4 +1,4 @@
-"""One sandbox's place on this machine: its folder, its loopback addresses and its ports.
+"""Where one sandbox lies on this machine: its folder, its loopback addresses and its ports.
 
 Everything in Kubernetes or AWS that would have an address 10.N.x.y listens on 127.N.x.y here, so one rule
 (``loopback``) leads from an address in the API to a socket. N is this sandbox's own.
@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.files import write_private
 from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
@@ -33,7 +34,7 @@ _FIRST_PORT, _LAST_PORT = 18000, 31000
 
 @dataclass(frozen=True)
 class SandboxLayout:
-    """Read with ``Place.open``, made with ``Place.create``; the same until the sandbox is removed."""
+    """Read with ``open``, made with ``create``; the same until the sandbox is removed."""
 
     root: Path
     """``.genai/sandbox[-NAME]/world``."""
@@ -45,16 +46,20 @@ class SandboxLayout:
     """The AWS region this sandbox plays."""
     pace: Pace = field(default_factory=Pace)
     """How late its stand-ins are. A part learns of a change when it is started again."""
+    tenant: Path | None = None
+    """The root of the sandbox whose Entra tenant this one has joined (``azure/shared_tenant.py``); default: it has its own."""
 
     @classmethod
-    def create(cls, root: Path, environment: str, region: str | None = None, pace: float | None = None) -> SandboxLayout:
+    def create(
+        cls, root: Path, environment: str, region: str | None = None, pace: float | None = None, tenant: Path | None = None
+    ) -> SandboxLayout:
         """Choose free ports and a free octet, and write them down (or read what was written before).
 
         Args:
             pace: the factor of ``sandbox/pace.py``; default: the one it has, or the usual one.
 
         Raises:
-            ConfigError: it exists and plays another region.
+            ConfigError: it exists and plays another region, or is in another tenant.
         """
         root = root.absolute()
         if (root / "place.json").exists():
@@ -65,19 +70,30 @@ class SandboxLayout:
                     remedy=f"use {layout.region}, or remove it first, with all its data: genai sandbox remove",
                     id="sandbox.region",
                 )
+            if tenant not in (None, layout.tenant):
+                raise ConfigError(
+                    f"the sandbox '{layout.environment}' was made with "
+                    + (f"the tenant of {layout.tenant.parent}" if layout.tenant else "a tenant of its own")
+                    + " and cannot join another",
+                    remedy="unset GENAI_SANDBOX_TENANT, or remove it first, with all its data: genai sandbox remove",
+                    id="sandbox.tenant",
+                )
             if pace not in (None, layout.pace.factor):
                 _keep(root, dict(_document(root)) | {"pace": pace})
                 return cls.open(root)
             return layout
         root.mkdir(parents=True, mode=0o700, exist_ok=True)
-        document = {
-            "environment": environment,
-            "network": claim_network(root),
-            "ports": _free_ports(_PORTS),
-            "region": region or cls.region,
-            "pace": pace or DEFAULT,
-        }
-        _keep(root, document)
+        # Chosen and written down under one lock: another sandbox that is made at the same time reads which ports are claimed.
+        with _locked(_claims() / ".making.lock"):
+            document = {
+                "environment": environment,
+                "network": claim_network(root),
+                "ports": _free_ports(_PORTS),
+                "region": region or cls.region,
+                "pace": pace or DEFAULT,
+                "tenant": str(tenant) if tenant else None,
+            }
+            _keep(root, document)
         return cls.open(root)
 
     @classmethod
@@ -89,8 +105,9 @@ class SandboxLayout:
         if missing:  # made by an older version
             document["ports"] |= _free_ports(missing)
             _keep(root, document)
-        pace = Pace(document.get("pace", DEFAULT))
-        return cls(root, document["environment"], document["network"], document["ports"], document.get("region", cls.region), pace)
+        pace, region = Pace(document.get("pace", DEFAULT)), document.get("region", cls.region)
+        tenant = Path(document["tenant"]) if document.get("tenant") else None
+        return cls(root, document["environment"], document["network"], document["ports"], region, pace, tenant)
 
     # -- addresses ------------------------------------------------------------------------------
     @property
@@ -114,6 +131,24 @@ class SandboxLayout:
     def loopback(address: str) -> str:
         """10.N.x.y, as the Kubernetes API shows it, to 127.N.x.y, where it listens."""
         return "127" + address[address.index(".") :]
+
+    @property
+    def azure(self) -> SandboxLayout:
+        """The sandbox whose Azure stand-ins this one uses: itself, unless it has joined another one's tenant.
+
+        Raises:
+            MissingError: that one does not exist any more, or cannot be read.
+        """
+        if self.tenant is None:
+            return self
+        try:
+            return SandboxLayout.open(self.tenant)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise MissingError(
+                f"the sandbox '{self.environment}' has joined the tenant of the one in {self.tenant.parent}, which is gone or damaged",
+                remedy=f"remove this one, with all its data: {in_its_folder(self.root, 'remove')}",
+                id="sandbox.tenant_gone",
+            ) from None
 
     def url(self, port: str, scheme: str = "http") -> str:
         return f"{scheme}://127.0.0.1:{self.ports[port]}"
@@ -201,9 +236,10 @@ def claim_network(root: Path, number: int | None = None, in_use: Callable[[Path]
 
 
 def in_its_folder(root: Path, word: str) -> str:
-    """``genai sandbox WORD`` for the sandbox at ``.genai/ENVIRONMENT/world``, wherever that is."""
+    """``genai up`` or ``genai sandbox WORD`` for the sandbox at ``.genai/ENVIRONMENT/world``, wherever that is."""
     name = root.parent.name.removeprefix("sandbox").lstrip("-")
-    return f"cd {root.parents[2]} && genai sandbox {word} --sandbox" + (f" --env {name}" if name else "")
+    command = word if word == "up" else f"sandbox {word}"
+    return f"cd {root.parents[2]} && genai {command} --sandbox" + (f" --env {name}" if name else "")
 
 
 def _claims() -> Path:
@@ -240,9 +276,7 @@ def _write_in_place(path: Path, content: bytes) -> None:
 
 
 def _keep(root: Path, document: Mapping[str, object]) -> None:
-    new = root / "place.json.new"
-    new.write_text(json.dumps(document, indent=1))
-    new.replace(root / "place.json")
+    write_private(root / "place.json", json.dumps(document, indent=1))
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:

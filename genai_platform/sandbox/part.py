@@ -38,7 +38,7 @@ class Part(Protocol):
 
     @property
     def port(self) -> str | None:
-        """The name of its port in ``Place.ports``. One that listens on more names them in ``further_ports``."""
+        """The name of its port in ``SandboxLayout.ports``. One that listens on more names them in ``further_ports``."""
 
     def prepare(self, layout: SandboxLayout) -> None:
         """Make what must lie on disk before the start (certificates, folders). Idempotent."""
@@ -47,7 +47,7 @@ class Part(Protocol):
         """The command line. It stays in the foreground, ends on SIGTERM within 5 s, and holds no secret."""
 
     def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        """Environment variables besides a small clean environment (PATH, HOME, LANG, TMPDIR)."""
+        """Environment variables in addition to a small clean environment (PATH, HOME, LANG, TMPDIR)."""
 
     def ready(self, layout: SandboxLayout) -> bool:
         """Whether it answers. Called every 100 ms until true or its time limit passed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Part
 
 
@@ -18,6 +19,7 @@ class PartSpec:
     needs: tuple[str, ...] = ()
 
 
+_AZURE = "genai_platform.sandbox.azure.part"
 # Modules, not objects: `genai --help` must not import moto.
 _PARTS = (
     ("genai_platform.sandbox.aws.part", "Aws", ()),
@@ -28,13 +30,14 @@ _PARTS = (
     ("genai_platform.sandbox.cluster.agent.part", "PART", ("kube-apiserver", "kube-controller-manager", "webhook", "aws")),
     ("genai_platform.sandbox.load_balancer.part", "PART", ("kube-apiserver", "webhook")),
     ("genai_platform.sandbox.azure.openai_part", "PART", ()),
-    ("genai_platform.sandbox.azure.part", "PART", ()),
+    (_AZURE, "PART", ()),
 )
 
 
-def parts() -> Sequence[PartSpec]:
+def parts(layout: SandboxLayout) -> Sequence[PartSpec]:
     """Every part, in the order of ``genai sandbox status``; they stop in the reverse order."""
-    return [PartSpec(_part(module, name), needs) for module, name, needs in _PARTS]
+    own = [one for one in _PARTS if one[0] != _AZURE] if layout.tenant else _PARTS
+    return [PartSpec(_part(module, name), needs) for module, name, needs in own]
 
 
 def _part(module: str, name: str) -> Part:

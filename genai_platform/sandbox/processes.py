@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 
 MARK = "GENAI_SANDBOX_PLACE"
@@ -29,7 +30,7 @@ _LOG_LIMIT = 20_000_000
 
 
 def environment(layout: SandboxLayout) -> dict[str, str]:
-    """What a part gets besides its own variables: no credentials, no proxies, no endpoints of the person's."""
+    """What a part gets in addition to its own variables: no credentials, no proxies, no endpoints of the person's."""
     clean = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     clean.setdefault("LANG", "C.UTF-8")
     clean.setdefault("TMPDIR", tempfile.gettempdir())
@@ -60,10 +61,8 @@ def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping
         os.close(descriptor)
     process = psutil.Process(child.pid)
     record = {"pid": child.pid, "began": _began(child.pid), "boot": _boot()}
-    path = _record(layout, name)
-    path.with_suffix(".new").write_text(json.dumps(record))
-    path.with_suffix(".new").replace(path)
-    child.returncode = 0  # psutil waits for it; a forgotten handle is no reason for a warning
+    write_private(_record(layout, name), json.dumps(record))
+    child.returncode = 0  # psutil waits for it; a forgotten handle does not deserve a warning
     return process
 
 
@@ -113,7 +112,7 @@ def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
 
 
 def sweep(layout: SandboxLayout, seconds: float, name: str | None = None) -> int:
-    """End every other process that carries this sandbox's mark (and the part's), whoever its parent is now.
+    """End every other process that carries this sandbox's mark (and the part's), no matter which its parent is now.
 
     Returns:
         Their number.

@@ -62,7 +62,7 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
     """Make a sandbox from ``file`` in a folder where there is none, and start it.
 
     Raises:
-        ConfigError: the file is no saved sandbox, or there is a sandbox already.
+        ConfigError: the file is not a saved sandbox, or there is a sandbox already.
         MissingError: its addresses or ports are in use, e.g. by the sandbox it was saved from. Nothing was made then.
     """
     place_root = place_root.absolute()

@@ -48,7 +48,7 @@ def start(layout: SandboxLayout, progress: Progress, plan: Sequence[PartSpec] | 
         StepError: a port is taken, or a part ended or does not answer; the message holds its last log line.
         Interrupted: the person asked to stop. What runs stays; the same command goes on.
     """
-    plan = parts() if plan is None else plan
+    plan = parts(layout) if plan is None else plan
     with layout.lock("supervisor"):
         _claim(layout)
         _refuse_taken_ports(layout, plan)
@@ -145,7 +145,7 @@ def stop(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[
     Returns:
         The names of the parts that ran.
     """
-    plan = parts() if plan is None else plan
+    plan = parts(layout) if plan is None else plan
     stopped: set[str] = set()
     with layout.lock("supervisor"):
         left = list(plan)
@@ -162,7 +162,7 @@ def stop(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[
 
 def status(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[PartStatus]:
     """Every part, every data engine, every container of the pods, and the programs that run when they are called."""
-    rows = [_row(layout, planned.part) for planned in (parts() if plan is None else plan)]
+    rows = [_row(layout, planned.part) for planned in (parts(layout) if plan is None else plan)]
     rows += engines.rows(layout, running=processes.recorded(layout, Aws.name) is not None)
     # The node agent writes down what it runs; when it does not run, neither does any of it.
     rows += list(agent.rows(layout)) if processes.recorded(layout, agent.PART.name) else []
@@ -185,7 +185,7 @@ def running(layout: SandboxLayout) -> bool:
 
 def ended(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[str]:
     """The parts that were started and have ended by themselves."""
-    rows = (_row(layout, planned.part) for planned in (parts() if plan is None else plan))
+    rows = (_row(layout, planned.part) for planned in (parts(layout) if plan is None else plan))
     return [row.name for row in rows if row.state == "ended"]
 
 
@@ -239,7 +239,7 @@ def _refuse_taken(layout: SandboxLayout, part: Part) -> None:
         if holder is not None:
             raise MissingError(
                 f"port {number}, which the sandbox's part '{part.name}' needs, is taken by {holder}",
-                remedy="stop that program, or make the sandbox anew: genai sandbox remove",
+                remedy="stop that program, or re-create the sandbox: genai sandbox remove",
                 id="sandbox.port_taken",
             )
 

@@ -1,4 +1,4 @@
-"""The doors a step may go through: one object a command, made without any input or output."""
+"""Clients for every external system. One set per command, created when first used; constructing it does no input or output."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ _PATIENCE = 20.0
 
 
 class Clients:
-    """Doors to every tool, opened when first used.
+    """A client of every tool, created when first used.
 
     Args:
         target: the world to work on.
-        aws, terraform, kube, helm, azure: doors to use instead of the ones made for the target.
+        aws, terraform, kube, helm, azure, litellm: clients to use instead of the ones made for the target.
+        secrets: the platform's secrets, instead of those in Secrets Manager.
     """
 
     def __init__(
@@ -40,52 +41,55 @@ class Clients:
         kube: Kube | None = None,
         helm: Helm | None = None,
         azure: Azure | None = None,
+        litellm: KeyAdmin | None = None,
+        secrets: PlatformSecrets | None = None,
     ) -> None:
         self.target = target
-        given = {"aws": aws, "terraform": terraform, "kube": kube, "helm": helm, "azure": azure}
-        # A cached property looks here first: what was given is never made.
-        self.__dict__.update({name: door for name, door in given.items() if door is not None})
+        self._aws, self._terraform, self._kube, self._helm, self._azure = aws, terraform, kube, helm, azure
+        self._litellm, self._secrets = litellm, secrets
 
     @cached_property
     def aws(self) -> Aws:
         """The AWS API."""
         from genai_platform.tools.aws.client import Aws
 
-        return Aws(self.target)
+        return self._aws or Aws(self.target)
 
     @cached_property
     def terraform(self) -> Terraform:
         """Terraform, one root at a time by name."""
         from genai_platform.tools.terraform.client import Terraform
 
-        return Terraform(self.target)
+        return self._terraform or Terraform(self.target)
 
     @cached_property
     def kube(self) -> Kube:
         """The cluster's Kubernetes API."""
         from genai_platform.tools.kubernetes.client import Kube
 
-        return Kube(self.target, self.aws)
+        return self._kube or Kube(self.target, self.aws)
 
     @cached_property
     def helm(self) -> Helm:
         """Helm, on the same cluster."""
         from genai_platform.tools.helm.client import Helm
 
-        return Helm(self.target, self.kube)
+        return self._helm or Helm(self.target, self.kube)
 
     @cached_property
     def azure(self) -> Azure:
         """Entra ID, Key Vault and API Management."""
         from genai_platform.tools.azure import Azure
 
-        return Azure(self.target)
+        return self._azure or Azure(self.target)
 
     def litellm_admin(self) -> KeyAdmin:
         """LiteLLM with the master key, through its load balancer. Raises ``StepError`` while it has no address."""
         from genai_platform.tools import http
         from genai_platform.tools.litellm.keys import KeyAdmin
 
+        if self._litellm is not None:
+            return self._litellm
         client = http.client(self.target, self.need_address("litellm"), timeout=60)
         return KeyAdmin(client, self.secrets().litellm_master_key, patience=_PATIENCE)
 
@@ -127,7 +131,7 @@ class Clients:
 
     def secrets(self) -> PlatformSecrets:
         """The platform's secrets. Raises ``NeverBuilt`` when they were not made yet."""
-        found = self.aws.platform_secrets()
+        found = self._secrets or self.aws.platform_secrets()
         if found is None:
             raise NeverBuilt(
                 f"the secrets of '{self.target.prefix}' are not in Secrets Manager yet",

@@ -1,4 +1,4 @@
-"""A door at the shared load balancer: an ingress, the wait for its address, and its name in the domain."""
+"""An application's ingress at the shared load balancer, the wait for its address, and its name in the domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""litellm.*: configuration, database, migration, door and proxy."""
+"""litellm.*: configuration, database, migration, ingress and proxy."""
 
 from __future__ import annotations
 

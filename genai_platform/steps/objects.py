@@ -45,12 +45,12 @@ class Objects:
     """A step whose objects are applied as rendered, then waited for.
 
     Args:
-        kube: the door, opened when first needed.
+        kube: gives the client, created when first needed.
         documents: renders them; may raise ``GenaiError`` while what they are made from is missing.
         refs: the objects to look for and to delete, in the order of deletion; independent of ``documents``.
         settle: waits after applying, and returns evidence.
         health: ``None`` when what runs is well, else what is wrong: the step is then drifted though its objects are as rendered.
-        before_destroy, after_destroy: what belongs to removing besides deleting the objects.
+        before_destroy, after_destroy: what else belongs to removing, before and after the objects are deleted.
     """
 
     id: str
@@ -197,7 +197,7 @@ def running(kube: Kube, kind: str, name: str) -> str | None:
 
 
 def start_afresh(kube: Kube, kind: str, name: str) -> None:
-    """Make pods anew that gave up before this run: they would sit out a long back-off, and their crashes are not ours."""
+    """Re-create pods that gave up before this run: they would sit out a long back-off, and their crashes are not ours."""
     labels = ((kube.get("apps/v1", kind, name, NAMESPACE) or {}).get("spec", {}).get("selector") or {}).get("matchLabels") or {}
     if not labels:
         return

@@ -21,11 +21,11 @@ def trusted(target: Target) -> ssl.SSLContext:
 
 def client(target: Target, base_url: str = "", *, timeout: float = 30.0) -> httpx.Client:
     """A client for addresses of this platform. Proxies and ``.netrc`` of the caller's environment are not used."""
-    transport = _Transport(verify=trusted(target), trust_env=False)
+    transport = LocalhostTransport(verify=trusted(target), trust_env=False)
     return httpx.Client(base_url=base_url, transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
 
 
-class _Transport(httpx.HTTPTransport):
+class LocalhostTransport(httpx.HTTPTransport):
     """Names under ``localhost`` are this machine (RFC 6761, section 6.3), which not every resolver knows; TLS checks the whole name."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

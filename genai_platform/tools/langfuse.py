@@ -81,7 +81,7 @@ class Langfuse:
         try:
             return answer.json()
         except ValueError:
-            raise StepError(f"{path} answered something that is no JSON", id="langfuse.form") from None
+            raise StepError(f"{path} answered something that is not JSON", id="langfuse.form") from None
 
     def _send(self, path: str, query: Mapping[str, str] | None = None, *, keys: bool = True) -> httpx.Response:
         pair = (self.public_key.get_secret_value(), self.secret_key.get_secret_value()) if keys else None

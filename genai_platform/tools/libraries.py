@@ -1,4 +1,4 @@
-"""The slow libraries behind the doors, imported by one thread before there are many.
+"""The slow libraries behind the clients, imported by one thread before there are many.
 
 Packages whose modules import each other must not be imported by two threads at once: Python breaks the deadlock by handing
 one of them a half-made module (``importlib._bootstrap``, ``_ModuleLock``), and that one fails with an ImportError.
@@ -16,6 +16,6 @@ _AZURE = (
 
 
 def load(*, azure: bool) -> None:
-    """Import what the doors need. Takes about half a second, with ``azure`` one more; nothing the second time."""
+    """Import what the clients need. Takes about half a second, with ``azure`` one more; nothing the second time."""
     for name in (*_ALWAYS, *(_AZURE if azure else ())):
         import_module(name)

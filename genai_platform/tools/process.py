@@ -1,4 +1,4 @@
-"""The door to outside programs: run one, hear its lines while it runs, end it cleanly.
+"""Runs outside programs: one at a time, its lines heard while it runs, ended cleanly.
 
 A program writes into two unnamed files, which are read while they grow. So a full pipe never blocks it, nothing is read
 to its end before something else, and a program whose parent was killed goes on to write and finishes its work.

@@ -61,7 +61,7 @@ class Screen:
             print(clean(text), file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
-        """Something to know that is no error; on standard error."""
+        """A warning, on standard error."""
         print(f"warning: {clean(text)}", file=sys.stderr, flush=True)
 
     def error(self, error: GenaiError) -> None:

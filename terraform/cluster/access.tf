@@ -6,7 +6,7 @@ data "aws_iam_session_context" "current" {
   arn = data.aws_caller_identity.current.arn
 }
 
-# Remembers who made the cluster: whoever runs this later is not taken for its creator.
+# Remembers who made the cluster: an identity that runs this later is not taken for its creator.
 resource "terraform_data" "creator" {
   input = data.aws_iam_session_context.current.issuer_arn
 

@@ -111,7 +111,7 @@ resource "aws_eks_cluster" "this" {
   depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy_attachment.node]
 
   lifecycle {
-    # These matter while it is made and cannot be asked for later: an imported cluster would be made anew for them.
+    # These matter while it is made and cannot be asked for later: an imported cluster would be re-created for them.
     ignore_changes = [bootstrap_self_managed_addons, access_config[0].bootstrap_cluster_creator_admin_permissions]
   }
 }

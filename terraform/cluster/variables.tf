@@ -49,7 +49,7 @@ variable "kubernetes_version" {
 }
 
 variable "admins" {
-  description = "Roles and users that administer the cluster besides whoever makes it."
+  description = "Roles and users that administer the cluster, in addition to the identity that makes it."
   type        = set(string)
   nullable    = false
 
@@ -60,7 +60,7 @@ variable "admins" {
 }
 
 variable "public_access_cidrs" {
-  description = "Networks that may reach the Kubernetes API from the internet; whoever comes still needs credentials."
+  description = "Networks that may reach the Kubernetes API from the internet; credentials are still needed."
   type        = set(string)
   nullable    = false
 

@@ -1,5 +1,5 @@
 output "postgres_cluster_id" {
-  description = "The Aurora cluster's own identifier, another one whenever it is made anew."
+  description = "The Aurora cluster's own identifier, another one whenever it is re-created."
   value       = aws_rds_cluster.this.cluster_resource_id
 }
 

@@ -17,7 +17,7 @@ provider "aws" {
     tags = var.tags
   }
 
-  # Put there by whoever gives Redis its token.
+  # Set by the step that gives Redis its token.
   ignore_tags {
     keys = ["genai:redis-token"]
   }

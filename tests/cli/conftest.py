@@ -13,14 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from genai_platform.cli import app as cli
-from genai_platform.cli.options import Options
-from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.layers import load
+from genai_platform.cli.paths import state_folder
+from genai_platform.cli.worlds import Purpose
+from genai_platform.cli.worlds.clouds import Clouds
+from genai_platform.cli.worlds.sandbox import Sandbox
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Graph
 from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.kubernetes.foreign import Foreign, Listing
-from genai_platform.ui.screen import Screen
 from tests.worlds import World
 
 
@@ -97,16 +97,15 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
         ]
     )
 
-    def resolve(options: Options, screen: Screen, *, start: bool = False, verify_account: bool = True, building: bool = False) -> Target:
-        from genai_platform.cli.paths import state_folder
+    def enter(world: Clouds | Sandbox, purpose: Purpose) -> Target:
+        state_folder(tmp_path, world.environment)
+        return world.configured
 
-        loaded = load(tmp_path, options.environment, sets=options.set)
-        return Target(options.environment, loaded.settings, Endpoints(), state_folder(tmp_path, options.environment))
-
-    _replace(monkeypatch, "genai_platform.cli.worlds.target.resolve", resolve)
+    _replace(monkeypatch, "genai_platform.cli.worlds.clouds.Clouds.enter", enter)
+    _replace(monkeypatch, "genai_platform.cli.worlds.sandbox.Sandbox.enter", enter)
     _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda clients: graph)
     _replace(monkeypatch, "genai_platform.steps.clients.Clients.address", lambda clients, name: f"https://{name}.example.com")
-    _replace(monkeypatch, "genai_platform.cli.fetch_programs.provide", lambda screen, *, sandbox: None)
+    _replace(monkeypatch, "genai_platform.cli.fetch_programs.provide", lambda screen, *names: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda clients: None)
     _replace(monkeypatch, "genai_platform.cli.audit.look", lambda run: shell.audit)

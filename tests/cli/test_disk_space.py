@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from genai_platform.cli import disk_space
+from genai_platform.cli.worlds.clouds import Clouds
+from genai_platform.cli.worlds.sandbox import Sandbox
 from genai_platform.engine.events import Bus, StepSaid
 from genai_platform.engine.journal import Journal, read
 from genai_platform.engine.lock import Locked, hold
@@ -48,9 +50,9 @@ def fill(folder: Path) -> None:
 
 def test_up_refuses_where_there_is_too_little_room(small: Path) -> None:
     with pytest.raises(MissingError, match=rf"{small} has {MEGABYTES} MB free, and 200 MB are needed"):
-        disk_space.refuse(small / ".genai" / "default", sandbox=False)
+        disk_space.refuse(small / ".genai" / "default", Clouds.room)
     with pytest.raises(MissingError, match="2048 MB are needed"):
-        disk_space.refuse(small / ".genai" / "sandbox", sandbox=True)
+        disk_space.refuse(small / ".genai" / "sandbox", Sandbox.room)
 
 
 def test_what_up_kept_aside_is_room_for_down(small: Path) -> None:

@@ -72,6 +72,14 @@ def test_no_is_the_answer_to_an_empty_line(wizard: Shell, terminal: None) -> Non
     assert written(wizard.folder)["azure"] == {"enabled": False}
 
 
+@pytest.mark.parametrize("name", ["a-", "a--b", "-a", "A", "a" * 17])
+def test_a_name_that_the_settings_refuse_is_asked_for_again(wizard: Shell, terminal: None, name: str) -> None:
+    answer = wizard("init", *AWS, input=f"{name}\ngood\n\n\n\n")
+    assert answer.code == 0
+    assert f"'{name}' does not fit" in answer.out
+    assert written(wizard.folder)["platform"]["name"] == "good"
+
+
 def test_an_input_that_ends_writes_nothing(wizard: Shell, terminal: None) -> None:
     answer = wizard("init", input="\n")
     assert answer.code == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genai_platform.config import azure_models
-from genai_platform.config.layers import Loaded, load, merge, project_folder
+from genai_platform.config.layers import Layer, Loaded, load, merge, project_folder, validate
 from genai_platform.errors import ConfigError
 
 
@@ -24,14 +24,8 @@ class Project:
         (self.folder / name).write_text(text, encoding="utf-8")
         return self
 
-    def load(
-        self,
-        environment: str = "default",
-        *sets: str,
-        environ: Mapping[str, str] | None = None,
-        overlay: Mapping[str, object] | None = None,
-    ) -> Loaded:
-        return load(self.folder, environment, sets=sets, environ=environ or {}, overlay=overlay)
+    def load(self, environment: str = "default", *sets: str, environ: Mapping[str, str] | None = None) -> Loaded:
+        return load(self.folder, environment, sets=sets, environ=environ or {})
 
     def refused(self, *sets: str, environ: Mapping[str, str] | None = None) -> str:
         with pytest.raises(ConfigError) as caught:
@@ -73,7 +67,8 @@ def test_another_environments_overlay_is_not_read(project: Project) -> None:
 def test_a_given_overlay_wins_over_everything_a_person_gives(project: Project) -> None:
     project.write("[ingress]\nlitellm_port = 1\nlangfuse_port = 2\n")
     overlay = {"ingress": {"litellm_port": 10, "langfuse_port": 20}}
-    settings = project.load("default", "ingress.langfuse_port=30", environ={"GENAI_INGRESS__LITELLM_PORT": "5"}, overlay=overlay).settings
+    person = project.load("default", "ingress.langfuse_port=30", environ={"GENAI_INGRESS__LITELLM_PORT": "5"}).layers
+    settings = validate([*person, Layer("given", overlay)]).settings
     assert (settings.ingress.litellm_port, settings.ingress.langfuse_port) == (10, 20)
 
 
@@ -362,27 +357,6 @@ def test_china_is_refused_with_its_reason(project: Project) -> None:
     assert "certificate" in message
 
 
-def test_a_sandbox_has_models_and_a_caller_of_its_own_where_none_are_configured(tmp_path: Path) -> None:
-    sets = ['azure.callers.mine.models=["gpt-4o-mini"]']
-    settings = load(tmp_path, "sandbox", sets=sets, environ={}).settings
-    assert [model.name for model in settings.litellm.models] == ["gpt-4o-mini", "gpt-4o", "text-embedding-3-small"]
-    assert set(settings.azure.callers) == {"mine"}
-    assert load(tmp_path, environ={}).settings.litellm.models == ()
-
-
-def test_a_caller_of_a_sandbox_may_use_a_model_of_each_kind_that_the_person_configured(tmp_path: Path) -> None:
-    model = '{name="%s",azure_deployment="d",api_base="https://a.openai.azure.com"%s}'
-    models = ",".join([model % ("mine", ""), model % ("other", ""), model % ("vectors", ',mode="embedding"')])
-    settings = load(tmp_path, "sandbox-two", sets=[f"litellm.models=[{models}]"], environ={}).settings
-    assert settings.azure.callers["team-a"].models == ("mine", "vectors")
-
-
-@pytest.mark.parametrize("text", ["litellm=1", "azure=1", "litellm.models=1", "litellm.models=[1]", "azure.callers=1"])
-def test_a_fault_in_a_sandbox_is_told_as_elsewhere(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConfigError, match=text.split("=")[0].split(".")[0]):
-        load(tmp_path, "sandbox", sets=[text], environ={})
-
-
 URI = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview"
 
 
@@ -438,7 +412,6 @@ def test_api_management_needs_a_domain_or_the_owners_word(tmp_path: Path) -> Non
         load(tmp_path, sets=["azure.enabled=true"], environ={})
     for accepted in ("ingress.domain=genai.example.com", "azure.apim.unverified_backend=true"):
         assert load(tmp_path, sets=["azure.enabled=true", accepted], environ={}).settings.azure.enabled
-    assert load(tmp_path, "sandbox", environ={}).settings.azure.enabled
 
 
 def test_the_list_of_priced_models_is_the_one_of_the_proxy() -> None:

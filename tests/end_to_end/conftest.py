@@ -99,7 +99,7 @@ class Platform:
         options = [option for one in (self.sets if sets is None else sets) for option in ("--set", one)]
         options += ["--sandbox"] * sandbox + ["--json"] * json
         return execute(
-            (str(GENAI), *arguments, *options), self.folder, _clean() | self.extra, code=code, timeout=timeout, text=text
+            (str(GENAI), *arguments, *options), self.folder, clean_environment() | self.extra, code=code, timeout=timeout, text=text
         )  # fmt: skip
 
     def up(self, *arguments: str, **more: Any) -> Result:
@@ -122,7 +122,7 @@ class Platform:
 
     def tool(self, *command: str, code: int | None = 0, text: str | None = None, timeout: float = 200) -> Result:
         """Any program with the sandbox's variables."""
-        return execute(command, self.folder, _clean() | self.variables, code=code, text=text, timeout=timeout)
+        return execute(command, self.folder, clean_environment() | self.variables, code=code, text=text, timeout=timeout)
 
     def kubectl(self, *arguments: str, code: int | None = 0, text: str | None = None, timeout: float = 200) -> Result:
         """kubectl in the platform's namespace."""
@@ -170,7 +170,7 @@ class Platform:
         )
 
 
-def _clean() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """This process's variables without anything that configures genai or names a cloud.
 
     The stand-ins are late here, too, only less than by default: Terraform's waits for the end of a deletion grow with it.

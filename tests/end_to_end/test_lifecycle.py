@@ -1,21 +1,15 @@
-"""Interrupted, killed, gone on with, stopped, saved, restored, removed: on a sandbox of this file's own."""
+"""What is asked of, found around and taken over by a platform that exists: on the session's platform."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.end_to_end import others
-from tests.end_to_end.conftest import GENAI, Platform, wait_until
+from tests.end_to_end.conftest import Platform, wait_until
 from tests.end_to_end.leftovers import Land, clear, plant
 
 STEP_BY_STEP = {
@@ -50,12 +44,6 @@ def test_a_family_alone(platform: Platform, family: str) -> None:
     applied = platform.run(family).steps
     assert set(applied) == set(shown)
     assert {step["outcome"] for step in applied.values()} == {"present"}
-
-
-def test_the_first_run_waited_for_the_endpoint_of_its_cluster(platform: Platform) -> None:
-    events = (platform.folder / ".genai" / "sandbox" / "journal.jsonl").read_text().splitlines()
-    said = [event["text"] for event in map(json.loads, events) if event.get("step") == "infra.cluster" and event["event"] == "step.said"]
-    assert any("the endpoint does not serve yet" in text for text in said)
 
 
 def test_a_kubernetes_version_that_eks_would_refuse_changes_nothing(platform: Platform) -> None:
@@ -194,186 +182,3 @@ def test_step_by_step_beside_another_sandbox(platform: Platform) -> None:
     assert gone.document["leftovers"] == []
     assert platform.pods() == before
     assert platform.run("sandbox", "status", sandbox=False).document["parts"]
-
-
-# -- down on nothing ------------------------------------------------------------------------------
-def test_down_on_nothing_says_so(tmp_path: Path) -> None:
-    for _ in range(2):
-        done = Platform(tmp_path).down()
-        assert done.document["ok"]
-        assert "nothing to remove" in done.err
-
-
-# -- the whole life of one ------------------------------------------------------------------------
-@contextmanager
-def started(platform: Platform, *words: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[str, str], None]]]:
-    """``genai`` at work, and a way to wait until a step has come to a point."""
-    events = platform.folder / "events.jsonl"
-    events.unlink(missing_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GENAI_", "AWS_"))}
-    clean |= {name: os.environ[name] for name in ("GENAI_CACHE_DIR",) if name in os.environ}
-    process = subprocess.Popen(
-        [str(GENAI), *words, "--sandbox", "--yes", "--plain", "--events", str(events)],
-        cwd=platform.folder, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
-        # As a terminal starts it. What runs in the background of a script is told to ignore Ctrl-C, and would pass that on.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-
-    def until(step: str, said: str) -> None:
-        def reached() -> bool:
-            assert process.poll() is None, f"it ended before:\n{process.stdout.read() if process.stdout else ''}"
-            text = events.read_text() if events.exists() else ""
-            return any(
-                event.get("step") == step and said in json.dumps(event)
-                for event in map(json.loads, text.splitlines(keepends=False)[: text.count("\n")])
-            )
-
-        wait_until(reached, f"{step}: {said}", limit=300, interval=0.1)
-
-    try:
-        yield process, until
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(30)
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Everything that runs and says that it belongs to a sandbox in this folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if str(folder) in process.environ().get("GENAI_SANDBOX_PLACE", "") and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
-
-
-def listening(network: int, ports: list[int]) -> list[Any]:
-    """What listens on a sandbox's ports or in its own loopback network."""
-    return [
-        connection.laddr
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and (connection.laddr.port in ports or connection.laddr.ip.startswith(f"127.{network}."))
-    ]
-
-
-@pytest.mark.timeout(1500)
-def test_a_platform_s_life_with_interruptions(tmp_path: Path) -> None:
-    own = Platform(tmp_path)
-    try:
-        _interrupted_and_killed(own)
-        _stopped_and_started(own)
-        _saved_and_restored(own)
-        _removed(own)
-    finally:
-        own.run("sandbox", "remove", "--yes", code=None)
-
-
-def _interrupted_and_killed(own: Platform) -> None:
-    with started(own, "up") as (process, until):
-        until("infra.data", "creating")
-        refused = own.run("up", "--yes", code=1)
-        assert f"process {process.pid}" in refused.document["error"]["message"]
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=200)
-        assert process.returncode == 130, out
-        assert "Traceback" not in out
-    for step, said in (("infra.data", "creating"), ("langfuse.chart", "apply")):
-        with started(own, "up") as (process, until):
-            until(step, said)
-            process.kill()
-    done = own.up()
-    assert done.document["ok"], str(done)
-    assert {step["outcome"] for step in done.steps.values()} <= {"done", "present"}
-    assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
-
-
-def _chat(own: Platform, session: str) -> None:
-    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}], "metadata": {"session_id": session}}
-    with own.http(own.variables["OPENAI_BASE_URL"], headers={"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}) as http:
-        assert http.post("chat/completions", json=body).status_code == 200
-
-
-def _traces(own: Platform, session: str) -> list[Any]:
-    user = (own.variables["LANGFUSE_PUBLIC_KEY"], own.variables["LANGFUSE_SECRET_KEY"])
-    with own.http(own.variables["LANGFUSE_HOST"], auth=user) as http:
-        answer = http.get("/api/public/traces", params={"sessionId": session})
-    found: list[Any] = answer.json()["data"] if answer.status_code == 200 else []
-    return found
-
-
-def _stopped_and_started(own: Platform) -> None:
-    """One step away and back; then everything stopped: what was written is read again."""
-    torn = own.run("teardown", "litellm.proxy", "--yes").steps
-    assert {id: step["outcome"] for id, step in torn.items()} == {"azure.callers": "done", "litellm.proxy": "done"}
-    assert own.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
-    _chat(own, "before-the-stop")
-    wait_until(lambda: _traces(own, "before-the-stop"), "the chat is traced")
-    (azure,) = [part for part in own.run("sandbox", "status", sandbox=False).document["parts"] if part["name"] == "azure"]
-    killed = psutil.Process(azure["pid"])
-    killed.kill()
-    killed.wait(10)
-    assert "these parts have ended: azure; run: genai up --sandbox" in own.run("status").err
-    assert own.up().document["ok"]
-    own.run("sandbox", "stop", sandbox=False)
-    assert processes_of(own.folder) == []
-    assert own.run("status", code=3).document["error"]["id"] == "sandbox.stopped"
-    assert own.up().document["ok"]
-    assert wait_until(lambda: _traces(own, "before-the-stop"), "the trace from before the stop")
-
-
-def _saved_and_restored(own: Platform) -> None:
-    file = own.folder / "saved.tar"
-    own.run("sandbox", "save", str(file), sandbox=False)
-    own.run("sandbox", "remove", "--yes", sandbox=False)
-    own.run("sandbox", "restore", str(file), sandbox=False)
-    wait_until(lambda: _traces(own, "before-the-stop"), "the trace from before the restore")
-    assert own.verify().document["passed"]
-
-
-def _a_webhook_that_nobody_serves_is_named(own: Platform) -> None:
-    command = "kubectl delete validatingwebhookconfiguration demo-policy"
-    seen = own.run("status").document
-    assert seen["next"] == command
-    unknown = [step["evidence"] for step in seen["steps"] if step["state"] == "unknown"]
-    assert unknown
-    assert all(command in one and "could not apply" not in one for one in unknown)
-    assert command in own.run("litellm", "--only", "config", code=1).steps["litellm.config"]["remedy"]
-
-
-def _removed(own: Platform) -> None:
-    """What others put in goes, too. ``down`` with a leftover keeps the sandbox; with nothing left, nothing runs and nothing listens."""
-    place = json.loads((own.folder / ".genai" / "sandbox" / "world" / "place.json").read_text())
-    aws = own.aws("logs")
-    aws.create_log_group(logGroupName="/aws/eks/genai-sandbox/left")
-    others.put_in(own)
-    _a_webhook_that_nobody_serves_is_named(own)
-    first = own.down(code=1)
-    assert {one["name"] for one in first.document["foreign"]} == others.NAMES
-    assert others.left_in(own) == {"clusters": [], "balancers": [], "gateways": [], "volumes": [], "profiles": []}
-    assert "left to the cluster's end: Widget demo/held" in first.steps["infra.cluster"]["evidence"]
-    assert [one["id"] for one in first.document["leftovers"]] == ["/aws/eks/genai-sandbox/left"]
-    assert {step["outcome"] for step in first.steps.values()} <= {"done", "absent"}
-    assert "no such host" in own.tool("kubectl", "get", "namespaces", code=1).err, "the cluster and its endpoint's name are gone"
-    aws.delete_log_group(logGroupName="/aws/eks/genai-sandbox/left")
-    own.down()
-    assert processes_of(own.folder) == []
-    assert listening(place["network"], list(place["ports"].values())) == []
-    assert not (own.folder / ".genai" / "sandbox" / "world").exists()
-    assert "nothing to remove" in own.down().err
-
-
-@pytest.mark.timeout(1500)
-def test_down_after_an_up_that_was_killed(tmp_path: Path) -> None:
-    own = Platform(tmp_path)
-    try:
-        with started(own, "up") as (process, until):
-            until("infra.cluster", "creating")
-            process.kill()
-        done = own.down()
-        assert done.document["leftovers"] == []
-        assert processes_of(own.folder) == []
-    finally:
-        own.run("sandbox", "remove", "--yes", code=None)

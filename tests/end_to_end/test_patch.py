@@ -19,18 +19,21 @@ ROWS = 1000
 
 
 @pytest.fixture(scope="module")
-def unpatched(platform: Platform) -> Iterator[Platform]:
-    """Langfuse installed anew with nobody doing the post-install work, and a table with rows in its ClickHouse."""
-    plain = Platform(platform.folder, sets=NONE)
-    plain.run("teardown", "langfuse.chart", "--yes")
+def unpatched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform on which nobody does the post-install work, and a table with rows in its ClickHouse."""
+    plain = Platform(tmp_path_factory.mktemp("unpatched"), sets=NONE)
+    try:
+        yield _with_a_table(plain)
+    finally:
+        plain.run("sandbox", "remove", "--yes", code=None)
+
+
+def _with_a_table(plain: Platform) -> Platform:
     plain.up()
     _query(plain, "CREATE TABLE kept (number UInt64, text String) ENGINE = MergeTree ORDER BY number")
     _query(plain, f"INSERT INTO kept SELECT number, concat('行', toString(number)) FROM numbers({ROWS})")
     assert _disks_of_the_table(plain) == {"default"}
-    yield plain
-    # As it was found: installed with the values that do the work.
-    plain.run("teardown", "langfuse.chart", "--yes")
-    platform.up()
+    return plain
 
 
 def _query(platform: Platform, query: str) -> str:
@@ -94,7 +97,7 @@ def _by_hand(platform: Platform) -> None:
 
 # -- nobody did it, then genai patch ------------------------------------------------------------------
 def test_without_the_work_exactly_its_checks_fail_and_name_the_command(unpatched: Platform) -> None:
-    result = unpatched.verify(limit=30, code=1)
+    result = unpatched.verify(limit=60, code=1)
     assert _failed(result) == set(GUARDS), str(result)
     for id in GUARDS:
         assert "genai patch" in result.checks[id]["hint"], f"{id}\n{result}"
@@ -169,21 +172,16 @@ def _restart_clickhouse(platform: Platform) -> None:
 
 
 # -- by hand ------------------------------------------------------------------------------------------
-def test_what_was_done_by_hand_is_found_in_place(platform: Platform) -> None:
+def test_what_was_done_by_hand_is_found_in_place(unpatched: Platform) -> None:
     """On a fresh install, since a ClickHouse whose parts lie in the bucket cannot lose the disk."""
-    plain = Platform(platform.folder, sets=NONE)
-    plain.run("teardown", "langfuse.chart", "--yes")
-    try:
-        plain.up()
-        _by_hand(plain)
-        pods, revision = plain.pods(), _revision(plain)
-        result = plain.run("patch")
-        assert {step["outcome"] for step in result.steps.values()} == {"present"}, str(result)
-        assert (plain.pods(), _revision(plain)) == (pods, revision)
-        assert plain.verify().document["passed"] is True
-    finally:
-        plain.run("teardown", "langfuse.chart", "--yes")
-        platform.up()
+    unpatched.run("teardown", "langfuse.chart", "--yes")
+    unpatched.up()
+    _by_hand(unpatched)
+    pods, revision = unpatched.pods(), _revision(unpatched)
+    result = unpatched.run("patch")
+    assert {step["outcome"] for step in result.steps.values()} == {"present"}, str(result)
+    assert (unpatched.pods(), _revision(unpatched)) == (pods, revision)
+    assert unpatched.verify().document["passed"] is True
 
 
 # -- a second up --------------------------------------------------------------------------------------

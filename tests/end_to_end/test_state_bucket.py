@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.test_lifecycle import started
+from tests.end_to_end.processes import started
 
 STATE = "genai-sandbox/storage.tfstate"
 SETS = ("terraform.backend=s3", "azure.enabled=false")

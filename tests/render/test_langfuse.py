@@ -166,7 +166,7 @@ def test_the_disk_file_passes_its_own_rule() -> None:
     [
         (("<spare>\n                        <disk>default</disk>\n                    </spare>", ""), "'default' must be its last"),
         (("<disk>default</disk>", "<disk>s3disk</disk>"), "'default' must be its last"),
-        (("<disk>s3disk</disk>", "<disk>default</disk>"), "no S3 disk"),
+        (("<disk>s3disk</disk>", "<disk>default</disk>"), "not an S3 disk"),
         (("<storage_policy>s3_main</storage_policy>", ""), "not set"),
         (("<storage_policy>s3_main<", "<storage_policy>other<"), "names 'other'"),
         (("</clickhouse>", ""), "well-formed"),

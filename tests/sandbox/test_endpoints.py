@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.sandbox import defaults
 from genai_platform.config.settings import Litellm, Model, Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell_exports

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ def test_its_region_does_not_change(tmp_path: Path) -> None:
         SandboxLayout.create(tmp_path / "world", "sandbox", "us-east-1")
 
 
+def test_places_made_at_the_same_time_share_neither_network_nor_ports(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        places = list(pool.map(lambda number: SandboxLayout.create(tmp_path / f"w{number}", "sandbox"), range(24)))
+    assert len({layout.network for layout in places}) == 24
+    assert len({port for layout in places for port in layout.ports.values()}) == sum(len(layout.ports) for layout in places)
+
+
 def test_two_places_share_neither_network_nor_ports(tmp_path: Path) -> None:
     places = [SandboxLayout.create(tmp_path / f"w{i}", "sandbox") for i in range(12)]
     assert len({layout.network for layout in places}) == 12
@@ -54,11 +62,17 @@ def test_a_removed_place_gives_its_network_back(tmp_path: Path) -> None:
     assert claim_network(tmp_path / "w3", first.network) == first.network
 
 
-def test_a_port_in_use_is_not_chosen(tmp_path: Path) -> None:
-    layout = SandboxLayout.create(tmp_path / "w", "sandbox")
-    for port in layout.ports.values():
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+def test_a_port_in_use_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        used = holder.getsockname()[1]
+        monkeypatch.setattr("genai_platform.sandbox.layout._FIRST_PORT", used)
+        monkeypatch.setattr("genai_platform.sandbox.layout._LAST_PORT", used + 1000)
+        # In their order, so that the one in use comes first.
+        monkeypatch.setattr("random.SystemRandom.sample", lambda self, population, k: list(population))
+        chosen = SandboxLayout.create(tmp_path / "w", "sandbox").ports.values()
+    assert used not in chosen
+    assert min(chosen) > used
 
 
 def test_ports_that_a_newer_version_needs_are_added(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_a_port_that_somebody_has_on_every_address_is_named(layout: SandboxLayou
 
 
 def test_the_real_parts_name_every_port_of_the_place(layout: SandboxLayout) -> None:
-    named = [port for planned in parts() for port in ports_of(planned.part)]
+    named = [port for planned in parts(layout) for port in ports_of(planned.part)]
     assert sorted(named) == sorted(layout.ports)
 
 

@@ -140,7 +140,10 @@ def day(clients: Clients, engine: Engine | None = None, line: int = 1) -> tuple[
     cast(Any, clients.terraform.state).resources = lambda root: 1
     roots: Any = clients.terraform
     roots.given["storage"] = {"langfuse_bucket": "genai-langfuse-abcdef", "clickhouse_bucket": BUCKET, "secret_arn": "arn:aws:x"}
-    clients.__dict__["data"] = lambda: type("Data", (), {"redis_host": "redis", "redis_port": 6379})
+    roots.given["data"] = {
+        "postgres_cluster_id": "c", "postgres_host": "db", "postgres_port": 5432, "postgres_admin": "a",
+        "redis_replication_group_id": "r", "redis_host": "redis", "redis_port": 6379,
+    }  # fmt: skip
     cluster = Cluster(clients, engine or Engine(), line)
-    clients.__dict__["kube"] = cast(Any, cluster)
+    clients.kube = cast(Any, cluster)
     return TracesStep(clients), cluster

@@ -40,7 +40,7 @@ def open_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
             clients = stack.enter_context(world(tmp_path, monkeypatch, **settings))
             clients.aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
             _, cluster = day(clients, Engine(rows={"traces": 5}), line)
-            clients.__dict__["helm"] = cast(Any, Releases(installed))
+            clients.helm = cast(Any, Releases(installed))
             return clients, cluster
 
         yield made

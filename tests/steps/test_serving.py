@@ -65,6 +65,16 @@ class Aws:
         return "198.51.100.7/32"
 
 
+class Built(Clients):
+    """What earlier steps made."""
+
+    def data(self) -> DataOutputs:
+        return DATA
+
+    def secrets(self) -> PlatformSecrets:
+        return PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("upstream-1")})
+
+
 class Said(list[str]):
     def say(self, text: str) -> None:
         self.append(text)
@@ -75,9 +85,7 @@ class Said(list[str]):
 def clients(port: int, **ingress: Any) -> Clients:
     models = [{"name": "m", "azure_deployment": "m", "api_base": "https://a.example"}]
     settings = Settings.model_validate({"ingress": {"tls": "none", "litellm_port": port, **ingress}, "litellm": {"models": models}})
-    made = Clients(Target("default", settings, Endpoints(), Path("nowhere")), kube=Cluster(), aws=Aws())  # type: ignore[arg-type]
-    made.__dict__ |= {"data": lambda: DATA, "secrets": lambda: PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("upstream-1")})}
-    return made
+    return Built(Target("default", settings, Endpoints(), Path("nowhere")), kube=Cluster(), aws=Aws())  # type: ignore[arg-type]
 
 
 def rolled_out(given: Clients, progress: Said) -> str:

@@ -17,7 +17,6 @@ from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import Inputs, RootStep
 from genai_platform.tools.terraform import mirror as terraform_mirror
-from genai_platform.tools.terraform import program as terraform_program
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.events import Events
 from genai_platform.tools.terraform.program import Root
@@ -94,7 +93,7 @@ def test_a_lock_that_nobody_holds_any_more_is_told_how_to_open() -> None:
 def test_waiting_for_a_lock_is_said() -> None:
     told = Told()
     Events("data", told, lambda: "me@here has it").hear("out", json.dumps({"type": "state_lock_acquire", "@message": "…"}))
-    assert told.said == ["waiting until another terraform lets go of the state of root 'data'; me@here has it"]
+    assert told.said == ["waiting until another terraform releases the state of root 'data'; me@here has it"]
 
 
 # -- state ----------------------------------------------------------------------------------------
@@ -165,16 +164,6 @@ def test_the_remote_backend_locks_by_file(tmp_path: Path) -> None:
 
 
 # -- files ----------------------------------------------------------------------------------------
-def test_many_threads_write_the_same_files(tmp_path: Path) -> None:
-    path = tmp_path / "variables.json"
-    texts = [str(number) * 20000 for number in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: terraform_program.write(path, texts[number % 8]), range(400)))
-    assert path.read_text() in texts
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_many_threads_ask_for_the_same_mirror(tmp_path: Path) -> None:
     found = mirror(tmp_path / "opt" / "plugins")
     with ThreadPoolExecutor(8) as pool:

@@ -6,7 +6,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from genai_platform.tools.terraform.unfinished_run import abandoned, marked, myself, unmark
+from genai_platform.tools.terraform.unfinished_run import abandoned, marked, myself, running, unmark
 
 
 def lock(who: str | None = None, minutes: float = 0) -> dict[str, str]:
@@ -14,12 +14,15 @@ def lock(who: str | None = None, minutes: float = 0) -> dict[str, str]:
 
 
 def test_a_lock_is_released_only_when_its_run_has_ended(tmp_path: Path) -> None:
+    assert not running(tmp_path)
     with marked(tmp_path) as inherited:
-        running = subprocess.Popen(["sleep", "60"], pass_fds=inherited)
+        program = subprocess.Popen(["sleep", "60"], pass_fds=inherited)
     # The command that started it has gone, the program is still at work.
+    assert running(tmp_path)
     assert not abandoned(tmp_path, lock())
-    running.kill()
-    running.wait()
+    program.kill()
+    program.wait()
+    assert not running(tmp_path)
     assert abandoned(tmp_path, lock())
 
 

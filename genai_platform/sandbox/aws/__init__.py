@@ -1,4 +1,4 @@
-"""The AWS of the sandbox: moto in one process, with its gaps mended and its credentials and policies taken seriously."""
+"""The AWS of the sandbox: moto in one process, with its gaps filled and its credentials and policies taken seriously."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.ca import issue
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's ACM."""
     imported, deleted, described = (
         AWSCertificateManagerBackend.import_certificate,

@@ -1,4 +1,4 @@
-"""The door of the sandbox's AWS: who calls, whether the signature is theirs, and whether their policies allow it."""
+"""Authorization in the sandbox's AWS: who calls, whether the signature is theirs, and whether their policies allow it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn
 logger = logging.getLogger("genai.sandbox.aws")
 _NO_CREDENTIALS = {"AssumeRoleWithWebIdentity"}
 _SECURE = {"aws:SecureTransport": "true"}
-# The door speaks plain HTTP on loopback. It stands for AWS's TLS endpoints, so policies that demand TLS are content.
+# It speaks plain HTTP on loopback, in place of AWS's TLS endpoints, so policies that demand TLS are content.
 
 
 class Guard:
@@ -149,7 +149,7 @@ class Guard:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """Read the body and put it back for whoever comes next."""
+    """Read the body and put it back for the next reader."""
     stream = environ["wsgi.input"]
     length = environ.get("CONTENT_LENGTH")
     body: bytes = stream.read(int(length)) if length else stream.read() if environ.get("wsgi.input_terminated") else b""

@@ -30,7 +30,7 @@ class ControlRoutes:
         if request.path == "/_sandbox/ready":
             return Response("ready\n", content_type="text/plain")
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {self._key}".encode()):
-            return Response("this door needs its key\n", 401, content_type="text/plain")
+            return Response("this route needs its key\n", 401, content_type="text/plain")
         if request.path == "/_sandbox/save" and request.method == "POST":
             self._save()
             return Response("saved\n", content_type="text/plain")

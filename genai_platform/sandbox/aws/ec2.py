@@ -16,7 +16,7 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn
 _CLUSTER = "eks:eks-cluster-name"
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's EC2 and ELBv2."""
     delete_vpc, delete_subnet, delete_group = EC2Backend.delete_vpc, EC2Backend.delete_subnet, EC2Backend._delete_security_group
     detach, delete_nat, detach_interface = (

@@ -38,7 +38,7 @@ _NETWORKS = 40
 """EKS quotas: public endpoint access CIDR ranges per cluster."""
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's EKS."""
     create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
 

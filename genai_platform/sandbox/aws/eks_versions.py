@@ -73,7 +73,9 @@ def cluster_versions(region: str, method: str, path: tuple[str, ...], body: dict
 
 def _ended(backend: Any) -> set[str]:
     """The versions whose standard support was ended by ``end_standard``; kept with the rest of EKS's state."""
-    found: set[str] = backend.__dict__.setdefault("ended_versions", set())
+    found: set[str] | None = backend.__dict__.get("ended_versions")
+    if found is None:
+        found = backend.ended_versions = set()
     return found
 
 

@@ -23,7 +23,7 @@ _COMPASS = {
 }  # fmt: skip
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's ElastiCache."""
     create, describe, subnets = (
         ElastiCacheBackend.create_replication_group,
@@ -128,7 +128,7 @@ def mend(stand_in: AwsStandIn) -> None:
     ElastiCacheResponse.modify_replication_group = modify_replication_group
     ElastiCacheResponse.create_cache_subnet_group = create_cache_subnet_group
     ElastiCacheResponse.delete_cache_subnet_group = delete_cache_subnet_group
-    elasticache_parameters.mend()
+    elasticache_parameters.patch()
 
 
 def resume(stand_in: AwsStandIn) -> None:

@@ -50,7 +50,7 @@ def defaults() -> dict[str, str]:
     return {name: default for name, (default, _, _) in _DEFAULTS.items() if default is not None}
 
 
-def mend() -> None:
+def patch() -> None:
     """Give moto's ElastiCache the operations."""
     for operation in (
         create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,

@@ -7,6 +7,6 @@ import moto.iam.models as iam
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's IAM."""
     iam.PARTITION_NAMES = ["aws"]

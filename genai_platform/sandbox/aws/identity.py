@@ -1,14 +1,13 @@
-"""What this sandbox's AWS is known by: its account, its token issuer, its administrator and the key of its inner doors."""
+"""What this sandbox's AWS is known by: its account, its token issuer, its administrator and the key of its control routes."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 from dataclasses import dataclass
-from pathlib import Path
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
 from genai_platform.sandbox.layout import SandboxLayout
 
@@ -37,21 +36,14 @@ def administrator(layout: SandboxLayout) -> Administrator:
             "access_key_id": "AKIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
             "secret_access_key": "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)),
         }
-        _write_private(file, json.dumps(made))
+        write_private(file, json.dumps(made))
     document = json.loads(file.read_text())
     return Administrator(document["access_key_id"], document["secret_access_key"])
 
 
 def control_key(layout: SandboxLayout) -> str:
-    """The bearer secret of the inner doors (``/_sandbox/…``), made when there is none."""
+    """The bearer secret of the control routes (``/_sandbox/…``), made when there is none."""
     file = layout.folder("aws") / "control.key"
     if not file.exists():
-        _write_private(file, secrets.token_urlsafe(32))
+        write_private(file, secrets.token_urlsafe(32))
     return file.read_text().strip()
-
-
-def _write_private(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as opened:
-        opened.write(text)
-    temporary.rename(file)

@@ -19,7 +19,7 @@ from genai_platform.sandbox.pace import EKS_PROFILE_OUTLIVES
 _CLUSTER = "eks:eks-cluster-name"
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's EKS, after what else it gets."""
     create, delete = EKSResponse.create_cluster, EKSResponse.delete_cluster
 

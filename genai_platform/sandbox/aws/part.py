@@ -14,7 +14,7 @@ from genai_platform.sandbox.part import Kind
 
 
 class Aws:
-    """moto, mended, in one process; the data engines are its children."""
+    """moto, patched, in one process; the data engines are its children."""
 
     name = "aws"
     kind: Kind = "stand-in"

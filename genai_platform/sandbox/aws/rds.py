@@ -19,7 +19,7 @@ _VERSIONS = {"14": "14.18", "15": "15.13", "16": "16.9", "17": "17.5"}
 """What AWS chooses for a major version alone: the region's default, which lags behind what it upgrades clusters to."""
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's RDS."""
     create, modify, delete = RDSBackend.create_db_cluster, RDSBackend.modify_db_cluster, RDSBackend.delete_db_cluster
     snapshot, forget = RDSBackend.create_db_cluster_snapshot, RDSBackend.delete_db_cluster_snapshot

@@ -23,8 +23,8 @@ _BUCKET_SETTINGS = {
 _VERB = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete", "POST": "Put"}
 
 
-def mend(stand_in: AwsStandIn) -> None:
-    """Patch moto's S3: bucket policies are judged at the door, with their conditions, so moto's own judgement goes."""
+def patch(stand_in: AwsStandIn) -> None:
+    """Patch moto's S3: bucket policies are judged on entry, with their conditions, so moto's own judgement goes."""
     from moto.iam.access_control import PermissionResult
 
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL

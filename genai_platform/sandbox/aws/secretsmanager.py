@@ -10,7 +10,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's Secrets Manager."""
     create, put = SecretsManagerBackend.create_secret, SecretsManagerBackend.put_secret_value
 

@@ -29,7 +29,7 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn, Engines, NoEngines
 from genai_platform.sandbox.layout import SandboxLayout
 
 log = logging.getLogger("genai.sandbox.aws")
-_MENDS = (acm, ec2, eks, instance_profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
+_PATCHES = (acm, ec2, eks, instance_profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",
@@ -58,9 +58,9 @@ class Server:
         self.file = stand_in.layout.folder("aws") / "state"
         self._saving = threading.Lock()
         self._stopped = threading.Event()
-        for mend in _MENDS:
-            mend.mend(stand_in)
-        stand_in.endpoint  # noqa: B018 - whoever asks before there is a cluster finds its kubeconfig
+        for patch in _PATCHES:
+            patch.patch(stand_in)
+        stand_in.endpoint  # noqa: B018 - a client that asks before there is a cluster finds its kubeconfig
         held = {name: services.get_backend(name) for name in _SERVICES}
         if snapshot.load(self.file, {service.service_name: service for service in held.values()}):
             rds.resume(stand_in)

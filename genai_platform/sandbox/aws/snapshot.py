@@ -69,7 +69,7 @@ class _Writer(pickle.Pickler):
             form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
             return _private_key, (thing.private_bytes(*form),)
         if isinstance(thing, _VersionedKeyStore):
-            # It hides all versions but the last from whoever iterates over it.
+            # It hides all versions but the last from anything that iterates over it.
             return _keys, (type(thing), {name: list(dict.__getitem__(thing, name)) for name in list(thing)})
         if type(thing) in _LOCKS:
             return _LOCKS[type(thing)], ()

@@ -1,4 +1,4 @@
-"""What the mends share: the place, and the data engines behind RDS and ElastiCache."""
+"""What the patches of moto share: the layout, and the data engines behind RDS and ElastiCache."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class NoEngines:
 
 @dataclass(frozen=True)
 class AwsStandIn:
-    """Given to every mend."""
+    """Given to every patch of moto."""
 
     layout: SandboxLayout
     engines: Engines

@@ -38,7 +38,7 @@ class Refused(Exception):
         return body, {"status": self.status, "Content-Type": "text/xml"}
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's STS."""
     assume, identity = TokenResponse.assume_role_with_web_identity, STSBackend.get_caller_identity
     admin = administrator(stand_in.layout).access_key_id

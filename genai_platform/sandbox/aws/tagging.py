@@ -33,7 +33,7 @@ class _Clusters:
         self._backend.untag_resource(arn, tag_keys)
 
 
-def mend(stand_in: AwsStandIn) -> None:
+def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's tagging API."""
     known, of_ec2 = tagging.iter_taggable_backends, EC2Backend.iter_tagged_resources
 

@@ -109,9 +109,9 @@ class Arm:
         writes_roles = "microsoft.authorization/roleassignments" in call.id.lower() and call.method in ("PUT", "DELETE")
         needed = {OWNER, ACCESS_ADMINISTRATOR} if writes_roles else {OWNER, CONTRIBUTOR}
         if call.id.lower().endswith("/providers/microsoft.authorization/permissions"):
-            needed = set(NAMES.values())  # whoever has any role at a scope may ask what it allows there
+            needed = set(NAMES.values())  # anyone with a role at a scope may ask what it allows there
         if call.method == "GET" and _WHOLE_SUBSCRIPTION.fullmatch(call.id) and self.roles.holds_inside(str(claims["oid"]), call.id):
-            return str(claims["oid"])  # whoever has a role anywhere inside sees the subscription, and of its lists what is theirs
+            return str(claims["oid"])  # anyone with a role anywhere inside sees the subscription, and of its lists what is theirs
         if subscription and not self.roles.holds(str(claims["oid"]), call.id, needed):
             text = f"The client '{claims['oid']}' does not have authorization to perform the action over scope '{call.id}'."
             raise Refusal(403, "AuthorizationFailed", text)

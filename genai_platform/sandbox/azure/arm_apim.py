@@ -20,7 +20,7 @@ from genai_platform.sandbox.pace import ENTITY_WRITTEN
 
 
 def entities(arm: Arm, call: Call) -> Response:
-    """What lies inside a service besides named values: apis, operations, backends, policies."""
+    """What a service contains other than named values: apis, operations, backends, policies."""
     service = re.match(r"(?i).*/providers/microsoft\.apimanagement/service/[^/]+", call.id)
     if service is None or not arm.exists(service[0]):
         raise not_found(call)

@@ -2,7 +2,7 @@
 
 Making one is a long-running operation that is followed by an ``Azure-AsyncOperation`` address. As on Azure it is refused
 when the vault cannot be read at that moment; one that is there keeps its value, and the last status says how reading the
-vault anew ended.
+vault again ended.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
     """What the vault answers to the service: a value, and the ``keyVault`` property with its last status."""
     found = re.fullmatch(r"https://([a-z0-9-]+)\.[^/]+/secrets/([A-Za-z0-9-]+)(/[0-9a-f]+)?/?", identifier)
     if found is None:
-        raise Refusal(400, "ValidationError", f"'{identifier}' is no secret identifier of Key Vault.")
+        raise Refusal(400, "ValidationError", f"'{identifier}' is not a secret identifier of Key Vault.")
     store, principal = arm.azure.store, (arm.azure.store.get("arm", service) or {}).get("identity", {}).get("principalId", "")
     vault, secret = store.get("vaults", found[1]), store.get("secrets", f"{found[1]}/{found[2]}")
     version = secret["versions"][-1] if secret else None

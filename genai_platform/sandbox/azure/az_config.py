@@ -43,7 +43,7 @@ def prepare(layout: SandboxLayout) -> Path:
     clouds.read(folder / "clouds.config")
     clouds[CLOUD] = {**clouds[CLOUD]} if CLOUD in clouds else {}
     clouds[CLOUD].update({f"endpoint_{name}": value for name, value in endpoints(layout).items()})
-    clouds[CLOUD].update({"suffix_keyvault_dns": f".vault.localhost:{layout.ports['vault']}", "profile": "latest"})
+    clouds[CLOUD].update({"suffix_keyvault_dns": f".vault.localhost:{layout.azure.ports['vault']}", "profile": "latest"})
     for name, document in (("config", general), ("clouds.config", clouds)):
         (folder / name).touch(mode=0o600)
         with (folder / name).open("w") as file:
@@ -66,4 +66,4 @@ def endpoints(layout: SandboxLayout) -> dict[str, str]:
 
 
 def _local(layout: SandboxLayout, port: str) -> str:
-    return f"https://localhost:{layout.ports[port]}"
+    return f"https://localhost:{layout.azure.ports[port]}"

@@ -1,14 +1,13 @@
-"""A door for checks: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
+"""Control routes for checks and tests: what Azure never does on demand, and a world with more in it than one subscription and one deployer.
 
-Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. The door
-asks for a secret of its own.
+Entra ID never signs an expired token or one of another tenant, no vault fails and no service throttles on demand. These routes
+ask for a secret of their own.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
@@ -21,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
@@ -33,18 +33,16 @@ _LONGEST = 120.0
 
 
 def secret_file(layout: SandboxLayout) -> Path:
-    """Where the door's secret lies (0600), made when missing."""
+    """Where the routes' secret is kept (0600), made when missing."""
     file = layout.folder("azure") / "probe"
     with layout.lock("probe"):
         if not file.exists():
-            with os.fdopen(os.open(file.with_suffix(".new"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-                opened.write(secrets.token_urlsafe(32))
-            file.with_suffix(".new").replace(file)
+            write_private(file, secrets.token_urlsafe(32))
     return file
 
 
 class Probe:
-    """All with the door's own bearer secret.
+    """All with their own bearer secret.
 
     ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
     ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a

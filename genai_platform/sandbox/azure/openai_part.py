@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import OPENAI_THROTTLED
 from genai_platform.sandbox.part import Kind
@@ -24,6 +24,14 @@ _NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
 def key_file(layout: SandboxLayout) -> Path:
     """The key clients must show."""
     return layout.root / "openai" / "key"
+
+
+def key(layout: SandboxLayout) -> str:
+    """The key, made when there is none."""
+    with layout.lock("openai"):
+        if not key_file(layout).exists():
+            write_private(key_file(layout), secrets.token_hex(16))
+    return key_file(layout).read_text().strip()
 
 
 def deployments_file(layout: SandboxLayout) -> Path:
@@ -57,7 +65,7 @@ def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str |
 def regenerate_key(layout: SandboxLayout) -> None:
     """Give the resource another key, as "Regenerate key" does: the old one is refused at once."""
     with layout.lock("openai"):
-        _put(key_file(layout), secrets.token_hex(16))
+        write_private(key_file(layout), secrets.token_hex(16))
 
 
 def throttle(layout: SandboxLayout, deployment: str) -> None:
@@ -72,17 +80,7 @@ def _read(file: Path, otherwise: Any) -> Any:
 
 
 def _write(file: Path, document: Any) -> None:
-    if not file.exists() or json.loads(file.read_text()) != document:
-        _put(file, json.dumps(document))
-
-
-def _put(file: Path, text: str) -> None:
-    """Replace a file as a whole, for its owner alone."""
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = file.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as opened:
-        opened.write(text)
-    fresh.replace(file)
+    write_private(file, json.dumps(document))
 
 
 class OpenAI:
@@ -94,11 +92,7 @@ class OpenAI:
     port = "openai"
 
     def prepare(self, layout: SandboxLayout) -> None:
-        layout.folder("openai")
-        if not key_file(layout).exists():
-            descriptor = os.open(key_file(layout), os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(16))
+        key(layout)
         offer(layout, ())
 
     def argv(self, layout: SandboxLayout) -> list[str]:

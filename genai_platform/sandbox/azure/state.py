@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
@@ -61,9 +61,7 @@ def prepare(layout: SandboxLayout) -> None:
     file = layout.folder("azure") / "deployer.json"
     if not file.exists():
         document = {"client_id": str(uuid5(NAMESPACE_URL, f"deployer:{layout.root}")), "client_secret": secrets.token_urlsafe(32)}
-        descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            json.dump(document, opened)
+        write_private(file, json.dumps(document))
 
 
 def deployer(layout: SandboxLayout) -> dict[str, str]:
@@ -80,8 +78,7 @@ def open_state(layout: SandboxLayout) -> AzureState:
     if not key_file.exists():
         fresh = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         pem = fresh.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(pem)
+        write_private(key_file, pem)
     key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("signing.pem does not hold an RSA key")

@@ -1,20 +1,18 @@
 """The control plane: real etcd, kube-apiserver and kube-controller-manager, each with its own client certificate.
 
-Everything listens on 127.0.0.1 and speaks TLS; whoever talks to it shows a certificate of the sandbox's authority.
+Everything listens on 127.0.0.1 and speaks TLS; its clients show a certificate of the sandbox's authority.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-import os
-import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from genai_platform import programs
+from genai_platform.files import write_private
 from genai_platform.sandbox import ca
 from genai_platform.sandbox import programs as published
 from genai_platform.sandbox.cluster.issuer import issuer, public_key_file
@@ -104,7 +102,7 @@ class ApiServer(_Real):
             f"--etcd-certfile={client.cert}",
             f"--etcd-keyfile={client.key}",
             "--bind-address=127.0.0.1",
-            # Endpoints must not hold a loopback address; by the rule of `Place.loopback` this one leads to 127.0.0.1,
+            # Endpoints must not hold a loopback address; by the rule of `SandboxLayout.loopback` this one leads to 127.0.0.1,
             # so pods reach the API at the address of the service `kubernetes`.
             "--advertise-address=10.0.0.1",
             f"--secure-port={layout.ports['kubernetes']}",
@@ -214,25 +212,20 @@ def write_kubeconfig(layout: SandboxLayout, path: Path, user: tuple[str, str], a
         "contexts": [{"name": layout.environment, "context": {"cluster": layout.environment, "user": user[0]}}],
         "current-context": layout.environment,
     }
-    temporary = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        yaml.safe_dump(document, file)
-    temporary.replace(path)
+    write_private(path, yaml.safe_dump(document))
 
 
 def get(layout: SandboxLayout, port: str, path: str, user: tuple[str, str]) -> tuple[int, str]:
     """One GET with a client certificate. Status 0 when nobody answers."""
-    issued = ca.issue_user(layout, *user)
-    context = ssl.create_default_context(cafile=str(layout.ca_file))
-    context.load_cert_chain(issued.cert, issued.key)
-    # An opener of its own: the proxies of the person's environment do not apply to loopback.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    import httpx
+
+    from genai_platform.sandbox.cluster.api import session
+
     try:
-        with opener.open(layout.url(port, "https") + path, timeout=3) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, ""
-    except OSError:
+        with session(layout, user, port, timeout=3) as http:
+            answer = http.get(path)
+            return answer.status_code, answer.text
+    except httpx.HTTPError:
         return 0, ""
 
 
@@ -248,6 +241,5 @@ def _signing_key(layout: SandboxLayout) -> Path:
             public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
             public_key_file(layout).write_bytes(public)
             pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            with os.fdopen(os.open(private, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(pem)
+            write_private(private, pem)
     return private

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
-from genai_platform.sandbox.cluster.api import apply
+from genai_platform.sandbox.cluster.api import Api
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -64,10 +62,10 @@ def definitions() -> Iterator[dict[str, Any]]:
         yield made
 
 
-def install(api: httpx.Client) -> None:
+def install(api: Api) -> None:
     """Put everything of this file into the cluster."""
     for definition in definitions():
-        apply(api, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+        api.apply("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
     driver = {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "CSIDriver",
@@ -75,14 +73,14 @@ def install(api: httpx.Client) -> None:
         # The node agent attaches nothing: no controller should wait for it.
         "spec": {"attachRequired": False, "podInfoOnMount": False, "fsGroupPolicy": "ReadWriteOnceWithFSType"},
     }
-    apply(api, "/apis/storage.k8s.io/v1/csidrivers", driver)
+    api.apply("/apis/storage.k8s.io/v1/csidrivers", driver)
 
 
-def established(api: httpx.Client) -> bool:
+def established(api: Api) -> bool:
     """Whether the API server serves every definition."""
     for definition in definitions():
-        answer = api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}")
-        conditions = answer.json().get("status", {}).get("conditions", []) if answer.is_success else []
+        found = api.find(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}") or {}
+        conditions = found.get("status", {}).get("conditions", [])
         if not any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions):
             return False
     return True

@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object
+from genai_platform.sandbox.cluster.watch import Change
 
 GROUP = "clickhouse.com/v1alpha1"
 KINDS = {"ClickHouseCluster": "clickhouseclusters", "KeeperCluster": "keeperclusters"}
 CONFIGURATION = "/etc/clickhouse-server/config.d/99-extra-config.xml"
 _VOLUME = "clickhouse-storage-volume"
-_APPLY = "application/apply-patch+yaml"
-_OWNER = "?fieldManager=clickhouse-operator&force=true"
 _PORTS = {"ClickHouseCluster": {"http": 8123, "tcp": 9000, "interserver": 9009}, "KeeperCluster": {"client": 2181, "raft": 9234}}
 _log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Operator:
             return
         try:
             for document in objects(resource):
-                self._api.patch(_path(document) + _OWNER, document, _APPLY)
+                self._api.apply(_collection(document), document, "clickhouse-operator")
             self._tell(resource, "True", "every object is as the resource says")
         except ApiError as error:
             _log.warning("%s %s: %s", resource["kind"], resource["metadata"]["name"], error)
@@ -165,10 +164,9 @@ def _head(resource: Object, api_version: str, kind: str, name: str, application:
     }
 
 
-def _path(document: Object) -> str:
-    meta = document["metadata"]
-    collection = {"ConfigMap": "api/v1", "Service": "api/v1", "StatefulSet": "apis/apps/v1"}[document["kind"]]
-    return f"/{collection}/namespaces/{meta['namespace']}/{document['kind'].lower()}s/{meta['name']}"
+def _collection(document: Object) -> str:
+    group = "apis/apps/v1" if document["kind"] == "StatefulSet" else "api/v1"
+    return f"/{group}/namespaces/{document['metadata']['namespace']}/{document['kind'].lower()}s"
 
 
 def _document(settings: Mapping[str, Any]) -> str:

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
-from genai_platform.sandbox.cluster.api import apply
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.cluster.control_plane import API_SERVER, WEBHOOK
 
 _GROUP = "rbac.authorization.k8s.io"
 
 
-def install(api: httpx.Client) -> None:
+def install(api: Api) -> None:
     """The webhook reads service accounts; the API server reads logs from the node agent."""
     _grant(api, "genai:pod-identity-webhook", WEBHOOK[0], [{"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]}])
     _bind(api, "genai:kubelet-api", API_SERVER[0], "system:kubelet-api-admin")
 
 
-def _grant(api: httpx.Client, name: str, user: str, rules: list[dict[str, Any]]) -> None:
+def _grant(api: Api, name: str, user: str, rules: list[dict[str, Any]]) -> None:
     role = {"apiVersion": f"{_GROUP}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
-    apply(api, f"/apis/{_GROUP}/v1/clusterroles", role)
+    api.apply(f"/apis/{_GROUP}/v1/clusterroles", role)
     _bind(api, name, user, name)
 
 
-def _bind(api: httpx.Client, name: str, user: str, role: str) -> None:
+def _bind(api: Api, name: str, user: str, role: str) -> None:
     binding = {
         "apiVersion": f"{_GROUP}/v1",
         "kind": "ClusterRoleBinding",
@@ -32,4 +30,4 @@ def _bind(api: httpx.Client, name: str, user: str, role: str) -> None:
         "roleRef": {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": _GROUP, "kind": "User", "name": user}],
     }
-    apply(api, f"/apis/{_GROUP}/v1/clusterrolebindings", binding)
+    api.apply(f"/apis/{_GROUP}/v1/clusterrolebindings", binding)

@@ -90,13 +90,13 @@ class Webhook:
 
     def prepare(self, layout: SandboxLayout) -> None:
         from genai_platform.sandbox.cluster import crds, rbac
-        from genai_platform.sandbox.cluster.api import apply, client
+        from genai_platform.sandbox.cluster.api import Api
 
         _certificate(layout)
-        with client(layout, ADMIN) as api:
+        with Api.connect(layout, ADMIN) as api:
             crds.install(api)
             rbac.install(api)
-            apply(api, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", _configuration(layout))
+            api.apply("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", _configuration(layout))
 
     def argv(self, layout: SandboxLayout) -> list[str]:
         return [sys.executable, "-m", "genai_platform.sandbox.cluster.webhook", "--layout", str(layout.root)]
@@ -110,15 +110,15 @@ class Webhook:
         import httpx
 
         from genai_platform.sandbox.cluster import crds
-        from genai_platform.sandbox.cluster.api import client
+        from genai_platform.sandbox.cluster.api import Api, ApiError
 
         trusted = ssl.create_default_context(cafile=str(layout.ca_file))
         try:
             if not httpx.get(layout.url("webhook", "https") + "/healthz", verify=trusted, trust_env=False, timeout=3).is_success:
                 return False
-            with client(layout, ADMIN) as api:
+            with Api.connect(layout, ADMIN) as api:
                 return crds.established(api)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, ApiError):
             return False
 
 
@@ -159,17 +159,16 @@ def serve(layout: SandboxLayout) -> None:
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 
-    from genai_platform.sandbox.cluster.api import client
+    from genai_platform.sandbox.cluster.api import Api
 
-    api = client(layout, WEBHOOK)
+    api = Api.connect(layout, WEBHOOK)
 
     def answer(review: Mapping[str, Any]) -> dict[str, Any]:
         request = review["request"]
         pod = request["object"]
         name = pod["spec"].get("serviceAccountName") or "default"
         found = api.get(f"/api/v1/namespaces/{request['namespace']}/serviceaccounts/{name}")
-        found.raise_for_status()
-        patch = changes(pod, found.json(), layout.region)
+        patch = changes(pod, found, layout.region)
         response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
         if patch:
             response |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(patch).encode()).decode()}

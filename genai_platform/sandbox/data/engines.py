@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import psutil
 
+from genai_platform.files import write_private
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.data import postgres_tls
 from genai_platform.sandbox.data.postgres import Postgres
@@ -216,7 +217,7 @@ class Engines:
         known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         if host not in known:
             known[host] = max(known.values(), default=_FIRST_ADDRESS - 1) + 1
-            _replace(file, known)
+            write_private(file, json.dumps(known, indent=1))
         return self._layout.aws_address(known[host])
 
     def _write(self, key: str, record: dict[str, Any] | None) -> None:
@@ -225,7 +226,7 @@ class Engines:
             records.pop(key, None)
         else:
             records[key] = record
-        _replace(self._layout.folder("data") / _LIST, records)
+        write_private(self._layout.folder("data") / _LIST, json.dumps(records, indent=1))
 
 
 def rows(layout: SandboxLayout, *, running: bool) -> Iterator[PartStatus]:
@@ -249,9 +250,3 @@ def _records(layout: SandboxLayout) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     return found
-
-
-def _replace(file: Path, document: Any) -> None:
-    draft = file.with_suffix(".draft")
-    draft.write_text(json.dumps(document, indent=1))
-    draft.replace(file)

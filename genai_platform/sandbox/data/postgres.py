@@ -9,14 +9,13 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
-MAJOR = 16
 OWNER = "rdsadmin"
 """The superuser, whose password nobody gets, as on Aurora."""
 
@@ -85,15 +84,11 @@ class Postgres:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # a killed server leaves it, and its number may be another's by now
         argv = [str(programs() / "postgres"), "-D", str(self._data)]
         self._process = processes.spawn(argv, self._folder, self._log, signal.SIGINT)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with contextlib.suppress(Exception), self._session() as session:
-                session.execute("SELECT 1")
-                return
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise RuntimeError(f"PostgreSQL did not start: {processes.tail(self._log)}")
+        processes.wait_until_ready(self._process, self._ask, "PostgreSQL", self._log, 60)
+
+    def _ask(self) -> None:
+        with self._session() as session:
+            session.execute("SELECT 1")
 
     def stop(self) -> None:
         """A fast shutdown: clients are disconnected, data is written."""
@@ -145,9 +140,7 @@ class Postgres:
 
     def _make(self) -> None:
         if not self._secret.exists():
-            descriptor = os.open(self._secret, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            write_private(self._secret, secrets.token_urlsafe(32))
         processes.own(self._folder)
         argv = [str(programs() / "initdb"), "-D", str(self._data), "-U", OWNER, "--pwfile", str(self._secret), "-E", "UTF8"]
         argv += ["--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]

@@ -7,9 +7,11 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from genai_platform.sandbox.processes import MARK
 
@@ -64,6 +66,22 @@ def spawn(argv: Sequence[str], cwd: Path, log: Path, ends_with: signal.Signals =
             return subprocess.Popen(words, cwd=cwd, env=_clean(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 
     return _starter.submit(start).result()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], ask: Callable[[], None], name: str, log: Path, seconds: float) -> None:
+    """Until a server that was started answers.
+
+    Args:
+        ask: one request to it; any exception says that it does not answer yet.
+
+    Raises:
+        RuntimeError: it ended, or did not answer in time; with the end of its log.
+    """
+    alive = retry_if_exception(lambda error: process.poll() is None)
+    try:
+        Retrying(retry=alive, wait=wait_fixed(0.02), stop=stop_after_delay(seconds))(ask)
+    except Exception as error:
+        raise RuntimeError(f"{name} did not start: {tail(log)}") from error
 
 
 def stop(process: subprocess.Popen[bytes], ends_with: signal.Signals = signal.SIGTERM, seconds: float = 5) -> None:

@@ -8,11 +8,11 @@ import importlib.util
 import os
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
 _KEEPER = "sandbox-keeper"
@@ -80,26 +80,25 @@ class Redis:
     def start(self, parameters: Mapping[str, str]) -> None:
         """Start the server unless it runs; data and token are those it had. Returns when it answers."""
         if self.pid is not None:
-            return self.set_parameters(parameters)
+            self.set_parameters(parameters)
+            return
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        self._secret.exists() or _write(self._secret, secrets.token_urlsafe(32))
+        if not self._secret.exists():
+            write_private(self._secret, secrets.token_urlsafe(32))
         users = self._folder / "users.acl"
-        users.exists() or _write(users, f"user default off\nuser {_KEEPER} on #{_hash(self._secret.read_text())} ~* &* +@all\n")
+        if not users.exists():
+            write_private(users, f"user default off\nuser {_KEEPER} on #{_hash(self._secret.read_text())} ~* &* +@all\n")
         # Every value is quoted: a parameter group's text must not become another line of the configuration.
         lines = [f"{name} {_quoted(value)}" for name, value in {**_PARAMETERS, **_known(parameters)}.items()]
-        _write(self._folder / "valkey.conf", _CONFIGURATION + "\n".join(lines) + "\n")
+        write_private(self._folder / "valkey.conf", _CONFIGURATION + "\n".join(lines) + "\n")
         processes.own(self._folder)
         self.socket_file.unlink(missing_ok=True)
         self._process = processes.spawn([str(program()), "valkey.conf"], self._folder, self._log)
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with contextlib.suppress(Exception), self._session() as session:
-                session.ping()
-                return None
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise RuntimeError(f"the Redis server did not start: {processes.tail(self._log)}")
+        processes.wait_until_ready(self._process, self._ask, "the Redis server", self._log, 30)
+
+    def _ask(self) -> None:
+        with self._session() as session:
+            session.ping()
 
     def stop(self) -> None:
         if self._process:
@@ -158,10 +157,3 @@ def _quoted(value: str) -> str:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> bool:
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    return True

@@ -137,7 +137,7 @@ def _bucket(variables: Mapping[str, str], need: object, name: str) -> Bucket:
 
 
 def _initial(variables: Mapping[str, str]) -> Initial | None:
-    """Without an organisation's and a project's identifier there is no headless start."""
+    """Without an organisation's and a project's identifier there is no initial setup."""
 
     def get(name: str) -> str | None:
         return variables.get(f"LANGFUSE_INIT_{name}") or None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -12,6 +11,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.aws.identity import administrator, control_key
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.load_balancer.routes import Group, Listener
@@ -32,7 +32,7 @@ class Balancers(Protocol):
         """Remove a group's load balancer and its security group, when they are there."""
 
     def stacks(self) -> set[str]:
-        """The groups that have a load balancer, whoever made it."""
+        """The groups that have a load balancer, no matter what made it."""
 
 
 class AwsBalancers:
@@ -191,24 +191,15 @@ class Certificates:
         document = answer.json()
         content = {"pem": "\n".join(filter(None, (document["certificate"].strip(), (document.get("chain") or "").strip()))) + "\n"}
         content["key"] = document["key"]
-        # The content is in the name: a renewed certificate is another file, and its listener is opened anew.
+        # The content is in the name: a renewed certificate is another file, and its listener is opened again.
         stem = f"{_digest(json.dumps(content))}"
         folder = self._layout.folder("load-balancer")
-        return _write(folder / f"{stem}.pem", content["pem"]), _write(folder / f"{stem}.key", content["key"])
+        return write_private(folder / f"{stem}.pem", content["pem"]), write_private(folder / f"{stem}.key", content["key"])
 
 
 def _described(listener: Listener) -> tuple[str, list[str]]:
     """As AWS shows it: the protocol, and the certificate clients meet first."""
     return ("HTTPS", [listener.certificates[0]]) if listener.certificates else ("HTTP", [])
-
-
-def _write(path: Path, text: str) -> Path:
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
-        draft.replace(path)
-    return path
 
 
 def _digest(text: str) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from genai_platform.sandbox.cluster.api import Api, ApiError, path_of
 from genai_platform.sandbox.load_balancer.balancers import Balancers
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import FINALIZER, Cluster, Document, Group, group_name, groups, key, ours
@@ -18,7 +16,7 @@ log = logging.getLogger("load-balancer")
 
 
 class Controller:
-    """One turn a call; called whenever something changed, and every few seconds besides.
+    """One turn a call; called whenever something changed, and every few seconds.
 
     Args:
         api: the Kubernetes API, for finalizers, statuses and events.
@@ -26,7 +24,7 @@ class Controller:
         balancers: the load balancers as AWS shows them.
     """
 
-    def __init__(self, api: httpx.AsyncClient, listeners: Listeners, balancers: Balancers) -> None:
+    def __init__(self, api: Api, listeners: Listeners, balancers: Balancers) -> None:
         self._api, self._listeners, self._balancers = api, listeners, balancers
         self._told: dict[str, str] = {}
 
@@ -87,13 +85,12 @@ class Controller:
 
     async def _patch(self, ingress: Document, body: Mapping[str, Any], below: str = "") -> None:
         namespace, name = ingress["metadata"]["namespace"], ingress["metadata"]["name"]
-        answer = await self._api.patch(
-            f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}{below}",
-            headers={"Content-Type": "application/merge-patch+json"},
-            content=json.dumps(body),
-        )
-        if answer.status_code not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
-            answer.raise_for_status()
+        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}{below}"
+        try:
+            await asyncio.to_thread(self._api.patch, path, body)
+        except ApiError as error:
+            if error.status not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
+                raise
 
     async def _tell(self, cluster: Cluster, name: str, reason: str) -> None:
         """Say it once in the log and as an event, where people look."""
@@ -122,4 +119,4 @@ class Controller:
             "source": {"component": "eks-load-balancing"},
             "count": 1,
         }
-        await self._api.post(f"/api/v1/namespaces/{meta['namespace']}/events", json=body)
+        await asyncio.to_thread(self._api.create, path_of("events", meta["namespace"]), body)

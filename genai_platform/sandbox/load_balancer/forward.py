@@ -75,7 +75,7 @@ class Forward:
             await asyncio.wait({exchange, left}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             left.cancel()
-            # Whoever left wants no answer any more: the target learns that too, as its connection closes.
+            # A client that left wants no answer any more: the target learns that too, as its connection closes.
             exchange.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await exchange

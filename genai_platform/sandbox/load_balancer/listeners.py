@@ -41,7 +41,7 @@ class _Open:
         outer = self
 
         class Guarded(H11Protocol):
-            # Whoever is not admitted gets no connection at all, as behind a security group.
+            # A source that is not admitted gets no connection at all, as behind a security group.
             def connection_made(self, transport: Any) -> None:
                 peer = transport.get_extra_info("peername")
                 if peer and not outer.listener.admits(peer[0]):

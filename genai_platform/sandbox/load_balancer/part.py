@@ -11,7 +11,7 @@ from genai_platform.sandbox.part import Kind
 _READY = "ready"
 
 
-class Door:
+class LoadBalancer:
     """Reads the real Ingress objects; routes, refuses and encrypts as they say."""
 
     name = "load-balancer"
@@ -33,4 +33,4 @@ class Door:
         return (layout.root / "load-balancer" / _READY).exists()
 
 
-PART = Door()
+PART = LoadBalancer()

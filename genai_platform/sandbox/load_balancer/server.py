@@ -1,6 +1,6 @@
 """The load balancer front: one process that watches the cluster and listens where its ingresses say.
 
-Run as ``python -m genai_platform.sandbox.load_balancer.server --place FOLDER``.
+Run as ``python -m genai_platform.sandbox.load_balancer.server --layout FOLDER``.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 from pathlib import Path
 
-from genai_platform.sandbox import ca
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.cluster.control_plane import ADMIN
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.load_balancer.balancers import AwsBalancers, Certificates
 from genai_platform.sandbox.load_balancer.controller import Controller
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.services import Services
-from genai_platform.sandbox.load_balancer.watch import KINDS, Mirror
+from genai_platform.sandbox.load_balancer.watch import Mirror
 
 log = logging.getLogger("load-balancer")
 READY = "ready"
@@ -33,14 +32,12 @@ async def serve(layout: SandboxLayout) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    issued = ca.issue_user(layout, *ADMIN)
-    context = ssl.create_default_context(cafile=str(layout.ca_file))
-    context.load_cert_chain(issued.cert, issued.key)
-    mirror = Mirror(layout.url("kubernetes", "https"), context)
+    api = Api.connect(layout, ADMIN)
+    mirror = Mirror(api)
     listeners = Listeners(Certificates(layout), layout.loopback, pace=layout.pace)
     balancers = AwsBalancers(layout)
-    controller, services = Controller(mirror.client, listeners, balancers), Services(mirror.client, balancers)
-    following = [asyncio.create_task(mirror.follow(name)) for name in KINDS]
+    controller, services = Controller(api, listeners, balancers), Services(api, balancers)
+    mirror.start()
     ending = asyncio.create_task(stop.wait())
     settled = True
     try:
@@ -55,16 +52,14 @@ async def serve(layout: SandboxLayout) -> None:
                 # Each has its turn, whatever became of the other's.
                 settled = all([await controller.turn(mirror.cluster()), await services.turn(mirror.cluster())])
             except Exception:
-                log.exception("a turn failed; the next one begins anew")
+                log.exception("a turn failed; the next one starts over")
                 settled = False
             (layout.folder("load-balancer") / READY).touch()
             await asyncio.sleep(0.05)  # several changes at once make one turn
     finally:
-        for task in following:
-            task.cancel()
+        mirror.end()
         with contextlib.suppress(Exception):
             await listeners.close()
-        await mirror.client.aclose()
 
 
 def main() -> None:

@@ -7,13 +7,11 @@ guide, "Use Service Annotations to configure Network Load Balancers"); a Service
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import httpx
-
+from genai_platform.sandbox.cluster.api import Api, ApiError, path_of
 from genai_platform.sandbox.load_balancer.routes import Cluster, Document, key
 
 log = logging.getLogger("load-balancer")
@@ -37,7 +35,7 @@ class Networks(Protocol):
 class Services:
     """One turn a call, next to the controller of Ingresses."""
 
-    def __init__(self, api: httpx.AsyncClient, networks: Networks) -> None:
+    def __init__(self, api: Api, networks: Networks) -> None:
         self._api, self._networks = api, networks
 
     async def turn(self, cluster: Cluster) -> bool:
@@ -72,13 +70,11 @@ class Services:
 
     async def _patch(self, service: Document, body: Mapping[str, Any], below: str = "") -> None:
         namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
-        answer = await self._api.patch(
-            f"/api/v1/namespaces/{namespace}/services/{name}{below}",
-            headers={"Content-Type": "application/merge-patch+json"},
-            content=json.dumps(body),
-        )
-        if answer.status_code not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
-            answer.raise_for_status()
+        try:
+            await asyncio.to_thread(self._api.patch, path_of("services", namespace, name) + below, body)
+        except ApiError as error:
+            if error.status not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
+                raise
 
 
 def _wanted(service: Document) -> bool:

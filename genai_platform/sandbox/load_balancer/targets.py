@@ -62,7 +62,7 @@ class Target:
                 self._idle.set()
 
     async def watch(self) -> None:
-        """Register it, then look at its health for ever."""
+        """Register it, then check its health until stopped."""
         await asyncio.sleep(self._pace.of(TARGET_REGISTRATION))
         interval = Duration(self._check.interval, "healthcheck-interval-seconds")
         async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT, limits=httpx.Limits(max_keepalive_connections=0)) as client:

@@ -1,19 +1,13 @@
-"""A copy of the cluster's objects that follows them by watching, as controllers do."""
+"""What the load balancer knows of the cluster: a copy of its objects, kept by watching."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import ssl
-from collections.abc import Sequence
 from typing import Any
 
-import httpx
-
+from genai_platform.sandbox.cluster.api import Api
+from genai_platform.sandbox.cluster.watch import Watch
 from genai_platform.sandbox.load_balancer.routes import Cluster
-
-log = logging.getLogger("load-balancer")
 
 KINDS = {
     "ingresses": "/apis/networking.k8s.io/v1/ingresses",
@@ -25,56 +19,33 @@ KINDS = {
 
 
 class Mirror:
-    """Objects of the kinds above, kept up to date. ``changed`` is set whenever one came, changed or went."""
+    """Objects of the kinds above, kept up to date in threads. ``changed`` is set whenever one came, changed or went.
 
-    def __init__(self, url: str, context: ssl.SSLContext) -> None:
+    Made and read in one event loop.
+    """
+
+    def __init__(self, api: Api) -> None:
         self.changed = asyncio.Event()
-        self.client = httpx.AsyncClient(base_url=url, verify=context, trust_env=False, timeout=httpx.Timeout(15, read=330))
-        self._objects: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in KINDS}
-        self._listed: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+        self._watches = {name: Watch(api, path, self._tell, self._tell) for name, path in KINDS.items()}
+
+    def start(self) -> None:
+        for watch in self._watches.values():
+            watch.start()
+
+    def end(self) -> None:
+        for watch in self._watches.values():
+            watch.end()
 
     @property
     def complete(self) -> bool:
         """Whether every kind was listed once."""
-        return len(self._listed) == len(KINDS)
+        return all(watch.ready.is_set() for watch in self._watches.values())
 
     def cluster(self) -> Cluster:
         """The objects as they are now."""
-        return Cluster(**{name: self._sorted(name) for name in KINDS})
+        return Cluster(**{name: sorted(watch.objects(), key=lambda one: one["metadata"]["uid"]) for name, watch in self._watches.items()})
 
-    def _sorted(self, name: str) -> Sequence[dict[str, Any]]:
-        return [one for _, one in sorted(self._objects[name].items())]
-
-    async def follow(self, name: str) -> None:
-        """List, then watch, for ever; whatever breaks is begun again."""
-        while True:
-            try:
-                version = await self._list(name)
-                await self._watch(name, version)
-            except (httpx.HTTPError, ValueError, KeyError) as error:
-                log.info("watching %s again: %s", name, type(error).__name__)
-                await asyncio.sleep(1)
-
-    async def _list(self, name: str) -> str:
-        answer = await self.client.get(KINDS[name])
-        answer.raise_for_status()
-        document = answer.json()
-        self._objects[name] = {one["metadata"]["uid"]: one for one in document["items"]}
-        self._listed.add(name)
-        self.changed.set()
-        return str(document["metadata"]["resourceVersion"])
-
-    async def _watch(self, name: str, version: str) -> None:
-        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "300"}
-        async with self.client.stream("GET", KINDS[name], params=query) as answer:
-            answer.raise_for_status()
-            async for line in answer.aiter_lines():
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    return
-                uid = event["object"]["metadata"]["uid"]
-                if event["type"] == "DELETED":
-                    self._objects[name].pop(uid, None)
-                else:
-                    self._objects[name][uid] = event["object"]
-                self.changed.set()
+    def _tell(self, *change: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.changed.set)

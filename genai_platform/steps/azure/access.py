@@ -56,7 +56,10 @@ class AccessStep(AzureStep):
         principal = need_principal(service)
         arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
         self._assign_fresh(vault, principal, progress)
-        wait_for(lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60, 2)
+        interval = 2.0 if self.target.endpoints.real else 0.3
+        wait_for(
+            lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60, interval
+        )
         return f"{vault.name}: {who.name} writes, {service.name} reads"
 
     def _assign_fresh(self, vault: Vault, principal: str, progress: Progress) -> None:
@@ -76,9 +79,7 @@ class AccessStep(AzureStep):
     def _effective(self, vault: Vault) -> bool | None:
         try:
             self.clients.azure.vaults.secrets(vault)
-        except StepError as error:
-            if not isinstance(error, NOT_YET):
-                raise
+        except NOT_YET:
             return None
         return True
 

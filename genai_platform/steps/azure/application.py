@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import Forbidden, StepError
+from genai_platform.errors import Forbidden
 from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.entra_applications import api_name, role_id
@@ -117,9 +118,7 @@ def revive(clients: Clients, name: str, progress: Progress) -> None:
         progress.say(f"a deleted application {name} blocks the name: purging it")
         try:
             graph.purge(str(entry["id"]))
-        except StepError as error:
-            if not isinstance(error, Forbidden):
-                raise
+        except Forbidden:
             graph.restore(str(entry["id"]))
 
 
@@ -147,11 +146,8 @@ def remove_applications(clients: Clients, prefix: str, progress: Progress) -> st
 def erase(graph: Entra, id: str) -> None:
     """Delete an application and purge it where that is allowed. Lists of deleted objects lag behind: it is purged by its own id."""
     graph.delete_application(id)
-    try:
+    with contextlib.suppress(Forbidden):
         graph.purge(id, fresh=10)
-    except StepError as error:
-        if not isinstance(error, Forbidden):
-            raise
 
 
 def purge_deleted(clients: Clients, prefix: str, progress: Progress) -> str:
@@ -165,8 +161,6 @@ def purge_deleted(clients: Clients, prefix: str, progress: Progress) -> str:
         progress.check()
         try:
             graph.purge(str(entry["id"]))
-        except StepError as error:
-            if not isinstance(error, Forbidden):
-                raise
+        except Forbidden:
             kept += 1
     return f"{kept} stay deleted for 30 days (no right to purge)" if kept else ""

@@ -14,13 +14,13 @@ from genai_platform.engine.step import Observation, Progress
 from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.application import PROBE_ROLE, app_role, remove_applications, revive
+from genai_platform.steps.azure.callers import client_secrets
 from genai_platform.steps.azure.callers.caller import Client
-from genai_platform.steps.azure.callers.ensure import Identity, new_password, without_old
-from genai_platform.steps.azure.callers.observed import Callers
-from genai_platform.steps.azure.entra_applications import api_name, need_api, probe_prefix, role_id
+from genai_platform.steps.azure.callers.client_secrets import PROBE
+from genai_platform.steps.azure.entra_applications import api_client_id, api_name, need_api, need_principal, probe_prefix, role_id
 from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, absent, drifted, need_service, present
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.caller_secrets import StoredCaller
+from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
 
 
 def roles(target: Target) -> dict[str, str]:
@@ -52,8 +52,8 @@ class CheckApplicationsStep(AzureStep):
         self.roles = roles(clients.target)
 
     def look(self) -> Observation:
-        work, found = Callers(self.clients), self._applications()
-        if not found and not work.probes:
+        kept, found = CallerSecrets(self.clients.aws).read(), self._applications()
+        if not found and not any(name.startswith(PROBE) for name in kept):
             return absent("no application for checks")
         faults = []
         for name in sorted(set(found) - set(self.roles)):
@@ -62,9 +62,9 @@ class CheckApplicationsStep(AzureStep):
             entry = found.get(name)
             if entry is None:
                 faults.append(f"{name}: missing")
-            elif self._secret_faults(work, name, entry):
+            elif self._secret_faults(kept.get(f"{PROBE}{name}"), entry):
                 faults.append(f"{name}: has no client secret that lasts")
-            elif self._assignment(work, entry, role) is None:
+            elif self._assignment(entry, role) is None:
                 faults.append(f"{name}: does not hold {role}")
         return drifted("; ".join(faults)) if faults else present(f"{len(self.roles)} applications for checks")
 
@@ -73,25 +73,25 @@ class CheckApplicationsStep(AzureStep):
         return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in entra_applications.applications(self.clients, prefix)}
 
     @staticmethod
-    def _secret_faults(work: Callers, name: str, entry: dict[str, Any]) -> bool:
-        held = {str(one["keyId"]) for one in entry.get("passwordCredentials") or ()}
-        kept = work.probes.get(name)
-        return not work.good_secret(kept, held) or bool(held & work.over(kept))
+    def _secret_faults(kept: StoredCaller | None, entry: dict[str, Any]) -> bool:
+        held = client_secrets.held(entry)
+        return not client_secrets.lasting(kept, held) or bool(held & client_secrets.over(kept))
 
-    def _assignment(self, work: Callers, entry: dict[str, Any], role: str) -> str | None:
-        principal = work.graph.principal(str(entry["appId"]))
+    def _assignment(self, entry: dict[str, Any], role: str) -> str | None:
+        graph = self.clients.azure.graph
+        principal = graph.principal(str(entry["appId"]))
         wanted = role_id(api_name(self.target), role)
-        for one in work.graph.assignments(work.api_principal) if principal else ():
+        for one in graph.assignments(need_principal(self.clients, api_client_id(self.clients))) if principal else ():
             if principal and one["principalId"] == principal["id"] and one["appRoleId"] == wanted:
                 return str(one["id"])
         return None
 
     def apply(self, progress: Progress) -> str:
-        work, found = Callers(self.clients, PATIENCE), self._applications()
-        graph = work.graph
+        graph, store, found = self.clients.azure.graph, CallerSecrets(self.clients.aws), self._applications()
+        api, stored = need_principal(self.clients, api_client_id(self.clients, PATIENCE), PATIENCE), store.read()
         for name in sorted(set(found) - set(self.roles)):
             remove_applications(self.clients, f"{probe_prefix(self.target)}{name}", progress)
-            work.store.forget([f"{work.PROBE}{name}"])
+            store.forget([f"{PROBE}{name}"])
         for name, role in self.roles.items():
             progress.say(f"making the application for checks: {name}")
             unique = f"{probe_prefix(self.target)}{name}"
@@ -101,26 +101,25 @@ class CheckApplicationsStep(AzureStep):
             client = str(entry["appId"]).lower()
             graph.change_application(str(entry["id"]), {"identifierUris": [f"api://{entry['appId']}"]})
             principal = graph.ensure_principal(str(entry["appId"]))
-            held = frozenset(str(one["keyId"]) for one in entry.get("passwordCredentials") or ())
-            kept = without_old(work, work.probes.get(name) or StoredCaller(client), Identity(client, str(entry["id"]), "", held))
-            if not work.good_secret(kept, set(held)):
-                kept = StoredCaller(client, (*kept.passwords, new_password(work, name, str(entry["id"]))))
-            work.store.put(f"{work.PROBE}{name}", kept)
+            kept = client_secrets.without_old(graph, stored.get(f"{PROBE}{name}") or StoredCaller(client), entry)
+            if not client_secrets.lasting(kept, client_secrets.held(entry)):
+                kept = StoredCaller(client, (*kept.passwords, client_secrets.new_password(graph, name, entry)))
+            store.put(f"{PROBE}{name}", kept)
             graph.assign(str(principal["id"]), str(principal["id"]), role_id(unique, APP_ROLE), progress.check)
-            graph.assign(work.api_principal, str(principal["id"]), role_id(api_name(self.target), role), progress.check)
+            graph.assign(api, str(principal["id"]), role_id(api_name(self.target), role), progress.check)
         return f"{len(self.roles)} applications for checks"
 
     def destroy(self, progress: Progress) -> str:
         text = remove_applications(self.clients, probe_prefix(self.target), progress)
-        store = Callers(self.clients).store
-        store.forget([f"{Callers.PROBE}{name}" for name in ("role", "key")])
+        store = CallerSecrets(self.clients.aws)
+        store.forget([f"{PROBE}{name}" for name in ("role", "key")])
         store.delete_when_empty()
         return text
 
 
 def client(clients: Clients, name: str) -> Client | None:
     """How a probe signs in; None while there is none."""
-    kept = Callers(clients).probes.get(name)
+    kept = CallerSecrets(clients.aws).read().get(f"{PROBE}{name}")
     if kept is None or not kept.passwords:
         return None
     service = need_service(clients)

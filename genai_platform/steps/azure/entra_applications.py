@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import NAMESPACE_URL, uuid5
 
 from genai_platform.config.target import Target
-from genai_platform.errors import StepError
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.azure.app_roles import disabled, merged
 from genai_platform.steps.azure.lookup import digest
 from genai_platform.steps.clients import Clients
@@ -107,15 +107,29 @@ def deleted_principals(clients: Clients, prefix: str) -> list[Body]:
 
 
 def need_api(clients: Clients, patience: float = 0.0) -> Body:
-    """The API's application. Raises ``StepError`` naming the command that makes it.
+    """The API's application. Raises ``NeverBuilt`` naming the command that makes it.
 
     Args:
         patience: seconds to go on asking for one that was made a moment ago.
     """
     found = application(clients, api_name(clients.target), fresh=patience)
     if found is None:
-        raise StepError("the API's application is not there yet", remedy="run: genai azure --only application", id="azure.no_application")
+        raise NeverBuilt("the API's application is not there yet", remedy="run: genai azure --only application", id="azure.no_application")
     return found
+
+
+def api_client_id(clients: Clients, patience: float = 0.0) -> str:
+    """The client id of the API's application, in whose name the one key of shared mode is kept. As ``need_api``."""
+    return str(need_api(clients, patience)["appId"]).lower()
+
+
+def need_principal(clients: Clients, api_client: str, patience: float = 0.0) -> str:
+    """The service principal of the API's application. As ``need_api``."""
+    found = clients.azure.graph.principal(api_client, fresh=patience)
+    if found is None:
+        remedy = "run: genai azure --only application"
+        raise NeverBuilt("the API's application has no service principal", remedy=remedy, id="azure.no_application")
+    return str(found["id"])
 
 
 def ensure(clients: Clients, name: str, body: Body) -> Body:

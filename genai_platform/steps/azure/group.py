@@ -80,9 +80,7 @@ class GroupStep(AzureStep):
         limit, interval = _EMPTIED if self.target.endpoints.real else (3.0, 0.3)
         try:
             wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval)
-        except StepError as error:
-            if not isinstance(error, WaitTimeout):
-                raise
+        except WaitTimeout:
             raise StepError(
                 f"the resource group {self.name} still holds {', '.join(inside[:5])}",
                 remedy="remove what is in it, or keep the group: it costs nothing",

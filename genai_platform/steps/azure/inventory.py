@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.steps.azure import check_applications
+from genai_platform.steps.azure import check_applications, entra_applications
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers.caller import Client
-from genai_platform.steps.azure.callers.observed import Callers, secret_name
+from genai_platform.steps.azure.callers.observed_keys import secret_name
 from genai_platform.steps.azure.lookup import need_service, need_vault, object_name
 from genai_platform.steps.clients import Clients
 
@@ -43,5 +43,5 @@ class Inventory:
     def stored_key(self, client_id: str) -> SecretStr | None:
         """The virtual key that Key Vault holds for a caller; in shared mode, the one for all."""
         if self._clients.target.settings.azure.apim.keys == "shared":
-            client_id = Callers(self._clients).shared_client
+            client_id = entra_applications.api_client_id(self._clients)
         return self._clients.azure.vaults.value(need_vault(self._clients), secret_name(client_id))

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from genai_platform.config.target import Target
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Observation, Progress, State
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import MissingError, NeverBuilt, StepError
 from genai_platform.render import gateway
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
@@ -69,10 +69,10 @@ def find_service(clients: Clients) -> Service | None:
 
 
 def need_vault(clients: Clients) -> Vault:
-    """The vault. Raises ``StepError`` naming the command that makes it."""
+    """The vault. Raises ``NeverBuilt`` naming the command that makes it."""
     found = find_vault(clients)
     if found is None:
-        raise StepError("the vault is not there yet", remedy="run: genai azure --only vault", id="azure.no_vault")
+        raise NeverBuilt("the vault is not there yet", remedy="run: genai azure --only vault", id="azure.no_vault")
     return found
 
 

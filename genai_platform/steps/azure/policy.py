@@ -26,6 +26,7 @@ from genai_platform.steps.azure.lookup import (
 from genai_platform.steps.clients import Clients
 from genai_platform.tools import http
 from genai_platform.tools.azure import token
+from genai_platform.tools.azure.apim import AuthorityUnreadable
 from genai_platform.tools.wait import wait_for
 
 _TRIES = 5
@@ -116,9 +117,8 @@ class PolicyStep(AzureStep):
             try:
                 self.clients.azure.apim.put_policy(service, self.api, text)
                 break
-            except StepError as error:
-                # The service reads the authority's configuration while it takes the policy, and that fails at times.
-                if attempt == _TRIES - 1 or "openid" not in error.message.lower():
+            except AuthorityUnreadable:
+                if attempt == _TRIES - 1:
                     raise
                 progress.say("the service could not read the authority's configuration: once more")
                 time.sleep(5)
@@ -138,9 +138,9 @@ class PolicyStep(AzureStep):
 
         try:
             wait_for(new, progress, lambda: f"waiting for the gateway to serve the new policy; {seen.text}", _EFFECTIVE, _INTERVAL)
-        except StepError as error:
+        except WaitTimeout:
             # Somebody else's service may let nobody in from here, or answer before it asks us.
-            if not isinstance(error, WaitTimeout) or self.target.settings.azure.apim.existing is None:
+            if self.target.settings.azure.apim.existing is None:
                 raise
             return f"not seen at the gateway from here: {seen.text}"
         bearer = self._without_key()

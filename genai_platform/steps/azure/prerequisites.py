@@ -50,6 +50,6 @@ def refuse(clients: Clients) -> None:
     if len(errors) > 1:
         told = [f"  {error.message}" + (f" -> {error.remedy}" if error.remedy else "") for error in errors]
         message = "\n".join([f"{len(errors)} things stand in the way:", *told])
-        raise type(errors[0])(message, remedy="mend these, then run the same command again", id=errors[0].id)
+        raise type(errors[0])(message, remedy="fix these, then run the same command again", id=errors[0].id)
     if errors:
         raise errors[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from genai_platform.errors import Forbidden, GenaiError, MissingError
+from genai_platform.errors import Forbidden, MissingError
 from genai_platform.steps.azure import check_applications, lookup
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -35,7 +35,7 @@ _QUOTA = 250
 
 
 def identity(clients: Clients) -> str:
-    """The identity that won."""
+    """The identity in use."""
     who = clients.azure.identity
     return f"{who.name} ({who.kind}) in tenant {who.tenant_id}"
 
@@ -45,8 +45,8 @@ def directory(clients: Clients) -> str:
     graph = clients.azure.graph
     try:
         own.application(clients, own.api_name(clients.target))
-    except GenaiError as error:
-        raise _lacks(clients, ["Application.Read.All"]) if isinstance(error, Forbidden) else error from None
+    except Forbidden:
+        raise _lacks(clients, ["Application.Read.All"]) from None
     if clients.azure.identity.kind == "User":
         roles = graph.directory_roles()
         if roles is None:
@@ -102,13 +102,11 @@ def resources(clients: Clients) -> str:
 
 
 def _building_site(clients: Clients) -> str:
-    """The group; the subscription while there is none. Whoever may not even see it is judged where it is meant to be."""
+    """The group; the subscription while there is none. An identity that may not even see it is judged where it is meant to be."""
     name = lookup.group_name(clients.target)
     try:
         there = clients.azure.arm.group(name) is not None
-    except GenaiError as error:
-        if not isinstance(error, Forbidden):
-            raise
+    except Forbidden:
         there = clients.target.settings.azure.resource_group is not None
     return f"{_subscription(clients)}/resourceGroups/{name}" if there else _subscription(clients)
 

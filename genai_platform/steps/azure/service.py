@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from genai_platform.steps.azure.callers.settings import publisher
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
 from genai_platform.steps.azure.name_availability import refuse_sku
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.azure.apim import FAILED, PASSING, Service
+from genai_platform.tools.azure.apim import FAILED, PASSING, Service, ServiceBusy, SkuUnavailable
 from genai_platform.tools.wait import wait_for
 
 MINUTES = {
@@ -114,16 +115,12 @@ class ServiceStep(AzureStep):
             body["properties"]["restore"] = True
         try:
             self.clients.azure.apim.begin(group_name(self.target), name, body)
-        except StepError as error:
-            if error.id != "azure.policy" and any(
-                word in error.message.lower() for word in ("capacity", "skunotavailable", "not available", "quota")
-            ):
-                raise StepError(
-                    error.message,
-                    remedy=f"{azure.apim.sku} cannot be had in {azure.location} now: set azure.location or azure.apim.sku to another one",
-                    id="azure.sku_unavailable",
-                ) from None
-            raise
+        except SkuUnavailable as error:
+            raise StepError(
+                error.message,
+                remedy=f"{azure.apim.sku} cannot be had in {azure.location} now: set azure.location or azure.apim.sku to another one",
+                id="azure.sku_unavailable",
+            ) from None
 
     def _wait(self, name: str, progress: Progress) -> Service:
         """The service once it is ready, or has failed."""
@@ -153,12 +150,12 @@ class ServiceStep(AzureStep):
         def sent() -> bool | None:
             try:
                 send()
-            except StepError as error:
+            except (ServiceBusy, Conflict) as error:
                 found = self.clients.azure.apim.service(group_name(self.target), name)
                 state[0] = found.state if found else "gone"
-                if error.id == "azure.busy" or (isinstance(error, Conflict) and state[0] in PASSING):
-                    return None
-                raise
+                if isinstance(error, Conflict) and state[0] not in PASSING:
+                    raise
+                return None
             return True
 
         wait_for(sent, progress, lambda: f"{name} is {state[0]}: waiting until it can be changed", self.limit - 60, self._interval)
@@ -193,12 +190,9 @@ class ServiceStep(AzureStep):
         if found.state in FAILED and apim.deleted(found.name) is None:
             return f"removed {found.name}"
         # It shows among the deleted ones after a moment; only then can it be purged.
-        try:
+        with contextlib.suppress(WaitTimeout):
             gone = wait_for(lambda: apim.deleted(found.name), progress, lambda: f"{found.name}: deleted", _TOMBSTONE, self._interval)
             if service_name.purged(self.clients, gone, self._interval, progress):
                 return f"removed and purged {found.name}"
-        except StepError as error:
-            if not isinstance(error, WaitTimeout):
-                raise
         kept = apim.deleted(found.name)
         return f"removed {found.name}; its name is retained until {kept.until[:16] if kept else 'Azure frees it'} (it could not be purged)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from genai_platform.engine.step import Progress
@@ -73,9 +74,7 @@ def purged(clients: Clients, gone: SoftDeleted, interval: float, progress: Progr
     apim = clients.azure.apim
     try:
         apim.begin_purge(gone.name, gone.location)
-    except StepError as error:
-        if not isinstance(error, Forbidden):
-            raise
+    except Forbidden:
         progress.say(f"no right to purge {gone.name}")
         return False
     wait_for(lambda: True if apim.deleted(gone.name) is None else None, progress, lambda: f"purging {gone.name}", _PURGED, interval)
@@ -89,19 +88,15 @@ def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bo
     def try_it() -> bool | None:
         try:
             begin(name, True)
-        except StepError as error:
-            if isinstance(error, Forbidden) or error.error_code.startswith("ServiceAlreadyExists"):
-                return False
-            if not isinstance(error, _SETTLES):
-                raise
-            return None
+        except Forbidden:
+            return False
+        except _SETTLES as error:
+            return False if error.error_code.startswith("ServiceAlreadyExists") else None
         return True
 
     try:
         return wait_for(try_it, progress, lambda: f"waiting until {name} can be restored", RESTORABLE, interval)
-    except StepError as error:
-        if not isinstance(error, WaitTimeout):
-            raise
+    except WaitTimeout:
         return False
 
 
@@ -113,9 +108,6 @@ def _free(clients: Clients, name: str, patience: float, interval: float, progres
         last[0] = clients.azure.apim.available(name)
         return None if last[0] and patience else True
 
-    try:
+    with contextlib.suppress(WaitTimeout):
         wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, interval)
-    except StepError as error:
-        if not isinstance(error, WaitTimeout):
-            raise
     return last[0]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import StepError
-from genai_platform.steps.azure.callers.observed import Callers, secret_name
+from genai_platform.errors import Conflict, Invalid, NotFound, StepError
+from genai_platform.steps.azure.callers.observed_keys import Keys, observe_keys, secret_name
 from genai_platform.steps.azure.callers.settings import everybody
 from genai_platform.steps.azure.callers.virtual_key import ensure_key, ensure_user, forget_key, issue, overlap
+from genai_platform.steps.azure.entra_applications import api_client_id
 from genai_platform.steps.azure.lookup import (
     PATIENCE,
     AzureStep,
@@ -32,7 +33,7 @@ KIND = "shared-key"
 _NAME = "everybody"
 _AGAIN = 30.0
 """Seconds between two orders to read the vault: each begins a long-running operation."""
-_NOT_YET = ("azure.400", "azure.404", "azure.409")
+_NOT_YET = (Invalid, NotFound, Conflict)
 """How the service refuses a named value whose vault it cannot read yet, and one that is still being made."""
 
 
@@ -53,29 +54,28 @@ class SharedKeyStep(AzureStep):
             return drifted(f"{name} reads a vault that is not there") if value else absent("there is no vault")
         if not self.clients.kube.exists():
             return drifted("LiteLLM is not there: its keys are missing") if value else absent("no key was issued")
-        work = Callers(self.clients)
-        key, faults = work.current(work.shared_client), []
+        work, client = observe_keys(self.clients), api_client_id(self.clients)
+        key, faults = work.current(client), []
         if key is None and value is None:
             return absent("no key was issued")
         if key is None:
             faults.append("the vault holds no valid key")
         elif not work.limits(everybody(self.target)).same(key):
             faults.append("the key has other limits")
-        if value is None or value.secret_identifier != _identifier(work):
+        if value is None or value.secret_identifier != _identifier(work, client):
             faults.append(f"the named value {name} is missing or reads another secret")
         elif value.status != "Success":
             faults.append(f"{name}: reading the vault ended with {value.status or 'nothing yet'}")
         return drifted("; ".join(faults)) if faults else present(f"{key.alias if key else ''} through the named value {name}")
 
     def apply(self, progress: Progress) -> str:
-        service, work = need_service(self.clients), Callers(self.clients, PATIENCE)
-        work.look()
-        client = work.shared_client
+        service, client, work = need_service(self.clients), api_client_id(self.clients, PATIENCE), observe_keys(self.clients)
+        work.need()
         caller = everybody(self.target)
         ensure_user(work, _NAME, caller, client)
         ensure_key(work, _NAME, caller, client, progress)
         name = object_name(self.target, KIND)
-        self._connect(service, name, _identifier(work), progress)
+        self._connect(service, name, _identifier(work, client), progress)
         return f"{self.what}, through the named value {name}"
 
     def _connect(self, service: Service, name: str, identifier: str, progress: Progress) -> None:
@@ -98,9 +98,7 @@ class SharedKeyStep(AzureStep):
                 if (found is None or not ours or found.status) and time.monotonic() - asked >= again:
                     asked = time.monotonic()
                     values.begin_from_vault(service, name, identifier)
-            except StepError as error:
-                if error.id not in _NOT_YET:
-                    raise
+            except _NOT_YET as error:
                 last = error.message
             return None
 
@@ -115,19 +113,18 @@ class SharedKeyStep(AzureStep):
             self.clients.azure.named_values.delete(service, name)
         if find_vault(self.clients) is None or not self.clients.kube.exists():
             return f"removed the named value {name}"
-        work = Callers(self.clients)
-        forget_key(work, work.shared_client)
+        forget_key(observe_keys(self.clients), api_client_id(self.clients))
         return f"removed the named value {name} and its key"
 
 
 def rotate(clients: Clients, progress: Progress) -> tuple[str, int]:
     """Replace the key for everybody: the old key's alias, and how many seconds it still works."""
-    service, work = need_service(clients), Callers(clients)
-    old = work.current(work.shared_client)
+    service, client, work = need_service(clients), api_client_id(clients), observe_keys(clients)
+    old = work.current(client)
     if old is None:
         raise StepError("there is no shared key to rotate", remedy="run: genai azure --only shared_key", id="keys.missing")
     progress.say("issuing a new key for all callers")
-    issue(work, _NAME, everybody(clients.target), work.shared_client, progress)
+    issue(work, _NAME, everybody(clients.target), client, progress)
     # Only after the service was told to read the new one may the old one end.
     clients.azure.named_values.refresh(service, object_name(clients.target, KIND))
     seconds = overlap(old)
@@ -135,5 +132,5 @@ def rotate(clients: Clients, progress: Progress) -> tuple[str, int]:
     return old.alias, seconds
 
 
-def _identifier(work: Callers) -> str:
-    return f"{work.vault.url}/secrets/{secret_name(work.shared_client)}"
+def _identifier(work: Keys, client: str) -> str:
+    return f"{work.vault.url}/secrets/{secret_name(client)}"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import Conflict, MissingError, StepError, WaitTimeout
+from genai_platform.errors import Conflict, Forbidden, Invalid, NotFound, StepError, WaitTimeout
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_vault, group_name, present
 from genai_platform.steps.azure.name_availability import taken
+from genai_platform.tools.azure.errors import PurgeProtected
 from genai_platform.tools.azure.vaults import Vault
 from genai_platform.tools.wait import wait_for
 
-_NOT_OURS = ("azure.400", "azure.403", "azure.404", "azure.409")
+_NOT_OURS = (Invalid, Forbidden, NotFound, Conflict)
 """How a recovery is refused when we may not, or when the deleted vault is not one of this subscription and group."""
-
-
-_NO_PURGE = {"azure.403": "no right to purge", "azure.purge_protected": "purge protection, set by a policy of the subscription"}
-"""Why a deleted vault stays until its retention ends."""
+_NO_PURGE = (Forbidden, PurgeProtected)
+"""How a purge is refused: the deleted vault stays until its retention ends."""
 _FREED = 300.0
 """Seconds for which a name that was purged a moment ago may still be taken."""
 
@@ -58,10 +57,8 @@ class VaultStep(AzureStep):
             progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
             try:
                 vaults.purge(name, gone.location)
-            except StepError as error:
-                if error.id not in _NO_PURGE:
-                    raise
-                progress.say(f"{name} cannot be purged: {_NO_PURGE[error.id]}")
+            except _NO_PURGE as error:
+                progress.say(f"{name} cannot be purged: {_why(error)}")
                 return self._recover(name, progress)
             if not self._freed(name, progress):
                 progress.say(f"{name} is still taken {_FREED:.0f} s after its purge: taking another name")
@@ -71,12 +68,10 @@ class VaultStep(AzureStep):
         progress.say(f"making the vault {name}")
         try:
             return self._make(name, recover=False)
-        except StepError as error:
+        except Conflict:
             # Soft-deleted, or somebody else's: anyone who may not look at deleted vaults hears it now.
-            if not isinstance(error, Conflict):
-                raise
-        progress.say(f"{name} cannot be made: another vault, maybe a deleted one, has the name")
-        return self._recover(name, progress)
+            progress.say(f"{name} cannot be made: another vault, maybe a deleted one, has the name")
+            return self._recover(name, progress)
 
     def _freed(self, name: str, progress: Progress) -> bool:
         """Whether the name of a vault that was purged a moment ago can be had again: that takes some minutes at most."""
@@ -84,20 +79,16 @@ class VaultStep(AzureStep):
         free = lambda: None if vaults.available(name) else True  # noqa: E731
         try:
             return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval)
-        except StepError as error:
-            if not isinstance(error, WaitTimeout):
-                raise
+        except WaitTimeout:
             return False
 
     def _recover(self, name: str, progress: Progress) -> Vault | None:
         progress.say(f"recovering {name}")
         try:
             return self._make(name, recover=True)
-        except StepError as error:
-            if error.id not in _NOT_OURS:
-                raise
-        progress.say(f"{name} can be neither purged nor recovered: taking another name")
-        return None
+        except _NOT_OURS:
+            progress.say(f"{name} can be neither purged nor recovered: taking another name")
+            return None
 
     def _make(self, name: str, *, recover: bool) -> Vault:
         location = self.target.settings.azure.location
@@ -112,10 +103,12 @@ class VaultStep(AzureStep):
         vaults.delete(group_name(self.target), found.name)
         try:
             vaults.purge(found.name, found.location)
-        except (StepError, MissingError) as error:
-            if error.id not in _NO_PURGE:
-                raise
+        except _NO_PURGE as error:
             gone = vaults.deleted(found.name)
             until = gone.until[:10] if gone else "Azure frees it"
-            return f"removed {found.name}; its name is retained until {until} ({_NO_PURGE[error.id]})"
+            return f"removed {found.name}; its name is retained until {until} ({_why(error)})"
         return f"removed and purged {found.name}"
+
+
+def _why(error: StepError) -> str:
+    return "no right to purge" if isinstance(error, Forbidden) else "purge protection, set by a policy of the subscription"

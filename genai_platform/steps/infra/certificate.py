@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.errors import ConfigError, NeverBuilt, StepError
+from genai_platform.files import write_private
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.clients import Clients
 from genai_platform.tools import authority
@@ -128,7 +128,7 @@ class CertificateStep(ABC):
 
 @dataclass(frozen=True)
 class OwnCertificateStep(CertificateStep):
-    """A certificate of an authority of ours, which our own commands trust: encrypted, not authenticated by name."""
+    """A certificate of the tool's own authority, which its commands trust: encrypted, not authenticated by name."""
 
     def _fault(self, found: Certificate) -> str:
         fault = super()._fault(found)
@@ -158,11 +158,7 @@ class OwnCertificateStep(CertificateStep):
             # A certificate is listed a moment after it was made; a second run would otherwise bring in another.
             wait_for(partial(self._listed, made), progress, lambda: "waiting until ACM lists the certificate", self.limit, self.interval)
         self._drop_earlier()
-        self._file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        draft = self._file.with_name(f".ca.pem.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.write(pair.certificate)
-        draft.replace(self._file)
+        write_private(self._file, pair.certificate)
         return f"imported into ACM for {', '.join(names(self.clients))}"
 
     def _with_authority(self, stored: PlatformSecrets | None) -> PlatformSecrets:

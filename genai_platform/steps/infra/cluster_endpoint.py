@@ -17,7 +17,7 @@ _LIMIT = 300
 
 
 def pending(clients: Clients) -> str | None:
-    """What the endpoint of a young cluster still lacks; ``None`` when it serves, or is no longer young. Raises ``GenaiError``."""
+    """What the endpoint of a young cluster still lacks; ``None`` when it serves, or is not young any more. Raises ``GenaiError``."""
     found = clients.aws.describe_cluster(clients.target.prefix) or {}
     created = found.get("createdAt")
     if created is None or (datetime.now(UTC) - created).total_seconds() > YOUNG:

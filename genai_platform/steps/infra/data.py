@@ -134,7 +134,7 @@ def _until_available(aws: Aws, cluster: str, progress: Progress, timeout: float)
 
 
 def drop(aws: Aws, names: Sequence[str]) -> None:
-    """Delete snapshots. One that is gone already is no error."""
+    """Delete snapshots. One that is already gone is not an error."""
     client = aws.client("rds")
     for name in names:
         with explained(f"delete the snapshot {name}"):

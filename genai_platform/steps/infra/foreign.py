@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -47,7 +48,7 @@ def unblock(kube: Kube) -> list[str]:
 
 
 def remove_shared(clients: Clients, progress: Progress) -> None:
-    """The ingresses of others that share the platform's class: their controller needs the class to let go of them."""
+    """The ingresses of others that share the platform's class: their controller needs the class to release them."""
     shared = [one for one in kube_foreign.balancers(clients.kube, INGRESSES) if one.kind == "Ingress" and not one.usd_per_hour]
     _delete(clients.kube, shared)
     _wait(clients.kube, shared, progress)
@@ -128,13 +129,8 @@ def _wait(kube: Kube, objects: Sequence[Foreign], progress: Progress) -> list[Fo
         wait_for(look, progress, status, seconds)
 
     for seconds, slow in ((PATIENCE, False), (LIMIT - PATIENCE, True)):
-        try:
+        with contextlib.suppress(WaitTimeout):
             waited(seconds, slow)
-        except Interrupted:
-            raise
-        except GenaiError as error:
-            if not isinstance(error, WaitTimeout):
-                raise
     return left
 
 

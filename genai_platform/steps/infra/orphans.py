@@ -6,6 +6,7 @@ What else lies in that network is other people's: it is named, and not touched.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, TypeVar
@@ -195,11 +196,8 @@ def _delete_profiles(aws: Aws, progress: Progress) -> list[str]:
         left[:] = standing()
         return None if left else True
 
-    try:
+    with contextlib.suppress(WaitTimeout):
         wait_for(gone, progress, lambda: f"waiting for EKS to delete instance profile {', '.join(one.id for one in left)}", PROFILE_LIMIT)
-    except StepError as error:
-        if not isinstance(error, WaitTimeout):
-            raise
     iam = aws.client("iam")
     for one in left:
         with explained(f"delete instance profile {one.id}"):

@@ -74,7 +74,7 @@ class SecretsStep:
             return before.model_copy(update={"upstream_keys": keys})
 
         progress.say("storing the secrets")
-        written = self.clients.aws.update_secrets(change, mend=True)
+        written = self.clients.aws.update_secrets(change, fix=True)
         return f"{self.clients.aws.secret_name} {'written' if written else 'as it was'}"
 
     def destroy(self, progress: Progress) -> str:

@@ -146,7 +146,7 @@ class RootStep:
 class StorageStep(RootStep):
     """The root whose buckets must be emptied first, or which stays when data is to be kept.
 
-    Langfuse's bucket keeps versions, and nobody may delete one: without a rule, whatever Langfuse deletes is paid for ever.
+    Langfuse's bucket keeps versions, and nobody may delete one: without a rule, whatever Langfuse deletes is paid for without end.
     """
 
     def observe(self) -> Observation:

@@ -22,7 +22,7 @@ from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
-_SANDBOX_FETCH = 15.0
+_SHORT_FETCH = 15.0
 """Where the small chart may stand in, the public repository is not waited for longer."""
 _CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
@@ -33,14 +33,14 @@ def resolve(clients: Clients) -> ResolvedChart:
     """Langfuse's chart from the first of its sources that gives it.
 
     Raises:
-        ConfigError: the configured path is no chart.
+        ConfigError: the configured path is not a chart.
         StepError: no source can be reached, or none has this version.
     """
     small = may_be_small(clients.target)
     faults: list[StepError] = []
     for source in chart_sources(clients.target)[: 1 if small else None]:
         try:
-            return clients.helm.resolve(source, _SANDBOX_FETCH) if small else clients.helm.resolve(source)
+            return clients.helm.resolve(source, _SHORT_FETCH) if small else clients.helm.resolve(source)
         except StepError as error:
             faults.append(error)
     if small:
@@ -197,7 +197,7 @@ class Chart:
 def tell_operator(clients: Clients, *, own_account: bool) -> bool:
     """Line 2: say to the operator what the chart has no keys for. Whether anything changed.
 
-    Its pods are not to be moved, and ``default`` stays the database it is: otherwise the operator makes it anew as a
+    Its pods are not to be moved, and ``default`` stays the database it is: otherwise the operator re-creates it as a
     Replicated one once ClickHouse is ready, and Langfuse's migrations may have been there first
     (https://github.com/ClickHouse/clickhouse-operator/pull/255). Said right after the install, before it is ready.
 

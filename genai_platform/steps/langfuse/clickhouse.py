@@ -135,9 +135,7 @@ class ClickHouse:
             # Never two of them: the one that a killed run left ends first.
             kube_wait.delete(self.clients.kube, "batch/v1", "Job", f"clickhouse-{what}", NAMESPACE, progress)
             self._run(f"clickhouse-{what}", LIMIT, clickhouse_scripts.STATEMENTS, {"STATEMENTS": json.dumps(statements)}, progress)
-        except StepError as error:
-            if not isinstance(error, JobFailed):
-                raise
+        except JobFailed as error:
             remedy = "without its role ClickHouse cannot reach the bucket: run genai patch, then the same command again"
             raise StepError(f"the {what} of ClickHouse's tables failed: {error.message}", remedy=remedy, id=f"data.{what}") from None
 

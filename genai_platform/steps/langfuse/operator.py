@@ -17,7 +17,7 @@ _VALUES = {"cert_manager": {"crds": {"enabled": True}}, "clickhouse_operator": {
 
 
 class Operator:
-    """cert-manager and the ClickHouse operator, each a Helm release; or whoever already serves their kinds."""
+    """cert-manager and the ClickHouse operator, each a Helm release; or what already serves their kinds."""
 
     id = "langfuse.operator"
     needs = ("infra.kubernetes",)
@@ -92,4 +92,4 @@ class Operator:
             if self._clients.helm.uninstall(name, namespace):
                 removed.append(name)
                 self._clients.kube.delete("v1", "Namespace", namespace)
-        return f"removed {', '.join(removed)}" if removed else "nothing of ours was there"
+        return f"removed {', '.join(removed)}" if removed else "nothing of this environment was there"

@@ -42,9 +42,7 @@ def stop(clients: Clients, clickhouse: ClickHouse, progress: Progress) -> None:
     progress.say("waiting for Langfuse's worker to store what is queued in Redis")
     try:
         wait_for(empty, progress, lambda: f"waiting for Langfuse's worker: {left[0]} batches are still queued in Redis", _DRAINED, 1.0)
-    except StepError as error:
-        if not isinstance(error, WaitTimeout):
-            raise
+    except WaitTimeout:
         raise StepError(
             f"Langfuse's worker does not store what is queued: {left[0]} batches still wait in Redis after {_DRAINED:.0f} s",
             remedy="see why: genai logs langfuse-worker",

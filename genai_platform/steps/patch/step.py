@@ -1,4 +1,4 @@
-"""What both post-install steps do alike: look, mend what is missing, restart what changed, wait for it."""
+"""What both post-install steps do alike: look, add what is missing, restart what changed, wait for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Part:
     object: str
     missing: str | None
     """What is missing; ``None`` when it is in place."""
-    mend: Callable[[], Any] = lambda: None
+    fix: Callable[[], Any] = lambda: None
     restart: tuple[Workload, ...] = field(default=())
     """What must be restarted to see the change."""
     restarts: tuple[Workload, ...] = field(default=())
@@ -73,7 +73,7 @@ class PatchStep(ABC):
                 said.append(f"{part.object}: was in place")
                 continue
             progress.say(f"{part.object}: {part.missing}")
-            part.mend()
+            part.fix()
             said.append(f"{part.object}: done ({part.missing})")
             restart.update(dict.fromkeys(part.restart))
             restarting.update(dict.fromkeys(part.restarts))

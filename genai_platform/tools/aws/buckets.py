@@ -34,7 +34,7 @@ def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None,
     """Delete every version of every object, and what is half uploaded; answers how many.
 
     Args:
-        aws: the door.
+        aws: the client.
         bucket: its name. One that does not exist is empty.
         progress: hears how many are gone.
         keep: a prefix whose objects stay.
@@ -59,7 +59,7 @@ def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None,
 
 
 def delete(aws: Aws, bucket: str) -> None:
-    """Delete an empty bucket. One that is gone already is no error."""
+    """Delete an empty bucket. One that is already gone is not an error."""
     client = aws.client("s3")
     with explained(f"delete the bucket {bucket}"):
         try:
@@ -151,7 +151,7 @@ def make_state_bucket(aws: Aws, bucket: str, progress: Progress) -> None:
     if not exists(aws, bucket):
         _create(aws, bucket, progress)
     client = aws.client("s3")
-    mend: dict[str, Callable[[], Any]] = {
+    fix: dict[str, Callable[[], Any]] = {
         _VERSIONING: lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
         _CLOSED: lambda: client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(_DOORS, True)),
         _ENCRYPTION: lambda: client.put_bucket_encryption(
@@ -165,7 +165,7 @@ def make_state_bucket(aws: Aws, bucket: str, progress: Progress) -> None:
     }
     for fault in state_bucket_faults(aws, bucket):
         with explained(f"set up the bucket {bucket}"):
-            mend[fault]()
+            fix[fault]()
 
 
 def _create(aws: Aws, bucket: str, progress: Progress) -> None:

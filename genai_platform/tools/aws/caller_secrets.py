@@ -28,7 +28,7 @@ class Password:
     value: SecretStr = field(repr=False)
     expires: datetime
     remove_after: datetime | None = None
-    """Set by a rotation: until then it works besides the new one."""
+    """Set by a rotation: until then it works beside the new one."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class CallerSecrets:
             try:
                 self._apply(changes)
             except BaseException:
-                with self._gate:  # whoever waits for one of these must not take it for done
+                with self._gate:  # anyone waiting for one of these must not take it for done
                     self._pending = changes | self._pending
                 self._documents = None
                 raise

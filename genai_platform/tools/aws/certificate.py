@@ -37,7 +37,7 @@ def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
     There may be two: while a load balancer uses an earlier one, that cannot be deleted.
 
     Args:
-        aws: the door.
+        aws: the client.
         names: the names it should be for, sorted; empty: any.
     """
     client = aws.client("acm")

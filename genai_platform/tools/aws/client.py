@@ -1,4 +1,4 @@
-"""The door to the AWS API: clients for one target, its secrets, its cluster's token, and errors a person understands."""
+"""The client of the AWS API: service clients for one target, its secrets, its cluster's token, and errors a person understands."""
 
 from __future__ import annotations
 
@@ -325,19 +325,19 @@ class Aws:
         document = self.secret_document()
         return None if document is None else _parse(self.secret_name, document)
 
-    def update_secrets(self, change: Callable[[PlatformSecrets | None], PlatformSecrets], *, mend: bool = False) -> bool:
+    def update_secrets(self, change: Callable[[PlatformSecrets | None], PlatformSecrets], *, fix: bool = False) -> bool:
         """Change the stored secrets; entries this version does not know are kept. Answers whether anything was written.
 
         Args:
             change: gets what is stored, gives what shall be.
-            mend: make up entries that are missing in what is stored.
+            fix: make up entries that are missing in what is stored.
 
         Raises:
             StepError: the container is missing, or Secrets Manager could not be reached.
         """
         with self._lock:
             stored = self.secret_document()
-            after = {**(stored or {}), **reveal(change(None if stored is None else _parse(self.secret_name, stored, mend=mend)))}
+            after = {**(stored or {}), **reveal(change(None if stored is None else _parse(self.secret_name, stored, fix=fix)))}
             if after == stored:
                 return False
             client = self.client("secretsmanager")
@@ -351,9 +351,9 @@ class Aws:
             return True
 
 
-def _parse(name: str, document: Mapping[str, Any], *, mend: bool = False) -> PlatformSecrets:
+def _parse(name: str, document: Mapping[str, Any], *, fix: bool = False) -> PlatformSecrets:
     missing = [field for field, info in PlatformSecrets.model_fields.items() if info.default_factory is not None and field not in document]
-    if missing and not mend:
+    if missing and not fix:
         # Made up here, they would be others at the next look.
         raise StepError(
             f"the secret {name} lacks {', '.join(missing)}", remedy="run: genai infra --only infra.secrets", id="secrets.incomplete"

@@ -29,7 +29,7 @@ def zone_of(aws: Aws, name: str) -> str:
 
 
 def change(aws: Aws, zone: str, action: Literal["UPSERT", "DELETE"], records: list[Mapping[str, Any]]) -> None:
-    """Write or delete records. Deleting what is gone is no error."""
+    """Write or delete records. Deleting what is already gone is not an error."""
     client = aws.client("route53")
     for record in records:
         with explained(f"write the record {record['Name']}"):

@@ -1,4 +1,4 @@
-"""The doors to Azure: one object for a target, each door opened when it is first used."""
+"""The clients of Azure: one object for a target, each client created when first used."""
 
 from __future__ import annotations
 

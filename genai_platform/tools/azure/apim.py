@@ -7,6 +7,7 @@ Long-running operations are begun without the SDK's poller and watched by readin
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,22 @@ FAILED = frozenset({"Failed", "ActivationFailed", "TerminationFailed"})
 """States of a service that nothing can be deployed over: it has to be deleted."""
 _BUSY = ("ServiceLocked", LOCKED)
 """Codes of a 409 while an operation on the service itself is under way."""
+
+
+class ServiceBusy(StepError):
+    """The service is occupied with an earlier operation, and takes the request once that has ended."""
+
+
+class SkuUnavailable(StepError):
+    """The region has no service of this SKU to give now, or the subscription's quota is used up."""
+
+
+class AuthorityUnreadable(StepError):
+    """The service could not read the authority's OpenID configuration, which it does while it takes a policy."""
+
+
+_NO_SKU = re.compile(r"capacity|skunotavailable|not available|quota", re.IGNORECASE)
+"""What Resource Manager says of a SKU that cannot be had: codes differ by SKU and region."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,7 @@ class Apim:
             base_url=endpoints.azure.arm,
             policies=management(self._azure.credential, ARM_SCOPE),
             transport=transport(endpoints),
-            polling_interval=1 if not endpoints.real else 15,
+            polling_interval=0.2 if not endpoints.real else 15,
         )
 
     # -- services ---------------------------------------------------------------------------------
@@ -132,7 +149,7 @@ class Apim:
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted service of this name, in whatever region; None when there is none, or none that we may see.
 
-        Looking at deleted services is a right at the subscription: whoever has the resource group alone is refused.
+        Looking at deleted services is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
         from azure.core.exceptions import HttpResponseError
 
@@ -152,16 +169,17 @@ class Apim:
         """Begin to make, change or restore a service; ``service`` tells how far it is.
 
         Raises:
-            StepError: with the id ``azure.busy`` while an earlier operation on it is under way.
+            ServiceBusy: an earlier operation on it is under way.
+            SkuUnavailable: the SKU cannot be had in this region now.
         """
-        with explained(f"make the API Management service {name}"), busy(name):
+        with explained(f"make the API Management service {name}", _kind_of_begin), busy(name):
             self.client.api_management_service.begin_create_or_update(group, name, body, polling=False)
 
     def begin_delete(self, group: str, name: str) -> None:
         """Begin to delete a service.
 
         Raises:
-            StepError: with the id ``azure.busy`` while an earlier operation on it is under way.
+            ServiceBusy: an earlier operation on it is under way.
         """
         with explained(f"delete the API Management service {name}"), busy(name):
             self.client.api_management_service.begin_delete(group, name, polling=False)
@@ -256,7 +274,8 @@ class Apim:
         return None if found is None else str(properties(found)["value"])
 
     def put_policy(self, at: Service, api: str, text: str) -> None:
-        with explained(f"set the policy of {api}"):
+        """Set an API's policy. Raises ``AuthorityUnreadable`` where the same request may be accepted a moment later."""
+        with explained(f"set the policy of {api}", _kind_of_policy):
             body = {"properties": {"format": "xml", "value": text}}
             self.writes.send(lambda: self.client.api_policy.create_or_update(at.group, at.name, api, "policy", body))
 
@@ -292,6 +311,15 @@ class Apim:
                 return
 
 
+def _kind_of_begin(number: int, text: str) -> type[StepError] | None:
+    return SkuUnavailable if _NO_SKU.search(text) else None
+
+
+def _kind_of_policy(number: int, text: str) -> type[StepError] | None:
+    """The service says which address it could not read, and has no code of its own for that."""
+    return AuthorityUnreadable if "openid" in text.lower() else None
+
+
 @contextlib.contextmanager
 def busy(name: str) -> Iterator[None]:
     """Tell a service that is occupied from one that refuses."""
@@ -302,7 +330,7 @@ def busy(name: str) -> Iterator[None]:
     except HttpResponseError as error:
         if error.status_code != 409 or not any(word in f"{code(error)} {error.message}" for word in _BUSY):
             raise
-        raise StepError(
+        raise ServiceBusy(
             f"the API Management service {name} is busy with an earlier operation",
             remedy="run the same command again in some minutes",
             id="azure.busy",

@@ -59,9 +59,7 @@ class Arm:
         path = f"{self._root}/providers/{namespace}"
         try:
             found = self._rest.call("GET", path, f"read the resource provider {namespace}", query=_PROVIDERS)
-        except StepError as error:
-            if not isinstance(error, Forbidden):
-                raise
+        except Forbidden:
             return ""
         return str((found or {}).get("registrationState") or "")
 
@@ -105,9 +103,7 @@ class Arm:
         path = f"{scope}/providers/Microsoft.Authorization/permissions"
         try:
             held = list(self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES))
-        except StepError as error:
-            if not isinstance(error, Forbidden):
-                raise
+        except Forbidden:
             held = []
         for entry in held:
             allowed = any(_matches(pattern, action) for pattern in entry.get("actions") or ())
@@ -135,7 +131,7 @@ class Arm:
         try:
             self._rest.call("PUT", path, f"assign a role at {_last(scope)}", body=body, query=_ROLES)
         except StepError as error:
-            if "RoleAssignmentExists" not in error.message:
+            if error.error_code != "RoleAssignmentExists":
                 raise
 
     def unassign(self, assignment_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The probe door that another world than the public clouds may have: tokens with any claims, and secrets that cannot be read."""
+"""Control routes that a world other than the public clouds may have: tokens with any claims, and secrets that cannot be read."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Control:
             answer = self._client.post(f"/{what}", json=body, headers={"Authorization": f"Bearer {self._secret.get_secret_value()}"})
             return dict(answer.raise_for_status().json())
         except (httpx.HTTPError, ValueError) as error:
-            raise StepError(f"the probe door did not answer: {type(error).__name__}", id="azure.probe") from None
+            raise StepError(f"the control route did not answer: {type(error).__name__}", id="azure.probe") from None
 
 
 def find(target: Target) -> Control | None:
-    """The door that the endpoints name; None on the public clouds, which have none."""
+    """The control routes that the endpoints name; None on the public clouds, which have none."""
     endpoints = target.endpoints.azure
     if endpoints.control is None or endpoints.control_secret_file is None:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, MissingError, StepError
-from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.errors import UnknownTenant, explained
 from genai_platform.tools.azure.transport import public, transport
 
 if TYPE_CHECKING:
@@ -122,9 +122,7 @@ def identity(target: Target, found: TokenCredential) -> Identity:
     try:
         with explained("sign in to Azure"):
             token = found.get_token(ARM_SCOPE).token
-    except MissingError as error:
-        if "authority configuration" not in error.message and "AADSTS90002" not in error.message:
-            raise
+    except UnknownTenant:
         raise MissingError(
             f"azure.tenant_id: Entra ID knows no tenant {tenant}",
             remedy="correct azure.tenant_id: az account show --query tenantId",

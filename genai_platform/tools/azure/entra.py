@@ -6,17 +6,19 @@ identifier is answered 400 or 403 instead, in words of its own: those are waited
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from genai_platform.errors import StepError
+from genai_platform.errors import AlreadyExists, StepError
 from genai_platform.tools.azure.credentials import GRAPH_SCOPE
-from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.errors import TemporaryRefusal, explained
 from genai_platform.tools.azure.rest import Body, Rest
 from genai_platform.tools.azure.token import claims
 
@@ -26,9 +28,24 @@ if TYPE_CHECKING:
 _FRESH = 90.0
 _REPLICATED = 600.0
 """Seconds; a service principal is known to role assignments last of all."""
-_NO_APPLICATION_YET = (("azure.400", "does not reference a valid"), ("azure.403", "backing application"))
-_NO_PRINCIPAL_YET = (("azure.400", "not a valid reference update"), ("azure.400", "was not found on application"))
-"""Error id and words with which Graph says that what was made a moment ago is not known yet (the azuread provider waits for the same)."""
+_QUOTA = "Directory_QuotaExceeded"
+_NOT_ALLOWED = "AsPerAppPolicy"
+"""How Graph's codes end where a tenant forbids client secrets, or caps how long they last (application management policies)."""
+_KINDS: tuple[tuple[int, str, type[StepError]], ...] = (
+    # An application whose uniqueName is in use, an app role that was given already; the appId of a service principal that exists.
+    (400, r"property uniqueName already exists", AlreadyExists),
+    (400, r"Permission being assigned already exists", AlreadyExists),
+    (0, r"service principal .*(already in use|already exists)", AlreadyExists),
+    # What was made a moment ago is not known everywhere: the application, then its service principal.
+    (400, r"does not reference a valid", TemporaryRefusal),
+    (403, r"backing application", TemporaryRefusal),
+    (400, r"not a valid reference update", TemporaryRefusal),
+    (400, r"was not found on application", TemporaryRefusal),
+)
+"""Graph's status (0: any) and words, and what they stand for: all have the code ``Request_BadRequest`` or ``Authorization_RequestDenied``.
+
+The azuread provider of Terraform reads the same words.
+"""
 _COUNTED = {"ConsistencyLevel": "eventual"}
 CLOUD_APPLICATION_ADMINISTRATOR = "158c047a-c907-4556-b7ef-446551a6b5f7"
 APPLICATION_ADMINISTRATORS = frozenset(
@@ -39,11 +56,11 @@ _DELETED = "/v1.0/directory/deletedItems"
 
 
 class Entra:
-    """One tenant's directory. Objects of ours have a ``uniqueName``, which is their display name too."""
+    """One tenant's directory. This environment's objects have a ``uniqueName``, which is their display name too."""
 
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
-        self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints)
+        self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints, kind=_kind)
 
     # -- applications -----------------------------------------------------------------------------
     def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
@@ -68,7 +85,7 @@ class Entra:
             change: what to send to one that is there already, from how it is; raises for one that is not to be changed. Default: the
                 same properties.
 
-        It is made by POST: whoever makes one by PATCH with ``create-if-missing`` does not become its owner, and with
+        It is made by POST: an identity that makes one by PATCH with ``create-if-missing`` does not become its owner, and with
         ``Application.ReadWrite.OwnedBy`` alone may not change it afterwards.
         """
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
@@ -76,16 +93,17 @@ class Entra:
         wanted: Body = {"displayName": unique_name, **body}
         try:
             return _there(self._rest.call("POST", "/v1.0/applications", what, body={"uniqueName": unique_name, **wanted}), unique_name)
+        except AlreadyExists:
+            pass
         except StepError as error:
-            if "Quota" in error.message:
-                raise StepError(
-                    error.message,
-                    remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
-                    "an administrator of applications",
-                    id="azure.directory_quota",
-                ) from None
-            if error.id != "azure.400" or not _taken(error.message):
+            if error.error_code != _QUOTA:
                 raise
+            raise StepError(
+                error.message,
+                remedy="an identity without a directory role may own 250 objects, deleted ones included: purge some, or work as "
+                "an administrator of applications",
+                id="azure.directory_quota",
+            ) from None
         if change is not None:
             there = _there(self._rest.call("GET", path, what, fresh=_FRESH), unique_name)
             wanted = {"displayName": unique_name, **change(there)}
@@ -107,8 +125,7 @@ class Entra:
         try:
             made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
         except StepError as error:
-            # Tenants may forbid client secrets, or cap how long they last (application management policy).
-            if "Policy" not in error.message:
+            if not error.error_code.endswith(_NOT_ALLOWED):
                 raise
             raise StepError(
                 f"{error.message} (a policy of the tenant limits client secrets)",
@@ -145,12 +162,10 @@ class Entra:
             return found
         try:
             make = lambda: self._rest.call("POST", "/v1.0/servicePrincipals", what, body={"appId": app_id})  # noqa: E731
-            return _there(self._again(make, _NO_APPLICATION_YET, _FRESH), app_id)
-        except StepError as error:
+            return _there(self._again(make, _FRESH), app_id)
+        except AlreadyExists:
             # Made a moment ago, and not shown yet.
-            if "already in use" not in error.message.lower() and "already exists" not in error.message.lower():
-                raise
-        return _there(self.principal(app_id, fresh=_FRESH), app_id)
+            return _there(self.principal(app_id, fresh=_FRESH), app_id)
 
     def change_principal(self, id: str, body: Body) -> None:
         """Change a service principal, also one that was made a moment ago."""
@@ -171,11 +186,8 @@ class Entra:
         body: Body = {"principalId": principal, "resourceId": api_principal, "appRoleId": role}
         path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
         give = lambda: self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH)  # noqa: E731
-        try:
-            _there(self._again(give, _NO_PRINCIPAL_YET, _REPLICATED, check), principal)
-        except StepError as error:
-            if "already exists" not in error.message:
-                raise
+        with contextlib.suppress(AlreadyExists):
+            _there(self._again(give, _REPLICATED, check), principal)
 
     def unassign(self, api_principal: str, assignment: str) -> None:
         """Take an app role away."""
@@ -225,26 +237,24 @@ class Entra:
         return claims(SecretStr(token))
 
     @staticmethod
-    def _again(
-        ask: Callable[[], Body | None], passing: Sequence[tuple[str, str]], limit: float, check: Callable[[], None] = lambda: None
-    ) -> Body | None:
-        """Ask until the answer is none of the ``passing`` refusals (error id, words in small letters), ``limit`` seconds at most."""
+    def _again(ask: Callable[[], Body | None], limit: float, check: Callable[[], None] = lambda: None) -> Body | None:
+        """Ask until the answer is not a temporary refusal, ``limit`` seconds at most."""
         deadline, pause = time.monotonic() + limit, 0.2
         while True:
             try:
                 return ask()
-            except StepError as error:
-                passes = any(error.id == id and words in error.message.lower() for id, words in passing)
-                if not passes or time.monotonic() >= deadline:
+            except TemporaryRefusal:
+                if time.monotonic() >= deadline:
                     raise
             check()
             time.sleep(pause)
             pause = min(pause * 1.7, 5.0)
 
 
-def _taken(message: str) -> bool:
-    """Whether Graph says that another application has the unique name."""
-    return "uniquename" in message.lower() and "already exists" in message.lower()
+def _kind(number: int, text: str) -> type[StepError] | None:
+    """What a refusal of Graph stands for, where its words alone say it."""
+    fitting = (kind for known, words, kind in _KINDS if known in (0, number) and re.search(words, text, re.IGNORECASE))
+    return next(fitting, None)
 
 
 def _there(found: Body | None, name: str) -> Body:

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from genai_platform.errors import GenaiError, MissingError, StepError, Unreachable, of_status
+
+
+class PurgeProtected(StepError):
+    """What was deleted may not be purged by anybody: a policy of the subscription set purge protection."""
+
+
+class DeniedByPolicy(StepError):
+    """An Azure Policy assignment does not allow the request."""
+
+
+class UnknownTenant(MissingError):
+    """Entra ID knows no such tenant."""
+
+
+class TemporaryRefusal(StepError):
+    """A service refuses because it does not yet know what was made a moment ago: the same request is accepted soon."""
+
+
+_NO_TENANT = ("authority configuration", "AADSTS90002")
+"""How azure-identity and Entra ID say that a tenant does not exist (MSAL's discovery of the authority; Entra ID's error codes)."""
+Kind = Callable[[int, str], type[StepError] | None]
+"""The kind of error that a status, and the service's code and words as one text, stand for; None where the status says enough."""
 
 
 def status(error: BaseException) -> int:
@@ -30,13 +52,15 @@ def unregistered(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def explained(what: str) -> Iterator[None]:
+def explained(what: str, kind: Kind | None = None) -> Iterator[None]:
     """Turn what the SDKs raise into an error that says what was being done and what helps.
 
     Args:
         what: completes "could not …", e.g. ``read the vault genai-x``.
+        kind: reads a refusal of a service whose codes do not tell its kinds apart.
 
     Raises:
+        UnknownTenant: the tenant does not exist.
         MissingError: nobody is signed in, or the credential was refused.
         StepError: Azure could not be reached, refused, or failed: its class says which, ``error_code`` is Azure's own.
     """
@@ -48,13 +72,14 @@ def explained(what: str) -> Iterator[None]:
         remedy = "sign in again: az login --tenant TENANT, or check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (azure.auth)"
         if "Failed to invoke" in str(error):  # the SDK's words for an `az` that does not answer in time
             remedy = "see whether `az account get-access-token` answers within a minute, then run the same command again"
-        raise MissingError(
+        kind_of_failure = UnknownTenant if any(words in str(error) for words in _NO_TENANT) else MissingError
+        raise kind_of_failure(
             f"could not {what}: signing in to Entra ID failed: {_short(error)}",
             remedy=remedy,
             id="azure.credentials",
         ) from None
     except exceptions.HttpResponseError as error:
-        raise refusal(what, error) from None
+        raise refusal(what, error, kind) from None
     except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
         raise Unreachable(
             f"could not {what}: Azure did not answer ({type(error).__name__}: {_short(error)})",
@@ -65,12 +90,12 @@ def explained(what: str) -> Iterator[None]:
         raise StepError(f"could not {what}: {_short(error)}", id="azure.failed") from None
 
 
-def refusal(what: str, error: Any) -> GenaiError:
-    """The error for an unsuccessful answer."""
+def refusal(what: str, error: Any, kind: Kind | None = None) -> GenaiError:
+    """The error for an unsuccessful answer. Args as for ``explained``."""
     number, name, remedy = status(error), code(error), ""
     if name == "RequestDisallowedByPolicy":
         policy, id = _policy(error)
-        return StepError(
+        return DeniedByPolicy(
             f"could not {what}: the Azure Policy assignment '{policy}' does not allow it",
             remedy="ask those who administer the subscription for an exemption, or configure what it allows"
             + (f": az policy assignment show --ids {id}" if id else f"; Azure says: {_short(error)}"),
@@ -84,12 +109,14 @@ def refusal(what: str, error: Any) -> GenaiError:
             id="azure.not_registered",
         )
     if number in (400, 405, 409) and re.search(r"DeletedVaultPurge|purge protection", str(error), re.IGNORECASE):
-        return StepError(f"could not {what}: it is protected against purging", id="azure.purge_protected")
+        return PurgeProtected(f"could not {what}: it is protected against purging", id="azure.purge_protected")
     if number == 403:
         remedy = "the signed-in identity lacks a right; `genai doctor` names it and the command that grants it"
     elif number == 429:
         remedy = "Azure asks to slow down; run the same command again in a minute"
-    return of_status(number)(f"could not {what}: {name or number}: {_short(error)}", remedy=remedy, id=f"azure.{number}", error_code=name)
+    said = _short(error)
+    found = (kind(number, f"{name} {said}") if kind else None) or of_status(number)
+    return found(f"could not {what}: {name or number}: {said}", remedy=remedy, id=f"azure.{number}", error_code=name)
 
 
 def _policy(error: Any) -> tuple[str, str]:

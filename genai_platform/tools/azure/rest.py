@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.tools.azure.errors import explained, status
+from genai_platform.tools.azure.errors import Kind, explained, status
 from genai_platform.tools.azure.pipeline import retry
 from genai_platform.tools.azure.transport import transport
 
@@ -25,16 +25,18 @@ class Rest:
         base: ``https://host``.
         scope: what the token is for.
         sleep: how to wait between tries.
+        kind: reads a refusal whose code does not tell its kind.
     """
 
     def __init__(
-        self, base: str, scope: str, credential: TokenCredential, endpoints: Endpoints, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+        self, base: str, scope: str, credential: TokenCredential, endpoints: Endpoints,
+        sleep: Callable[[float], None] = time.sleep, kind: Kind | None = None,
+    ) -> None:  # fmt: skip
         from azure.core import PipelineClient
         from azure.core.pipeline import policies
 
         self.base = base.rstrip("/")
-        self._sleep = sleep
+        self._sleep, self._kind = sleep, kind
         self._client: Any = PipelineClient(
             self.base,
             transport=transport(endpoints),
@@ -63,7 +65,7 @@ class Rest:
             what: completes "could not …".
             fresh: seconds to go on asking after a 404, for an object that was made a moment ago.
         """
-        with explained(what):
+        with explained(what, self._kind):
             return self._patient(method, path, body, query, headers, fresh)
 
     def _patient(
@@ -71,7 +73,7 @@ class Rest:
     ) -> Body | None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        deadline, pause = time.monotonic() + fresh, 0.3
+        deadline, pause = time.monotonic() + fresh, 0.1
         while True:
             try:
                 return self._once(method, path, body, query, headers)

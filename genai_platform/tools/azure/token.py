@@ -66,5 +66,5 @@ def claims(token: SecretStr) -> dict[str, Any]:
         part = token.get_secret_value().split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
-        raise StepError("what was given as a token is none", id="azure.token") from None
+        raise StepError("the given text is not a JSON Web Token", id="azure.token") from None
     return dict(found)

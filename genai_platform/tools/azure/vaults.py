@@ -84,7 +84,7 @@ class Vaults:
             policies=management(self._azure.credential, ARM_SCOPE),
             api_version=_MANAGEMENT_VERSION,
             transport=transport(endpoints),
-            polling_interval=1 if not endpoints.real else 10,
+            polling_interval=0.2 if not endpoints.real else 10,
         )
 
     # -- vaults -----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Vaults:
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted vault of this name in this subscription, in whatever region; None when there is none, or none that we may see.
 
-        Looking at deleted vaults is a right at the subscription: whoever has the resource group alone is refused.
+        Looking at deleted vaults is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
         from azure.core.exceptions import HttpResponseError
 
@@ -155,7 +155,8 @@ class Vaults:
         """Remove a soft-deleted vault for good.
 
         Raises:
-            StepError: with the id ``azure.403`` without the right, ``azure.purge_protected`` where nobody may.
+            Forbidden: without the right to.
+            PurgeProtected: nobody may.
         """
         with explained(f"purge the vault {name}"):
             self._management.vaults.begin_purge_deleted(name, location).result()
@@ -180,7 +181,7 @@ class Vaults:
             return self._clients[vault.url]
 
     def secrets(self, vault: Vault) -> list[Stored]:
-        """Every secret of a vault, without values. Raises ``StepError`` with id ``azure.403`` while rights are missing."""
+        """Every secret of a vault, without values. Raises ``Forbidden`` while rights are missing."""
         with explained(f"list the secrets of {vault.name}"):
             return [
                 Stored(str(entry.name), bool(entry.enabled), entry.expires_on, dict(entry.tags or {}))

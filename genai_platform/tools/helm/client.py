@@ -1,4 +1,4 @@
-"""The door to Helm: what is installed, install or upgrade, uninstall. Values travel on standard input, never in arguments."""
+"""The client of Helm: what is installed, install or upgrade, uninstall. Values travel on standard input, never in arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
-from genai_platform.errors import ConfigError, GenaiError, StepError
+from genai_platform.errors import ConfigError, GenaiError, StepError, WaitTimeout
 from genai_platform.render.chart import ChartSource
 
 if TYPE_CHECKING:
@@ -26,6 +26,23 @@ _ELSEWHERE = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER", "HELM_DEBUG", "KUBEC
 """Variables that would lead Helm to another cluster, or elsewhere in this one, whatever the arguments say."""
 _CREDENTIALS = ("AWS_", "AZURE_", "ARM_")
 _PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
+
+
+class HelmFailed(StepError):
+    """Helm ended with an error.
+
+    Args:
+        doing: completes "could not …".
+        reason: the last line of what Helm said.
+    """
+
+    def __init__(self, doing: str, reason: str) -> None:
+        super().__init__(f"could not {doing}: {reason}", id="helm.failed")
+        self.reason = reason
+
+
+class VersionNotFound(HelmFailed):
+    """The repository is there and has no such version of the chart."""
 
 
 @dataclass(frozen=True)
@@ -233,9 +250,9 @@ class Helm:
         try:
             return asyncio.run(limited())
         except errors.Error as error:
-            raise StepError(f"could not {doing}: {_last_line(error.stderr)}", id="helm.failed") from None
+            raise _failure(doing, _last_line(error.stderr)) from None
         except TimeoutError:
-            raise StepError(f"could not {doing}: no answer within {limit:g} s", id="helm.timeout") from None
+            raise WaitTimeout(f"could not {doing}: no answer within {limit:g} s", id="helm.timeout") from None
         except GenaiError:
             raise
         except (OSError, ValueError, KeyError, AssertionError) as error:
@@ -277,24 +294,30 @@ def _find() -> Path:
 
 
 def _unfetched(source: ChartSource, error: StepError) -> GenaiError:
-    reason = error.message.partition(": ")[2] or error.message
+    reason = error.reason if isinstance(error, HelmFailed) else error.message
     others = [key for key in ("langfuse.chart.repository", "langfuse.chart.oci", "langfuse.chart.path") if key != source.key]
-    if "not found" in reason and ("version" in reason or "improper constraint" in reason):
+    if isinstance(error, VersionNotFound):
         return StepError(
             f"the chart {source} was not found: {reason}",
             remedy="set langfuse.chart.version to a version that exists there",
             id="chart.version",
         )
-    if error.id == "helm.timeout":
+    if isinstance(error, WaitTimeout):
         reason = "it does not answer"
     elif source.local:
-        return ConfigError(f"{source.key}: {source.reference} is no chart Helm can read: {reason}", id="chart.path")
+        return ConfigError(f"{source.key}: {source.reference} is not a chart that Helm can read: {reason}", id="chart.path")
     named = f"{source.key} = {source.place}" if source.key else source.place
     return StepError(
         f"the chart {source} cannot be fetched from {named}: {reason}",
         remedy=f"name a place that can be reached with {', '.join(others[:-1])} or {others[-1]}",
         id="chart.unreachable",
     )
+
+
+def _failure(doing: str, reason: str) -> HelmFailed:
+    """Helm has no codes: it says ``chart "x" version "y" not found in …`` and ``…: not found`` after the versions it looked for."""
+    unknown = "not found" in reason and ("version" in reason or "improper constraint" in reason)
+    return (VersionNotFound if unknown else HelmFailed)(doing, reason)
 
 
 def _last_line(stderr: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The door to the cluster's Kubernetes API: read, apply, patch, delete. Waiting is in ``kube_wait``.
+"""The client of the cluster's Kubernetes API: read, apply, patch, delete. Waiting is in ``kube_wait``.
 
 Documents are plain dictionaries as ``kubectl -o json`` shows them. Only a 404 means "not there"; whatever else
 goes wrong is an error, so that nothing is ever taken for absent because it could not be seen.
@@ -98,11 +98,7 @@ class Kube:
         try:
             self._text("get", "/readyz", "ask whether it is ready")
             self._text("get", "/api/v1/namespaces/default", "read Namespace default")
-        except ClusterAbsent:
-            raise
-        except StepError as error:
-            if not isinstance(error, _NOT_YET):
-                raise
+        except _NOT_YET as error:
             if isinstance(error, Unreachable):
                 with self._lock:
                     self._client = None  # the next look starts from the kubeconfig, without connections that failed
@@ -325,7 +321,7 @@ _SERVER_FIELDS = frozenset({"managedFields", "resourceVersion", "generation", "c
 
 
 def changed(now: Any, then: Any, path: str = "") -> list[str]:
-    """Dotted paths at which two versions of an object differ, besides status and what the server counts."""
+    """Dotted paths at which two versions of an object differ, other than status and what the server counts."""
     if isinstance(now, dict) and isinstance(then, dict):
         skipped = {"status"} if not path else _SERVER_FIELDS if path == "metadata" else frozenset()
         keys = [key for key in {**now, **then} if key not in skipped]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from genai_platform.config.target import Target
+from genai_platform.files import write_private
 
 
 def document(target: Target, cluster: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,13 +49,4 @@ def document(target: Target, cluster: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(path: Path, content: Mapping[str, Any]) -> Path:
     """Write it with mode 0600, whole or not at all."""
-    path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    text = yaml.safe_dump(dict(content), sort_keys=False)
-    if path.exists() and path.read_text() == text:
-        return path
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)
-    return path
+    return write_private(path, yaml.safe_dump(dict(content), sort_keys=False))

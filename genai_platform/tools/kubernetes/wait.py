@@ -130,7 +130,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
             return _brief(hide(_last_log(kube, pods, namespace)))
         if state == "failed":
             lines = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
-            raise JobFailed(f"job {name} failed:\n{lines}", remedy="mend the cause and run the same command again", id="kube.job_failed")
+            raise JobFailed(f"job {name} failed:\n{lines}", remedy="fix the cause and run the same command again", id="kube.job_failed")
         reason = _reason(kube, pods, namespace) if pods else _refused(kube, name, namespace)
         _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
@@ -138,7 +138,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
             told = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
             raise JobFailed(
                 f"job {name} failed {failed} times; its last line: {told.splitlines()[-1]}",
-                remedy=f"mend the cause and run the same command again; whole log: kubectl -n {namespace} logs job/{name}",
+                remedy=f"fix the cause and run the same command again; whole log: kubectl -n {namespace} logs job/{name}",
                 id="kube.job_failed",
             )
         status = f"job {name}: {_phase(pods)}" + (f", {failed} failed tries" if failed else "") + (f"; {reason}" if reason else "")

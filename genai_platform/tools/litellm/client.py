@@ -12,7 +12,7 @@ import httpx
 import tenacity
 from pydantic import SecretStr
 
-from genai_platform.errors import BudgetSpent, StepError, Unreachable, of_status
+from genai_platform.errors import AlreadyExists, BudgetSpent, StepError, Unreachable, of_status
 
 BUDGET = "budget_exceeded"
 """LiteLLM's type of error where a budget is spent: 422, unless ``litellm_settings.budget_exceeded_status_code`` says otherwise."""
@@ -67,7 +67,7 @@ class Litellm:
             if target.host != answer.request.url.host:
                 raise StepError(f"{path} redirects to another host: {target.host}", id="litellm.redirect")
             path = target.raw_path.decode()
-        raise StepError(f"{path} redirects for ever", id="litellm.redirect")
+        raise StepError(f"{path} redirects without end", id="litellm.redirect")
 
     def readiness(self) -> dict[str, Any]:
         """``/health/readiness``: the state of the proxy and of its database."""
@@ -190,7 +190,7 @@ class Litellm:
         try:
             return json.loads(answer.content.decode("utf-8"))
         except ValueError:
-            raise StepError(f"{answer.request.url.path} answered something that is no JSON in UTF-8", id="litellm.form") from None
+            raise StepError(f"{answer.request.url.path} answered something that is not JSON in UTF-8", id="litellm.form") from None
 
     @staticmethod
     def _refuse(answer: httpx.Response) -> None:
@@ -198,7 +198,9 @@ class Litellm:
         text = f"{answer.request.url.path} answered {answer.status_code}: {message}"
         if kind == BUDGET:
             raise BudgetSpent(text, remedy=_SPENT, id=f"litellm.{BUDGET}", error_code=kind)
-        raise of_status(answer.status_code)(text, id=f"litellm.{answer.status_code}", error_code=kind)
+        # A user that exists has a status and no code of its own (``/user/new``: 409, in earlier versions 400).
+        kind_of_error = AlreadyExists if "already exists" in message else of_status(answer.status_code)
+        raise kind_of_error(text, id=f"litellm.{answer.status_code}", error_code=kind)
 
 
 def _not_yet(answer: httpx.Response) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from genai_platform.errors import StepError
+from genai_platform.errors import AlreadyExists, Invalid, NotFound
 from genai_platform.tools.litellm.client import Litellm
 
 _PAGE = 100
@@ -102,9 +103,7 @@ class KeyAdmin(Litellm):
         }
         try:
             self._send("POST", "/user/new", key=self.key, body=body)
-        except StepError as error:
-            if "already exists" not in error.message:
-                raise
+        except AlreadyExists:
             self.update_user(id, budget, duration)
 
     def update_user(self, id: str, budget: float | None, duration: str | None) -> None:
@@ -113,11 +112,8 @@ class KeyAdmin(Litellm):
 
     def delete_users(self, ids: Sequence[str]) -> None:
         """Delete users and their keys; unknown ones are fine."""
-        try:
+        with contextlib.suppress(NotFound, Invalid):
             self._send("POST", "/user/delete", key=self.key, body={"user_ids": list(ids)})
-        except StepError as error:
-            if error.id not in ("litellm.404", "litellm.400"):
-                raise
 
     # -- keys -------------------------------------------------------------------------------------
     def virtual_keys(self) -> list[VirtualKey]:
@@ -145,11 +141,8 @@ class KeyAdmin(Litellm):
         """Delete keys by hash; unknown ones are fine."""
         if not hashes:
             return
-        try:
+        with contextlib.suppress(NotFound, Invalid):
             self._send("POST", "/key/delete", key=self.key, body={"keys": list(hashes)})
-        except StepError as error:
-            if error.id not in ("litellm.404", "litellm.400"):
-                raise
 
 
 def hashed(value: SecretStr) -> str:

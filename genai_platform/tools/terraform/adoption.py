@@ -1,4 +1,4 @@
-"""What stands though no state knows it: a run was ended while AWS was answering the request that made it.
+"""Adopts resources that exist in AWS but not in Terraform's state: an earlier run was killed between the call and the state write.
 
 Terraform then fails with "already exists" at the next run. Things whose import identifier is the name in that message are
 taken into the state, when their tags say that they are ours (identifiers: "Import" in the documentation of each resource of
@@ -56,7 +56,7 @@ _NAME = re.compile(r"creating [^:]*\(([^():]+)\): ")
 
 @dataclass(frozen=True)
 class Orphan:
-    """An address of the configuration, and what stands in its place."""
+    """An address of the configuration, and what is used in its place."""
 
     address: str
     id: str

@@ -1,4 +1,4 @@
-"""The door to Terraform: one root at a time by name, compared, applied, taken over and removed, its progress in words."""
+"""The client of Terraform: one root at a time by name, compared, applied, taken over and removed, its progress in words."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any
 from genai_platform.config.target import Target
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.errors import NeverBuilt, StepError
+from genai_platform.files import write_private
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform import inventory as terraform_inventory
 from genai_platform.tools.terraform import state as terraform_state
 from genai_platform.tools.terraform import takeover as terraform_takeover
 from genai_platform.tools.terraform import unfinished_run as terraform_run
 from genai_platform.tools.terraform.adoption import Orphan, completed, incomplete, orphans, settled
-from genai_platform.tools.terraform.events import REPLACED, Events, unlock
+from genai_platform.tools.terraform.events import REPLACED, Events, StateLocked, unlock
 from genai_platform.tools.terraform.inventory import Inventory
-from genai_platform.tools.terraform.program import VARIABLES, Program, Root, write
+from genai_platform.tools.terraform.program import VARIABLES, Program, Root
 from genai_platform.tools.wait import wait_for
 
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
@@ -32,7 +33,7 @@ class Terraform:
 
     Args:
         target: the world to work on.
-        aws: the door whose credentials Terraform gets; default: the target's.
+        aws: the client whose credentials Terraform gets; default: the target's.
     """
 
     def __init__(self, target: Target, aws: Aws | None = None) -> None:
@@ -70,11 +71,9 @@ class Terraform:
         try:
             with unknown_if_never_built():
                 planned = self._planned(root, variables())
-        except GenaiError as error:
-            if "acquiring the state lock" in error.message:
-                # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
-                return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
-            raise
+        except StateLocked:
+            # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
+            return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
         moving = [change for change in planned if change.action != "none"]
         if not moving:
             return Observation(State.PRESENT, f"{held} resources as configured")
@@ -146,6 +145,9 @@ class Terraform:
     def _store(self, root: Root, progress: Progress) -> None:
         """Release the lock that an ended run in this folder left, and store the state that it could not store."""
         folder = self._program.folder(root)
+        # A run whose `genai` was killed goes on for a while, and writes into the state what it has made.
+        waiting = f"waiting until the terraform of an earlier run has ended in {folder}"
+        wait_for(lambda: None if terraform_run.running(folder) else True, progress, lambda: waiting, 1800)
         held = self.state.holder(root)
         if held is not None and terraform_run.abandoned(folder, held):
             progress.say(f"releasing the lock of a run that has ended ({held['Who']}, {held['Created'][:19]})")
@@ -179,7 +181,7 @@ class Terraform:
 
     def _import_all(self, root: Root, folder: Path, there: Sequence[Orphan], progress: Progress) -> None:
         try:
-            write(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
+            write_private(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
             events, targets = Events(root, progress), [thing.address for thing in there]
             self._program.run(
                 folder, "plan", events, progress, 900,
@@ -225,7 +227,7 @@ class Terraform:
             if orphan.address in replaced:
                 self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
                 raise StepError(
-                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' stands already, and would have to be made anew "
+                    f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already, and would have to be re-created "
                     "to be as configured",
                     remedy="remove it when nobody needs it (genai audit gives the command), then run the same command again",
                     id="terraform.differs",

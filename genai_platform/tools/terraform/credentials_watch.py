@@ -22,7 +22,7 @@ class EndsWithCredentials(Progress):
 
     Args:
         progress: the step's own.
-        aws: the door whose credentials Terraform uses.
+        aws: the client whose credentials Terraform uses.
     """
 
     def __init__(self, progress: Progress, aws: Aws) -> None:

@@ -15,13 +15,14 @@ from genai_platform.tools.aws.client import EXPIRED, INVALID, SIGN_IN_AGAIN
 
 _DOING = {"create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing", "read": "reading"}
 REPLACED = "replaced"
-"""The detail of a change that deletes what stands and makes it anew."""
+"""The detail of a change that deletes what exists and re-creates it."""
 _ACTIONS: dict[str, Literal["create", "update", "delete", "none"]] = {
     "create": "create", "update": "update", "delete": "delete", "replace": "update", "noop": "none", "read": "none",
 }  # fmt: skip
 
+_NOT_LOCKED = "Error acquiring the state lock"
 _REMEDIES = (
-    ("Error acquiring the state lock", "wait for the other run to end, then run the same command again"),
+    (_NOT_LOCKED, "wait for the other run to end, then run the same command again"),
     ("DependencyViolation", "something outside Terraform still uses it; run: genai audit"),
     ("AddressLimitExceeded", "release an Elastic IP address, or raise the quota"),
     ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
@@ -35,6 +36,10 @@ _REMEDIES = (
 """Advice by what the message says, specific first."""
 _LOCK = re.compile(r"Lock Info:\s+ID:\s+([0-9a-f-]{36})")
 """How Terraform names the lock it did not get."""
+
+
+class StateLocked(StepError):
+    """Another run has the lock of a root's state."""
 
 
 class Events:
@@ -65,7 +70,7 @@ class Events:
         except ValueError:
             return
         handler = getattr(self, f"_on_{event.get('type')}", None)
-        # Reading is no work a person waits for.
+        # Reading is not work that a person waits for.
         if handler is not None and event.get("hook", {}).get("action") != "read":
             handler(event)
 
@@ -82,7 +87,10 @@ class Events:
         remedy = next((advice for words, advice in _REMEDIES if words in text), "run the same command again: it goes on where it stopped")
         if lock := next((found[1] for error in self.errors if (found := _LOCK.search(str(error.get("detail"))))), None):
             remedy = f"wait for the other run to end; if there is none, e.g. after a power cut: {unlock(folder, lock)}"
-        return StepError(f"terraform root '{self.root}': {text}", remedy=remedy, id=f"terraform.{command}")
+        # Terraform has no codes: the summary is how it names this (its ``Error acquiring the state lock``).
+        locked = any(error.get("summary") == _NOT_LOCKED for error in self.errors)
+        kind = StateLocked if locked else StepError
+        return kind(f"terraform root '{self.root}': {text}", remedy=remedy, id=f"terraform.{command}")
 
     # -- documents by type ------------------------------------------------------------------------
     def _on_planned_change(self, event: dict[str, Any]) -> None:
@@ -102,9 +110,7 @@ class Events:
     def _on_state_lock_acquire(self, event: dict[str, Any]) -> None:
         if self._progress is not None:
             more = self._locked()
-            self._progress.say(
-                f"waiting until another terraform lets go of the state of root '{self.root}'" + (f"; {more}" if more else "")
-            )
+            self._progress.say(f"waiting until another terraform releases the state of root '{self.root}'" + (f"; {more}" if more else ""))
 
     def _on_apply_start(self, event: dict[str, Any]) -> None:
         hook = event["hook"]

@@ -48,7 +48,7 @@ def look(aws: Aws, root: str) -> Inventory:
     """Look for what exists of a root in this account and region.
 
     Args:
-        aws: the door.
+        aws: the client.
         root: ``network``, ``storage``, ``cluster`` or ``data``.
 
     Raises:

@@ -7,13 +7,13 @@ not look into is a mirror one level below ``/opt``; for that one a CLI configura
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from genai_platform.files import write_private
 
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "aws")
 _LOWEST, _BELOW = (5, 100, 0), (6, 0, 0)
@@ -76,12 +76,12 @@ def configuration(text: str, mirror: Path) -> str:
 
 
 def prepare(folder: Path, variables: Mapping[str, str], opt: Iterable[Path] | None = None) -> dict[str, str]:
-    """Environment variables that lead Terraform to its provider, besides ``variables``.
+    """Environment variables that lead Terraform to its provider, in addition to ``variables``.
 
     Args:
         folder: where a generated configuration is written.
         variables: the environment Terraform would have.
-        opt: where to look for an unpacked mirror besides Terraform's own places; default: the folders below ``/opt``.
+        opt: where to look for an unpacked mirror, after Terraform's own places; default: the folders below ``/opt``.
     """
     own = user_configuration(variables)
     text = own.read_text(encoding="utf-8") if own else ""
@@ -91,13 +91,7 @@ def prepare(folder: Path, variables: Mapping[str, str], opt: Iterable[Path] | No
     mirror = next(filter(fitting, below(Path("/opt")) if opt is None else opt), None)
     if mirror is None:
         return _named(own)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    written = folder / "cli.tfrc"
-    descriptor, partial = tempfile.mkstemp(prefix=".cli.tfrc.", dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(configuration(text, mirror))
-    Path(partial).replace(written)
-    return {"TF_CLI_CONFIG_FILE": str(written)}
+    return {"TF_CLI_CONFIG_FILE": str(write_private(folder / "cli.tfrc", configuration(text, mirror)))}
 
 
 def _named(own: Path | None) -> dict[str, str]:

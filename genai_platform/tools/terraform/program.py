@@ -1,6 +1,6 @@
 """The program in a root's working folder: the folder is brought up to date, the command line built, run, heard, and explained.
 
-python-terraform builds the command lines; the process door runs them, since only it can stream and be interrupted.
+python-terraform builds the command lines; ``tools/process.py`` runs them, since only it can stream and be interrupted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from genai_platform.config.files import shipped
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
+from genai_platform.files import write_private
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform import mirror as terraform_mirror
@@ -45,7 +45,7 @@ class Program:
 
     Args:
         target: the world to work on.
-        aws: the door whose credentials the program gets.
+        aws: the client whose credentials the program gets.
     """
 
     def __init__(self, target: Target, aws: Aws) -> None:
@@ -87,15 +87,15 @@ class Program:
             for stale in {path.name for path in folder.glob("*.tf")} - {path.name for path in source.glob("*.tf")}:
                 (folder / stale).unlink(missing_ok=True)
             for path in source.glob("*.tf"):
-                write(folder / path.name, path.read_text(encoding="utf-8"))
+                write_private(folder / path.name, path.read_text(encoding="utf-8"))
             if backend is None:
                 (folder / _BACKEND).unlink(missing_ok=True)
             else:
-                write(folder / _BACKEND, json.dumps(backend, indent=1))
+                write_private(folder / _BACKEND, json.dumps(backend, indent=1))
             if variables is not None:
-                write(folder / VARIABLES, json.dumps(dict(variables), indent=1, sort_keys=True))
+                write_private(folder / VARIABLES, json.dumps(dict(variables), indent=1, sort_keys=True))
             elif not (folder / VARIABLES).exists():
-                write(folder / VARIABLES, "{}")
+                write_private(folder / VARIABLES, "{}")
             if root not in self._ready:
                 self._init(folder, progress)
                 self._ready.add(root)
@@ -113,7 +113,7 @@ class Program:
             if progress is not None:
                 progress.say("terraform init")
             self.run(folder, "init", None, progress, 900, reconfigure=True)
-        write(mark, wanted)
+        write_private(mark, wanted)
 
     def _fingerprint(self, folder: Path) -> str:
         """What ``init`` depends on: what is configured, by which program, with providers from where."""
@@ -183,19 +183,3 @@ class Program:
         lines = CommandLines(working_dir=str(folder), state=".none", terraform_bin_path=self.path)
         argv: list[str] = lines.generate_cmd_string(command, *arguments, **written)
         return argv
-
-
-def write(path: Path, text: str) -> None:
-    """Write with mode 0600, whole or not at all. What is there already as wanted is left alone."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if path.read_text(encoding="utf-8") == text:
-            return
-    # A name of its own for each writer: threads of one process share its number.
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -22,6 +22,10 @@ ERRORED = "errored.tfstate"
 """What Terraform calls a state that it could not store."""
 
 
+class StateUnreadable(StepError):
+    """A root's state exists and cannot be read: it is damaged, or the file may not be opened."""
+
+
 class States:
     """The state of each root: a file of the environment's folder, or an object of the state bucket."""
 
@@ -63,7 +67,7 @@ class States:
         """The state's document; None when there is none.
 
         Raises:
-            StepError: it cannot be reached or is no state. Never taken for an empty one.
+            StepError: it cannot be reached or is not a state. Never taken for an empty one.
         """
         text = self._remote_text(root) if self.remote else self._local_text(root)
         if text is None:
@@ -73,7 +77,7 @@ class States:
             if not isinstance(document, dict) or not isinstance(document.get("resources", []), list):
                 raise TypeError
         except (ValueError, TypeError):
-            raise StepError(
+            raise StateUnreadable(
                 f"the state of terraform root '{root}' cannot be read: it is damaged",
                 remedy=f"restore {self.place(root)} from {'an earlier version' if self.remote else 'its .backup'}",
                 id="terraform.state",
@@ -173,7 +177,8 @@ class States:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise StepError(f"the state of terraform root '{root}' cannot be read: {type(error).__name__}", id="terraform.state") from None
+            text = f"the state of terraform root '{root}' cannot be read: {type(error).__name__}"
+            raise StateUnreadable(text, id="terraform.state") from None
         # Terraform leaves an empty file behind when it was ended between taking its lock and writing.
         return text or None
 

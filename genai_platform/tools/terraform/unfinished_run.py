@@ -1,6 +1,6 @@
 """Which run of Terraform in a root's folder has not ended in good order: whose lock may be released, whose state be stored.
 
-A run's mark is a file that its process holds locked (flock): the system lets go of it when the process has ended, also one
+A run's mark is a file that its process holds locked (flock): the system releases it when the process has ended, also one
 that outlived the command that started it. The file itself goes only when the run gave back the state's lock.
 """
 
@@ -47,6 +47,18 @@ def marked(folder: Path) -> Iterator[tuple[int, ...]]:
             if not os.read(descriptor, 1):
                 os.write(descriptor, json.dumps({"since": datetime.now(UTC).isoformat()}).encode())
         yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+def running(folder: Path) -> bool:
+    """Whether a run in this folder is still at work, also one whose `genai` has ended."""
+    try:
+        descriptor = os.open(folder / MARK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _alone(descriptor)
     finally:
         os.close(descriptor)
 

@@ -135,7 +135,7 @@ def test_a_name_points_to_the_load_balancer_and_goes_with_its_ingress(
     cloud: Cloud, clients: Clients, zone: str, balancer: dict[str, str]
 ) -> None:
     kube = Kube(balancer["DNSName"])
-    clients.__dict__["kube"] = cast(Any, kube)
+    clients = Clients(clients.target, aws=clients.aws, kube=cast(Any, kube))
     document = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "litellm", "namespace": "genai-platform"}}
     step = ingress_step(clients, "litellm.ingress", (), "litellm", lambda: [document])
     assert step.apply(Quiet()) == f"https://{HOST}"
@@ -144,7 +144,7 @@ def test_a_name_points_to_the_load_balancer_and_goes_with_its_ingress(
     assert record["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
     assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
     assert step.observe().state is State.PRESENT
-    # Somebody points it elsewhere: drift, and the next apply mends it.
+    # Somebody points it elsewhere: drift, and the next apply fixes it.
     other = {**record, "AliasTarget": {**record["AliasTarget"], "DNSName": "other.example.net"}}
     changes = [{"Action": "UPSERT", "ResourceRecordSet": other}]
     cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})

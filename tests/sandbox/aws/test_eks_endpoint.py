@@ -1,4 +1,4 @@
-"""The endpoint of a young cluster, met by the product's own door: no name, then nobody there, then 401, then the API server."""
+"""The endpoint of a young cluster, met by the product's own client: no name, then nobody there, then 401, then the API server."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_endpoint_comes_step_by_step_and_one_door_sees_it_all(layout: Sandbo
 
 
 def wait_for_change(api: Kube, seen: list[str | None]) -> str | None:
-    """What the door says once the endpoint has taken its next step."""
+    """What the client says once the endpoint has taken its next step."""
     until = time.monotonic() + 30
     while (found := api.not_ready()) in seen and time.monotonic() < until:
         time.sleep(0.05)

@@ -28,7 +28,7 @@ SETTINGS = {"platform": {"region": REGION}, "litellm": {"models": MODELS}}
 
 
 def clients(cloud: Cloud, folder: Path, environment: str, session: Mapping[str, str] | None = None, **settings: Any) -> Clients:
-    """Doors of the product to the stand-in, with a folder of states of their own; default: as its administrator."""
+    """Clients of the product for the stand-in, with a folder of states of their own; default: as its administrator."""
     key = administrator(cloud.layout)
     own = session or {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
     endpoints = Endpoints(

@@ -1,4 +1,4 @@
-"""What moto lacks and the platform needs, one mend after the other."""
+"""What moto lacks and the platform needs, one patch after the other."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.cluster import crds
 from genai_platform.sandbox.cluster.agent import provisioner
 from genai_platform.sandbox.cluster.agent.part import NodeAgent, rows
-from genai_platform.sandbox.cluster.api import client
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.cluster.control_plane import ADMIN, API, ETCD, MANAGER
 from genai_platform.sandbox.cluster.images import EXTRA
 from genai_platform.sandbox.layout import SandboxLayout
@@ -104,7 +104,7 @@ def _until(look: Callable[[], Any]) -> Any:
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("timed out")
 
 
 def test_the_node_is_ready(kubectl: Callable[..., str]) -> None:
@@ -295,7 +295,7 @@ def test_an_image_that_its_registry_does_not_have_is_pulled_until_it_is_there(ku
 def test_a_pod_for_which_ec2_gives_no_node_has_the_reason_in_its_node_claims_event(
     kubectl: Callable[..., str], layout: SandboxLayout
 ) -> None:
-    with client(layout, ADMIN) as api:
+    with Api.connect(layout, ADMIN) as api:
         crds.install(api)
         _until(lambda: crds.established(api))
     refused = layout.folder("aws") / provisioner.STATE

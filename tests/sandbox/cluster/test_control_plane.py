@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from genai_platform.sandbox import supervisor
-from genai_platform.sandbox.cluster.api import client
+from genai_platform.sandbox.cluster.api import session
 from genai_platform.sandbox.cluster.control_plane import API, ETCD, MANAGER
 from genai_platform.sandbox.cluster.issuer import issuer
 from genai_platform.sandbox.cluster.webhook import PART
@@ -151,10 +151,10 @@ def test_pods_reach_the_api_by_the_rule_of_addresses(layout: SandboxLayout) -> N
 
 
 def test_nobody_gets_in_without_a_certificate(layout: SandboxLayout) -> None:
-    strange = client(layout, ("stranger", "nobody"))
     trusted = ssl.create_default_context(cafile=str(layout.ca_file))
     assert httpx.get(layout.url("kubernetes", "https") + "/api/v1/pods", verify=trusted, trust_env=False).status_code == 401
-    assert strange.get("/api/v1/secrets").status_code == 403
+    with session(layout, ("stranger", "nobody")) as strange:
+        assert strange.get("/api/v1/secrets").status_code == 403
     assert stat.S_IMODE(layout.kubeconfig.stat().st_mode) == 0o600
 
 

@@ -9,7 +9,7 @@ from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.render.clickhouse_disk import check_policy
-from genai_platform.sandbox.cluster.agent.api import ApiError
+from genai_platform.sandbox.cluster.api import ApiError
 from genai_platform.sandbox.cluster.operator import CONFIGURATION, Operator, objects
 
 DISK = {
@@ -42,11 +42,14 @@ class Api:
         self.refusal = refusal
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
-    def patch(self, path: str, body: dict[str, Any], kind: str = "") -> dict[str, Any]:
-        if self.refusal and not path.endswith("/status"):
-            raise ApiError(422, self.refusal)
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.sent.append((path, body))
         return body
+
+    def apply(self, collection: str, body: dict[str, Any], owner: str) -> dict[str, Any]:
+        if self.refusal:
+            raise ApiError(422, self.refusal)
+        return self.patch(f"{collection}/{body['metadata']['name']}", body)
 
 
 def test_object_names_are_those_of_the_real_operator() -> None:
@@ -94,7 +97,7 @@ def test_it_applies_says_so_once_and_leaves_what_is_being_deleted() -> None:
     api = Api()
     one = resource("KeeperCluster")
     Operator(api).changed("set", one)  # type: ignore[arg-type]
-    assert [path.split("?")[0].rpartition("/")[2] for path, _ in api.sent] == ["langfuse-keeper-headless", "langfuse-keeper-0", "status"]
+    assert [path.rpartition("/")[2] for path, _ in api.sent] == ["langfuse-keeper-headless", "langfuse-keeper-0", "status"]
     one["status"] = api.sent[-1][1]["status"]
     api.sent.clear()
     Operator(api).changed("set", one)  # type: ignore[arg-type]

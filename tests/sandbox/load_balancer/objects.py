@@ -15,17 +15,16 @@ ADDRESSES = {"litellm": "10.7.0.5", "langfuse": "10.7.0.6"}
 
 
 def ingress(
-    name: str, port: int, *, tls: bool = True, host: str | None = None, path: str = "/", cidrs: str = "0.0.0.0/0",
-    listen: str | None = None, target: str = "ip",
-) -> dict[str, Any]:  # fmt: skip
+    name: str, port: int, *, tls: bool = True, host: str | None = None, path: str = "/", cidrs: str = "0.0.0.0/0"
+) -> dict[str, Any]:
     backend = {"service": {"name": name, "port": {"number": PORTS[name]}}}
     rule: dict[str, Any] = {"http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend}]}}
     return {
         "metadata": {
             "name": name, "namespace": "genai-platform", "uid": f"uid-{name}", "resourceVersion": "1",
             "annotations": {
-                f"{_NOTE}listen-ports": listen or json.dumps([{"HTTPS" if tls else "HTTP": port}]),
-                f"{_NOTE}target-type": target,
+                f"{_NOTE}listen-ports": json.dumps([{"HTTPS" if tls else "HTTP": port}]),
+                f"{_NOTE}target-type": "ip",
                 f"{_NOTE}inbound-cidrs": cidrs,
                 f"{_NOTE}healthcheck-path": "/healthy",
                 f"{_NOTE}healthcheck-interval-seconds": "10",

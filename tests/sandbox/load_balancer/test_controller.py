@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.load_balancer.controller import Controller
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import FINALIZER
@@ -16,13 +17,13 @@ from genai_platform.sandbox.load_balancer.routes import FINALIZER
 from .objects import cluster, free_port, ingress, service
 
 
-class Api:
+class ApiServer:
     """Takes the controller's patches and events."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[str, dict[str, Any]]] = []
         self.events: list[str] = []
-        self.client = httpx.AsyncClient(base_url="http://kubernetes", transport=httpx.MockTransport(self._answer))
+        self.client = Api(httpx.Client(base_url="http://kubernetes", transport=httpx.MockTransport(self._answer)))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -53,7 +54,7 @@ class Balancers:
 
 def test_an_ingress_is_held_served_and_given_its_address_then_released_after_its_load_balancer():
     async def scenario() -> None:
-        api, balancers = Api(), Balancers()
+        api, balancers = ApiServer(), Balancers()
         listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
         controller = Controller(api.client, listeners, balancers)
         one = ingress("litellm", free_port(), tls=False)
@@ -75,7 +76,7 @@ def test_an_ingress_is_held_served_and_given_its_address_then_released_after_its
 
 def test_a_restarted_front_removes_what_the_one_before_it_made_although_the_class_is_gone():
     async def scenario() -> None:
-        api, balancers = Api(), Balancers()
+        api, balancers = ApiServer(), Balancers()
         balancers.there = {"genai"}
         listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
         one = ingress("litellm", free_port(), tls=False)
@@ -90,7 +91,7 @@ def test_a_restarted_front_removes_what_the_one_before_it_made_although_the_clas
 
 def test_the_load_balancer_stays_while_another_ingress_needs_it():
     async def scenario() -> None:
-        api, balancers = Api(), Balancers()
+        api, balancers = ApiServer(), Balancers()
         listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
         controller = Controller(api.client, listeners, balancers)
         one, other = ingress("litellm", free_port(), tls=False), ingress("langfuse", free_port(), tls=False)
@@ -107,7 +108,7 @@ def test_the_load_balancer_stays_while_another_ingress_needs_it():
 
 def test_what_goes_wrong_is_told_once_and_tried_again():
     async def scenario() -> None:
-        api, balancers = Api(), Balancers(LookupError("EKS has no cluster"), LookupError("EKS has no cluster"))
+        api, balancers = ApiServer(), Balancers(LookupError("EKS has no cluster"), LookupError("EKS has no cluster"))
         listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
         controller = Controller(api.client, listeners, balancers)
         given = cluster(ingress("litellm", free_port(), tls=False), services=[service("litellm", 4000)])
@@ -125,7 +126,7 @@ def test_what_goes_wrong_is_told_once_and_tried_again():
 
 def test_no_address_is_published_while_the_certificate_cannot_be_had():
     async def scenario() -> None:
-        api = Api()
+        api = ApiServer()
         listeners = Listeners(lambda arn: 1 / 0, lambda address: address)
         controller = Controller(api.client, listeners, Balancers())
         try:

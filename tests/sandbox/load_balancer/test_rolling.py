@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import ssl
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,17 +19,17 @@ from genai_platform.config.settings import Settings
 from genai_platform.render import litellm, manifests
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.sandbox import ca, supervisor
+from genai_platform.sandbox import supervisor
 from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.cluster import crds
 from genai_platform.sandbox.cluster.agent.part import NodeAgent
-from genai_platform.sandbox.cluster.api import client
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.cluster.control_plane import ADMIN, API, ETCD, MANAGER
 from genai_platform.sandbox.cluster.images import EXTRA
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import groups
-from genai_platform.sandbox.load_balancer.watch import KINDS, Mirror
+from genai_platform.sandbox.load_balancer.watch import Mirror
 from genai_platform.sandbox.pace import Pace
 from genai_platform.sandbox.parts import PartSpec
 
@@ -71,7 +70,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
     made = SandboxLayout.create(tmp_path_factory.mktemp("rolling") / "world", "sandbox", "eu-west-1")
     try:
         supervisor.start(made, Quiet(), PLAN)
-        with client(made, ADMIN) as api:
+        with Api.connect(made, ADMIN) as api:
             crds.install(api)
         yield made
     finally:
@@ -150,12 +149,10 @@ def test_no_request_is_lost_while_litellm_is_rolled(layout: SandboxLayout) -> No
     async def scenario() -> None:
         port = free_port()
         documents = platform(port)
-        issued = ca.issue_user(layout, *ADMIN)
-        context = ssl.create_default_context(cafile=str(layout.ca_file))
-        context.load_cert_chain(issued.cert, issued.key)
-        mirror = Mirror(layout.url("kubernetes", "https"), context)
+        mirror = Mirror(Api.connect(layout, ADMIN))
+        mirror.start()
         listeners = Listeners(lambda arn: 1 / 0, layout.loopback, pace=PACE)
-        working = [asyncio.create_task(mirror.follow(name)) for name in KINDS] + [asyncio.create_task(balance(mirror, listeners))]
+        balancing = asyncio.create_task(balance(mirror, listeners))
         url = f"http://127.0.0.1:{port}/"
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
@@ -174,10 +171,9 @@ def test_no_request_is_lost_while_litellm_is_rolled(layout: SandboxLayout) -> No
                 assert not before & pods(layout)
                 assert set(seen) == {"200"}, seen
         finally:
-            for task in working:
-                task.cancel()
+            balancing.cancel()
+            mirror.end()
             await listeners.close()
-            await mirror.client.aclose()
 
     asyncio.run(scenario())
 

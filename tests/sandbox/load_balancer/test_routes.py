@@ -81,16 +81,18 @@ def test_only_admitted_networks_come_in():
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("annotation", "value", "words"),
     [
-        ({"listen": "nonsense"}, "listen-ports"),
-        ({"listen": '[{"QUIC":443}]'}, "listen-ports"),
-        ({"cidrs": "10.0.0.0/33"}, "inbound-cidrs"),
-        ({"target": "instance"}, "target type 'instance'"),
+        ("listen-ports", "nonsense", "listen-ports"),
+        ("listen-ports", '[{"QUIC":443}]', "listen-ports"),
+        ("inbound-cidrs", "10.0.0.0/33", "inbound-cidrs"),
+        ("target-type", "instance", "target type 'instance'"),
     ],
 )
-def test_what_the_controller_would_refuse_is_named(change, words):
-    found, wrong = groups(cluster(ingress("litellm", 443, **change)))
+def test_what_the_controller_would_refuse_is_named(annotation, value, words):
+    made = ingress("litellm", 443)
+    made["metadata"]["annotations"][f"alb.ingress.kubernetes.io/{annotation}"] = value
+    found, wrong = groups(cluster(made))
     assert found == []
     assert words in wrong["genai-platform/litellm"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.load_balancer.routes import Cluster
 from genai_platform.sandbox.load_balancer.services import FINALIZER, Services
 
@@ -33,8 +34,8 @@ def turn(networks: Networks, service: dict[str, Any]) -> list[dict[str, Any]]:
         return httpx.Response(200, json={})
 
     async def scenario() -> bool:
-        async with httpx.AsyncClient(base_url="http://kubernetes", transport=httpx.MockTransport(answer)) as api:
-            return await Services(api, networks).turn(Cluster(services=[service]))
+        with httpx.Client(base_url="http://kubernetes", transport=httpx.MockTransport(answer)) as http:
+            return await Services(Api(http), networks).turn(Cluster(services=[service]))
 
     assert asyncio.run(scenario())
     return sent

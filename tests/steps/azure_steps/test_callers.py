@@ -13,7 +13,7 @@ from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
-from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.callers.observed import observe
 from genai_platform.steps.azure.inventory import Inventory
 from genai_platform.tools.aws.caller_secrets import Password, StoredCaller
 
@@ -33,7 +33,7 @@ def somebodys_application(world: AzureWorld, name: str) -> str:
 def role_holders(world: AzureWorld) -> set[str]:
     """Those that hold the role, but the application that is there for checks."""
     return {
-        id for id, name in Callers(world.clients()).holders.items() if not name.startswith(entra_applications.probe_prefix(world.target))
+        id for id, name in observe(world.clients()).holders.items() if not name.startswith(entra_applications.probe_prefix(world.target))
     }
 
 
@@ -72,7 +72,7 @@ def test_an_own_application_goes_when_an_existing_one_takes_its_place(world: Azu
 
 def test_whoever_is_not_configured_does_not_keep_the_role(world: AzureWorld) -> None:
     up(world)
-    work = Callers(world.clients())
+    work = observe(world.clients())
     stranger = work.graph.ensure_principal(somebodys_application(world, "stranger"))
     work.graph.assign(work.api_principal, str(stranger["id"]), work.role)
     assert up(world) == ["azure.callers"]
@@ -84,12 +84,12 @@ def test_a_client_secret_past_its_overlap_goes_with_the_next_up(world: AzureWorl
     up(world)
     keys.rotate_secret(world.clients(), "team-a")
     assert up(world) == []
-    work = Callers(world.clients())
+    work = observe(world.clients())
     old, fresh = work.kept["team-a"].passwords
     past = datetime.now(UTC) - timedelta(minutes=1)
     work.store.put("team-a", StoredCaller(work.kept["team-a"].client_id, (Password(old.key_id, old.value, old.expires, past), fresh)))
     assert up(world) == ["azure.callers"]
-    (left,) = Callers(world.clients()).applications["team-a"]["passwordCredentials"]
+    (left,) = observe(world.clients()).applications["team-a"]["passwordCredentials"]
     assert left["keyId"] == fresh.key_id
     assert up(world) == []
 
@@ -98,7 +98,7 @@ def test_a_second_rotation_removes_what_is_past_its_overlap(world: AzureWorld) -
     up(world)
     keys.rotate_secret(world.clients(), "team-a", overlap_hours=0)
     keys.rotate_secret(world.clients(), "team-a")
-    held = Callers(world.clients()).applications["team-a"]["passwordCredentials"]
+    held = observe(world.clients()).applications["team-a"]["passwordCredentials"]
     assert len(held) == 2
     assert keys.client(world.clients(), "team-a").secret
 

@@ -6,7 +6,7 @@ import pytest
 
 from genai_platform.engine.step import State
 from genai_platform.steps.azure import check_applications, entra_applications
-from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.callers.observed import observe
 from genai_platform.tools.azure import token
 
 from .world import AzureWorld, Quiet, down, up
@@ -40,14 +40,14 @@ def test_no_probe_is_served_by_a_key_that_all_share(world: AzureWorld) -> None:
     world.configure(apim={"keys": "shared"}, callers={"team-a": {}})
     assert "azure.check_applications" in up(world)
     assert up(world) == []
-    held = Callers(world.clients()).holders.values()
+    held = observe(world.clients()).holders.values()
     assert not any(name.startswith(entra_applications.probe_prefix(world.target)) for name in held)
 
 
 @pytest.mark.parametrize("kind", ["assignment", "secret"])
 def test_what_a_probe_lacks_is_noticed(world: AzureWorld, kind: str) -> None:
     up(world)
-    work = Callers(world.clients())
+    work = observe(world.clients())
     if kind == "secret":
         work.store.forget(["probe.role"])
     else:

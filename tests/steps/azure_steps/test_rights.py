@@ -41,7 +41,7 @@ def test_a_missing_role_is_named_with_the_command(world: AzureWorld, role: str) 
 
 def test_who_may_not_purge_is_told_what_that_means(world: AzureWorld) -> None:
     clients = world.clients()
-    clients.azure.__dict__["arm"] = Mock(may=lambda scope, action: "purge" not in action and "deletedservices" not in action)
+    clients.azure.arm = Mock(may=lambda scope, action: "purge" not in action and "deletedservices" not in action)
     told = rights.purge(clients)
     assert "48 hours" in told
     assert "az role assignment create" in told
@@ -50,10 +50,10 @@ def test_who_may_not_purge_is_told_what_that_means(world: AzureWorld) -> None:
 def person(world: AzureWorld, **claims: Any) -> Clients:
     """Doors of a person who is signed in."""
     clients = world.clients()
-    clients.azure.__dict__["identity"] = Identity("44444444-4444-4444-8444-444444444444", "User", "a@example.com", clients.azure.tenant)
+    clients.azure.identity = Identity("44444444-4444-4444-8444-444444444444", "User", "a@example.com", clients.azure.tenant)
     part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     clients.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
-    clients.azure.__dict__["credential"] = Mock(get_token=lambda *scopes: Mock(token=f"a.{part}.b"))
+    clients.azure.credential = Mock(get_token=lambda *scopes: Mock(token=f"a.{part}.b"))
     return clients
 
 
@@ -68,9 +68,7 @@ def test_a_person_needs_a_directory_role(world: AzureWorld) -> None:
 def test_a_managed_identity_is_given_graph_permissions_without_an_app_registration(world: AzureWorld) -> None:
     world.configure(auth="managed_identity")
     clients = world.clients()
-    clients.azure.__dict__["identity"] = Identity(
-        "44444444-4444-4444-8444-444444444444", "ServicePrincipal", "runner", clients.azure.tenant
-    )
+    clients.azure.identity = Identity("44444444-4444-4444-8444-444444444444", "ServicePrincipal", "runner", clients.azure.tenant)
     clients.azure.graph.application = Mock(return_value=None)  # type: ignore[method-assign]
     clients.azure.graph.permissions = Mock(return_value=set())  # type: ignore[method-assign]
     with pytest.raises(MissingError) as refused:

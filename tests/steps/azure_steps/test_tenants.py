@@ -15,7 +15,7 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.application import ApplicationStep
 from genai_platform.steps.azure.callers import keys
-from genai_platform.steps.azure.callers.observed import secret_name
+from genai_platform.steps.azure.callers.observed_keys import secret_name
 from genai_platform.tools.azure import token
 
 from .world import AzureWorld, Quiet, ask, down, running, states, store, up

@@ -260,7 +260,7 @@ class AzureWorld:
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Clients:
-        """Other settings for the same world; new doors for them."""
+        """Other settings for the same world; new clients for them."""
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
@@ -292,10 +292,8 @@ class AzureWorld:
         return self.clients()
 
     def clients(self) -> Clients:
-        """Fresh doors: nothing is remembered between two runs."""
-        clients = Clients(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube))
-        clients.__dict__ |= {"litellm_admin": self.litellm.admin, "secrets": lambda: self.secrets}
-        return clients
+        """Fresh clients: nothing is remembered between two runs."""
+        return Clients(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube), litellm=self.litellm.admin(), secrets=self.secrets)
 
 
 @contextmanager

@@ -64,9 +64,9 @@ class Gateway:
         return known
 
     async def handle(self, request: Request) -> Response:
-        name = self._service_name(request.url.hostname or "")
+        name, path = self._addressed(request.url.hostname or "", request.url.path)
         service = await anyio.to_thread.run_sync(self.service, name)
-        found = service.api_for(request.url.path) if service else None
+        found = service.api_for(path) if service else None
         if service is None or found is None or not found[0].accepts(request.method, found[1]):
             return JSONResponse({"statusCode": 404, "message": "Resource not found"}, 404)
         api, rest = found
@@ -89,10 +89,18 @@ class Gateway:
             return _made(_failure())
         return await self._forwarded(executor, api.program, context, backend, rest, request)
 
-    def _service_name(self, host: str) -> str:
-        """The host's first label; ``localhost`` means the only service, for clients that cannot resolve ``*.localhost``."""
-        services = self._azure.store.all("services") if host in ("localhost", "127.0.0.1") else []
-        return str(services[0]["name"]) if len(services) == 1 else host.split(".")[0]
+    def _addressed(self, host: str, path: str) -> tuple[str, str]:
+        """The service's name, which is the host's first label, and the path.
+
+        For clients that cannot resolve ``*.localhost`` there is ``localhost/NAME``; without a name it means the only service.
+        """
+        if host not in ("localhost", "127.0.0.1"):
+            return host.split(".")[0], path
+        names = [str(service["name"]) for service in self._azure.store.all("services")]
+        first, _, rest = path.lstrip("/").partition("/")
+        if first in names:
+            return first, f"/{rest}"
+        return names[0] if len(names) == 1 else host, path
 
     async def _forwarded(self, executor: Executor, program: Any, context: Context, to: Backend, rest: str, request: Request) -> Response:
         # Without this the client would ask for compression on its own, and a caller who did not would get it.

@@ -1,4 +1,4 @@
-"""``python -m genai_platform.sandbox.cluster.agent --place ROOT``."""
+"""``python -m genai_platform.sandbox.cluster.agent --layout FOLDER``."""
 
 from __future__ import annotations
 

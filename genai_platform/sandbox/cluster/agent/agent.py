@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object, Watch
 from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.claims import Claims
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
@@ -26,9 +25,12 @@ from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
 from genai_platform.sandbox.cluster.agent.refusals import refuse_streams
 from genai_platform.sandbox.cluster.agent.scheduler import Scheduler
 from genai_platform.sandbox.cluster.agent.services import Services
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object
+from genai_platform.sandbox.cluster.control_plane import ADMIN
 from genai_platform.sandbox.cluster.images import Images
 from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
 from genai_platform.sandbox.cluster.registry import Registry
+from genai_platform.sandbox.cluster.watch import Change, Watch
 from genai_platform.sandbox.layout import SandboxLayout
 
 _START = 60.0
@@ -44,7 +46,7 @@ class Agent:
     """All parts of the node agent, connected."""
 
     def __init__(self, layout: SandboxLayout) -> None:
-        self.api = Api(layout.kubeconfig)
+        self.api = Api.connect(layout, ADMIN)
         self.events = Events(self.api, NODE)
         self._account = Account(layout)
         self.claims = Claims(layout, self.api, self.events, self._account)
@@ -178,7 +180,7 @@ def main() -> None:
     parser.add_argument("--layout", type=Path, required=True)
     layout = SandboxLayout.open(parser.parse_args().layout)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("urllib3", "botocore"):
+    for name in ("httpx", "httpcore", "urllib3", "botocore"):
         logging.getLogger(name).setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

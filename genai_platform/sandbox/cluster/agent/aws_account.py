@@ -1,6 +1,6 @@
 """What EKS Auto Mode makes in the AWS account, made in the stand-in: the EBS volumes of claims, the instances of nodes.
 
-They carry the tags Auto Mode gives, by which the audit finds them, and none of ours.
+They carry the tags Auto Mode gives, by which the audit finds them, and none of the platform's.
 """
 
 from __future__ import annotations

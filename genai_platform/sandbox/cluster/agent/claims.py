@@ -8,10 +8,11 @@ import shutil
 import threading
 from pathlib import Path
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Change, Object, path_of
 from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, parse_quantity
 from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.watch import Change
 from genai_platform.sandbox.layout import SandboxLayout
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genai_platform.sandbox.cluster.agent.api import Object
 from genai_platform.sandbox.cluster.agent.context import AgentContext
 from genai_platform.sandbox.cluster.agent.environment import expand
 from genai_platform.sandbox.cluster.agent.events import now
 from genai_platform.sandbox.cluster.agent.probes import Prober
 from genai_platform.sandbox.cluster.agent.process import Command, Log, Mount, Process
 from genai_platform.sandbox.cluster.agent.status import State
+from genai_platform.sandbox.cluster.api import Object
 from genai_platform.sandbox.image import Container, Image
 
 _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -143,7 +143,7 @@ def hostname_of(pod: Object) -> str:
 
 
 def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
-    """What every process gets besides its pod's own variables. Nothing of the person's environment is among it."""
+    """What every process gets in addition to its pod's own variables. Nothing of the person's environment is among it."""
     bundle = str(context.bundle)
     api = context.layout.loopback(str(ipaddress.ip_network(context.layout.service_cidr)[1]))
     return {

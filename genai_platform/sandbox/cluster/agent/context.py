@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from genai_platform.sandbox.cluster.agent.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Source
 from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.cluster.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.images import Images
 from genai_platform.sandbox.cluster.registry import Registry
 from genai_platform.sandbox.layout import SandboxLayout
@@ -27,7 +27,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True)
 class AgentContext:
-    """The doors a pod's worker goes through."""
+    """What every part of the agent shares."""
 
     layout: SandboxLayout
     api: Api

@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 
-from genai_platform.sandbox.cluster.agent.api import ApiError
 from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.node import Node
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
+from genai_platform.sandbox.cluster.api import ApiError
 
 _LOOK = 2.0
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
-from genai_platform.sandbox.cluster.agent.api import Object
+from genai_platform.sandbox.cluster.api import Object
 
 Source = Literal["configmaps", "secrets"]
 Lookup = Callable[[Source, str], "Object | None"]

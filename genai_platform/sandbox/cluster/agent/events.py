@@ -9,7 +9,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Literal
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object, path_of
 
 Severity = Literal["Normal", "Warning"]
 _REMEMBERED = 4096
@@ -62,7 +62,7 @@ class Events(threading.Thread):
             try:
                 self._write(event)
             except ApiError:
-                pass  # a lost event is no reason to stop; the namespace may be on its way out
+                pass  # a lost event does not stop anything; the namespace may be on its way out
             except Exception:
                 _log.exception("event %s", event["reason"])
 

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Kubelet(ThreadingHTTPServer):
-    """Listens at the place's port "kubelet". Who has no certificate of the sandbox's authority is refused."""
+    """Listens at the sandbox's port "kubelet". Clients without a certificate of the sandbox's authority are refused."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -106,17 +106,15 @@ class _Handler(BaseHTTPRequestHandler):
         log = process.log if query.get("follow") == "true" and process is not None and not previous else None
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")  # the end of the connection is the end of the log
         self.end_headers()
         left = int(query.get("limitBytes") or 1 << 62)
         for piece in select(self._lines(log, path), query):
             piece = piece[:left]
             left -= len(piece)
-            if piece:
-                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            self.wfile.write(piece)
             if left <= 0:
                 break
-        self.wfile.write(b"0\r\n\r\n")
 
     def _lines(self, log: Log | None, path: Path) -> Iterator[bytes]:
         if log is not None:

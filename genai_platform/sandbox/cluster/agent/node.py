@@ -9,9 +9,9 @@ import platform
 import threading
 from datetime import UTC, datetime
 
-from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Object
 from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
 from genai_platform.sandbox.cluster.agent.events import now
+from genai_platform.sandbox.cluster.api import STRATEGIC, Api, ApiError, Object
 
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _BEAT = 10.0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import ssl
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
-from genai_platform.sandbox.cluster.control_plane import API_SERVER
+from genai_platform.sandbox.cluster.control_plane import API_SERVER, get
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind, PartStatus
 
@@ -37,15 +35,7 @@ class NodeAgent:
         return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
-        issued = ca.issue_user(layout, *API_SERVER)
-        context = ssl.create_default_context(cafile=str(layout.ca_file))
-        context.load_cert_chain(issued.cert, issued.key)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-        try:
-            with opener.open(layout.url("kubelet", "https") + "/healthz", timeout=3) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return get(layout, "kubelet", "/healthz", API_SERVER)[0] == 200
 
 
 def rows(layout: SandboxLayout) -> Iterator[PartStatus]:

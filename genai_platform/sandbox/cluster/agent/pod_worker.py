@@ -1,7 +1,7 @@
 """The life of one pod, in one thread: volumes, init containers, containers, restarts, the end.
 
 Everything that happens (a change of the pod, an exit, a probe's verdict) is put into the thread's inbox as a call.
-After each, ``_step`` looks at all states anew and does what is due, so no order of events is special.
+After each, ``_step`` looks at all states again and does what is due, so no order of events is special.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from genai_platform.errors import GenaiError
-from genai_platform.sandbox.cluster.agent.api import STRATEGIC, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.agent import termination
 from genai_platform.sandbox.cluster.agent.container import Running, base_variables, command_for, take_up
 from genai_platform.sandbox.cluster.agent.context import NODE_ADDRESS, AgentContext
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, resolve
@@ -25,7 +25,9 @@ from genai_platform.sandbox.cluster.agent.events import Severity
 from genai_platform.sandbox.cluster.agent.probes import ProbeKind, Prober, Target
 from genai_platform.sandbox.cluster.agent.process import Command, Process, StartFault, run_inside
 from genai_platform.sandbox.cluster.agent.status import phase_of, restarts, status_of
+from genai_platform.sandbox.cluster.agent.status_report import StatusReport
 from genai_platform.sandbox.cluster.agent.volumes import Volumes
+from genai_platform.sandbox.cluster.api import ApiError, Object
 from genai_platform.sandbox.pace import IMAGE_PULL_BACK_OFF, IMAGE_PULL_LONGEST
 
 _log = logging.getLogger(__name__)
@@ -63,8 +65,7 @@ class Worker:
         self.init = [take_up(pod, c, self._folder, images.find(c["image"]), init=True, kept=kept) for c in _init_specs(pod)]
         self.main = [take_up(pod, c, self._folder, images.find(c["image"]), init=False, kept=kept) for c in pod["spec"]["containers"]]
         self._policy: str = pod["spec"].get("restartPolicy", "Always")
-        self._sent: Object = {}
-        self._unsent = False
+        self._status = StatusReport(context.api)
 
     # -- called by other threads ------------------------------------------------------------------
     def start(self) -> None:
@@ -134,11 +135,11 @@ class Worker:
                 if state.process and state.kill_at is None:
                     self._stop(state)
         self._report(phase)
-        self.settled = phase in _FINAL and not self._unsent and not any(s.process for s in self._all())
+        self.settled = phase in _FINAL and not self._status.pending and not any(s.process for s in self._all())
         moments = [self._volumes_due] if self._volumes_due is not None and phase not in _FINAL else []
         moments += [s.kill_at for s in self._all() if s.kill_at is not None]
         moments += [s.due for s in self._all() if s.due > time.monotonic()]
-        if self._unsent:
+        if self._status.pending:
             moments.append(time.monotonic() + _RETRY)
         return max(min(moments) - time.monotonic(), 0.01) if moments else None
 
@@ -315,7 +316,7 @@ class Worker:
                 break
             with contextlib.suppress(queue.Empty):
                 self._inbox.get(timeout=left)()
-        self._kill_all()
+        termination.kill(s.process for s in self._all() if s.process)
         for state in self._all():
             if state.running:
                 state.ended(0)
@@ -324,38 +325,16 @@ class Worker:
             if not self.settled:
                 with contextlib.suppress(ApiError):
                     self._report(self._phase() if self._initialized() else "Failed")
-            self._delete()
+            with contextlib.suppress(ApiError):
+                termination.remove(self._context.api, self._pod)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._context.changed()
 
-    def _delete(self) -> None:
-        meta = self._pod["metadata"]
-        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
-        for _ in range(30):
-            try:
-                self._context.api.delete(path_of("pods", meta["namespace"], meta["name"]), body)
-            except ApiError as error:
-                _log.warning("%s: %s", self.name, error)
-                time.sleep(_RETRY)
-            else:
-                return
-
     def _before_stop(self, state: Running, deadline: float) -> None:
-        hook = (state.spec.get("lifecycle") or {}).get("preStop") or {}
-        left = deadline - time.monotonic()
-        if "exec" in hook and state.process:
-            ok, message = _execute(state.process, base_variables(self._context, self._pod), hook["exec"]["command"], max(left, 1))
-            if not ok:
-                self._emit("FailedPreStopHook", f"PreStopHook failed: {message}", "Warning")
-        elif "sleep" in hook and state.process:
-            state.process.wait(min(float(hook["sleep"]["seconds"]), max(left, 0)))
-
-    def _kill_all(self) -> None:
-        processes = [s.process for s in self._all() if s.process]
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait(5)
+        if state.process:
+            variables = base_variables(self._context, self._pod)
+            if fault := termination.pre_stop(state.process, state.spec, variables, deadline - time.monotonic()):
+                self._emit("FailedPreStopHook", f"PreStopHook failed: {fault}", "Warning")
 
     def _halt(self) -> None:
         self._over = True
@@ -364,7 +343,7 @@ class Worker:
         deadline = time.monotonic() + _HALT
         for process in [s.process for s in self._all() if s.process]:
             process.wait(max(deadline - time.monotonic(), 0))
-        self._kill_all()
+        termination.kill(s.process for s in self._all() if s.process)
 
     def _updated(self, pod: Object) -> None:
         if int(pod["metadata"]["resourceVersion"]) > int(self._pod["metadata"]["resourceVersion"]):
@@ -383,25 +362,10 @@ class Worker:
     def _report(self, phase: str) -> None:
         initialized = self._initialized()
         status = status_of(self._pod, self.init, self.main, initialized=initialized, phase=phase, address=self.address, node=NODE_ADDRESS)
-        if status == self._sent:
-            return
-        meta = self._pod["metadata"]
-        self._unsent = True
-        try:
-            answer = self._context.api.patch(
-                path_of("pods", meta["namespace"], meta["name"]) + "/status",
-                {"metadata": {"uid": meta["uid"]}, "status": status},
-                STRATEGIC,
-            )
-        except ApiError as error:
-            if error.status not in (404, 409):
-                raise
-            self._unsent = False
-            return
-        self._unsent = False
-        self._sent = status
-        self._updated(answer)
-        self._context.changed()
+        answer = self._status.send(self._pod, status)
+        if answer is not None:
+            self._updated(answer)
+            self._context.changed()
 
     def _all(self) -> Iterator[Running]:
         yield from (*self.init, *self.main)

@@ -7,16 +7,18 @@ import json
 import shutil
 import threading
 
-from genai_platform.sandbox.cluster.agent.api import ApiError, Change, Object
+from genai_platform.files import write_private
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
 from genai_platform.sandbox.cluster.agent.pod_worker import Worker
+from genai_platform.sandbox.cluster.api import ApiError, Object
+from genai_platform.sandbox.cluster.watch import Change
 from genai_platform.sandbox.layout import SandboxLayout
 
 _FIRST = 10
 
 
 class Addresses:
-    """Pod addresses 10.N.x.y, each given anew as late as possible."""
+    """Pod addresses 10.N.x.y, each given again as late as possible."""
 
     def __init__(self, cidr: str) -> None:
         self._network = ipaddress.ip_network(cidr)
@@ -24,7 +26,7 @@ class Addresses:
         self._next = _FIRST
 
     def take(self, wanted: str = "") -> str:
-        """A free address; ``wanted`` itself when it is free and ours."""
+        """A free address; ``wanted`` itself when it is free and in the network."""
         if wanted and wanted not in self._taken and ipaddress.ip_address(wanted) in self._network:
             self._taken.add(wanted)
             return wanted
@@ -139,7 +141,4 @@ class Pods:
 
 
 def _write_list(layout: SandboxLayout, rows: list[Object]) -> None:
-    path = layout.root / "pods.json"
-    temporary = path.with_name("pods.json.new")
-    temporary.write_text(json.dumps(rows, indent=1))
-    temporary.replace(path)
+    write_private(layout.root / "pods.json", json.dumps(rows, indent=1))

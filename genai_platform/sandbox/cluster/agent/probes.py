@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from genai_platform.sandbox.cluster.agent.api import Object
+from genai_platform.sandbox.cluster.api import Object
 
 ProbeKind = Literal["startup", "readiness", "liveness"]
 Execute = Callable[[list[str], float], tuple[bool, str]]

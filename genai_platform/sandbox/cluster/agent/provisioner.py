@@ -10,8 +10,8 @@ import contextlib
 import time
 import uuid
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object
 from genai_platform.sandbox.cluster.agent.events import Events
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import NODE_CLAIM_RETRY
 

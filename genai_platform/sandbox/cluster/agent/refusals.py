@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.sandbox.cluster.agent.api import Api, ApiError, Object
+from genai_platform.sandbox.cluster.api import Api, ApiError, Object
 
 _GROUP = "/apis/admissionregistration.k8s.io/v1"
 _NAME = "sandbox.genai-platform"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 
-from genai_platform.sandbox.cluster.agent.api import STRATEGIC, Api, ApiError, Change, Object, path_of
 from genai_platform.sandbox.cluster.agent.claims import SELECTED_NODE
 from genai_platform.sandbox.cluster.agent.context import NODE
 from genai_platform.sandbox.cluster.agent.events import Events, now
 from genai_platform.sandbox.cluster.agent.provisioner import Provisioner
+from genai_platform.sandbox.cluster.api import STRATEGIC, Api, ApiError, Object, path_of
+from genai_platform.sandbox.cluster.watch import Change
 
 _AGAIN = 1.0
 _log = logging.getLogger(__name__)
@@ -48,14 +49,14 @@ class Scheduler(threading.Thread):
                 pods = list(self._waiting.values())
             for pod in pods:
                 try:
-                    self._layout(pod)
+                    self._bind(pod)
                 except ApiError:
                     pass  # tried again in a second
                 except Exception:
                     # One pod that cannot be understood must not keep the others from being placed.
                     _log.exception("pod %s/%s", pod["metadata"]["namespace"], pod["metadata"]["name"])
 
-    def _layout(self, pod: Object) -> None:
+    def _bind(self, pod: Object) -> None:
         meta = pod["metadata"]
         obstacle = unfit(pod, self._labels) or self._provisioner.obstacle(pod) or self._claims(pod)
         if obstacle:
@@ -80,7 +81,7 @@ class Scheduler(threading.Thread):
             self._waiting.pop(meta["uid"], None)
 
     def _claims(self, pod: Object) -> str | None:
-        """What stands in the way, "" when nothing does, None while a volume is on its way."""
+        """What prevents binding, "" when nothing does, None while a volume is on its way."""
         namespace = pod["metadata"]["namespace"]
         on_the_way = False
         for volume in pod["spec"].get("volumes") or ():

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from genai_platform.sandbox.cluster.agent.api import Change, Object, Watch
+from genai_platform.sandbox.cluster.api import Object
+from genai_platform.sandbox.cluster.watch import Change, Watch
 from genai_platform.sandbox.layout import SandboxLayout
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from genai_platform.sandbox.cluster.agent.api import Object
 from genai_platform.sandbox.cluster.agent.events import now
+from genai_platform.sandbox.cluster.api import Object
 from genai_platform.sandbox.image import Image
 
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from genai_platform.sandbox.cluster.agent.api import Object
 from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Lookup, Source, decode, expand, field_of, resource_of
 from genai_platform.sandbox.cluster.agent.process import Mount
+from genai_platform.sandbox.cluster.api import Object
 
 Token = Callable[[str, int], str]
 """A token of the pod's service account for an audience ("" is the API's own) that lives so many seconds."""

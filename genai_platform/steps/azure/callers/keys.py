@@ -10,15 +10,17 @@ from pydantic import SecretStr
 
 from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, StepError, WaitTimeout
-from genai_platform.steps.azure import lookup, shared_key
-from genai_platform.steps.azure.callers import listing
+from genai_platform.steps.azure import entra_applications, lookup, shared_key
+from genai_platform.steps.azure.callers import client_secrets, listing
 from genai_platform.steps.azure.callers.caller import Client, Key, KeyState, Revocation, Rotation, SecretRotation
-from genai_platform.steps.azure.callers.ensure import Identity, ensure_all, new_password, revoked, without_old
-from genai_platform.steps.azure.callers.observed import Callers, secret_name
+from genai_platform.steps.azure.callers.ensure import ensure_all, revoked
+from genai_platform.steps.azure.callers.observed import Callers, observe, observe_api
+from genai_platform.steps.azure.callers.observed_keys import secret_name, seen
 from genai_platform.steps.azure.callers.virtual_key import issue as issue_key
 from genai_platform.steps.azure.callers.virtual_key import overlap, store
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.caller_secrets import StoredCaller
+from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
+from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.wait import wait_for
 
 __all__ = (
@@ -50,13 +52,13 @@ def issue(clients: Clients, names: Sequence[str] = (), *, reinstate: bool = Fals
     for name in names:
         known(clients, name)
     wanted = tuple(names) or tuple(clients.target.settings.azure.callers)
-    ensure_all(Callers(clients), wanted, progress or Silent(), reinstate=reinstate, named=bool(names))
-    return [key for key in listing.listed(Callers(clients)) if not names or key.caller in names]
+    ensure_all(observe(clients), wanted, progress or Silent(), reinstate=reinstate, named=bool(names))
+    return [key for key in listing.listed(observe(clients)) if not names or key.caller in names]
 
 
 def listed(clients: Clients) -> list[Key]:
     """Every configured caller, in the order of their names, and what the world knows of its key."""
-    return listing.listed(Callers(clients))
+    return listing.listed(observe(clients))
 
 
 def show(clients: Clients, name: str) -> Key:
@@ -71,11 +73,12 @@ def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> 
     In shared mode the key is everybody's, and so is the new one.
     """
     known(clients, name)
-    progress, work = progress or Silent(), Callers(clients)
-    if work.shared:
+    progress = progress or Silent()
+    if clients.target.settings.azure.apim.keys == "shared":
         old_alias, seconds = shared_key.rotate(clients, progress)
         return Rotation(show(clients, name), old_alias, seconds)
-    work.look()
+    work = observe(clients)
+    work.need()
     client_id = _client_id(work, name)
     if work.revoked(name):
         raise revoked(name)
@@ -93,32 +96,31 @@ def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> 
 def rotate_secret(clients: Clients, name: str, *, overlap_hours: float = 24, progress: Progress | None = None) -> SecretRotation:
     """Give a caller's application a new client secret; the old ones are removed by the first rotation or ``up`` after the overlap."""
     known(clients, name)
-    progress, work = progress or Silent(), Callers(clients)
-    client_id = _client_id(work, name)
-    if work.configured[name].client_id:
+    progress = progress or Silent()
+    if client_id := clients.target.settings.azure.callers[name].client_id:
         raise StepError(
-            f"the application of '{name}' existed before: its secrets are not ours",
+            f"the application of '{name}' existed before: its client secrets do not belong to this environment",
             remedy=f"az ad app credential reset --id {client_id} --append",
             id="keys.foreign_application",
         )
+    application = _application(clients, name)
     until = (datetime.now(UTC) + timedelta(hours=overlap_hours)).replace(microsecond=0)
-    application = work.applications[name]
-    held = frozenset(str(entry["keyId"]) for entry in application.get("passwordCredentials") or ())
-    kept = without_old(work, work.kept.get(name) or StoredCaller(client_id), Identity(client_id, str(application["id"]), "", held))
+    store, client_id = CallerSecrets(clients.aws), str(application["appId"]).lower()
+    kept = client_secrets.without_old(clients.azure.graph, store.read().get(name) or StoredCaller(client_id), application)
     progress.say(f"making a client secret for {name}")
-    fresh = new_password(work, name, str(application["id"]))
+    fresh = client_secrets.new_password(clients.azure.graph, name, application)
     old = tuple(one if one.remove_after else dataclasses.replace(one, remove_after=until) for one in kept.passwords)
-    work.store.put(name, StoredCaller(client_id, (*old, fresh)))
+    store.put(name, StoredCaller(client_id, (*old, fresh)))
     return SecretRotation(name, client_id, fresh.expires.isoformat(), until.isoformat() if old else None)
 
 
 def revoke(clients: Clients, name: str, *, progress: Progress | None = None) -> Revocation:
     """Close both entrances to a caller: block its keys, disable the stored secret, remove the role assignment."""
     known(clients, name)
-    progress, work = progress or Silent(), Callers(clients)
-    work.look()
+    progress, work = progress or Silent(), observe(clients)
+    work.need()
     client_id = _client_id(work, name)
-    # First: whoever is interrupted after this leaves a caller that `up` knows to be revoked.
+    # First: a run that is interrupted after this leaves a caller that `up` knows to be revoked.
     closed = [_disable(work, name, client_id, progress)]
     if not work.shared:
         open_keys = [key for key in work.keys.get(client_id, ()) if not key.blocked]
@@ -138,20 +140,16 @@ def revoke(clients: Clients, name: str, *, progress: Progress | None = None) -> 
 def _assignment(work: Callers, name: str, client_id: str, progress: Progress) -> str | None:
     """The caller's role assignment; None when it holds none. The directory lists one that was given a moment ago after a while."""
     principal = work.principal(client_id)
-    if principal is None or _revoked_before(work, client_id):
-        return work.assigned.get(principal or "")
+    found = work.assigned.get(principal or "")
+    if found or principal is None or _revoked_before(work, client_id):
+        return found
 
     def listed() -> str | None:
-        found = work.assigned.get(principal)
-        if found is None:
-            work.forget_assignments()
-        return found
+        return seen(observe_api(work.clients)).assigned.get(principal)
 
     try:
         return wait_for(listed, progress, lambda: f"waiting for the role assignment of {name}", _LISTED, 2)
-    except StepError as error:
-        if not isinstance(error, WaitTimeout):
-            raise
+    except WaitTimeout:
         return None
 
 
@@ -178,15 +176,15 @@ def _disable(work: Callers, name: str, client_id: str, progress: Progress) -> st
 def client(clients: Clients, name: str) -> Client:
     """How this caller signs in, with its newest client secret: for ``token``, ``chat`` and ``azure env``."""
     known(clients, name)
-    work = Callers(clients)
-    found = _client_id(work, name)
-    kept = None if work.configured[name].client_id else work.kept.get(name)
+    existing = clients.target.settings.azure.callers[name].client_id
+    found = existing or str(_application(clients, name)["appId"]).lower()
+    kept = None if existing else CallerSecrets(clients.aws).read().get(name)
     service = lookup.need_service(clients)
     return Client(
         caller=name,
         tenant_id=clients.azure.tenant,
         client_id=found,
-        scope=f"api://{work.api['appId']}/.default",
+        scope=f"api://{entra_applications.need_api(clients)['appId']}/.default",
         authority=clients.target.endpoints.azure.authority,
         gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
         secret=kept.passwords[-1].value if kept and kept.passwords else None,
@@ -196,8 +194,20 @@ def client(clients: Clients, name: str) -> Client:
 def _client_id(work: Callers, name: str) -> str:
     found = work.client_id(name)
     if found is None:
-        raise StepError(f"the caller '{name}' has no identity yet", remedy=f"run: genai keys issue {name}", id="keys.missing")
+        raise _missing(name)
     return found
+
+
+def _application(clients: Clients, name: str) -> Body:
+    """The application that this environment made for a caller."""
+    found = entra_applications.application(clients, f"{entra_applications.caller_prefix(clients.target)}{name}")
+    if found is None:
+        raise _missing(name)
+    return found
+
+
+def _missing(name: str) -> StepError:
+    return StepError(f"the caller '{name}' has no identity yet", remedy=f"run: genai keys issue {name}", id="keys.missing")
 
 
 class Silent:

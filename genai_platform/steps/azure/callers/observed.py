@@ -1,163 +1,95 @@
-"""The callers as the world shows them: identities, roles, stored keys, users and virtual keys. Changes nothing.
-
-Each look is made once, when it is first needed, and covers all callers: make a new object to look again.
-"""
+"""The callers as they were at one moment: identities, role, stored secrets, users and virtual keys. Changes nothing."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from genai_platform.config.settings import Caller
-from genai_platform.errors import Forbidden, StepError
-from genai_platform.render.policy import APP_ROLE, CACHE_SECONDS
-from genai_platform.steps.azure import entra_applications, lookup
+from genai_platform.errors import NeverBuilt
+from genai_platform.render.policy import APP_ROLE
+from genai_platform.steps.azure import entra_applications
+from genai_platform.steps.azure.callers import client_secrets
+from genai_platform.steps.azure.callers.observed_keys import (
+    PREFIX,
+    IssuedKeys,
+    Keys,
+    StoredKeys,
+    Unseen,
+    issued_keys,
+    same_moment,
+    seen,
+    stored_keys,
+)
 from genai_platform.steps.azure.callers.settings import expiry
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
+from genai_platform.tools.azure.entra import Entra
 from genai_platform.tools.azure.rest import Body
-from genai_platform.tools.azure.vaults import Stored, Vault
-from genai_platform.tools.litellm.keys import KeyAdmin, Limits, User, VirtualKey
-
-OVERLAP = CACHE_SECONDS + 60
-"""Seconds a replaced key goes on working: longer than the gateway keeps one."""
-RENEW_DAYS = 14
-"""A client secret that ends this soon gets a successor at the next ``up``."""
-PREFIX = "litellm-"
+from genai_platform.tools.parallel import AT_ONCE
 
 
-def secret_name(client_id: str) -> str:
-    """The vault's name for a caller's key; the policy builds the same."""
-    return f"{PREFIX}{client_id.lower()}"
+@dataclass(frozen=True)
+class Api:
+    """The API in the directory, and who holds the role that the policy accepts."""
+
+    client_id: str
+    principal: str
+    assigned: Mapping[str, str]
+    """Service principal to app role assignment."""
+    holders: Mapping[str, str]
+    """Service principal to its display name."""
 
 
-class Callers:
-    """All callers of one environment.
+@dataclass(frozen=True)
+class Callers(Keys):
+    """A snapshot of all callers of one environment. What is asked of a part that could not be seen raises that part's error."""
 
-    Args:
-        patience: seconds to go on asking for the API's application and its service principal, which may have been made a
-            moment ago; ``site.PATIENCE`` for whoever builds.
-    """
-
-    def __init__(self, clients: Clients, patience: float = 0.0) -> None:
-        self._patience = patience
-        self.clients = clients
-        self.target = clients.target
-        self.configured = clients.target.settings.azure.callers
-        self.shared = clients.target.settings.azure.apim.keys == "shared"
-        """All callers use one key: none has a user or a key of its own."""
-        self.graph = clients.azure.graph
-        self.store = CallerSecrets(clients.aws)
-        self.now = datetime.now(UTC)
-
-    # -- looks ------------------------------------------------------------------------------------
-    @cached_property
-    def api(self) -> Body:
-        return entra_applications.need_api(self.clients, self._patience)
+    api: Api | Unseen
+    applications: Mapping[str, Body]
+    """This environment's applications by caller."""
+    principals: Mapping[str, str]
+    """Client id to service principal, of everything that belongs or belonged to a caller."""
+    check_principals: frozenset[str]
+    """The service principals of the applications for checks."""
+    store: CallerSecrets
+    kept: Mapping[str, StoredCaller]
+    """What the store keeps of callers' client secrets."""
 
     @property
-    def shared_client(self) -> str:
-        """In whose name the one key of shared mode is kept: the API's own application's."""
-        return str(self.api["appId"]).lower()
+    def configured(self) -> Mapping[str, Caller]:
+        return self.target.settings.azure.callers
 
-    @cached_property
-    def api_principal(self) -> str:
-        found = self.graph.principal(str(self.api["appId"]), fresh=self._patience)
-        if found is None:
-            raise StepError(
-                "the API's application has no service principal", remedy="run: genai azure --only application", id="azure.no_application"
-            )
-        return str(found["id"])
+    @property
+    def shared(self) -> bool:
+        """Whether all callers use one key: none has a user or a key of its own."""
+        return self.target.settings.azure.apim.keys == "shared"
 
-    @cached_property
+    @property
+    def graph(self) -> Entra:
+        return self.clients.azure.graph
+
+    @property
     def role(self) -> str:
-        return entra_applications.role_id(entra_applications.api_name(self.target), APP_ROLE)
+        return _role(self.clients)
 
-    @cached_property
-    def holders(self) -> dict[str, str]:
-        """Principal to its display name, for the role the policy accepts."""
-        return {str(entry["principalId"]): str(entry.get("principalDisplayName") or entry["principalId"]) for entry in self._assignments}
+    @property
+    def api_principal(self) -> str:
+        return seen(self.api).principal
 
-    @cached_property
-    def assigned(self) -> dict[str, str]:
-        """Principal to assignment, for the role the policy accepts."""
-        return {str(entry["principalId"]): str(entry["id"]) for entry in self._assignments}
+    @property
+    def assigned(self) -> Mapping[str, str]:
+        return seen(self.api).assigned
 
-    @cached_property
-    def _assignments(self) -> list[Body]:
-        return [entry for entry in self.graph.assignments(self.api_principal) if entry["appRoleId"] == self.role]
+    @property
+    def holders(self) -> Mapping[str, str]:
+        return seen(self.api).holders
 
-    @cached_property
-    def applications(self) -> dict[str, Body]:
-        """Our callers' applications by caller."""
-        prefix = entra_applications.caller_prefix(self.target)
-        return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in entra_applications.applications(self.clients, prefix)}
-
-    @cached_property
-    def principals(self) -> dict[str, str]:
-        """Client id to service principal, of our callers' applications."""
-        prefix = entra_applications.caller_prefix(self.target)
-        return {str(entry["appId"]).lower(): str(entry["id"]) for entry in self.graph.principals(prefix)}
-
-    PROBE = "probe."
-    """What the names begin with under which the client secrets of the applications for checks are kept; no caller has a dot."""
-
-    @cached_property
-    def kept(self) -> dict[str, StoredCaller]:
-        """What is kept of callers."""
-        return {name: kept for name, kept in self._stored.items() if not name.startswith(self.PROBE)}
-
-    @cached_property
-    def probes(self) -> dict[str, StoredCaller]:
-        """What is kept of the applications for checks."""
-        return {name.removeprefix(self.PROBE): kept for name, kept in self._stored.items() if name.startswith(self.PROBE)}
-
-    @cached_property
-    def _stored(self) -> dict[str, StoredCaller]:
-        return self.store.read()
-
-    @cached_property
-    def vault(self) -> Vault:
-        return lookup.need_vault(self.clients)
-
-    @cached_property
-    def secrets(self) -> dict[str, Stored]:
-        """What the vault holds for callers, by the secret's name. Raises ``StepError`` (``azure.403``) without the right to look."""
-        try:
-            found = self.clients.azure.vaults.secrets(self.vault)
-        except StepError as error:
-            if not isinstance(error, Forbidden):
-                raise
-            raise error.said(remedy="run: genai azure --only access (it gives you the right)") from None
-        return {entry.name: entry for entry in found if entry.name.startswith(PREFIX) and "caller" in entry.tags}
-
-    @cached_property
-    def litellm(self) -> KeyAdmin:
-        return self.clients.litellm_admin()
-
-    @cached_property
-    def users(self) -> dict[str, User]:
-        return self.litellm.users()
-
-    @cached_property
-    def keys(self) -> dict[str, list[VirtualKey]]:
-        """Virtual keys by client id: those whose alias says so."""
-        found: dict[str, list[VirtualKey]] = {}
-        for key in self.litellm.virtual_keys():
-            client, dot, number = key.alias.rpartition(".")
-            if dot and number.isdigit():
-                found.setdefault(client, []).append(key)
-        return found
-
-    def look(self) -> None:
-        """Look at everything now, so that what cannot be seen stops us before anything is changed."""
-        for name in ("api_principal", "assigned", "applications", "principals", "kept", "secrets", "users", "keys"):
-            getattr(self, name)
-
-    def forget_assignments(self) -> None:
-        """Look again at who holds the role when it is asked for next."""
-        for name in ("_assignments", "assigned", "holders"):
-            self.__dict__.pop(name, None)
+    def need(self) -> None:
+        seen(self.api)
+        super().need()
 
     # -- what is known of one caller -----------------------------------------------------------------
     def client_id(self, name: str) -> str | None:
@@ -169,48 +101,28 @@ class Callers:
         return str(found["appId"]).lower() if found else None
 
     def principal(self, client: str) -> str | None:
-        """The service principal of an application; asked for one by one only where the application is not ours."""
-        found = self.principals.get(client)
-        if found is None and (seen := self.graph.principal(client)):
-            found = self.principals[client] = str(seen["id"])
-        return found
-
-    def stored(self, client_id: str | None) -> Stored | None:
-        return self.secrets.get(secret_name(client_id)) if client_id else None
+        """The service principal of an application; None where there is none."""
+        return self.principals.get(client)
 
     def revoked(self, name: str) -> bool:
         """Whether a person revoked this caller: then it is left alone."""
         held = self.stored(self.client_id(name))
         return held is not None and "revoked" in held.tags
 
-    def current(self, client_id: str) -> VirtualKey | None:
-        """The live key whose value the vault holds; None when there is none."""
-        held = self.stored(client_id)
-        if held is None or not held.enabled or (held.expires and held.expires <= self.now):
-            return None
-        for key in self.keys.get(client_id, ()):
-            if key.alias == held.tags.get("alias") and key.hash[:16] == held.tags.get("token") and key.live(self.now):
-                return key
-        return None
-
-    def stale(self, client: str, current: VirtualKey | None) -> list[VirtualKey]:
-        """Keys besides the current one that do not end by themselves."""
-        return [key for key in self.keys.get(client, ()) if key is not current and not _ending(key, self.now)]
-
-    def limits(self, caller: Caller) -> Limits:
-        """What a caller's key may do. No models named: all that are configured."""
-        models = caller.models or tuple(model.name for model in self.target.settings.litellm.models)
-        routes = tuple(template for _, template in lookup.routes(self.target))
-        return Limits(models, routes, caller.rpm_limit, caller.tpm_limit)
-
-    def good_secret(self, kept: StoredCaller | None, held: set[str]) -> bool:
-        """Whether one of the client secrets in the directory is known here and lasts."""
-        soon = self.now + timedelta(days=RENEW_DAYS)
-        return kept is not None and any(one.key_id in held and one.expires > soon and not one.remove_after for one in kept.passwords)
-
-    def over(self, kept: StoredCaller | None) -> set[str]:
-        """Key ids of client secrets past their overlap, or past their end."""
-        return {one.key_id for one in kept.passwords if min(one.remove_after or one.expires, one.expires) <= self.now} if kept else set()
+    def named(self) -> dict[str, str]:
+        """Client id to name, of everything seen that belongs or belonged to a caller."""
+        found = {str(entry["appId"]).lower(): name for name, entry in self.applications.items()}
+        if isinstance(self.stored_keys, StoredKeys):
+            for stored in self.stored_keys.secrets.values():
+                found.setdefault(stored.name.removeprefix(PREFIX), str(stored.tags.get("caller")))
+        for name, kept in self.kept.items():
+            found.setdefault(kept.client_id, name)
+        if isinstance(self.issued_keys, IssuedKeys):
+            for client, keys in self.issued_keys.keys.items():
+                names = [str(key.metadata.get("name")) for key in keys if key.metadata.get("caller") == client]
+                if names:
+                    found.setdefault(client, names[0])
+        return found
 
     # -- judging ------------------------------------------------------------------------------------
     def faults(self, name: str) -> list[str]:
@@ -224,23 +136,18 @@ class Callers:
         if self.principal(client) not in self.assigned:
             found.append("does not hold the role")
         if not self.shared:
-            return found + self._key_faults(name, caller, client)
+            return found + self._key_faults(caller, client)
         return [*found, "has a key of its own, though all share one"] if self.own_key(client) else found
 
-    def own_key(self, client: str) -> bool:
-        """Whether anything of a key of its own is there for a caller."""
-        return bool(self.stored(client) or self.keys.get(client) or client in self.users)
-
     def _secret_faults(self, name: str) -> list[str]:
-        held = {str(entry["keyId"]) for entry in self.applications[name].get("passwordCredentials") or ()}
-        kept = self.kept.get(name)
-        if kept is None or not self.good_secret(kept, held):
+        held, kept = client_secrets.held(self.applications[name]), self.kept.get(name)
+        if kept is None or not client_secrets.lasting(kept, held):
             return ["has no client secret that lasts"]
         if held - {one.key_id for one in kept.passwords}:
             return ["has a client secret that nobody knows"]
-        return ["has a client secret past its overlap"] if held & self.over(kept) else []
+        return ["has a client secret past its overlap"] if held & client_secrets.over(kept) else []
 
-    def _key_faults(self, name: str, caller: Caller, client: str) -> list[str]:
+    def _key_faults(self, caller: Caller, client: str) -> list[str]:
         found = []
         user, key = self.users.get(client), self.current(client)
         if user is None:
@@ -256,13 +163,61 @@ class Callers:
         return found
 
 
-def same_moment(left: datetime | None, right: datetime | None) -> bool:
-    """Whether two expiries are the same, but for the seconds that asking takes."""
-    if left is None or right is None:
-        return left is right
-    return abs((left - right).total_seconds()) <= 180
+def observe(clients: Clients, patience: float = 0.0) -> Callers:
+    """Look at everything that exists for callers, several looks at a time.
+
+    Args:
+        patience: seconds to go on asking for the API's application and its service principal, which may have been made a
+            moment ago; ``lookup.PATIENCE`` for a step that builds.
+
+    Raises:
+        GenaiError: a look failed. The API, the vault or LiteLLM may also be ``Unseen``.
+    """
+    graph, store = clients.azure.graph, CallerSecrets(clients.aws)
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="callers") as pool:
+        api = pool.submit(observe_api, clients, patience)
+        stored, issued = pool.submit(stored_keys, clients), pool.submit(issued_keys, clients)
+        own, kept = pool.submit(applications, clients), pool.submit(store.read)
+        principals = pool.submit(graph.principals, entra_applications.caller_prefix(clients.target))
+        checks = pool.submit(graph.principals, entra_applications.probe_prefix(clients.target))
+        found = Callers(
+            clients=clients,
+            now=datetime.now(UTC),
+            stored_keys=stored.result(),
+            issued_keys=issued.result(),
+            api=api.result(),
+            applications=own.result(),
+            principals={str(entry["appId"]).lower(): str(entry["id"]) for entry in principals.result()},
+            check_principals=frozenset(str(entry["id"]) for entry in checks.result()),
+            store=store,
+            kept={name: one for name, one in kept.result().items() if not name.startswith(client_secrets.PROBE)},
+        )
+        # Those of other applications are asked for one by one.
+        wanted = {*found.named(), *filter(None, map(found.client_id, found.configured))}
+        others = sorted(wanted - set(found.principals))
+        asked = {client: str(entry["id"]) for client, entry in zip(others, pool.map(graph.principal, others), strict=True) if entry}
+    return replace(found, principals={**found.principals, **asked})
 
 
-def _ending(key: VirtualKey, now: datetime) -> bool:
-    """Whether a replaced key ends within its overlap."""
-    return key.expires is not None and key.expires <= now + timedelta(seconds=OVERLAP + 60)
+def observe_api(clients: Clients, patience: float = 0.0) -> Api | Unseen:
+    """The API in the directory and who holds its role; unseen while it has no application or no service principal."""
+    graph = clients.azure.graph
+    try:
+        client = entra_applications.api_client_id(clients, patience)
+        principal = entra_applications.need_principal(clients, client, patience)
+    except NeverBuilt as error:
+        return Unseen(error)
+    found = [entry for entry in graph.assignments(principal) if entry["appRoleId"] == _role(clients)]
+    assigned = {str(entry["principalId"]): str(entry["id"]) for entry in found}
+    holders = {str(entry["principalId"]): str(entry.get("principalDisplayName") or entry["principalId"]) for entry in found}
+    return Api(client, principal, assigned, holders)
+
+
+def applications(clients: Clients) -> dict[str, Body]:
+    """This environment's applications by caller."""
+    prefix = entra_applications.caller_prefix(clients.target)
+    return {str(entry["uniqueName"]).removeprefix(prefix): entry for entry in entra_applications.applications(clients, prefix)}
+
+
+def _role(clients: Clients) -> str:
+    return entra_applications.role_id(entra_applications.api_name(clients.target), APP_ROLE)

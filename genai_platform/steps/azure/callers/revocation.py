@@ -53,7 +53,7 @@ def _gateway(clients: Clients, name: str) -> Entrance | None:
     client = keys.client(clients, name)
     if client.secret is None:
         return None
-    # At once: whoever was revoked before gets no token, however long one waits.
+    # At once: a caller that was revoked before gets no token, however long one waits.
     bearer = token.fetch(clients.target, client.tenant_id, client.client_id, client.secret, client.scope, 0.0)
     return _entrance("API Management", http.client(clients.target, client.gateway_url), bearer.get_secret_value())
 

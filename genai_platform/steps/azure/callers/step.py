@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import Forbidden, GenaiError
+from genai_platform.errors import NeverBuilt
 from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.application import purge_deleted
 from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.azure.callers.ensure import ensure_all
-from genai_platform.steps.azure.callers.observed import Callers
+from genai_platform.steps.azure.callers.observed import observe
+from genai_platform.steps.azure.callers.observed_keys import Unseen
 from genai_platform.steps.azure.callers.remove import remove
 from genai_platform.steps.azure.callers.unconfigured import strays, traces
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
@@ -25,17 +26,16 @@ class CallersStep(AzureStep):
     what = "callers"
 
     def look(self) -> Observation:
-        work = Callers(self.clients)
-        identities = bool(work.applications or work.kept)
-        if lookup.find_vault(self.clients) is None:
-            if identities:
-                return drifted("the vault with the callers' keys is missing")
-            return absent("no caller has an identity")
-        if not identities and not _secrets(work):
+        work = observe(self.clients)
+        stored, identities = work.stored_keys, bool(work.applications or work.kept)
+        if isinstance(stored, Unseen) and isinstance(stored.error, NeverBuilt):
+            return drifted("the vault with the callers' keys is missing") if identities else absent("no caller has an identity")
+        # Before azure.access there is no right to look: then nothing of this environment can have been stored either.
+        if not identities and (isinstance(stored, Unseen) or not stored.secrets):
             return absent("no caller has an identity") if work.configured else present("no caller is configured")
-        if not self.clients.kube.exists():
-            return drifted("LiteLLM is not there: its keys are missing")
-        work.look()
+        if isinstance(work.issued_keys, Unseen) and isinstance(work.issued_keys.error, NeverBuilt):
+            return drifted(work.issued_keys.error.message)
+        work.need()
         faults = {name: found for name in sorted(work.configured) if (found := work.faults(name))}
         lines = [f"{name} {found[0]}" for name, found in faults.items()]
         lines += [f"{trace.caller} ({trace.client_id or 'holds the role'}) is configured no longer" for trace in strays(work)]
@@ -46,57 +46,26 @@ class CallersStep(AzureStep):
 
     def apply(self, progress: Progress) -> str:
         caller_settings.callers(self.target)
-        work, lines = Callers(self.clients, lookup.PATIENCE), []
         progress.say("looking at the callers")
-        work.look()
+        work, lines = observe(self.clients, lookup.PATIENCE), []
         gone = strays(work)
         if gone:
             lines = [remove(work, gone, progress)]
             purge_deleted(self.clients, entra_applications.caller_prefix(self.target), progress)
-            work = Callers(self.clients, lookup.PATIENCE)
+            work = observe(self.clients, lookup.PATIENCE)
         lines.append(ensure_all(work, sorted(work.configured), progress))
         return "; ".join(lines)
 
     def destroy(self, progress: Progress) -> str:
-        work, lines = Callers(self.clients), []
+        work = observe(self.clients)
+        lines = [remove(work, traces(work), progress)]
         # What is gone already, or cannot be seen, must not keep the rest from going: the vault is purged whole.
-        if lookup.find_vault(self.clients) is None:
-            work.__dict__["secrets"] = {}
-        elif not _may_see(work):
-            work.__dict__["secrets"] = {}
-            lines = ["the vault's secrets could not be seen and go with the vault"]
-        if entra_applications.application(self.clients, entra_applications.api_name(self.target)) is None:
-            work.__dict__ |= {"assigned": {}, "holders": {}}
-        asked = self._litellm(work)
-        if not asked:
-            work.__dict__ |= {"users": {}, "keys": {}}
-        if asked is None:
-            lines.append("LiteLLM did not answer: its keys end with its database")
-        lines.insert(0, remove(work, traces(work), progress, litellm=bool(asked)))
+        for part, text in (
+            (work.stored_keys, "the vault's secrets could not be seen and go with the vault"),
+            (work.issued_keys, "LiteLLM did not answer: its keys end with its database"),
+        ):
+            if isinstance(part, Unseen) and not isinstance(part.error, NeverBuilt):
+                lines.append(text)
         lines.append(purge_deleted(self.clients, entra_applications.caller_prefix(self.target), progress))
         work.store.delete_when_empty()
         return "; ".join(filter(None, lines))
-
-    def _litellm(self, work: Callers) -> bool | None:
-        """Whether LiteLLM can be asked; None: it should be there and does not answer, which must not keep the rest from going."""
-        if not self.clients.kube.exists():
-            return False
-        try:
-            work.users, work.keys  # noqa: B018 - looks, and remembers
-        except GenaiError:
-            return None
-        return True
-
-
-def _may_see(work: Callers) -> bool:
-    try:
-        return work.secrets is not None
-    except GenaiError as error:
-        if isinstance(error, Forbidden):
-            return False
-        raise
-
-
-def _secrets(work: Callers) -> bool:
-    # Before azure.access there is no right to look: then nothing of ours can have been stored either.
-    return _may_see(work) and bool(work.secrets)

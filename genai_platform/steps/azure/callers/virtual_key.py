@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
 from genai_platform.config.settings import Caller
 from genai_platform.engine.step import Progress
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import StepError
 from genai_platform.steps.azure.access import NOT_YET
-from genai_platform.steps.azure.callers.observed import OVERLAP, Callers, same_moment, secret_name
+from genai_platform.steps.azure.callers.observed_keys import OVERLAP, Keys, same_moment, secret_name
 from genai_platform.steps.azure.callers.settings import expiry
 from genai_platform.tools.azure.vaults import Stored, Vault, Vaults
 from genai_platform.tools.litellm.keys import VirtualKey
+from genai_platform.tools.wait import wait_for
 
 _PATIENCE = 300.0
 """Seconds; a role assignment is not known to every part of a vault at the same time."""
 
 
-def ensure_user(work: Callers, name: str, caller: Caller, client: str) -> None:
-    """The user that carries a caller's budget and spend: it is never made anew while it exists."""
+def ensure_user(work: Keys, name: str, caller: Caller, client: str) -> None:
+    """The user that carries a caller's budget and spend: it is never made again while it exists."""
     user = work.users.get(client)
     if user is None:
         work.litellm.create_user(client, name, caller.max_budget, caller.budget_duration)
@@ -29,9 +29,9 @@ def ensure_user(work: Callers, name: str, caller: Caller, client: str) -> None:
         work.litellm.update_user(client, caller.max_budget, caller.budget_duration)
 
 
-def ensure_key(work: Callers, name: str, caller: Caller, client: str, progress: Progress, *, anew: bool = False) -> None:
-    """The key of a caller, with its limits and its end. ``anew``: whatever there is was revoked and counts for nothing."""
-    current = None if anew else work.current(client)
+def ensure_key(work: Keys, name: str, caller: Caller, client: str, progress: Progress, *, afresh: bool = False) -> None:
+    """The key of a caller, with its limits and its end. ``afresh``: whatever there is was revoked and counts for nothing."""
+    current = None if afresh else work.current(client)
     number = stored_number(work.stored(client))
     # A key newer than the stored one was never stored: its value is lost, nobody can use it.
     lost = [key for key in work.keys.get(client, ()) if number_of(key.alias) > number or (key is not current and key.blocked)]
@@ -45,7 +45,7 @@ def ensure_key(work: Callers, name: str, caller: Caller, client: str, progress: 
         work.litellm.expire(key.hash, overlap(key))
 
 
-def issue(work: Callers, name: str, caller: Caller, client: str, progress: Progress) -> str:
+def issue(work: Keys, name: str, caller: Caller, client: str, progress: Progress) -> str:
     """A new key, stored in the vault at once; its alias. A key that could not be stored is deleted."""
     held, end = work.stored(client), expiry(caller)
     number = max([stored_number(held), *(number_of(key.alias) for key in work.keys.get(client, ()))]) + 1
@@ -64,7 +64,7 @@ def issue(work: Callers, name: str, caller: Caller, client: str, progress: Progr
     return alias
 
 
-def forget_key(work: Callers, client: str) -> None:
+def forget_key(work: Keys, client: str) -> None:
     """Remove everything of a caller's own key: the keys, the user, the stored secret."""
     work.litellm.forget([key.hash for key in work.keys.get(client, ())])
     if client in work.users:
@@ -77,16 +77,17 @@ def store(
     vaults: Vaults, vault: Vault, name: str, value: SecretStr, tags: dict[str, str], end: datetime | None, progress: Progress
 ) -> None:
     """Put a secret into the vault. A right that was given, or a vault that was made, a moment ago is waited for."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
+
+    def put() -> bool | None:
         try:
-            return vaults.put(vault, name, value, tags, end)
-        except GenaiError as error:
-            if not isinstance(error, NOT_YET) or time.monotonic() > deadline:
-                raise
-        progress.say(f"waiting until we may write to the vault {vault.name}")
-        progress.check()
-        time.sleep(3)
+            vaults.put(vault, name, value, tags, end)
+        except NOT_YET as error:
+            last[0] = error.message
+            return None
+        return True
+
+    last = [""]
+    wait_for(put, progress, lambda: f"waiting until we may write to the vault {vault.name}; last answer: {last[0]}", _PATIENCE, 3)
 
 
 def overlap(key: VirtualKey) -> int:

@@ -1,4 +1,4 @@
-"""Finders for what stands in a network: machines, volumes, addresses, gateways, load balancers."""
+"""Finders for what exists in a network: machines, volumes, addresses, gateways, load balancers."""
 
 from __future__ import annotations
 

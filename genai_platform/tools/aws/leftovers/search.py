@@ -21,7 +21,7 @@ class Found:
 
     items: tuple[Item, ...]
     unseen: tuple[str, ...]
-    """One line for each kind of thing that could not be listed. Not empty: the rest is no proof."""
+    """One line for each kind of thing that could not be listed. Not empty: the rest proves nothing."""
 
 
 def scope(aws: Aws) -> Scope:
@@ -72,7 +72,7 @@ def wait_gone(
     """Wait until nothing of some kinds is left.
 
     Args:
-        aws: the door.
+        aws: the client.
         kinds: names in ``aws_finders.FINDERS``.
         progress: hears what is awaited.
         timeout: seconds.

@@ -11,11 +11,6 @@ _MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small
 _CALLER = "team-a"
 
 
-def is_sandbox(environment: str) -> bool:
-    """Whether an environment of this name is a sandbox (``Options.environment`` gives such names to nothing else)."""
-    return environment == "sandbox" or environment.startswith("sandbox-")
-
-
 def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for a sandbox, by what a person configured: raw values of all layers, merged. They may be faulty."""
     models = _table(configured.get("litellm")).get("models")

@@ -1,0 +1,75 @@
+"""``genai doctor``: can I start? Everything a run needs is looked at, and no look stops the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from genai_platform.cli.advice import complete
+from genai_platform.cli.command import command
+from genai_platform.cli.run import Run
+
+if TYPE_CHECKING:
+    from genai_platform.cli.doctor.line import Line
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @command(app, "doctor", "genai doctor")
+    def doctor(run: Run) -> int:
+        """Check what a start needs. Programs, configuration, credentials, ports."""
+        run.screen.target = f"'{run.world.environment}'"
+        report = [replace(line, remedy=complete(line.remedy, run.flags)) for line in examine(run)]
+        run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
+        problems = [line for line in report if line.state == "fail"]
+        for line in report:
+            if line.state == "warn":
+                run.screen.warn(f"{line.id}: {line.text}")
+        for line in problems:
+            run.screen.tell(f"{line.id}: {line.text}")
+            run.screen.tell(f"  -> {line.remedy}")
+        run.screen.tell("ready" if not problems else f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+        run.screen.document(
+            {
+                "ok": not problems,
+                "problems": [{"id": line.id, "problem": line.text, "remedy": line.remedy} for line in problems],
+                "checked": [{"id": line.id, "state": line.state, "evidence": line.text} for line in report],
+            }
+        )
+        return 3 if problems else 0
+
+
+def examine(run: Run) -> Iterator[Line]:
+    """Look at everything that a run needs before it starts."""
+    from genai_platform.cli.doctor.line import Line
+
+    yield Line("python", "pass", f"Python {'.'.join(map(str, sys.version_info[:3]))}")
+    if os.access(run.project, os.W_OK):
+        yield Line("folder", "pass", str(run.project))
+    else:
+        yield Line("folder", "fail", f"{run.project} is not writable", "change to a folder of your own")
+    yield from map(_program, run.world.programs)
+    yield from run.world.examine(run)
+
+
+def _program(name: str) -> Line:
+    from genai_platform.cli.doctor.line import Line, look
+    from genai_platform.programs import PROGRAMS, find
+
+    found = look(f"program.{name}", lambda: _short(find(name)))
+    if found.state == "fail" and (minutes := PROGRAMS[name].minutes_to_build()):
+        return Line(found.id, "skip", f"not here yet; `genai up` makes it, once (at most about {minutes:g} min)")
+    return found
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,0 +1,63 @@
+"""One thing that ``doctor`` looked at, and the looks that every world shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from genai_platform.errors import GenaiError, unexpected
+
+if TYPE_CHECKING:
+    from genai_platform.config.settings import Settings
+    from genai_platform.steps.clients import Clients
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at."""
+
+    id: str
+    state: Literal["pass", "fail", "skip", "warn"]
+    """``warn``: allowed, and worth knowing; not a problem that stops a start."""
+    text: str
+    remedy: str = ""
+
+
+def look(id: str, ask: Callable[[], str]) -> Line:
+    """What ``ask`` answers or raises, as a line."""
+    try:
+        return Line(id, "pass", ask())
+    except GenaiError as error:
+        return Line(id, "fail", error.message, error.remedy or "see the message")
+    except Exception as error:
+        fault = unexpected(error)
+        return Line(id, "fail", fault.message, fault.remedy)
+
+
+def langfuse(settings: Settings) -> Iterator[Line]:
+    """Until when Langfuse's chart line gets security fixes. Nothing stops because of it."""
+    from datetime import date
+
+    from genai_platform.render.chart import support
+
+    if text := support(settings, date.today()):
+        yield Line("langfuse", "skip", text)
+
+
+def prices(settings: Settings) -> Iterator[Line]:
+    """The models that LiteLLM has no price for."""
+    from genai_platform.render.prices import notices
+
+    if unpriced := notices(settings):
+        yield from (Line("models.price", "warn", text) for text in unpriced)
+    elif settings.litellm.models:
+        yield Line("models.price", "pass", "LiteLLM has a price for every model")
+
+
+def kubernetes(clients: Clients) -> str:
+    """What EKS says of the configured version."""
+    from genai_platform.steps.infra import cluster_version
+
+    found = cluster_version.look(clients)
+    return found.notice or f"EKS offers {found.version}"

@@ -1,0 +1,142 @@
+"""The real clouds. An environment pins its account, and any other identity is refused before anything is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from genai_platform.cli import fetch_programs
+from genai_platform.cli.paths import state_folder, state_path
+from genai_platform.cli.worlds import Purpose
+from genai_platform.config.endpoints import Endpoints, is_loopback, refuse_loopback
+from genai_platform.config.layers import Loaded, load, project_folder
+from genai_platform.config.target import Target
+from genai_platform.errors import ConfigError
+from genai_platform.steps import catalog
+
+if TYPE_CHECKING:
+    from genai_platform.cli.doctor.line import Line
+    from genai_platform.cli.options import Options
+    from genai_platform.cli.run import Run
+    from genai_platform.ui.screen import Screen
+
+
+class Clouds:
+    """See ``World``."""
+
+    programs: tuple[str, ...] = ("terraform", "helm")
+    room = 200 << 20
+
+    def __init__(self, options: Options, screen: Screen) -> None:
+        self.options, self.screen = options, screen
+        self.environment, self.project = options.environment, project_folder()
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        return load(self.project, self.environment, sets=self.options.set)
+
+    @cached_property
+    def configured(self) -> Target:
+        return Target(self.environment, self.loaded.settings, Endpoints(), state_path(self.project, self.environment))
+
+    def absent(self) -> str:
+        return ""
+
+    def enter(self, purpose: Purpose) -> Target:
+        target = self.away_from_here()
+        if purpose in (Purpose.BUILD, Purpose.UP):
+            catalog.preflight(target)
+        _verify_account(target)
+        if purpose is not Purpose.LOOK:
+            fetch_programs.provide(self.screen, self.programs)
+        # Not before everything was found right: a refusal writes nothing.
+        state_folder(self.project, self.environment)
+        return target
+
+    def away_from_here(self) -> Target:
+        """The configured target. Raises ``ConfigError`` when anything in it leads to this machine."""
+        refuse_loopback(os.environ)
+        for model in self.loaded.settings.litellm.models:
+            if is_loopback(model.api_base):
+                raise ConfigError(
+                    f"litellm.models: {model.name}: api_base points to this machine ({model.api_base}), "
+                    "and this is a run on the real clouds",
+                    remedy="give the address of the Azure OpenAI resource, or --sandbox",
+                    id="target.loopback",
+                )
+        return self.configured
+
+    def describe(self) -> str:
+        settings = self.loaded.settings
+        account, subscription = settings.aws.account_id or "(not set)", settings.azure.subscription_id or "(not set)"
+        azure = f", Azure subscription {subscription}" if settings.azure.enabled else ""
+        return f"'{self.environment}': AWS account {account}, {settings.platform.region}{azure}"
+
+    def costs(self, usd_per_hour: float) -> str:
+        from genai_platform.ui.text import dollars
+
+        return f"about {dollars(usd_per_hour)} while it stands"
+
+    def exports(self, run: Run) -> None:
+        from genai_platform.cli.endpoints import endpoints
+
+        secrets, addresses = run.clients.secrets(), endpoints(run)
+        found = {"KUBECONFIG": str(run.clients.kube.kubeconfig()), "AWS_REGION": run.target.settings.platform.region}
+        if url := addresses.get("litellm"):
+            found |= {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": secrets.litellm_master_key.get_secret_value()}
+        if url := addresses.get("langfuse"):
+            found |= {
+                "LANGFUSE_HOST": url,
+                "LANGFUSE_BASE_URL": url,  # the current name of LANGFUSE_HOST
+                "LANGFUSE_PUBLIC_KEY": secrets.langfuse_public_key.get_secret_value(),
+                "LANGFUSE_SECRET_KEY": secrets.langfuse_secret_key.get_secret_value(),
+            }
+        authority = run.target.folder / "ca.pem"
+        if authority.exists():
+            found["SSL_CERT_FILE"] = str(authority)
+        run.screen.exports(found)
+
+    def examine(self, run: Run) -> Iterator[Line]:
+        from genai_platform.cli.doctor.clouds import examine
+
+        return examine(run, self)
+
+    def before_down(self, run: Run) -> None:
+        from genai_platform.cli.worlds import sandboxes
+
+        names = sandboxes.names(self.project)
+        if not names:
+            return
+        commands = " ; ".join(f"genai down --sandbox{sandboxes.flag(name)}" for name in names)
+        if self.loaded.settings.aws.account_id is None:
+            raise ConfigError(
+                f"no account is configured for '{self.environment}'; what exists here is a sandbox: {', '.join(names)}",
+                remedy=f"to remove it: {commands}",
+                id="down.only_sandbox",
+            )
+        self.screen.say(f"not touched: {', '.join(names)} (to remove: {commands})")
+
+    def removed_at_rest(self, run: Run) -> str:
+        return ""
+
+    def after_down(self, run: Run, *, kept: bool) -> None:
+        return
+
+
+def _verify_account(target: Target) -> None:
+    pinned = target.settings.aws.account_id
+    if pinned is None:
+        raise ConfigError(
+            f"aws.account_id is not set for the environment '{target.environment}'",
+            remedy="run: genai init (or set it in genai.toml); for a run without any account: --sandbox",
+            id="config.account_not_pinned",
+        )
+    if target.settings.azure.enabled:
+        from genai_platform.tools.azure.credentials import pinned as pinned_in_azure
+
+        pinned_in_azure(target)
+    from genai_platform.tools.aws.client import Aws
+
+    Aws(target).confirm_account()
