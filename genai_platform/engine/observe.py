@@ -38,8 +38,8 @@ def unknown_if_never_built() -> Iterator[None]:
 def changes(id: str, found: Observation) -> tuple[Change, ...]:
     """What ``apply`` would do to a step, from its observation; at least one line for each step.
 
-    What an observation lists is given as it is. Where listing takes a look of its own (``Observation.list_changes``), that
-    look is made here, and one that fails for want of what the step needs still gives a line.
+    What an observation lists is given as it is. Where more takes a look of its own (``Observation.list_changes``), that
+    look is made here; where it fails for want of what the step needs, what the observation lists remains, or a line at least.
     """
     if found.state is State.PRESENT:
         return (Change("none", id, found.evidence),)
@@ -47,7 +47,7 @@ def changes(id: str, found: Observation) -> tuple[Change, ...]:
         # Nobody knows what would change; ``apply`` would stop here.
         return (Change("none", id, f"cannot be seen: {found.evidence}"),)
     listed, detail = found.changes, found.evidence
-    if not listed and found.list_changes is not None:
+    if found.list_changes is not None:
         try:
             listed = tuple(found.list_changes())
         except GenaiError as error:

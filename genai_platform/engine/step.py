@@ -40,7 +40,7 @@ class Observation:
     changes: tuple[Change, ...] = ()
     """What ``apply`` would do, as far as this look has seen it; empty: nothing more is known than state and evidence."""
     list_changes: Callable[[], Sequence[Change]] | None = field(default=None, compare=False, repr=False)
-    """Lists the changes where that takes more than the look did; only ``genai plan`` calls it. May raise ``GenaiError``."""
+    """Lists them in full where that takes more than the look did; only ``genai plan`` calls it. May raise ``GenaiError``."""
 
     @property
     def action(self) -> Action:

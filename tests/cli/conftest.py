@@ -67,6 +67,8 @@ class Shell:
     """What other people put into the cluster."""
     others: list[Item] = field(default_factory=list)
     """What other people put into its network."""
+    left: list[str] = field(default_factory=list)
+    """What a cluster that is gone left in AWS, deleted when ``down`` has removed it."""
 
     def __call__(self, *arguments: str, input: str | None = None) -> Answer:
         result = CliRunner().invoke(cli.app, list(arguments), input=input)
@@ -114,7 +116,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     _replace(monkeypatch, "genai_platform.tools.kubernetes.client.Kube.exists", lambda kube: True)
     _replace(monkeypatch, "genai_platform.steps.infra.orphans.balancers", lambda clients: [])
     _replace(monkeypatch, "genai_platform.steps.infra.orphans.of_others", lambda clients: shell.others)
-    _replace(monkeypatch, "genai_platform.steps.infra.orphans.finish", lambda clients, progress: [])
+    _replace(monkeypatch, "genai_platform.steps.infra.orphans.finish", lambda clients, progress: shell.left)
     return shell
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,12 @@ from genai_platform.cli import preflight
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.graph import Selection
 from genai_platform.errors import MissingError
+from genai_platform.steps.catalog import build
 from genai_platform.steps.clients import Clients
+from tests.cli.conftest import Shell
+from tests.worlds import World
 
 
 @pytest.fixture
@@ -36,6 +42,23 @@ def test_credentials_that_end_before_the_run_are_refused(clients: Clients, monke
     assert "end in 30 minutes" in told.value.message
     assert "genai up may need 36" in told.value.message
     assert "export-credentials" in told.value.remedy
+
+
+def test_up_asks_before_it_begins(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends(monkeypatch, 4)
+    run: Any = SimpleNamespace(clients=clients, graph=build(clients))
+    with pytest.raises(MissingError, match="end in 4 minutes"):
+        preflight.world(run, Selection(("litellm.proxy",)))
+
+
+def test_down_asks_before_it_begins(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.there = {"infra.network"}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    ends(monkeypatch, 4)
+    answer = shell("down", "--yes")
+    assert (answer.code, world.there) == (3, {"infra.network"})
+    assert "genai down may need" in answer.err
 
 
 def test_credentials_that_last_are_taken(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:

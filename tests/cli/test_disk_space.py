@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,8 @@ from genai_platform.engine.events import Bus, StepSaid
 from genai_platform.engine.journal import Journal, read
 from genai_platform.engine.lock import Locked, hold
 from genai_platform.errors import MissingError, unexpected
+from tests.cli.conftest import Shell
+from tests.worlds import World
 
 MEGABYTES = 24
 
@@ -62,6 +65,20 @@ def test_what_up_kept_aside_is_room_for_down(small: Path) -> None:
     disk_space.release(small, heard)  # type: ignore[arg-type]
     (small / "state").write_bytes(os.urandom(8 * disk_space.MEGABYTE))
     assert "16 MB that were kept aside" in heard.warnings[0]
+
+
+def test_up_refuses_and_down_goes_on(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell("up").code == 0
+    kept = shell.folder / ".genai" / "default" / disk_space.RESERVE
+    assert kept.stat().st_size == 16 * disk_space.MEGABYTE
+    world.happened.clear()
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * disk_space.MEGABYTE))
+    refused = shell("up")
+    assert (refused.code, world.happened) == (3, [])
+    assert "3 MB free" in refused.err
+    removed = shell("down", "--yes")
+    assert (removed.code, world.there, kept.exists()) == (0, set(), False)
+    assert "is full (3 MB free); 16 MB that were kept aside" in removed.err
 
 
 def test_a_disk_with_room_keeps_what_is_aside(tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def test_a_fault_of_a_look_does_not_stop_the_others(shell: Shell, machine: Machi
     assert "unexpected RuntimeError: boom" in found["azure"][0]
 
 
-def test_a_model_without_a_price_and_a_certificate_nobody_checks_are_said_and_stop_nothing(shell: Shell, machine: Machine) -> None:
+def test_a_model_without_a_price_and_a_certificate_nobody_checks_are_said_and_stop_nothing(
+    shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = shell("doctor", "--json")
     (line,) = [one for one in answer.document["checked"] if one["id"] == "models.price"]
     assert line["state"] == "warn"
@@ -124,3 +126,9 @@ def test_a_model_without_a_price_and_a_certificate_nobody_checks_are_said_and_st
     model = '{name="gpt", azure_deployment="a", api_base="https://a.example.com", base_model="azure/gpt-4o"}'
     priced = shell("doctor", "--json", "--set", f"litellm.models=[{model}]").document["checked"]
     assert [one["state"] for one in priced if one["id"] == "models.price"] == ["pass"]
+    monkeypatch.setattr("genai_platform.steps.azure.prerequisites.looks", lambda clients: iter(()))
+    front = ["--set", "azure.enabled=true", "--set", "azure.apim.publisher_email=a@example.com"]
+    for accepted, warned in (("azure.apim.unverified_backend=true", ["warn"]), ("ingress.domain=genai.example.com", [])):
+        answer = shell("doctor", "--json", *front, "--set", accepted)
+        assert [one["state"] for one in answer.document["checked"] if one["id"] == "azure.backend"] == warned
+        assert answer.document["ok"]

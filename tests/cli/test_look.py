@@ -207,6 +207,8 @@ def test_another_environment_has_its_own_settings(shell: Shell) -> None:
 def test_cost_is_told_part_by_part(shell: Shell) -> None:
     document = shell("cost", "--json").document
     assert document["usd_per_hour"] == pytest.approx(sum(part["usd_per_hour"] for part in document["parts"]), abs=1e-3)
+    # Each node of Auto Mode brings a volume of 80 GiB.
+    assert [part["part"] for part in document["parts"] if "volumes" in part["part"]] == ["volumes, about 196 GB"]
     more = shell("cost", "--json", "--set", "network.nat=per-zone").document
     assert more["usd_per_hour"] > document["usd_per_hour"]
 

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from genai_platform.cli import preflight
+from genai_platform.cli.preflight import states
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Litellm, Model, Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Selection
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps.clients import Clients
+from tests.cli.conftest import Shell
+from tests.tools.aws_world import world as aws_world
+from tests.worlds import World
 
 
 class Account:
@@ -70,6 +74,14 @@ def test_a_region_with_too_few_zones() -> None:
         preflight.zones(clients(Account(zones=1)))
 
 
+def test_a_zone_in_which_eks_puts_no_control_plane_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with aws_world(tmp_path, monkeypatch, platform={"region": "us-east-1"}) as found:
+        zones = found.aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
+        (without,) = [zone["ZoneName"] for zone in zones if zone["ZoneId"] == "use1-az3"]
+        assert preflight.zones(found) == len(zones) - 1
+        assert without not in found.aws.zones()
+
+
 def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr("genai_platform.steps.azure.prerequisites.refuse", asked.append)
@@ -89,3 +101,20 @@ def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
 def test_a_damaged_state_is_exit_code_3() -> None:
     with pytest.raises(MissingError, match="network is damaged"):
         preflight.states(clients(Account(), damaged="network"))
+
+
+def test_up_does_not_begin_with_a_damaged_state() -> None:
+    run: Any = SimpleNamespace(clients=clients(Account(), damaged="network"), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
+    with pytest.raises(MissingError, match="network is damaged"):
+        preflight.world(run, Selection(("litellm.proxy",)))
+
+
+def test_nor_does_down(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "states", states)
+    world.there = {"infra.network"}
+    folder = shell.folder / ".genai" / "default" / "terraform" / "network"
+    folder.mkdir(parents=True)
+    (folder / "terraform.tfstate").write_text("{")
+    answer = shell("down", "--yes")
+    assert (answer.code, world.there) == (3, {"infra.network"})
+    assert "it is damaged" in answer.err

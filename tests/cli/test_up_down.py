@@ -137,6 +137,11 @@ def test_down_shows_the_list_and_removes_everything(shell: Shell, world: World) 
     assert "nothing left, 4 resources removed" in answer.out
 
 
+def test_what_the_cluster_left_in_aws_goes_after_it(shell: Shell, world: World) -> None:
+    world.there, shell.left = {"infra.network", "infra.cluster"}, ["instance profile eks-genai-1"]
+    assert "deleted, since its cluster is gone: instance profile eks-genai-1" in shell("down", "--yes").out
+
+
 def test_what_others_put_into_the_cluster_is_listed_before_the_question(shell: Shell, world: World) -> None:
     world.there = {"infra.network", "infra.cluster"}
     shell.foreign = [

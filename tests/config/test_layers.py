@@ -102,22 +102,6 @@ def test_variables_that_are_no_settings_are_left_alone(project: Project) -> None
     assert project.load(environ={"GENAI_CACHE_DIR": "/x", "GENAI_ENV": "y", "GENAIX__A": "1"}).settings.platform.name == "genai"
 
 
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        ("network.vpc_id", "an existing network is not offered"),
-        ("network.subnet_ids", "an existing network is not offered"),
-        ("ingress.scheme", "an internal load balancer is not offered"),
-        ("platform.tags", "tags of your own are not offered"),
-        ("platform.https_proxy", "a proxy for what runs on the platform is not offered"),
-    ],
-)
-def test_what_people_look_for_and_is_not_offered_is_said(project: Project, key: str, said: str) -> None:
-    message = project.refused(f"{key}=x")
-    assert f"{key}: unknown key: {said}" in message
-    assert "did you mean" not in message
-
-
 def test_every_fault_is_told_at_once(project: Project) -> None:
     project.write(
         """
@@ -349,12 +333,6 @@ def test_eks_takes_40_public_networks(project: Project) -> None:
     named = ("ingress.domain=genai.example.com", f"ingress.allowed_cidrs={networks(41)}")
     assert "cluster.public_access_cidrs: is empty" in project.refused(*named)
     assert project.load("default", *named, 'cluster.public_access_cidrs=["203.0.113.0/24"]').settings
-
-
-def test_china_is_refused_with_its_reason(project: Project) -> None:
-    message = project.refused("platform.region=cn-north-1")
-    assert "platform.region: 'cn-north-1' is not offered" in message
-    assert "certificate" in message
 
 
 URI = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview"

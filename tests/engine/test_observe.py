@@ -86,6 +86,13 @@ def test_a_step_that_cannot_say_what_it_would_do_says_at_least_that() -> None:
     assert change == Change("create", "a.one", "details once what it needs is there (the network is not there)")
 
 
+def test_what_a_look_has_listed_remains_when_no_more_can_be_said() -> None:
+    def listed() -> list[Change]:
+        raise StepError("EKS did not answer")
+
+    assert changes("a.one", Observation(State.DRIFTED, "c differs", changes=(EDITED,), list_changes=listed)) == (EDITED,)
+
+
 def test_what_is_there_or_cannot_be_seen_changes_nothing() -> None:
     for state, detail in ((State.PRESENT, "as configured"), (State.UNKNOWN, "cannot be seen: as configured")):
         found = Observation(state, "as configured").with_change("bucket b")

@@ -43,6 +43,16 @@ def test_every_model_is_in_the_configuration(count):
         }
 
 
+def test_a_model_says_what_is_behind_its_deployment():
+    """From it LiteLLM knows the price, and which parameters a model takes: the rest is dropped."""
+    config = yaml.safe_load(litellm.proxy_config(settings([model("a", base_model="gpt-4o"), model("b", mode="embedding")])))
+    assert [entry["model_info"] for entry in config["model_list"]] == [
+        {"mode": "chat", "base_model": "azure/gpt-4o"},
+        {"mode": "embedding"},
+    ]
+    assert config["litellm_settings"]["drop_params"] is True
+
+
 def test_the_api_version_stays_text():
     assert '"2024-10-21"' in litellm.proxy_config(settings())
 

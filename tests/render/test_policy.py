@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import defusedxml.ElementTree
 import pytest
 
 from genai_platform.render import policy_forms
@@ -24,6 +25,14 @@ def test_what_is_rendered_has_no_fault_and_no_unfilled_hole() -> None:
         assert faults(text) == []
         assert "[[" not in text
     assert "{{genai-shared-key}}" in text
+
+
+@pytest.mark.parametrize("mode", ["per-caller", "shared"])
+def test_answers_stream_and_must_begin_within_what_api_management_honours(mode: str) -> None:
+    """More than 240 seconds may not be honoured (Microsoft Learn, "forward-request policy"); so long the guide promises."""
+    policy = defusedxml.ElementTree.fromstring(render_policy(PolicyValues(**VALUES, mode=mode)))  # type: ignore[arg-type]
+    (forward,) = policy.iter("forward-request")
+    assert (forward.get("timeout"), forward.get("buffer-response")) == ("240", "false")
 
 
 @pytest.mark.parametrize("field", ["environment", "vault_name", "backend_id", "vault_url", "tenant_id", "authority"])

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from genai_platform.errors import ConfigError
-from genai_platform.render.chart import support
+from genai_platform.cli import preflight
+from genai_platform.engine.graph import Selection
+from genai_platform.errors import ConfigError, StepError
+from genai_platform.render.chart import ChartSource, support
+from genai_platform.steps.catalog import build
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line
 from genai_platform.steps.langfuse.backups import Backup, Backups
-from genai_platform.tools.helm.client import Release
+from genai_platform.tools.helm.client import Release, ResolvedChart
 from tests.steps.clickhouse_world import BUCKET, Cluster, Engine, day
+from tests.steps.test_langfuse_chart import Opened, chart
 from tests.tools.aws_world import Quiet, world
 
 
@@ -60,6 +65,14 @@ def test_another_line_than_the_installed_one_is_refused(open_state: Any, install
     assert "genai down" in caught.value.remedy
 
 
+def test_it_is_asked_before_langfuse_is_touched(open_state: Any) -> None:
+    clients, cluster = open_state("2.0.0", "1.5.41")
+    run: Any = SimpleNamespace(clients=clients, graph=build(clients))
+    with pytest.raises(ConfigError, match=r"chart 1\.5\.41 is installed"):
+        preflight.world(run, Selection(("langfuse.chart",)))
+    assert cluster.happened == []
+
+
 def test_another_chart_of_the_same_line_is_not_refused(open_state: Any) -> None:
     clients, _ = open_state("1.5.42", "1.5.41")
     chart_line.refuse(clients)
@@ -89,6 +102,27 @@ def test_what_langfuse_3_wrote_is_rewritten_only_after_it_was_read_back(open_sta
     step.apply(Quiet())
     assert again.objects["ConfigMap", "langfuse-migration"]["data"] == {"historic-backfill": "true"}
     assert again.happened == ["restore", "restart langfuse-worker"]
+
+
+def test_it_is_held_before_langfuse_4_is_installed(open_state: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients, cluster = open_state("2.0.0", line=2)
+    kept(clients, 1, "3.224.1")
+    held: list[Any] = []
+
+    class Installing(Releases):
+        def resolve(self, source: ChartSource, limit: float = 90) -> ResolvedChart:
+            return ResolvedChart(source, "langfuse", source.version, {})
+
+        def install_or_upgrade(self, *_: Any) -> None:
+            held.append(cluster.objects.get(("ConfigMap", "langfuse-migration")))
+            raise StepError("enough")
+
+    cluster.objects["Ingress", "langfuse"] = {"status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}}
+    clients.helm = cast(Any, Installing(None))
+    monkeypatch.setattr(clients, "outputs", lambda: Opened.outputs(cast(Opened, clients)))
+    with pytest.raises(StepError, match="enough"):
+        chart(clients).apply(Quiet())
+    assert held[0]["data"] == {"historic-backfill": "false"}
 
 
 def test_with_nothing_of_langfuse_3_nothing_is_held(open_state: Any) -> None:

@@ -17,6 +17,7 @@ from genai_platform.engine.graph import Selection
 from genai_platform.engine.observe import changes, observe
 from genai_platform.engine.step import Change, Observation, State
 from genai_platform.errors import ConfigError
+from genai_platform.steps import infra
 from genai_platform.steps.catalog import build
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra import cluster_version
@@ -88,6 +89,19 @@ def test_a_cluster_that_eks_upgraded_is_not_downgraded() -> None:
     found = clients("1.35", Eks("1.36", ended))
     assert cluster_version.effective(found) == "1.36"
     assert "set cluster.version to 1.36" in cluster_version.look(found).notice
+
+
+def test_terraform_is_given_the_version_that_eks_chose() -> None:
+    """Else every plan of the root would be a downgrade, which EKS refuses."""
+    ended = CALENDAR | dict.fromkeys(("1.34", "1.35"), ("EXTENDED_SUPPORT", LATER))
+    network = {"vpc_id": "v", "public_subnet_ids": ["a"], "private_subnet_ids": ["b"], "nat_public_ips": [], "private_subnet_cidrs": []}
+    storage = {"langfuse_bucket": "l", "clickhouse_bucket": "c", "secret_arn": "arn"}
+    given = {"network": network, "storage": storage}
+    found = clients("1.35", Eks("1.36", ended))
+    outputs = {root: {name: {"value": value} for name, value in values.items()} for root, values in given.items()}
+    found.terraform = SimpleNamespace(outputs=outputs.__getitem__)
+    (cluster,) = [step for step in infra.steps(found) if isinstance(step, ClusterStep)]
+    assert cluster.variables()["kubernetes_version"] == "1.36"
 
 
 def test_the_end_of_standard_support_is_told_in_time() -> None:

@@ -10,8 +10,10 @@ import pytest
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra import foreign
+from genai_platform.steps.infra.terraform import ClusterStep
 from tests.clusters import INGRESS, Cluster, api_service, claim, slice_of, thing, volume, webhook, widget, widgets
 from tests.tools.aws_world import Quiet
 
@@ -93,6 +95,40 @@ def test_a_webhook_that_loses_its_pods_on_the_way_is_got_around() -> None:
     assert cluster.names("Service") == cluster.names("ValidatingWebhookConfiguration") == set()
 
 
+class Silent(Cluster):
+    """A cluster whose API answers no more."""
+
+    def list(self, *_: Any, **__: Any) -> Any:
+        raise StepError("the Kubernetes API does not answer", id="kube.unreachable")
+
+
+class Terraform:
+    """Writes down what of the cluster was still there when its root was destroyed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self.there = cluster, set[str]()
+
+    def recover(self, *_: Any, **__: Any) -> None: ...
+
+    def variables(self, root: str) -> dict[str, Any]:
+        return {}
+
+    def destroy(self, root: str, variables: Any, progress: Any, limit: float) -> str:
+        self.there = self._cluster.names("Service") | self._cluster.names("PersistentVolumeClaim")
+        return "9 removed"
+
+
+def test_it_goes_before_the_cluster_does() -> None:
+    cluster = everything()
+    terraform, found = Terraform(cluster), clients(cluster)
+    found.terraform = terraform
+    step = ClusterStep(found, "cluster", (), 1, lambda clients: {})
+    assert step.destroy(Quiet()) == "4 objects of others removed; 9 removed"
+    assert terraform.there == set()
+
+
 def test_a_cluster_that_is_gone_or_silent_stops_nothing() -> None:
+    assert "the Kubernetes API does not answer" in foreign.remove(clients(Silent()), Quiet())
+    assert foreign.look(clients(Silent())).unseen
     assert foreign.remove(clients(Cluster(there=False)), Quiet()) == ""
     assert foreign.look(clients(Cluster(there=False))) == foreign.Listing((), ())

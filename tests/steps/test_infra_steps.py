@@ -313,14 +313,14 @@ def test_a_database_that_was_stopped_by_hand_is_started(tmp_path: Path, monkeypa
         )
         monkeypatch.setattr(roots.state, "resources", lambda root: 3)
         monkeypatch.setattr(roots, "observe", lambda root, variables: Observation(State.PRESENT, "as configured"))
-        step = DataStep(clients, "data", (), 1, lambda clients: {})
+        step = DataStep(clients, "data", (), 1, lambda clients: {}, limit=30)
         assert step.observe().state is State.PRESENT
 
         def status() -> str:
             return str(rds.describe_db_clusters(DBClusterIdentifier="genai")["DBClusters"][0]["Status"])
 
         everything = replace(clients.target, settings=clients.target.settings.model_copy(update={"lifecycle": Lifecycle()}))
-        removing = DataStep(Clients(everything, aws=clients.aws, terraform=roots), "data", (), 1, lambda clients: {})
+        removing = DataStep(Clients(everything, aws=clients.aws, terraform=roots), "data", (), 1, lambda clients: {}, limit=30)
         for act in (step.apply, step.destroy, removing.destroy):
             rds.stop_db_cluster(DBClusterIdentifier="genai")
             assert step.observe() == Observation(State.DRIFTED, "the database is stopped")

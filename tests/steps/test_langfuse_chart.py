@@ -90,6 +90,8 @@ class Packages:
             self.installed = Release(name, "deployed", revision, chart.name, chart.version, chart.annotations, values)
             self.cluster.happened.append(f"install revision {revision}")
         for kind, workload in WORKLOADS:
+            if (kind, workload) in self.cluster.objects:
+                continue  # what is installed already Helm leaves as it is
             counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
             self.cluster.put(
                 kind,
@@ -202,6 +204,26 @@ def test_the_change_of_a_release_names_the_chart() -> None:
     (change,) = changes(step.id, observe(step))
     version = clients.target.settings.langfuse.chart.version
     assert change == Change("create", "helm release langfuse", f"chart {version}; helm release langfuse: not there")
+
+
+def test_what_was_stopped_for_a_backup_is_said_and_started_again() -> None:
+    clients, cluster, _ = world()
+    chart(clients).apply(Quiet())
+    for name in ("langfuse-web", "langfuse-worker"):
+        cluster.objects["Deployment", name]["spec"]["replicas"] = 0
+    finding = chart(clients).observe()
+    assert finding.state is State.DRIFTED
+    assert "Deployment langfuse-web was stopped for a backup" in finding.evidence
+    chart(clients).apply(Quiet())
+    assert chart(clients).observe().state is State.PRESENT
+
+
+def test_a_chart_of_another_line_is_not_taken_for_an_update() -> None:
+    clients, _, packages = world()
+    chart(clients).apply(Quiet())
+    assert packages.installed is not None
+    packages.installed = replace(packages.installed, version="2.0.0")
+    assert "of another line than 1.5.41" in chart(clients).observe().evidence
 
 
 def test_the_small_chart_stands_in_only_where_it_may() -> None:

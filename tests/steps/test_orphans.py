@@ -58,6 +58,11 @@ class Land:
     def groups(self) -> set[str]:
         return {one["GroupName"] for one in self.ec2.describe_security_groups()["SecurityGroups"]} - {"default"}
 
+    def admitted(self, name: str) -> list[dict[str, Any]]:
+        """The rules of a group."""
+        filters = [{"Name": "group-name", "Values": [name]}]
+        return list(self.ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["IpPermissions"])
+
     def profile(self, name: str, held: dict[str, str]) -> None:
         self.iam.create_instance_profile(InstanceProfileName=name, Tags=tags(held))
 
@@ -68,6 +73,13 @@ class Land:
         spec = [{"ResourceType": "instance", "Tags": tags(held)}]
         run = self.ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=self.ours[1][0], TagSpecifications=spec)
         return str(run["Instances"][0]["InstanceId"])
+
+
+class Impatient(Quiet):
+    """Somebody who is not to wait."""
+
+    def say(self, text: str) -> None:
+        raise AssertionError(text)
 
 
 def state(clients: Clients, root: str) -> None:
@@ -92,17 +104,27 @@ def test_balancers_and_groups_without_an_owner_go_in_our_network_alone(tmp_path:
         said = orphans.release_network(clients, Quiet())
         assert land.balancers() == {"by-another", "elsewhere"}
         assert land.groups() == {"data", "k8s-traffic-other"}
+        assert land.admitted("data") == [], "AWS deletes no group that another one admits"
+        with pytest.raises(StepError, match="by-another") as told:
+            orphans.refuse_others(clients)
+        assert "aws elbv2 delete-load-balancer" in told.value.remedy
         assert "by-hand" in said
         assert "k8s-traffic-genai-1" in said
 
 
-def test_while_the_cluster_may_still_exist_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its controllers own all of it; that its state cannot be read as empty is enough."""
+@pytest.mark.parametrize("known_to", ["its state", "EKS"])
+def test_while_the_cluster_may_still_exist_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known_to: str) -> None:
+    """Its controllers own all of it; that either of them knows it is enough."""
+    monkeypatch.setattr(orphans, "PROFILE_LIMIT", 0.0)
     with world(tmp_path, monkeypatch) as clients:
         land = Land(clients)
         land.balancer("by-cluster", land.ours, CLUSTER)
         land.profile("eks-genai-1", CLUSTER)
-        state(clients, "cluster")
+        if known_to == "EKS":
+            network = {"subnetIds": [], "securityGroupIds": []}
+            clients.aws.client("eks").create_cluster(name="genai", roleArn="arn:aws:iam::123456789012:role/a", resourcesVpcConfig=network)
+        else:
+            state(clients, "cluster")
         assert (orphans.release_network(clients, Quiet()), orphans.finish(clients, Quiet())) == ("", [])
         assert (land.balancers(), land.profiles()) == ({"by-cluster"}, {"eks-genai-1"})
 
@@ -124,6 +146,58 @@ def test_the_profile_and_the_volumes_of_a_cluster_that_is_gone_are_deleted(tmp_p
         assert [one.partition(" ")[0] for one in gone] == ["volume", "instance"]
 
 
+def test_what_aws_still_counts_as_in_use_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
+        spec = [{"ResourceType": "volume", "Tags": tags(CLUSTER)}]
+        volume = land.ec2.create_volume(AvailabilityZone="ap-northeast-1a", Size=20, TagSpecifications=spec)["VolumeId"]
+        machine = land.machine({"Name": "somebody"})
+        land.ec2.attach_volume(VolumeId=volume, InstanceId=machine, Device="/dev/sdf")
+
+        class Later(Quiet):
+            """It is detached while its deletion is waited for."""
+
+            def say(self, text: str) -> None:
+                assert "deleting what the cluster left: " in text
+                land.ec2.detach_volume(VolumeId=volume, InstanceId=machine)
+
+        assert orphans.finish(clients, Later()) == [f"volume {volume}"]
+
+
+def test_interfaces_of_the_clusters_load_balancers_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
+        made = land.ec2.create_network_interface(SubnetId=land.ours[1][0], Description="ELB app/k8s-genai/1")
+        id = made["NetworkInterface"]["NetworkInterfaceId"]
+        state(clients, "network")
+        told: list[str] = []
+
+        class Later(Quiet):
+            """AWS deletes it while it is waited for."""
+
+            def say(self, text: str) -> None:
+                told.append(text)
+                land.ec2.delete_network_interface(NetworkInterfaceId=id)
+
+        NetworkStep(clients, "network", (), 3, no_inputs).destroy(Later())
+        assert [id in text for text in told] == [True]
+
+
+def test_a_profile_that_eks_deletes_itself_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        land = Land(clients)
+        land.profile("eks-genai-1", CLUSTER)
+
+        class Later(Quiet):
+            """EKS deletes it while it is waited for."""
+
+            def say(self, text: str) -> None:
+                assert "waiting for EKS to delete instance profile eks-genai-1" in text
+                land.iam.delete_instance_profile(InstanceProfileName="eks-genai-1")
+
+        assert orphans.finish(clients, Later()) == []
+
+
 def test_what_others_have_in_the_network_is_named_at_once_and_the_gateways_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path, monkeypatch) as clients:
         land = Land(clients)
@@ -132,7 +206,7 @@ def test_what_others_have_in_the_network_is_named_at_once_and_the_gateways_go(tm
         state(clients, "network")
         step = NetworkStep(clients, "network", (), 3, no_inputs)
         with pytest.raises(StepError) as told:
-            step.destroy(Quiet())
+            step.destroy(Impatient())
         assert theirs in told.value.message
         assert told.value.remedy == f"aws ec2 terminate-instances --instance-ids {theirs} --region ap-northeast-1"
         calls: Any = clients.terraform

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +35,11 @@ class Balancer(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        body = b'{"keys": [], "total_pages": 1}'
         self.send_response(503 if len(self.asked) <= self.unready else 200)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None: ...
 
@@ -119,6 +122,23 @@ def test_a_load_balancer_that_never_serves_is_named_with_what_it_answers(balance
     handler.unready = 1000
     with pytest.raises(StepError, match=f"gave up after 0 s: waiting until the load balancer serves .*:{port}: it answers 503"):
         serving.wait_served(clients(port), "litellm", "/", Said(), limit=0.1)
+
+
+def test_a_load_balancer_that_nobody_can_reach_yet_is_waited_for(balancer: tuple[type[Balancer], int]) -> None:
+    """Its name resolves, and its listener opens, minutes after it was made."""
+    _, port = balancer
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and not listening: a connection is refused
+        with pytest.raises(StepError, match=r"gave up .*ConnectError"):
+            serving.wait_served(clients(nobody.getsockname()[1]), "litellm", "/", Said(), limit=0.1)
+    serving.wait_served(clients(port), "litellm", "/", Said(), limit=0.1)
+
+
+def test_the_key_steps_ask_again_while_the_load_balancer_has_no_target(balancer: tuple[type[Balancer], int]) -> None:
+    handler, port = balancer
+    handler.unready = 2
+    assert clients(port).litellm_admin().keys() == []
+    assert len(handler.asked) == 3
 
 
 def test_steps_that_go_through_the_load_balancer_come_after_it() -> None:

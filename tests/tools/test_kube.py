@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -192,21 +195,86 @@ class Resized(BaseHTTPRequestHandler):
     def log_message(self, *args: Any) -> None: ...
 
 
-def test_a_control_plane_that_is_resized_is_asked_again(tmp_path):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Resized)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], tmp_path: Path) -> Iterator[Kube]:
+    """A door to a server that answers so."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
     context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
     made = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [cluster], "contexts": [context],
             "users": [{"name": "u", "user": {"token": "t"}}]}  # fmt: skip
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(made))
     try:
-        door = Kube(Target("default", Settings(), Endpoints(kubeconfig=tmp_path / "kubeconfig"), tmp_path))
-        assert door.get("v1", "ConfigMap", "c", "ns") == {"kind": "ConfigMap", "data": {"a": "b"}}
+        yield Kube(Target("default", Settings(), Endpoints(kubeconfig=tmp_path / "kubeconfig"), tmp_path))
     finally:
         server.shutdown()
         server.server_close()
+
+
+def answering(**statuses: int) -> type[BaseHTTPRequestHandler]:
+    """An API server that answers so to the last part of an address, and 200 to every other."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(statuses.get(self.path.rpartition("/")[2], 200))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None: ...
+
+    return Answering
+
+
+@pytest.mark.parametrize(("statuses", "said"), [({}, None), ({"readyz": 500}, "500"), ({"default": 401}, "401"), ({"default": 403}, "403")])
+def test_what_an_endpoint_that_was_just_made_still_lacks_is_said(tmp_path, statuses, said):
+    """Its access entries count last: ready for everybody is not yet ready for us."""
+    with serving(answering(**statuses), tmp_path) as door:
+        found = door.not_ready()
+    assert found is None if said is None else said in found
+
+
+def test_what_time_does_not_change_is_no_endpoint_on_its_way(tmp_path):
+    with serving(answering(readyz=400), tmp_path) as door, pytest.raises(StepError, match="400"):
+        door.not_ready()
+
+
+def test_a_control_plane_that_is_resized_is_asked_again(tmp_path):
+    with serving(Resized, tmp_path) as door:
+        assert door.get("v1", "ConfigMap", "c", "ns") == {"kind": "ConfigMap", "data": {"a": "b"}}
     assert Resized.seen == ["/api/v1", "/api/v1", "/api/v1/namespaces/ns/configmaps/c", "/api/v1/namespaces/ns/configmaps/c"]
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """An API server with a webhook that nobody serves."""
+
+    hooks: ClassVar[dict[str, Any]] = {"metadata": {"name": "policy"}, "webhooks": [{"name": "policy.example.com"}]}
+
+    def do_GET(self) -> None:
+        kinds = {"/api/v1": "Service", "/apis/admissionregistration.k8s.io/v1": "ValidatingWebhookConfiguration"}
+        if kind := kinds.get(self.path):
+            self._answer(200, {"resources": [{"kind": kind, "name": f"{kind.lower()}s", "namespaced": kind == "Service"}]})
+        else:
+            self._answer(200, {"items": [self.hooks]})
+
+    def do_DELETE(self) -> None:
+        self._answer(500, {"message": 'Internal error occurred: failed calling webhook "policy.example.com": no endpoints available'})
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None: ...
+
+
+def test_what_a_dead_webhook_refuses_is_told_with_the_command_that_deletes_it(tmp_path):
+    with serving(Guarded, tmp_path) as door, pytest.raises(StepError) as refused:
+        door.delete("v1", "Service", "web", "demo")
+    assert refused.value.remedy == "kubectl delete validatingwebhookconfiguration policy"
+    assert refused.value.remedy in refused.value.message
 
 
 def test_a_cluster_that_is_being_deleted_is_none(tmp_path):

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import Change, State
-from genai_platform.errors import NeverBuilt, StepError
+from genai_platform.errors import MissingError, NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import Inputs, RootStep
+from genai_platform.tools.aws.client import explained
 from genai_platform.tools.terraform import mirror as terraform_mirror
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.events import Events
@@ -111,6 +113,37 @@ def test_dead_credentials_are_told_with_what_helps(tmp_path: Path, word: str) ->
     diagnostic = {"severity": "error", "summary": f"creating EC2 VPC: api error {word}: …", "detail": ""}
     events.hear("out", json.dumps({"type": "diagnostic", "diagnostic": diagnostic}))
     assert events.failure("apply", tmp_path).remedy.startswith("sign in again")
+    with pytest.raises(MissingError, match=word) as refused, explained("list the networks"):
+        raise ClientError({"Error": {"Code": word, "Message": "no"}}, "DescribeVpcs")
+    assert refused.value.remedy.startswith("sign in again")
+
+
+def errored(folder: Path, serial: int, lineage: str = "a") -> Path:
+    """What a run left that could not store its state, beside a stored one of serial 5."""
+    state(folder, "network", json.dumps({"version": 4, "serial": 5, "lineage": "a", "resources": []}))
+    left = folder / "terraform" / "network" / "errored.tfstate"
+    left.write_text(json.dumps({"version": 4, "serial": serial, "lineage": lineage, "resources": []}))
+    return left
+
+
+def test_a_state_that_could_not_be_stored_counts_when_it_is_newer_than_the_stored_one(tmp_path: Path) -> None:
+    states = Terraform(target(tmp_path)).state
+    left = errored(tmp_path, 6)
+    assert states.errored("network") == left
+    left.write_text(json.dumps({"serial": 5, "lineage": "a"}))
+    assert states.errored("network") is None, "what was stored since must not be overwritten"
+
+
+@pytest.mark.parametrize("text", ["{", '{"serial": 6}', '{"serial": 6, "lineage": "another"}'])
+def test_a_state_that_cannot_be_compared_is_never_stored(tmp_path: Path, text: str) -> None:
+    left = errored(tmp_path, 6)
+    left.write_text(text)
+    terraform = Terraform(target(tmp_path))
+    assert observe(root(tmp_path, "network")).state is State.UNKNOWN
+    with pytest.raises(StepError) as refused:
+        terraform.recover("network", dict, Told())
+    assert (refused.value.id, str(left) in refused.value.remedy) == ("terraform.errored", True)
+    assert left.exists()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"resources": 1}'])

@@ -46,6 +46,22 @@ def test_the_root_is_valid_and_formatted(root: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_cluster_gets_longer_for_its_end_than_the_provider_gives_it() -> None:
+    """Auto Mode ends its nodes first; the provider gives up after 15 minutes (hashicorp/aws, ``aws_eks_cluster``, "Timeouts")."""
+    cluster = re.search(r'^resource "aws_eks_cluster" "this" \{\n(.*?)^\}', text("cluster"), re.MULTILINE | re.DOTALL)
+    assert cluster
+    minutes = re.search(r'timeouts \{[^}]*delete = "(\d+)m"', cluster[1])
+    assert minutes
+    assert int(minutes[1]) >= 30
+
+
+def test_an_instance_follows_its_databases_version() -> None:
+    """RDS may refuse a bare major version for an instance (hashicorp/terraform-provider-aws#3557)."""
+    instance = re.search(r'^resource "aws_rds_cluster_instance" "this" \{\n(.*?)^\}', text("data"), re.MULTILINE | re.DOTALL)
+    assert instance
+    assert "engine_version" not in instance[1]
+
+
 def test_no_secret_reaches_a_state() -> None:
     data = text("data")
     assert "master_password_wo " in data

@@ -186,7 +186,7 @@ class ClusterStep(RootStep):
     def observe(self) -> Observation:
         found = super().observe()
         if found.changes:
-            return replace(found, changes=(), list_changes=lambda: self._with_version(found.changes))
+            return replace(found, list_changes=lambda: self._with_version(found.changes))
         if found.state is not State.PRESENT:
             return found
         with unknown_if_never_built():

@@ -70,7 +70,7 @@ class Terraform:
             return Observation(State.DRIFTED, f"terraform of another run is at work on root '{root}': {who}").with_change(what)
         try:
             with unknown_if_never_built():
-                planned = self._planned(root, variables())
+                planned = self.plan(root, variables())
         except StateLocked:
             # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
             return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
@@ -96,7 +96,14 @@ class Terraform:
 
     def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         """What ``apply`` would do. Raises ``StepError``."""
-        return self._planned(root, variables)
+        events = Events(root, None)
+        folder = self._prepare(root, variables, None)
+        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
+        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
+        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
+        if finished.code == 2 and not events.changes:
+            return [Change("update", f"outputs of {root}")]
+        return events.changes
 
     def apply(self, root: Root, variables: Mapping[str, Any], progress: Progress, timeout: float) -> str:
         """Make the root as configured; answers how much changed. Raises ``StepError``."""
@@ -222,7 +229,7 @@ class Terraform:
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
         """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
-        replaced = {change.object for change in self._planned(root, variables) if change.detail == REPLACED}
+        replaced = {change.object for change in self.plan(root, variables) if change.detail == REPLACED}
         for orphan in taken:
             if orphan.address in replaced:
                 self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
@@ -305,13 +312,3 @@ class Terraform:
             return f"{held['Who']} has it since {held['Created'][:19]}; if that run ended: {unlock(folder, held['ID'])}" if held else ""
 
         return Events(root, progress, locked)
-
-    def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
-        events = Events(root, None)
-        folder = self._prepare(root, variables, None)
-        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
-        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
-        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
-        if finished.code == 2 and not events.changes:
-            return [Change("update", f"outputs of {root}")]
-        return events.changes

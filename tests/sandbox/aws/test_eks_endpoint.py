@@ -146,7 +146,10 @@ def test_a_young_cluster_is_waited_for_and_what_it_lacks_is_said(
     assert step.observe().state is State.PRESENT
 
 
-def test_a_cluster_that_is_not_young_fails_at_once_with_its_cause(layout: SandboxLayout, endpoint: Endpoint) -> None:
+def test_a_cluster_that_is_not_young_fails_at_once_with_its_cause(
+    layout: SandboxLayout, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cluster_endpoint, "_LIMIT", 0)
     eks = Eks()
     eks.created -= timedelta(seconds=cluster_endpoint.YOUNG + 1)
     reach = clients(layout, eks)

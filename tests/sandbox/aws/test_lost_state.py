@@ -86,6 +86,11 @@ def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_
     made = counted(cloud, "lost")
     assert made["networks"] == made["gateways"] == 1
 
+    other = network(clients(cloud, tmp_path / "d", "lost", network={"cidr": "10.9.0.0/16"}))
+    with pytest.raises(StepError, match="exists already, and would have to be replaced"):
+        other.apply(Quiet())
+    assert counted(cloud, "lost") == made
+
     elsewhere = network(clients(cloud, tmp_path / "b", "lost"))
     seen = elsewhere.observe()
     assert seen.state is State.DRIFTED
@@ -98,6 +103,17 @@ def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_
     third = network(clients(cloud, tmp_path / "c", "lost"))
     third.destroy(Quiet())
     assert counted(cloud, "lost") == NOTHING
+
+
+def test_what_has_the_name_and_not_the_tags_stays_somebody_elses(cloud: Cloud, tmp_path: Path) -> None:
+    iam = cloud.client("iam")
+    iam.create_role(RoleName="genai-named-cluster", AssumeRolePolicyDocument="{}")
+    step = cluster(clients(cloud, tmp_path, "named"))
+    with pytest.raises(StepError, match="'genai-named-cluster' exists already and does not carry this environment's tags"):
+        step.apply(Quiet())
+    step.destroy(Quiet())
+    assert [one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("genai-named-")] == ["genai-named-cluster"]
+    iam.delete_role(RoleName="genai-named-cluster")
 
 
 def test_a_full_disk_does_not_keep_what_costs(cloud: Cloud, tmp_path: Path) -> None:

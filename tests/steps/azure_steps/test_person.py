@@ -13,6 +13,7 @@ import pytest
 from genai_platform.engine.step import State
 from genai_platform.errors import MissingError
 from genai_platform.steps.azure import lookup, prerequisites, rights
+from genai_platform.tools.azure import credentials
 from genai_platform.tools.azure.arm import SECRETS_OFFICER
 from genai_platform.tools.azure.credentials import ARM_SCOPE, GRAPH_SCOPE
 from genai_platform.tools.azure.entra import CLOUD_APPLICATION_ADMINISTRATOR
@@ -81,6 +82,14 @@ def test_a_person_without_a_directory_role_is_told_which(world: AzureWorld, tmp_
     with pytest.raises(MissingError, match="Cloud Application Administrator") as refused:
         rights.directory(world.clients())
     assert json.loads(refused.value.remedy.split("--body '")[1].rstrip("'"))["roleDefinitionId"] == CLOUD_APPLICATION_ADMINISTRATOR
+
+
+def test_an_az_that_takes_longer_than_a_minute_is_named(world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "_AZ_SECONDS", 1)
+    signed_in(world, tmp_path, monkeypatch, [], seconds=5)
+    with pytest.raises(MissingError) as refused:
+        rights.identity(world.clients())
+    assert "az account get-access-token" in refused.value.remedy
 
 
 def test_an_az_that_takes_longer_than_ten_seconds_is_started_once_for_each_service(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -21,6 +22,7 @@ from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure import token
+from genai_platform.tools.azure.arm import SECRETS_USER
 
 from .world import AzureWorld, Quiet, store, up
 
@@ -142,6 +144,23 @@ def test_a_vault_that_was_made_a_moment_ago_is_waited_for(
     said = Quiet()
     store_secret(clients.azure.vaults, lookup.need_vault(clients), "a", Mock(), {}, None, said)
     assert any("waiting until we may write" in text for text in said.said)
+
+
+def test_an_identity_that_resource_manager_does_not_know_yet_is_waited_for(world: AzureWorld) -> None:
+    for kind in (GroupStep, VaultStep, ServiceStep):
+        kind(world.clients()).apply(Quiet())
+    clients, progress = world.clients(), Quiet()
+    assign, refused = clients.azure.arm.assign, iter(["could not assign a role: PrincipalNotFound: it does not exist in the directory"])
+
+    def later(scope: str, principal: str, role: str, *more: Any) -> Any:
+        if role == SECRETS_USER and (text := next(refused, None)):
+            raise StepError(text, id="azure.400")
+        return assign(scope, principal, role, *more)
+
+    clients.azure.arm.assign = later  # type: ignore[method-assign]
+    AccessStep(clients).apply(progress)
+    assert "waiting until the service's identity is known" in progress.said
+    assert AccessStep(world.clients()).observe().state is State.PRESENT
 
 
 def test_a_token_waits_for_a_role_that_was_given_just_now(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from genai_platform.audit import azure as azure_leftovers
 from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, Forbidden, StepError
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
-from genai_platform.steps.azure import lookup, name_availability, preflight, service_name
+from genai_platform.steps.azure import lookup, name_availability, preflight, service_name, steps
 from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
@@ -95,12 +96,35 @@ def test_a_service_that_is_still_made_is_deleted_once_it_can_be(world: AzureWorl
     assert ServiceStep(world.clients()).observe().state is State.ABSENT
 
 
+@pytest.mark.parametrize("passing", [True, False])
+def test_a_conflict_is_waited_for_while_the_state_passes(world: AzureWorld, passing: bool) -> None:
+    """Which code Azure uses then is not known; in a state that stays, it is a refusal."""
+    service, clients = made(world), world.clients()
+    if passing:
+        change(world, "arm", service.id, _ready=time.time() + 1.5, _passing="Activating")
+    begin, refused = clients.azure.apim.begin_delete, iter(["Conflict"])
+
+    def conflict(group: str, name: str) -> None:
+        if text := next(refused, None):
+            raise StepError(text, id="azure.409")
+        begin(group, name)
+
+    clients.azure.apim.begin_delete = conflict  # type: ignore[method-assign]
+    if passing:
+        assert "removed" in ServiceStep(clients).destroy(Quiet())
+    else:
+        with pytest.raises(StepError, match="Conflict"):
+            ServiceStep(clients).destroy(Quiet())
+
+
 def test_a_deletion_that_is_under_way_is_waited_for(world: AzureWorld) -> None:
     service = made(world)
     world.clients().azure.apim.begin_delete(service.group, service.name)
     change(world, "arm", service.id, _deleted=time.time() + 1)
-    assert "Terminating" in ServiceStep(world.clients()).observe().evidence
-    ServiceStep(world.clients()).apply(Quiet())
+    step = ServiceStep(world.clients())
+    step.limit = 80.0  # 20 s for each wait
+    assert "Terminating" in step.observe().evidence
+    step.apply(Quiet())
     assert ServiceStep(world.clients()).observe().state is State.PRESENT
 
 
@@ -135,6 +159,14 @@ def test_a_region_is_the_same_under_its_display_name(world: AzureWorld) -> None:
     assert service.location == "japaneast"
     assert "removed and purged" in ServiceStep(world.clients()).destroy(Quiet())
     assert world.clients().azure.apim.deleted(service.name) is None
+
+
+def test_so_is_a_vaults(world: AzureWorld) -> None:
+    GroupStep(world.clients()).apply(Quiet())
+    VaultStep(world.clients()).apply(Quiet())
+    change(world, "arm", lookup.need_vault(world.clients()).id, location="Japan East")
+    assert lookup.need_vault(world.clients()).location == "japaneast"
+    assert "removed and purged" in VaultStep(world.clients()).destroy(Quiet())
 
 
 def test_a_name_that_was_purged_is_waited_for(world: AzureWorld) -> None:
@@ -205,6 +237,20 @@ def test_a_backend_is_sent_as_it_is_documented(world: AzureWorld) -> None:
         sent = (opened.get("arm", f"{service.id}/backends/b") or {})["properties"]
     assert sent.pop("tls") == {"validateCertificateChain": False, "validateCertificateName": False}
     assert set(sent) == {"url", "protocol", "description"}
+
+
+@pytest.mark.parametrize("domain", [None, "genai.example.com"])
+def test_the_load_balancers_certificate_is_checked_where_it_can_be(world: AzureWorld, domain: str | None) -> None:
+    service = made(world)
+    settings = world.target.settings
+    ingress = settings.ingress.model_copy(update={"domain": domain})
+    world.target = replace(world.target, settings=settings.model_copy(update={"ingress": ingress}))
+    for step in steps(world.clients()):
+        if step.id in ("azure.door", "azure.api"):
+            step.apply(Quiet())
+    with store(world) as opened:
+        sent = (opened.get("arm", f"{service.id}/backends/{lookup.object_name(world.target, 'litellm')}") or {})["properties"]["tls"]
+    assert set(sent.values()) == {domain is not None}
 
 
 def test_a_service_is_not_made_without_an_address_that_azure_may_write_to(world: AzureWorld) -> None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from pydantic import SecretStr
 
+from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.errors import StepError
 from genai_platform.render import gateway
 from genai_platform.render.addresses import GATEWAY
@@ -19,6 +21,7 @@ from genai_platform.steps.azure import ingress, lookup, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.shared_key import KIND, SharedKeyStep
+from genai_platform.tools.azure import conflicts
 from genai_platform.tools.azure.named_values import NamedValues
 
 from .world import AzureWorld, Quiet, store, up
@@ -49,6 +52,21 @@ def test_another_conflict_of_api_management_is_not_waited_for(world: AzureWorld)
     clients.azure.apim.delete_policy(service, name)
     with pytest.raises(StepError, match="GenaiElsewhere"):
         clients.azure.apim.put_policy(service, name, _NAMES_WHAT_IS_NOT_THERE)
+
+
+def test_a_conflict_that_does_not_pass_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conflicts, "_LONGEST", 0.5)
+    sent: list[str] = []
+
+    def write() -> None:
+        sent.append("once")
+        error = HttpResponseError(message="(Conflict) the entity is in use")
+        error.status_code = 409
+        raise error
+
+    with pytest.raises(HttpResponseError):
+        conflicts.Writes(Endpoints(aws=AwsEndpoints(url="http://127.0.0.1:1"))).send(write)
+    assert sent == ["once"]
 
 
 _NAMES_WHAT_IS_NOT_THERE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,14 +12,12 @@ import pytest
 from genai_platform.engine.graph import Graph
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
-from genai_platform.errors import ConfigError, GenaiError, MissingError, NeverBuilt, StepError
+from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
 from genai_platform.render.policy import revision
-from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
-from genai_platform.tools.kubernetes.client import ClusterAbsent
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -91,6 +90,25 @@ def test_a_changed_policy_is_noticed(world: AzureWorld) -> None:
     assert held is not None
     clients.azure.apim.put_policy(service, name, held.replace("Genai.Call", "Genai.Probe"))
     assert up(world) == ["azure.policy"]
+
+
+def test_a_service_that_cannot_read_the_authority_for_a_moment_is_asked_again(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    up(world)
+    clients, waited = world.clients(), list[float]()
+    put, refused = clients.azure.apim.put_policy, iter(["ValidationError: the OpenID configuration could not be read"])
+
+    def flaky(*given: Any) -> None:
+        if text := next(refused, None):
+            raise StepError(text, id="azure.400")
+        put(*given)
+
+    clients.azure.apim.put_policy = flaky  # type: ignore[method-assign]
+    monkeypatch.setattr("genai_platform.steps.azure.policy.time.sleep", waited.append)
+    (step,) = [step for step in steps(clients) if step.id == "azure.policy"]
+    progress = Quiet()
+    step.apply(progress)
+    assert "the service could not read the authority's configuration: once more" in progress.said
+    assert step.observe().state is State.PRESENT
 
 
 def test_an_expiry_in_the_past_is_refused(world: AzureWorld) -> None:
@@ -214,32 +232,17 @@ def test_what_cannot_be_seen_is_unknown(world: AzureWorld, tmp_path: Path) -> No
 def test_what_azure_holds_is_not_absent_when_the_cluster_is(world: AzureWorld) -> None:
     """``down`` removes what exists: taken for absent, it would stay, in a shared API Management service, too."""
     up(world)
-    clients = world.clients()
-    clients.kube = NoCluster()  # type: ignore[assignment]
-    found = {step.id: observe(step).state for step in steps(clients)}
+    world.kube.there = False
+    found = {step.id: observe(step).state for step in steps(world.clients())}
     assert {id for id, state in found.items() if state is State.ABSENT} == {"azure.ingress"}
 
 
 def test_what_azure_holds_is_not_absent_when_the_secrets_are(world: AzureWorld) -> None:
-    def secrets() -> PlatformSecrets:
-        raise NeverBuilt("the secrets are not in Secrets Manager yet")
-
     up(world)
-    clients = world.clients()
-    clients.__dict__["secrets"] = secrets
-    found = {step.id: observe(step).state for step in steps(clients)}
+    world.secrets = None
+    found = {step.id: observe(step).state for step in steps(world.clients())}
     assert State.ABSENT not in found.values()
     assert (found["azure.api"], found["azure.ingress"]) == (State.UNKNOWN, State.UNKNOWN)
-
-
-class NoCluster:
-    """Kubernetes without a cluster."""
-
-    def exists(self) -> bool:
-        return False
-
-    def get(self, *ref: str) -> None:
-        raise ClusterAbsent("the cluster does not exist")
 
 
 def test_a_policy_is_set_only_once_the_gateway_serves_it(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:

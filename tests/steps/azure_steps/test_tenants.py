@@ -95,6 +95,18 @@ def test_an_application_of_our_name_that_carries_another_subscription_is_refused
     world.clients().azure.graph.delete_application(theirs)
 
 
+def test_a_deleted_application_of_somebody_else_is_neither_purged_nor_restored(world: AzureWorld) -> None:
+    """Theirs may want it back; it holds the name all the same."""
+    graph, name = world.clients().azure.graph, entra_applications.api_name(world.target)
+    theirs = marked_as_somebody_elses(world, name)
+    graph.delete_application(theirs)
+    with pytest.raises(StepError, match="99999999-9999-4999-8999-999999999999"):
+        ApplicationStep(world.clients()).apply(Quiet())
+    ApplicationStep(world.clients()).destroy(Quiet())
+    assert [entry["id"] for entry in graph.deleted(name)] == [theirs]
+    graph.purge(theirs)
+
+
 @pytest.mark.parametrize("kind", ["caller", "probe"])
 def test_a_callers_application_that_carries_another_subscription_is_never_touched(world: AzureWorld, kind: str) -> None:
     prefix = entra_applications.caller_prefix(world.target) if kind == "caller" else entra_applications.probe_prefix(world.target)

@@ -32,6 +32,7 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.steps.azure import steps
 from genai_platform.steps.azure.resource_providers import NAMESPACES
 from genai_platform.steps.clients import Clients
+from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.litellm.keys import KeyAdmin
 
 _numbers = itertools.count(1)
@@ -115,6 +116,9 @@ class FakeAws:
         assert name == "secretsmanager"
         return self.secrets
 
+    def platform_secrets(self) -> None:
+        """What the world has of them it gives to its clients."""
+
 
 class FakeKube:
     """Ingresses in memory; each has an address at once."""
@@ -127,6 +131,8 @@ class FakeKube:
         return self.there
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        if not self.there:
+            raise ClusterAbsent("the cluster does not exist")
         found = self.ingresses.get(name)
         return {**found, "status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}} if found else None
 
@@ -256,7 +262,7 @@ class AzureWorld:
             self._deployer = self._folder / "deployer.json"
             self._deployer.write_text(json.dumps(subscription))
         self.aws: FakeAws | None = None
-        self.secrets = PlatformSecrets()
+        self.secrets: PlatformSecrets | None = PlatformSecrets()
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Clients:
