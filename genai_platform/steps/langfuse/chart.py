@@ -18,7 +18,6 @@ from genai_platform.steps.objects import running, start_afresh
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.helm.client import Release, ResolvedChart
 from genai_platform.tools.kubernetes import wait as kube_wait
-from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
@@ -145,10 +144,7 @@ class Chart:
 
     def destroy(self, progress: Progress) -> str:
         clients = self._clients
-        try:
-            if not clients.kube.exists():
-                return "there is no cluster"
-        except ClusterAbsent:
+        if not clients.kube.exists():
             return "there is no cluster"
         done = []
         # Custom resources first: their finalizers need the operator.
