@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from genai_platform.checks import azure_refuses
+from genai_platform.checks import azure_refuses, bookings
 from genai_platform.checks.azure_platform import AzurePlatform
 from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
@@ -78,17 +78,18 @@ def key(view: AzurePlatform) -> Outcome:
     """The key that LiteLLM booked this run's chat on is the one Key Vault keeps for this caller."""
     if not view.chat_models():
         return skipped(_NO_CHAT)
-    client, answer = view.client(), view.run().chat().answer
+    client = view.client()
     stored = view.inventory().stored_key(client.client_id)
     if stored is None:
         return failed(f"Key Vault holds no key for {client.caller}", f"run: genai keys issue {client.caller}")
-    entry = next((one for one in view.platform.litellm().spend_logs(answer.id) if one.get("request_id") == answer.id), None)
-    if entry is None:
-        return failed(f"/spend/logs does not have {answer.id} yet", "spend is not written to the database; see why: genai logs litellm")
+    entry = bookings.of_chat(view.platform, view.run())
+    if isinstance(entry, Outcome):
+        return entry
+    id = entry["request_id"]
     # LiteLLM names a key in its books by the SHA-256 of its value.
     if entry.get("api_key") != hashlib.sha256(stored.get_secret_value().encode()).hexdigest():
         return failed(
-            f"{answer.id} was booked on another key than the one in Key Vault",
+            f"{id} was booked on another key than the one in Key Vault",
             f"the gateway may still have an older key (5 minutes at most); then run: genai keys rotate {client.caller}",
         )
     spent = float(entry.get("spend") or 0)
@@ -101,4 +102,4 @@ def key(view: AzurePlatform) -> Outcome:
             f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}",
             "spend is written every few seconds; run: genai verify --only azure.key",
         )
-    return passed(f"{answer.id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")
+    return passed(f"{id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")

@@ -77,6 +77,10 @@ class Chats:
         name = model or self._first()
         return self._once(name, lambda: self._ask(name))
 
+    def forget(self, chat: Chat) -> None:
+        """What it should have caused was lost: the next who asks makes another."""
+        self._once.forget(chat.model)
+
     def chats(self) -> tuple[list[Chat], dict[str, str]]:
         """The chats with every model, a few at a time: those answered, and why others were not.
 

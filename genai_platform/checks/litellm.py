@@ -6,6 +6,7 @@ import secrets
 
 from pydantic import SecretStr
 
+from genai_platform.checks import bookings
 from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
@@ -97,11 +98,11 @@ def _stream(platform: Platform) -> Outcome:
 def _logged(platform: Platform) -> Outcome:
     if not platform.chat_models:
         return skipped(_NO_CHAT)
-    chat = platform.run.chat()
-    for entry in platform.litellm().spend_logs(chat.answer.id):
-        if entry.get("request_id") == chat.answer.id:
-            return _booked(platform, chat.model, f"{chat.answer.id}: {entry.get('total_tokens', 0)} tokens", float(entry.get("spend") or 0))
-    return failed(f"/spend/logs does not have {chat.answer.id} yet", f"spend is not written to the database; {_LOGS}")
+    entry = bookings.of_chat(platform, platform.run)
+    if isinstance(entry, Outcome):
+        return entry
+    what = f"{entry['request_id']}: {entry.get('total_tokens', 0)} tokens"
+    return _booked(platform, platform.chat_models[0], what, float(entry.get("spend") or 0))
 
 
 def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:

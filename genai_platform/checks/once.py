@@ -48,3 +48,10 @@ class Once:
                     raise
             found: T = self._kept[name]
             return found
+
+    def forget(self, name: str) -> None:
+        """Make it again when it is next asked for."""
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            self._kept.pop(name, None)

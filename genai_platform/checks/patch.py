@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genai_platform.checks import clickhouse_query
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed
-from genai_platform.config.target import NAMESPACE
 from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import DISK, POLICY
 
@@ -26,8 +25,8 @@ def _identity(platform: Platform) -> Outcome:
     seen: list[str] = []
     wrong: list[str] = []
     running = {
-        langfuse.WEB: (_pods_of(platform, "Deployment", langfuse.WEB), outputs.langfuse_role_arn),
-        langfuse.WORKER: (_pods_of(platform, "Deployment", langfuse.WORKER), outputs.langfuse_role_arn),
+        langfuse.WEB: (platform.pods_of("Deployment", langfuse.WEB), outputs.langfuse_role_arn),
+        langfuse.WORKER: (platform.pods_of("Deployment", langfuse.WORKER), outputs.langfuse_role_arn),
         "ClickHouse": (_clickhouse_pods(platform), outputs.clickhouse_role_arn),
     }
     for pods, role in running.values():
@@ -91,27 +90,8 @@ def _mounts(pod: Mapping[str, Any]) -> bool:
     return False
 
 
-def _pods_of(platform: Platform, kind: str, name: str) -> list[dict[str, Any]]:
-    workload = platform.clients.kube.get("apps/v1", kind, name, NAMESPACE)
-    labels = ((workload or {}).get("spec") or {}).get("selector", {}).get("matchLabels") or {}
-    if not labels:
-        return []
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    return list(_running(platform.clients.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)))
-
-
 def _clickhouse_pods(platform: Platform) -> list[dict[str, Any]]:
     if platform.settings.langfuse.chart.line == 1:
-        return _pods_of(platform, "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
+        return platform.pods_of("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
     # The operator's pods are known by the account they run as.
-    return [
-        pod
-        for pod in _running(platform.clients.kube.list("v1", "Pod", NAMESPACE))
-        if pod["spec"].get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT
-    ]
-
-
-def _running(pods: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for pod in pods:
-        if pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp"):
-            yield pod
+    return [pod for pod in platform.pods() if pod["spec"].get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT]

@@ -95,6 +95,32 @@ class Platform:
 
         return self._once("langfuse", make)
 
+    def litellm_containers(self) -> frozenset[str]:
+        """The containers in which LiteLLM runs now; one that was started again is another."""
+        return frozenset(
+            f"{pod['metadata']['uid']}/{status['restartCount']}"
+            for pod in self.pods_of("Deployment", "litellm")
+            for status in (pod.get("status") or {}).get("containerStatuses") or ()
+        )
+
+    def litellm_containers_at(self, moment: str) -> frozenset[str]:
+        """Those that ran when this was first asked for the moment."""
+        return self._once(f"containers at {moment}", self.litellm_containers)
+
+    def pods(self, label_selector: str = "") -> list[dict[str, Any]]:
+        """The platform's pods that run and are not about to go."""
+        return [
+            pod
+            for pod in self.clients.kube.list("v1", "Pod", NAMESPACE, label_selector=label_selector)
+            if pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
+        ]
+
+    def pods_of(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """Those of a workload; none when it does not exist."""
+        workload = self.clients.kube.get("apps/v1", kind, name, NAMESPACE)
+        labels = ((workload or {}).get("spec") or {}).get("selector", {}).get("matchLabels") or {}
+        return self.pods(",".join(f"{key}={value}" for key, value in labels.items())) if labels else []
+
     def address(self, name: str) -> str:
         """The public address that an ingress serves. Raises ``StepError`` while it has none."""
         ingress = self.clients.kube.get("networking.k8s.io/v1", "Ingress", name, NAMESPACE)

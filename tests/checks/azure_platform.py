@@ -36,6 +36,7 @@ from genai_platform.sandbox.azure.tenancy import TENANT
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.steps.azure.callers.caller import Client
 from genai_platform.tools.litellm.client import Litellm
+from tests.checks.platform import PlatformWorld
 
 API, CALLER = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 PROBES = {"role": "cccccccc-0000-4000-8000-000000000003", "key": "dddddddd-0000-4000-8000-000000000004"}
@@ -130,6 +131,7 @@ class AzurePlatformWorld:
         ca.authority(self.layout)
         self.state = open_state(self.layout)
         self.model = Model()
+        self.kube = PlatformWorld()
         applications = server.applications(self.state)
         self._servers = [server._server(self.layout, port, app) for port, app in applications.items()]
         certificate, key = ca.issue(self.layout, ["localhost"])

@@ -66,6 +66,8 @@ class PlatformWorld:
     stream: list[bytes] = field(default_factory=lambda: [event("東"), event("京"), b"data: [DONE]\n\n"])
     logged: bool = True
     spend: float = 0.0001
+    restarts: int = 0
+    """Of LiteLLM's container."""
     checks_keys: bool = True
     sign_in: httpx.Response = field(default_factory=lambda: httpx.Response(200, html="<html>Langfuse</html>"))
     sign_up: httpx.Response = field(default_factory=lambda: httpx.Response(422, json={"message": "Sign up is disabled."}))
@@ -208,6 +210,8 @@ class PlatformWorld:
         if not label_selector:
             # The operator's pods carry its own labels.
             name = names.CLICKHOUSE_STATEFUL_SET
+        if name == "litellm":
+            return [{"metadata": {"uid": "u"}, "status": {"phase": "Running", "containerStatuses": [{"restartCount": self.restarts}]}}]
         if name not in self.roles:
             return []
         mount = [{"name": "v", "mountPath": names.DISK_PATH, "subPath": names.DISK_FILE}] if self.mounted else []

@@ -255,6 +255,18 @@ def test_who_is_not_let_in_hears_that_the_address_may_have_changed():
     assert not outcome.final
 
 
+def test_a_chat_whose_booking_ended_with_its_pod_is_made_again():
+    world = PlatformWorld(logged=False)
+    (check,) = [check for check in litellm.checks(world.platform()) if check.id == "litellm.logged"]
+    assert "does not have chatcmpl-chat-a yet" in check.look().evidence
+    world.restarts = 1
+    assert "lost; asking again" in check.look().evidence
+    assert len(world.sent) == 1
+    world.logged = True
+    assert check.look().status == "pass"
+    assert len(world.sent) == 2
+
+
 @pytest.mark.parametrize(("base_model", "spend", "status"), [("gpt-4o", 0.0, "fail"), ("gpt-4o", 1e-7, "pass"), (None, 0.0, "pass")])
 def test_a_chat_that_cost_nothing_is_wrong_where_there_is_a_price(base_model: str | None, spend: float, status: str) -> None:
     model = {"name": "chat-a", "azure_deployment": "dep-a", "api_base": "https://a.example", "base_model": base_model}
