@@ -18,6 +18,7 @@ from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.tools.azure.apim import AuthorityUnreadable
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -99,7 +100,7 @@ def test_a_service_that_cannot_read_the_authority_for_a_moment_is_asked_again(wo
 
     def flaky(*given: Any) -> None:
         if text := next(refused, None):
-            raise StepError(text, id="azure.400")
+            raise AuthorityUnreadable(text)
         put(*given)
 
     clients.azure.apim.put_policy = flaky  # type: ignore[method-assign]
