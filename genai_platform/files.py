@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -38,3 +40,28 @@ def write_private(path: Path, content: str | bytes) -> Path:
         Path(draft).unlink(missing_ok=True)
         raise
     return path
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Write a file that is not this tool's alone: it keeps its permissions and, where the path is a link, the link.
+
+    A file that has this content already is left alone, with its time of change. A new one gets the permissions that the
+    process gives to new files.
+
+    Raises:
+        OSError: the file could not be written; the one before it is unchanged.
+    """
+    real = path.resolve()
+    exists = real.exists()
+    if exists and real.read_bytes() == content:
+        return
+    draft = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("xb") as file:
+            if exists:
+                shutil.copymode(real, draft)
+            file.write(content)
+        draft.replace(real)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

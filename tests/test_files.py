@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genai_platform.files import write_private
+from genai_platform.files import rewrite, write_private
 
 
 def test_content_and_mode_are_as_said_whatever_was_there(tmp_path: Path) -> None:
@@ -55,3 +55,22 @@ def test_many_threads_write_the_same_file(tmp_path: Path) -> None:
         list(pool.map(lambda number: write_private(path, texts[number % 8]), range(400)))
     assert path.read_text() in texts
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_rewritten_file_keeps_its_mode_and_one_that_is_as_wanted_its_time_of_change(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    rewrite(path, b"new")
+    before = path.stat()
+    assert (path.read_bytes(), stat.S_IMODE(before.st_mode)) == (b"new", 0o664)
+    rewrite(path, b"new")
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_rewritten_leaves_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        rewrite(tmp_path / "folder", b"text")
+    assert [one.name for one in tmp_path.iterdir()] == ["folder"]

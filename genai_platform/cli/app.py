@@ -12,6 +12,7 @@ from genai_platform.cli import (
     chat,
     config,
     cost,
+    diagram,
     doctor,
     down,
     env,
@@ -44,8 +45,8 @@ app = typer.Typer(
 )
 
 for group in (
-    up, verify, down, families, teardown, init, doctor, plan, status, audit, render, keys, token, chat, open, logs, env, cost, config,
-    sandbox, version, kube_token,
+    up, verify, down, families, teardown, init, doctor, plan, status, diagram, audit, render, keys, token, chat, open, logs, env, cost,
+    config, sandbox, version, kube_token,
 ):  # fmt: skip
     group.add_to(app)
 

@@ -42,6 +42,17 @@ def add_to(app: typer.Typer) -> None:
         run.screen.tell(f"{folder}{'' if folder.is_dir() else ' (not there)'}")
         run.screen.document({"files": [{"path": str(file), "exists": file.is_file()} for file in files], "folder": str(folder)})
 
+    @command(group, "schema", "genai config schema")
+    def schema(run: Run) -> None:
+        """Print the JSON Schema of genai.toml, for editors. To save it: genai config schema > genai.schema.json"""
+        from genai_platform.config.schema import schema as of_settings
+
+        if run.screen.json:
+            run.screen.document(of_settings())
+        else:
+            # ASCII: a file that was redirected is UTF-8 whatever the locale says.
+            print(json.dumps(of_settings(), indent=2), flush=True)
+
     app.add_typer(group, name="config")
 
 

@@ -133,5 +133,5 @@ def _nothing(run: Run, text: str) -> int:
     from genai_platform.engine.scheduler import Report
 
     run.screen.tell(text)
-    run.screen.document(steps_document(Report((), 0.0)) | {"leftovers": [], "retained": [], "unseen": []})
+    run.screen.document(steps_document(Report((), 0.0)) | {"leftovers": [], "retained": [], "unseen": [], "foreign": []})
     return 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import secrets
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +21,21 @@ from genai_platform.cli.run import Run
 if TYPE_CHECKING:
     from genai_platform.checks.check import Check, Result
     from genai_platform.ui.checks import FollowChecks
+    from genai_platform.ui.screen import Screen
 
 Only = Annotated[
     list[str] | None, typer.Option("--only", help="Only checks whose id matches, e.g. 'litellm.*'. Repeatable.", metavar="GLOB")
 ]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML report.", dir_okay=False)]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a self-contained HTML report.", dir_okay=False)]
+Github = Annotated[
+    bool,
+    typer.Option(
+        "--github",
+        help="For GitHub Actions: annotate failed checks on standard output (with --json: standard error), "
+        "and append a job summary to $GITHUB_STEP_SUMMARY.",
+    ),
+]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed check.")]
 Timeout = Annotated[
     float | None,
@@ -33,18 +46,32 @@ Timeout = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "verify", "genai verify --only 'litellm.*' --html report.html")
+    @command(app, "verify", "genai verify --only 'litellm.*' --html report.html --github")
     def verify(
-        run: Run, only: Only = None, junit: Junit = None, html: Html = None, fail_fast: FailFast = False, timeout: Timeout = None
+        run: Run,
+        only: Only = None,
+        junit: Junit = None,
+        html: Html = None,
+        github: Github = False,
+        fail_fast: FailFast = False,
+        timeout: Timeout = None,
     ) -> int:
         """Check the running platform end to end."""
-        return check(run, tuple(only or ()), junit, html, fail_fast, timeout)
+        return check(run, tuple(only or ()), Reports(junit, html, github), fail_fast, timeout)
 
 
-def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None, fail_fast: bool, timeout: float | None = None) -> int:
+@dataclass(frozen=True)
+class Reports:
+    """What is written in addition to the table on screen and the document of ``--json``."""
+
+    junit: Path | None
+    html: Path | None
+    github: bool
+
+
+def check(run: Run, only: tuple[str, ...], reports: Reports, fail_fast: bool, timeout: float | None) -> int:
     """Run the checks and report."""
     from genai_platform.checks.catalog import build
-    from genai_platform.cli.endpoints import endpoints
     from genai_platform.steps.azure.inventory import Inventory
     from genai_platform.ui.checks import FollowChecks
 
@@ -52,25 +79,13 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
     checks = choose(build(run.clients, lambda: Inventory(run.clients)), only)
     screen.say(f"checking {screen.target}")
     started = time.monotonic()
-    with FollowChecks(screen, [check.id for check in checks]) as follow:
-        results = [replace(one, hint=complete(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
-    seconds = time.monotonic() - started
+    with _commands_paused(screen, reports.github):
+        with FollowChecks(screen, [check.id for check in checks]) as follow:
+            results = [replace(one, hint=complete(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
+        seconds = time.monotonic() - started
+        follow.summary(results, seconds)
     passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)
-    follow.summary(results, seconds)
-    if junit is not None:
-        from genai_platform.ui.junit import write
-
-        write(junit, run.target.environment, screen.target, results, seconds)
-    if html is not None:
-        from genai_platform.engine.scheduler import probe_all
-        from genai_platform.render.addresses import protection
-        from genai_platform.steps.catalog import standing
-        from genai_platform.ui.html import Page, write_page
-
-        ids = standing(run.graph, run.target.settings)
-        states = probe_all(run.graph[id] for id in ids)
-        note = protection(run.target.settings)
-        write_page(html, Page(screen.target, run.target.prefix, run.graph, states, endpoints(run), note, results, seconds))
+    _write(run, reports, results, seconds)
     screen.document(
         {
             "passed": passed,
@@ -88,6 +103,48 @@ def check(run: Run, only: tuple[str, ...], junit: Path | None, html: Path | None
         }
     )
     return 0 if passed else 1
+
+
+def _write(run: Run, reports: Reports, results: Sequence[Result], seconds: float) -> None:
+    screen = run.screen
+    if reports.junit is not None:
+        from genai_platform.ui.junit import write
+
+        write(reports.junit, run.target.environment, screen.target, results, seconds)
+    if reports.html is not None:
+        from genai_platform.cli.endpoints import endpoints
+        from genai_platform.engine.scheduler import probe_all
+        from genai_platform.render.addresses import protection
+        from genai_platform.steps.catalog import standing
+        from genai_platform.ui.html import Page, write_page
+
+        ids = standing(run.graph, run.target.settings)
+        states = probe_all(run.graph[id] for id in ids)
+        note = protection(run.target.settings)
+        write_page(reports.html, Page(screen.target, run.target.prefix, run.graph, states, endpoints(run), note, results, seconds))
+    if reports.github:
+        from genai_platform.ui.github import annotation_lines, summary
+
+        for line in annotation_lines(results):
+            screen.tell(line)
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(summary(screen.target, results, seconds))
+
+
+@contextmanager
+def _commands_paused(screen: Screen, github: bool) -> Iterator[None]:
+    """With ``--github``: no line of what a check saw is taken for one of GitHub's workflow commands."""
+    from genai_platform.ui.github import paused
+
+    stop, go_on = paused(secrets.token_hex(16))
+    if github:
+        screen.tell(stop)
+    try:
+        yield
+    finally:
+        if github:
+            screen.tell(go_on)
 
 
 def choose(checks: list[Check], only: tuple[str, ...]) -> list[Check]:

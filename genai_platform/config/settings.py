@@ -1,7 +1,8 @@
 """What a person can configure, as one frozen, typed value. Secrets are never settings.
 
 Each value is checked here by itself; what they say together is checked in ``config/consistency.py``. Both are asked by
-``config/layers.py``, the one way that settings come in.
+``config/layers.py``, the one way that settings come in. What is written below a field is shown by editors, too
+(``config/schema.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from genai_platform.config import api_base, azure_models
 from genai_platform.config.names import NAME, NAME_LENGTH
@@ -107,7 +108,7 @@ CallerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
-ApiBase = Annotated[HttpsUrl, BeforeValidator(_address)]
+ApiBase = Annotated[HttpsUrl, BeforeValidator(_address), WithJsonSchema({"type": "string", "pattern": r"^\s*https?://"})]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 """``registry/repository:tag``, all of it said."""
@@ -120,7 +121,9 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 
 class Platform(_Table):
     name: Name = "genai"
+    """The first part of every name: lower-case letters and digits, single hyphens between, a letter first, at most 16."""
     region: AwsRegion = "ap-northeast-1"
+    """The AWS region."""
 
 
 class Aws(_Table):
@@ -130,19 +133,25 @@ class Aws(_Table):
 
 class TerraformState(_Table):
     backend: Literal["local", "s3"] = "local"
+    """Where Terraform's state lies: in ``.genai/NAME/terraform/``, or in S3 with Terraform's own lock file."""
     bucket: str | None = None
     """With ``s3``: the bucket's name; default ``PREFIX-state-ACCOUNT``. The tool makes it."""
 
 
 class Network(_Table):
     cidr: PrivateCidr = "10.0.0.0/16"
+    """The VPC's private IPv4 network, /16 to /22."""
     zones: Annotated[Whole, Field(ge=2, le=6)] = 2
+    """Availability zones; at most what the region has."""
     nat: Literal["single", "per-zone"] = "single"
+    """One NAT gateway, or one in every zone."""
 
 
 class Cluster(_Table):
     version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}$")] = "1.35"
+    """The Kubernetes version, one that EKS offers in standard support."""
     admins: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...] = ()
+    """ARNs of roles and users who may also administer the cluster."""
     public_access_cidrs: tuple[PublicCidr, ...] = ()
     """Who may reach the Kubernetes API from the internet (with valid credentials). Empty: the public IPv4 networks of
     ``ingress.allowed_cidrs``, and where those are empty too, any: today's own address would lock you out tomorrow."""
@@ -150,14 +159,15 @@ class Cluster(_Table):
 
 class Ingress(_Table):
     allowed_cidrs: tuple[Cidr, ...] = ()
-    """Empty: the address this command comes from."""
+    """Who may reach LiteLLM and Langfuse. Empty: the address this command comes from."""
     domain: Host | None = None
     """A name inside a Route 53 zone; LiteLLM is ``litellm.DOMAIN``, Langfuse ``langfuse.DOMAIN``."""
     tls: Literal["auto", "none"] = "auto"
+    """``none`` turns encryption off; refused when API Management is in front."""
     litellm_port: Port | None = None
-    """Default 443 (with ``tls = "none"``: 80)."""
+    """LiteLLM's port. Default 443 (with ``tls = "none"``: 80)."""
     langfuse_port: Port | None = None
-    """Default 443 with a domain, 8443 without (with ``tls = "none"``: 3000)."""
+    """Langfuse's port. Default 443 with a domain, 8443 without (with ``tls = "none"``: 3000)."""
     gateway_port: Port = 8444
     """Where API Management comes in, a port of its own: the model routes and nothing else."""
 
@@ -170,15 +180,19 @@ RESPONSES_API_VERSION = "2025-03-01-preview"
 
 class Model(_Table):
     name: ModelName
+    """What callers ask for; used once."""
     azure_deployment: ModelName
+    """The deployment in Azure OpenAI."""
     base_model: Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)] | None = None
     """The model behind the deployment, e.g. ``gpt-4o``; not needed where the deployment is called like it."""
     api_base: ApiBase
+    """The address of the Azure OpenAI resource, e.g. ``https://NAME.openai.azure.com``; of a portal's target URI the rest is dropped."""
     mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
+    """Which route the model serves; ``verify`` asks those that chat."""
     api_version: Annotated[
         str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$"), Field(validate_default=True)
     ] = Field(default_factory=lambda known: default_api_version(known))
-    """Default: the one that serves the route that the model is asked by."""
+    """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
     api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
@@ -206,16 +220,24 @@ def needs_responses(model: Mapping[str, Any]) -> bool:
 
 class Litellm(_Table):
     replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
+    """Pods of the proxy; with two or more no request is lost when they are exchanged."""
     image: str = "ghcr.io/berriai/litellm-database:v1.106.2"
+    """The proxy's image; the migration job uses the same."""
     models: tuple[Model, ...] = ()
+    """The models that are offered."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
+    """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
 
 
 class Chart(_Table):
     version: Annotated[str, StringConstraints(pattern=r"^[12]\.[0-9]+\.[0-9]+$")] = "1.5.41"
+    """``1.x.y``: Langfuse 3 with ClickHouse and ZooKeeper; ``2.x.y``: Langfuse 4 with the ClickHouse operator."""
     repository: str | None = None
+    """A Helm repository. At most one of ``repository``, ``oci`` and ``path``; default: the publisher's."""
     oci: str | None = None
+    """An OCI address, ``oci://…``."""
     path: Path | None = None
+    """A chart on this machine, folder or archive."""
 
     @property
     def line(self) -> Literal[1, 2]:
@@ -225,8 +247,10 @@ class Chart(_Table):
 
 class Langfuse(_Table):
     post_install: Literal["values", "patch", "none"] = "values"
+    """Who gives Langfuse and ClickHouse their roles and ClickHouse its S3 disk: the chart's values, ``genai patch`` after the install,
+    or nobody."""
     image_tag: Annotated[str, StringConstraints(pattern=r"^[34]\.[0-9]+\.[0-9]+$")] | None = None
-    """A full version; default: the one the chart was published with."""
+    """A full version of the application; default: the one the chart was published with."""
     write_mode: Literal["legacy", "dual", "events_only"] = "events_only"
     """Chart line 2: which tables Langfuse 4 writes (``LANGFUSE_MIGRATION_V4_WRITE_MODE``)."""
     clickhouse_image: Image | None = None
@@ -234,31 +258,43 @@ class Langfuse(_Table):
     keeper_image: Image | None = None
     """The same of ZooKeeper (chart line 1) or Keeper (line 2)."""
     user_email: Email = "admin@example.com"
+    """The first user; ``genai open langfuse --login`` shows the password."""
     chart: Chart = Chart()
+    """Langfuse's Helm chart."""
 
 
 class Apim(_Table):
     sku: Literal["Consumption", "Developer", "Basic", "Standard", "Premium", "BasicV2", "StandardV2"] = "BasicV2"
-    """Those of the api-version 2024-05-01, with which the service is made: it has no PremiumV2."""
+    """The tier of the service that the tool makes: one that the api-version 2024-05-01 has, which does not have PremiumV2."""
     existing: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")] | None = None
+    """The name of a service to use instead; only this environment's objects in it are touched."""
     publisher_name: str = "genai"
+    """Shown by the service."""
     publisher_email: Email | None = None
     """Where Azure writes about the service; needed where it is made."""
     path: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/-]{0,80}$")] = "genai"
+    """The first part of the API's path."""
     routes: tuple[Annotated[str, StringConstraints(pattern=r"^(GET|POST) /v1/[a-z0-9/_-]+$")], ...] = ()
     """Model routes in addition to the built-in five, e.g. ``POST /v1/rerank``."""
     streaming: Flag = True
+    """Whether answers must be streamed."""
     keys: Literal["per-caller", "shared"] = "per-caller"
+    """A LiteLLM key for each caller, or one for all."""
     unverified_backend: Flag = False
     """Without ``ingress.domain``: whether API Management may send to a load balancer whose certificate it cannot check."""
 
 
 class Caller(_Table):
     models: tuple[ModelName, ...] = ()
+    """What the caller may use; empty: every configured model."""
     max_budget: Annotated[float, Field(strict=True, gt=0)] | None = None
+    """US dollars per ``budget_duration``."""
     budget_duration: Duration | None = None
+    """A number with ``s``, ``m``, ``h`` or ``d``, e.g. ``30d``."""
     rpm_limit: Annotated[Whole, Field(gt=0)] | None = None
+    """Requests a minute."""
     tpm_limit: Annotated[Whole, Field(gt=0)] | None = None
+    """Tokens a minute."""
     expires: Moment | None = None
     """ISO 8601 date or time after which the key no longer works."""
     client_id: Guid | None = None
@@ -267,17 +303,26 @@ class Caller(_Table):
 
 class Azure(_Table):
     enabled: Flag = False
+    """Whether API Management is in front; in a sandbox it is unless this is ``false``."""
     tenant_id: Guid | None = None
+    """The Entra ID tenant this environment may touch. Required when enabled."""
     subscription_id: Guid | None = None
+    """The Azure subscription this environment may touch. Required when enabled."""
     location: AzureRegion = "japaneast"
+    """The region of vault and service."""
     resource_group: ResourceGroup | None = None
+    """Default: the platform's prefix. One that the tool makes is removed by it; an existing one never."""
     auth: Literal["cli", "service_principal", "workload_identity", "managed_identity"] = "cli"
+    """Who deploys: ``az login``; ``AZURE_CLIENT_ID`` with ``AZURE_CLIENT_SECRET``; the two federated kinds."""
     apim: Apim = Apim()
-    callers: dict[CallerName, Caller] = {}
+    """The API Management service and the API in it."""
+    callers: Annotated[dict[CallerName, Caller], Field(json_schema_extra={"additionalProperties": False})] = {}
+    """Who calls, by name: lower-case letters, digits and hyphens, at most 40."""
 
 
 class Lifecycle(_Table):
     down: Literal["everything", "keep-data"] = "everything"
+    """What ``genai down`` does without ``--keep-data``."""
     backup: Literal["checked", "smaller", "last"] = "checked"
     """With ``keep-data``: ``checked`` refuses to write a backup that holds less than the last one though nobody deleted anything;
     ``smaller`` writes it, beside the last one; ``last`` keeps the last one and writes none."""
@@ -287,12 +332,22 @@ class Settings(_Table):
     """Everything a person can configure."""
 
     platform: Platform = Platform()
+    """Name and region."""
     aws: Aws = Aws()
+    """The AWS account."""
     terraform: TerraformState = TerraformState()
+    """Where Terraform's state lies."""
     network: Network = Network()
+    """The VPC."""
     cluster: Cluster = Cluster()
+    """The EKS cluster."""
     ingress: Ingress = Ingress()
+    """The load balancer: who comes in, by which names and ports."""
     litellm: Litellm = Litellm()
+    """LiteLLM and its models."""
     langfuse: Langfuse = Langfuse()
+    """Langfuse and its Helm chart."""
     azure: Azure = Azure()
+    """API Management, Entra ID and Key Vault."""
     lifecycle: Lifecycle = Lifecycle()
+    """What an evening keeps."""

@@ -31,6 +31,11 @@ class Target:
         return name if self.environment == "default" else f"{name}-{self.environment}"
 
     @property
+    def resource_group(self) -> str:
+        """The Azure resource group everything lies in."""
+        return self.settings.azure.resource_group or self.prefix
+
+    @property
     def tags(self) -> dict[str, str]:
         """Tags carried by everything Terraform and the AWS client make."""
         return {"genai:platform": self.settings.platform.name, "genai:environment": self.environment}

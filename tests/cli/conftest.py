@@ -21,6 +21,7 @@ from genai_platform.config.target import Target
 from genai_platform.engine.graph import Graph
 from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.kubernetes.foreign import Foreign, Listing
+from tests import schemas
 from tests.worlds import World
 
 
@@ -74,7 +75,10 @@ class Shell:
         result = CliRunner().invoke(cli.app, list(arguments), input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return Answer(result.exit_code, result.stdout, result.stderr)
+        answer = Answer(result.exit_code, result.stdout, result.stderr)
+        if "--json" in arguments:
+            schemas.valid(arguments, answer.document)
+        return answer
 
 
 @pytest.fixture

@@ -197,6 +197,13 @@ def test_azure_env_is_what_the_handbooks_curl_needs(shell: Shell, callers: Calle
         f"export SCOPE=api://{APP}/.default",
     ]
     assert not any("CURL" in line for line in lines)  # the public clouds need nothing besides
+    assert shell("azure", "env", "--json").document["variables"]["CLIENT_SECRET"] == "the-client-secret"
+
+
+def test_open_tells_a_program_the_address_and_only_when_asked_the_password(shell: Shell, callers: Callers) -> None:
+    assert "password" not in shell("open", "litellm", "--json").document
+    opened = shell("open", "litellm", "--login", "--json").document
+    assert (opened["url"], opened["user"], opened["password"]) == ("https://litellm.example.com/ui", "admin", "sk-master")
 
 
 def test_chat_through_both_entrances(shell: Shell, callers: Callers) -> None:

@@ -202,6 +202,8 @@ def test_another_environment_has_its_own_settings(shell: Shell) -> None:
     assert document["settings"]["litellm"]["replicas"] == 3
     assert document["sources"]["litellm.replicas"] == "genai.work.toml"
     assert document["sources"]["platform.name"] == "default"
+    read = shell("config", "path", "--json", "--env", "work").document["files"]
+    assert [(Path(file["path"]).name, file["exists"]) for file in read] == [("genai.toml", True), ("genai.work.toml", True)]
 
 
 def test_cost_is_told_part_by_part(shell: Shell) -> None:

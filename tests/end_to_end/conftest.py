@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests import schemas
+
 GENAI = Path(sys.executable).with_name("genai")
 NAMESPACE = "genai-platform"
 PACE = "0.005"
@@ -36,6 +38,8 @@ class Result:
         """The one JSON document on standard output."""
         content = json.loads(self.out)
         assert isinstance(content, dict)
+        if self.command[0] == str(GENAI):
+            schemas.valid(self.command[1:], content)
         return content
 
     @property

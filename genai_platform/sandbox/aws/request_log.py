@@ -21,13 +21,14 @@ class Requests:
         self._held: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._count = 0
 
-    def add(self, method: str, service: str, action: str, path: str) -> None:
-        """Write down one request.
+    def add(self, method: str, service: str, action: str, path: str) -> bool:
+        """Write down one request, and say whether it would change something.
 
         Args:
             action: its name at AWS, or the method where a service goes by method and path.
             path: without the query, which may carry a signature.
         """
+        writing = _READING.match(action) is None
         with self._lock:
             self._count += 1
             self._held.append(
@@ -37,9 +38,10 @@ class Requests:
                     "service": service,
                     "action": action,
                     "path": path,
-                    "writing": _READING.match(action) is None,
+                    "writing": writing,
                 }
             )
+        return writing
 
     def since(self, number: int) -> Iterator[dict[str, Any]]:
         """All after the one with that number."""

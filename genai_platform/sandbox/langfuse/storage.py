@@ -109,7 +109,7 @@ class RedisQueue:
                     both.zrem(self.DELAYED, due)
                     both.lpush(self.WAITING, due)
                     both.execute()
-            found = self._redis.blmove(self.WAITING, self.ACTIVE, timeout=0.2, src="RIGHT", dest="LEFT")  # type: ignore[arg-type]
+            found = self._redis.blmove(self.WAITING, self.ACTIVE, timeout=0.5, src="RIGHT", dest="LEFT")  # type: ignore[arg-type]
             if found is not None:
                 return str(found)
         return None

@@ -34,7 +34,7 @@ def candidates(target: Target) -> list[str]:
 
 def group_name(target: Target) -> str:
     """The resource group everything lies in."""
-    return target.settings.azure.resource_group or target.prefix
+    return target.resource_group
 
 
 def object_name(target: Target, kind: str) -> str:
