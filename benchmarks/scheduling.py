@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Graph
 from genai_platform.engine.scheduler import Scheduler
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.steps.catalog import build, for_up
 from genai_platform.steps.clients import Clients
 
@@ -33,9 +33,6 @@ class _Wait:
 
     def observe(self) -> Observation:
         return Observation(State.ABSENT, "not made yet")
-
-    def plan(self) -> Sequence[Change]:
-        return [Change("create", self.id)]
 
     def apply(self, progress: Progress) -> str:
         time.sleep(self.minutes * self.second)

@@ -179,3 +179,36 @@ def test_nothing_writes_into_the_dictionary_of_an_object(trees: dict[Path, ast.M
 )
 def test_the_rule_sees_each_way_to_write_into_it(text: str) -> None:
     assert list(written(ast.parse(text))) == [1]
+
+
+def _unknown(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == "State.UNKNOWN"
+
+
+def decisions(tree: ast.Module) -> Iterator[int]:
+    """Lines that look at a step past ``engine.observe``, or decide that what could not be looked at is unknown."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self") | ast.Call(func=ast.Name(id="super")), attr="observe")):
+                continue
+            case ast.Call(func=ast.Attribute(attr="observe"), args=[], keywords=[]):
+                yield node.lineno
+            case ast.Call(args=given, keywords=named) if any(map(_unknown, (*given, *(one.value for one in named)))):
+                yield node.lineno
+            case _:
+                continue
+
+
+def test_only_the_engine_turns_a_failed_look_into_a_state(trees: dict[Path, ast.Module]) -> None:
+    outside = [path for path in PRODUCT if "engine" not in path.relative_to(ROOT).parts]
+    found = [f"{path.relative_to(ROOT)}:{line}" for path in outside for line in decisions(trees[path])]
+    assert found == [], "let the step raise, and look at it with genai_platform.engine.observe.observe"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["step.observe()", "run.graph[id].observe()", "Observation(State.UNKNOWN, error.message)", "replace(found, state=State.UNKNOWN)"],
+)
+def test_the_rule_sees_each_way_to_decide_it_elsewhere(text: str) -> None:
+    assert list(decisions(ast.parse(text))) == [1]
+    assert not list(decisions(ast.parse("super().observe() if found.state is State.UNKNOWN else self.observe()")))

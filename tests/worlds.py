@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, State
 
 
 @dataclass
@@ -17,6 +17,9 @@ class World:
     states: dict[str, State] = field(default_factory=dict)
     broken: dict[str, Exception] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
+    observed: list[str] = field(default_factory=list)
+    unseen: dict[str, Exception] = field(default_factory=dict)
+    """Steps that cannot be looked at, and what a look raises."""
     working: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,11 +40,12 @@ class FakeStep:
     limit: float
 
     def observe(self) -> Observation:
+        with self.world.lock:
+            self.world.observed.append(self.id)
+        if self.id in self.world.unseen:
+            raise self.world.unseen[self.id]
         state = self.world.states.get(self.id, State.PRESENT if self.id in self.world.there else State.ABSENT)
         return Observation(state, f"{self.id} is {state.value}")
-
-    def plan(self) -> Sequence[Change]:
-        return [Change("create", self.id)]
 
     def apply(self, progress: Progress) -> str:
         self.world.note(f"apply {self.id}")

@@ -15,7 +15,7 @@ from genai_platform.cli.worlds import Purpose
 if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
     from genai_platform.engine.graph import Graph
-    from genai_platform.engine.step import Change, Observation, Step
+    from genai_platform.engine.step import Change, Observation
     from genai_platform.steps.clients import Clients
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
@@ -84,6 +84,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
 
 def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     from genai_platform.cli import preflight
+    from genai_platform.engine.observe import changes
     from genai_platform.engine.scheduler import probe_all
     from genai_platform.steps.catalog import for_up
 
@@ -92,8 +93,8 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     preflight.world(run, selection)
     with run.screen.looking(len(selection.ids)) as one_more:
         found = probe_all((run.graph[id] for id in selection.ids), one_more)
-    changes = [(id, change) for id in selection.ids for change in _changes(run.graph[id], found[id])]
-    return Observed(run.graph, target.settings, found, changes)
+    listed = [(id, change) for id in selection.ids for change in changes(id, found[id])]
+    return Observed(run.graph, target.settings, found, listed)
 
 
 def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence[str], why: str) -> Observed:
@@ -111,20 +112,3 @@ def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence
 
 def _document(id: str, change: Change) -> dict[str, Any]:
     return {"step": id, "action": change.action, "object": change.object, "detail": change.detail}
-
-
-def _changes(step: Step, finding: Observation) -> list[Change]:
-    """A step's plan; a step that cannot say what it would do says at least that."""
-    from genai_platform.engine.step import Change, State
-    from genai_platform.errors import GenaiError
-
-    if finding.state is State.PRESENT:
-        return [Change("none", step.id, finding.evidence)]
-    if finding.state is State.UNKNOWN:
-        # Nobody knows what would change; `up` would stop here.
-        return [Change("none", step.id, f"cannot be seen: {finding.evidence}")]
-    try:
-        return list(step.plan())
-    except GenaiError as error:
-        text = f"details once what it needs is there ({error.message})"
-        return [Change("update" if finding.state is State.DRIFTED else "create", step.id, text)]

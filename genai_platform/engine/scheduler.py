@@ -20,6 +20,7 @@ from typing import Literal
 from genai_platform.advice import Remedy, run_genai, typed
 from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepSaid, StepStarted, StopAsked
 from genai_platform.engine.graph import Graph, Selection
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import Observation, State, Step
 from genai_platform.errors import GenaiError, Interrupted, StepError, unexpected
 
@@ -239,7 +240,7 @@ class _Run:
         if missing:
             return missing
         self._bus(StepStarted(step.id, "probe"))
-        finding = step.observe()
+        finding = observe(step)
         if finding.state is State.PRESENT:
             return "present", finding.evidence
         if finding.state is State.UNKNOWN:
@@ -251,7 +252,7 @@ class _Run:
 
     def _destroyed(self, step: Step) -> tuple[Outcome, str]:
         self._bus(StepStarted(step.id, "probe"))
-        finding = step.observe()
+        finding = observe(step)
         if finding.state is State.ABSENT:
             return "absent", finding.evidence
         if self._stop.is_set():
@@ -267,7 +268,7 @@ class _Run:
                 continue
             with self._outside_lock:
                 if need not in self._outside:
-                    self._outside[need] = self._graph[need].observe()
+                    self._outside[need] = observe(self._graph[need])
                 finding = self._outside[need]
             if finding.state is State.ABSENT:
                 if need in self._selection.skipped:
@@ -308,9 +309,7 @@ def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, li
 
     def look(step: Step) -> None:
         try:
-            finding = step.observe()
-        except GenaiError as error:
-            finding = Observation(State.UNKNOWN, error.message, error.remedy)
+            finding = observe(step)
         except Exception as error:
             finding = Observation(State.UNKNOWN, unexpected(error).message)
         found.put((step.id, finding))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -11,7 +11,7 @@ from genai_platform.advice import Remedy
 
 
 class State(StrEnum):
-    """What a probe saw. ``UNKNOWN`` is never taken for ``ABSENT``; only ``PRESENT`` skips."""
+    """What an observation saw. ``UNKNOWN`` is never taken for ``ABSENT``; only ``PRESENT`` skips."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -19,23 +19,41 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Observation:
-    """A state and the evidence for it, read from the world."""
-
-    state: State
-    evidence: str
-    remedy: Remedy = ""
-    """The command that helps where the state could not be seen; empty when none is known."""
+Action = Literal["create", "update", "delete", "none"]
 
 
 @dataclass(frozen=True)
 class Change:
     """One line of a plan: what would happen to which object."""
 
-    action: Literal["create", "update", "delete", "none"]
+    action: Action
     object: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A state, the evidence for it and what ``apply`` would change, read from the world in one look."""
+
+    state: State
+    evidence: str
+    remedy: Remedy = ""
+    """The command that helps where the state could not be seen; empty when none is known."""
+    changes: tuple[Change, ...] = ()
+    """What ``apply`` would do, as far as this look has seen it; empty: nothing more is known than state and evidence."""
+    list_changes: Callable[[], Sequence[Change]] | None = field(default=None, compare=False, repr=False)
+    """Lists them in full where that takes more than the look did; only ``genai plan`` calls it. May raise ``GenaiError``."""
+
+    @property
+    def action(self) -> Action:
+        """What ``apply`` would do to an only object in this state."""
+        return {State.ABSENT: "create", State.DRIFTED: "update"}.get(self.state, "none")  # type: ignore[return-value]
+
+    def with_change(self, object: str, detail: str = "") -> Observation:
+        """The same with its one change, to the named object; the change's detail is the evidence unless another is given."""
+        if self.action == "none":
+            return self
+        return replace(self, changes=(Change(self.action, object, detail or self.evidence),))
 
 
 class Progress(Protocol):
@@ -51,7 +69,8 @@ class Progress(Protocol):
 class Step(Protocol):
     """One thing that can be present or absent.
 
-    ``probe`` never raises for an expected failure to look: it answers ``UNKNOWN`` with the reason.
+    ``observe`` changes nothing. It raises ``NeverBuilt`` when what holds the step's objects does not exist, and any other
+    ``GenaiError`` when it could not look; ``engine.observe.observe`` turns the two into *absent* and *unknown*, for all steps.
     ``apply`` and ``destroy`` are idempotent, return one line of evidence, and raise ``GenaiError``.
     """
 
@@ -72,8 +91,6 @@ class Step(Protocol):
         """Time limit of ``apply`` or ``destroy`` in seconds."""
 
     def observe(self) -> Observation: ...
-
-    def plan(self) -> Sequence[Change]: ...
 
     def apply(self, progress: Progress) -> str: ...
 

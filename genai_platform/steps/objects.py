@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genai_platform.config.target import NAMESPACE
+from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError
 from genai_platform.render.manifests import INPUTS, Document, secret_values
 from genai_platform.tools.kubernetes import reasons as kube_reasons
 from genai_platform.tools.kubernetes import wait as kube_wait
@@ -68,73 +68,55 @@ class Objects:
     outside: Callable[[], str] = lambda: ""
     """What still stands outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing."""
     transient: frozenset[str] = field(default=frozenset())
-    """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``probe``."""
+    """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``observe``."""
 
     # -- looking ----------------------------------------------------------------------------------
     def observe(self) -> Observation:
-        try:
-            if not self.kube().exists():
-                return self._absent("there is no cluster")
-            there = [one for one in self._lasting() if self._exists(one)]
-            if not there:
-                return self._absent(f"{self._names(self._lasting())}: not there")
+        if not self.kube().exists():
+            return self._absent("there is no cluster")
+        if not any(self._get(one) for one in self._lasting()):
+            return self._absent(f"{self._names(self._lasting())}: not there")
+        with unknown_if_never_built():
             return self._compare()
-        except ClusterAbsent:
-            return Observation(State.ABSENT, "there is no cluster")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message, error.remedy)
 
     def _absent(self, evidence: str) -> Observation:
+        # The order of creation is that of deletion backwards.
+        changes = tuple(Change("create", str(one), f"{one} has not run" if one.kind == "Job" else "") for one in reversed(self._lasting()))
         left = self.outside()
-        return Observation(State.DRIFTED, f"{evidence}, but {left}") if left else Observation(State.ABSENT, evidence)
+        if left:
+            return Observation(State.DRIFTED, f"{evidence}, but {left}", changes=changes)
+        return Observation(State.ABSENT, evidence, changes=changes)
 
     def _compare(self) -> Observation:
-        faults: list[str] = []
-        for document in self.documents():
-            if document["kind"] in self.transient:
-                continue
-            if document["kind"] == "Job":
-                faults += self._job_faults(document)
-                continue
-            paths = self.kube().differs(document)
-            if paths is None:
-                faults.append(f"{ref(document)} is missing")
-            elif paths:
-                faults.append(
-                    f"{ref(document)} differs at {', '.join(paths[:3])}" + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-                )
-        ill = None if faults else self.health()
-        if faults or ill:
-            return Observation(State.DRIFTED, "; ".join(faults) or str(ill))
+        compared = [self._compared(document) for document in self.documents() if document["kind"] not in self.transient]
+        if faults := [fault for _, fault in compared if fault]:
+            return Observation(State.DRIFTED, "; ".join(faults), changes=tuple(change for change, _ in compared))
+        if ill := self.health():
+            return Observation(State.DRIFTED, ill)
         return Observation(State.PRESENT, self.evidence() or f"{self._names(self._lasting())}: as rendered")
 
-    def _job_faults(self, document: Document) -> list[str]:
-        found = self._get(ref(document))
-        name = document["metadata"]["name"]
-        if found is None:
-            return [f"Job {name} has not run"]
-        if _inputs(found) != _inputs(document):
-            return [f"Job {name} ran with other inputs"]
-        state = kube_wait.job_state(found)
-        return [] if state == "complete" else [f"Job {name}: {state}"]
-
-    def plan(self) -> Sequence[Change]:
-        """What ``apply`` would do to each object."""
-        try:
-            if not self.kube().exists():
-                return [Change("create", str(one)) for one in self._lasting()]
-            return [self._change(document) for document in self.documents() if document["kind"] not in self.transient]
-        except GenaiError as error:
-            return [Change("create", str(one), error.message) for one in self._lasting()]
-
-    def _change(self, document: Document) -> Change:
+    def _compared(self, document: Document) -> tuple[Change, str]:
+        """What ``apply`` would do to one object, and what is wrong with it; empty: nothing."""
+        name = str(ref(document))
         if document["kind"] == "Job":
-            faults = self._job_faults(document)
-            return Change("create", str(ref(document)), faults[0]) if faults else Change("none", str(ref(document)))
-        if self._get(ref(document)) is None:
-            return Change("create", str(ref(document)))
-        paths = self.kube().differs(document) or []
-        return Change("update", str(ref(document)), ", ".join(paths)) if paths else Change("none", str(ref(document)))
+            fault = self._job_fault(document)
+            return Change("create" if fault else "none", name, fault), fault
+        paths = self.kube().differs(document)
+        if paths is None:
+            return Change("create", name), f"{name} is missing"
+        if not paths:
+            return Change("none", name), ""
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return Change("update", name, ", ".join(paths)), f"{name} differs at {', '.join(paths[:3])}{more}"
+
+    def _job_fault(self, document: Document) -> str:
+        found, name = self._get(ref(document)), ref(document)
+        if found is None:
+            return f"{name} has not run"
+        if _inputs(found) != _inputs(document):
+            return f"{name} ran with other inputs"
+        state = kube_wait.job_state(found)
+        return "" if state == "complete" else f"{name}: {state}"
 
     # -- doing ------------------------------------------------------------------------------------
     def apply(self, progress: Progress) -> str:
@@ -187,9 +169,6 @@ class Objects:
 
     def _get(self, one: Ref) -> Document | None:
         return self.kube().get(one.api_version, one.kind, one.name, one.namespace)
-
-    def _exists(self, one: Ref) -> bool:
-        return self._get(one) is not None
 
     @staticmethod
     def _names(refs: Sequence[Ref]) -> str:

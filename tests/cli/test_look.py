@@ -73,6 +73,12 @@ def test_plan_gives_changes_and_an_estimate(shell: Shell, world: World) -> None:
     assert world.happened == []
 
 
+def test_plan_looks_at_each_step_once(shell: Shell, world: World) -> None:
+    world.states["infra.network"] = State.DRIFTED
+    answer = shell("plan", "--json")
+    assert sorted(world.observed) == sorted(change["step"] for change in answer.document["changes"])
+
+
 def test_what_cannot_be_seen_is_not_planned_as_new(shell: Shell, world: World) -> None:
     world.states["infra.network"] = State.UNKNOWN
     answer = shell("plan", "--json", "--exit-code")

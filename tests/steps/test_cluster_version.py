@@ -14,12 +14,14 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Selection
+from genai_platform.engine.observe import changes, observe
+from genai_platform.engine.step import Change, Observation, State
 from genai_platform.errors import ConfigError
 from genai_platform.steps import infra
 from genai_platform.steps.catalog import build
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra import cluster_version
-from genai_platform.steps.infra.terraform import ClusterStep
+from genai_platform.steps.infra.terraform import ClusterStep, no_inputs
 
 LATER = datetime(2099, 3, 27, tzinfo=UTC)
 CALENDAR = {"1.33": ("EXTENDED_SUPPORT", LATER), "1.34": ("STANDARD_SUPPORT", LATER), "1.35": ("STANDARD_SUPPORT", LATER),
@@ -31,6 +33,7 @@ class Eks:
 
     def __init__(self, running: str | None, calendar: dict[str, tuple[str, datetime]] = CALENDAR) -> None:
         self.running, self.calendar = running, calendar
+        self.asked = 0
 
     def client(self, name: str) -> Any:
         return self
@@ -39,6 +42,7 @@ class Eks:
         """They do not end."""
 
     def describe_cluster(self, name: str) -> dict[str, Any] | None:
+        self.asked += 1
         return None if self.running is None else {"name": name, "version": self.running, "status": "ACTIVE"}
 
     def describe_cluster_versions(self, nextToken: str | None = None) -> dict[str, Any]:
@@ -110,3 +114,23 @@ def test_it_is_asked_when_the_cluster_is_among_what_is_made(monkeypatch: pytest.
     world = clients("1.20", Eks(None))
     with pytest.raises(ConfigError):
         preflight.world(SimpleNamespace(clients=world, graph=build(world)), Selection(("infra.cluster",)))  # type: ignore[arg-type]
+
+
+class Drifted:
+    """Terraform that would change the cluster and one more thing."""
+
+    def observe(self, root: str, variables: Any) -> Observation:
+        seen = (Change("update", "aws_eks_cluster.this"), Change("update", "aws_iam_role.nodes"))
+        return Observation(State.DRIFTED, "2 to change", changes=seen)
+
+
+def test_a_plan_says_which_version_the_cluster_gets_and_only_a_plan_asks_for_it() -> None:
+    eks = Eks("1.35")
+    found = clients("1.36", eks)
+    step = ClusterStep(Clients(found.target, aws=found.aws, terraform=Drifted()), "cluster", (), 1, no_inputs)  # type: ignore[arg-type]
+    observed = observe(step)
+    assert (observed.state, observed.evidence, eks.asked) == (State.DRIFTED, "2 to change", 0)
+    assert changes(step.id, observed) == (
+        Change("update", "aws_eks_cluster.this", "Kubernetes 1.35 -> 1.36"),
+        Change("update", "aws_iam_role.nodes"),
+    )

@@ -12,6 +12,7 @@ import pytest
 from moto.rds.models import rds_backends
 
 from genai_platform.config.settings import Ingress, Lifecycle
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import Observation, State
 from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.steps import infra
@@ -22,6 +23,7 @@ from genai_platform.steps.infra.redis import RedisStep
 from genai_platform.steps.infra.secrets import SecretsStep
 from genai_platform.steps.infra.terraform import StateStep, StorageStep, no_inputs
 from genai_platform.tools.aws import certificate
+from genai_platform.tools.aws.client import Aws
 from tests.tools.aws_world import Quiet, world
 
 
@@ -102,6 +104,17 @@ def test_the_tools_certificate_is_imported_trusted_and_removed(tmp_path: Path, m
         assert certificate.find(clients.aws) is None
         assert not (tmp_path / "ca.pem").exists()
         assert step.destroy(Quiet()) == "no certificate in ACM"
+
+
+def test_a_certificate_whose_secrets_are_gone_is_unknown_and_never_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        container(clients)
+        SecretsStep(clients, {"AZURE_API_KEY": "key"}).apply(Quiet())
+        step = infra_certificate.step(clients)
+        step.apply(Quiet())
+        clients.aws.client("secretsmanager").delete_secret(SecretId=clients.aws.secret_name, ForceDeleteWithoutRecovery=True)
+        found = observe(infra_certificate.step(Clients(clients.target, aws=Aws(clients.target), terraform=clients.terraform)))
+        assert (found.state, str(found.remedy)) == (State.UNKNOWN, "run: genai infra --only infra.secrets")
 
 
 def test_a_certificate_for_other_names_gives_way_when_nothing_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +462,7 @@ def test_what_cannot_be_seen_is_unknown(tmp_path: Path, monkeypatch: pytest.Monk
     with world(tmp_path, monkeypatch, terraform={"backend": "s3"}) as clients:
         monkeypatch.setattr(clients.aws, "_boto3", lambda: type("Session", (), {"client": staticmethod(broken)}))
         monkeypatch.setattr(clients.aws, "client", lambda name, region=None: _Refusing())
-        assert {step.id: step.observe().state for step in infra.steps(clients)} == {step.id: State.UNKNOWN for step in infra.steps(clients)}
+        assert {step.id: observe(step).state for step in infra.steps(clients)} == {step.id: State.UNKNOWN for step in infra.steps(clients)}
 
 
 class _Refusing:

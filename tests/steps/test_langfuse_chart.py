@@ -12,8 +12,9 @@ import pytest
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.engine.step import State
-from genai_platform.errors import ConfigError, StepError
+from genai_platform.engine.observe import changes, observe
+from genai_platform.engine.step import Change, State
+from genai_platform.errors import ConfigError, NeverBuilt, StepError
 from genai_platform.render.chart import SMALL, ChartSource
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -184,6 +185,25 @@ def test_what_differs_is_said() -> None:
     cluster.objects["Deployment", "langfuse-web"]["status"]["availableReplicas"] = 0
     finding = chart(clients).observe()
     assert (finding.state, "langfuse-web: 0/1 pods ready" in finding.evidence) == (State.DRIFTED, True)
+
+
+def test_a_release_whose_values_cannot_be_made_is_unknown_and_never_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients, _, _ = world()
+    chart(clients).apply(Quiet())
+
+    def outputs(self: Clients) -> Outputs:
+        raise NeverBuilt("terraform root 'data' was not applied yet")
+
+    monkeypatch.setattr(Opened, "outputs", outputs)
+    assert observe(chart(clients)).state is State.UNKNOWN
+
+
+def test_the_change_of_a_release_names_the_chart() -> None:
+    clients, _, _ = world()
+    step = chart(clients)
+    (change,) = changes(step.id, observe(step))
+    version = clients.target.settings.langfuse.chart.version
+    assert change == Change("create", "helm release langfuse", f"chart {version}; helm release langfuse: not there")
 
 
 def test_what_was_stopped_for_a_backup_is_said_and_started_again() -> None:

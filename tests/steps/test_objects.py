@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from genai_platform.engine.observe import changes, observe
 from genai_platform.engine.step import State
-from genai_platform.errors import StepError
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.render import manifests
 from genai_platform.render.manifests import INPUTS
 from genai_platform.steps.objects import Objects, Ref, database_step
@@ -30,12 +32,14 @@ class Cluster:
         self.there = True
         self.broken: Exception | None = None
         self.runs: list[str] = []
+        self.read: list[str] = []
         self.log = ""
 
     def exists(self) -> bool:
         return self.there
 
     def get(self, api_version, kind, name, namespace=None):
+        self.read.append(name)
         if self.broken:
             raise self.broken
         return copy.deepcopy(self.objects.get((kind, name)))
@@ -102,7 +106,7 @@ def test_absent_then_present_then_drifted_then_mended():
     found = step.observe()
     assert found.state is State.DRIFTED
     assert "data.a" in found.evidence
-    assert [change.action for change in step.plan()] == ["update"]
+    assert [(change.action, change.detail) for change in changes(step.id, found)] == [("update", "data.a")]
     step.apply(Silent())
     assert step.observe().state is State.PRESENT
 
@@ -113,15 +117,47 @@ def test_without_a_cluster_everything_is_absent_and_nothing_is_left_to_remove():
     step = config_step(cluster, ["one"])
     assert step.observe().state is State.ABSENT
     assert step.destroy(Silent()) == "there is no cluster"
-    assert [change.action for change in step.plan()] == ["create"]
+    assert [(change.action, change.object) for change in changes(step.id, step.observe())] == [("create", "ConfigMap c")]
 
 
 def test_what_cannot_be_seen_is_unknown_and_never_absent():
     cluster = Cluster()
     cluster.broken = StepError("the API does not answer")
-    assert config_step(cluster, ["one"]).observe().state is State.UNKNOWN
+    assert observe(config_step(cluster, ["one"])).state is State.UNKNOWN
     cluster.broken = ClusterAbsent("no cluster")
-    assert config_step(cluster, ["one"]).observe().state is State.ABSENT
+    assert observe(config_step(cluster, ["one"])).state is State.ABSENT
+
+
+def test_objects_whose_inputs_were_never_built_are_unknown_and_never_absent():
+    """A state may be lost while the cluster runs: what was made from it must still be removed."""
+    cluster = Cluster()
+    config_step(cluster, ["one"]).apply(Silent())
+
+    def documents() -> list[dict[str, Any]]:
+        raise NeverBuilt("terraform root 'data' was not applied yet", remedy="run: genai infra")
+
+    found = observe(replace(config_step(cluster, ["one"]), documents=documents))
+    assert (found.state, found.evidence, found.remedy) == (State.UNKNOWN, "terraform root 'data' was not applied yet", "run: genai infra")
+    cluster.objects.clear()
+    assert observe(replace(config_step(cluster, ["one"]), documents=documents)).state is State.ABSENT
+
+
+def test_a_look_reads_each_object_once_and_lists_what_it_found():
+    cluster = Cluster()
+    step = Objects(
+        id="x.two", needs=(), minutes=0, limit=5, kube=lambda: cluster, documents=lambda: [config("one"), config("one") | OTHER],
+        refs=(Ref("v1", "ConfigMap", "c"), Ref("v1", "ConfigMap", "d")),
+    )  # fmt: skip
+    step.apply(Silent())
+    cluster.objects["ConfigMap", "c"]["data"]["a"] = "two"
+    del cluster.objects["ConfigMap", "d"]
+    cluster.read.clear()
+    found = changes(step.id, observe(step))
+    assert [(change.action, change.object) for change in found] == [("update", "ConfigMap c"), ("create", "ConfigMap d")]
+    assert sorted(cluster.read) == ["c", "c", "d"], "one to see that something exists, then one for each object"
+
+
+OTHER = {"metadata": {"name": "d", "namespace": "genai-platform"}}
 
 
 def test_objects_that_are_right_but_ill_are_drifted():

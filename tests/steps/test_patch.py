@@ -12,6 +12,7 @@ import pytest
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError
 from genai_platform.render.outputs import ClusterOutputs, DataOutputs, NetworkOutputs, Outputs, StorageOutputs
@@ -243,11 +244,11 @@ def test_a_policy_without_default_is_refused_before_anything_changes(cluster: Cl
     with pytest.raises(ConfigError, match="'default' must be its last volume"):
         Disk(clients(cluster)).apply(Quiet())
     assert cluster.patched == []
-    assert Disk(clients(cluster)).observe().state is State.UNKNOWN
+    assert observe(Disk(clients(cluster))).state is State.UNKNOWN
 
 
 def test_before_the_chart_there_is_nothing_to_patch() -> None:
-    finding = Identity(clients(Cluster())).observe()
+    finding = observe(Identity(clients(Cluster())))
     assert (finding.state, "chart is not installed" in finding.evidence) == (State.ABSENT, True)
 
 

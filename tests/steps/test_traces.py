@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import StepError
 from genai_platform.steps.catalog import build, for_down
@@ -248,7 +249,7 @@ def test_a_refusal_is_told_in_clickhouses_words_with_both_ways_on(clients: Clien
         step.destroy(Quiet())
     assert "--keep-data" in str(caught.value.remedy)
     assert not [name for kind, name in cluster.objects if kind == "Job"]
-    assert step.observe().state is State.UNKNOWN
+    assert observe(step).state is State.UNKNOWN
 
 
 def test_a_down_of_everything_takes_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

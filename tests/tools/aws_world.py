@@ -12,7 +12,7 @@ from moto import mock_aws
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
-from genai_platform.engine.step import Change, Observation
+from genai_platform.engine.step import Change
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform.client import Terraform
@@ -55,9 +55,6 @@ class Roots(Terraform):
 
     def recover(self, root: str, variables: Any, progress: Any, *, strict: bool = True) -> Any:
         return []
-
-    def observe(self, root: str, variables: Any) -> Observation:
-        return super().observe(root, variables)  # type: ignore[arg-type]
 
     def plan(self, root: str, variables: Any) -> list[Change]:
         return []

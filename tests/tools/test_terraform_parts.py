@@ -12,12 +12,16 @@ from botocore.exceptions import ClientError
 from genai_platform.config.endpoints import AwsEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import Change, State
-from genai_platform.errors import MissingError, StepError
+from genai_platform.errors import MissingError, NeverBuilt, StepError
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra.terraform import Inputs, RootStep
 from genai_platform.tools.aws.client import explained
 from genai_platform.tools.terraform import mirror as terraform_mirror
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.events import Events
+from genai_platform.tools.terraform.program import Root
 
 
 def target(folder: Path, **settings: object) -> Target:
@@ -34,6 +38,10 @@ def state(folder: Path, root: str, text: str) -> None:
 def cluster(**attributes: object) -> str:
     resource = {"mode": "managed", "type": "aws_rds_cluster", "name": "this", "instances": [{"attributes": attributes}]}
     return json.dumps({"version": 4, "resources": [resource]})
+
+
+def root(folder: Path, name: Root, inputs: Inputs = lambda clients: {}) -> RootStep:
+    return RootStep(Clients(target(folder)), name, (), 1, inputs)
 
 
 class Told:
@@ -92,7 +100,7 @@ def test_waiting_for_a_lock_is_said() -> None:
 
 # -- state ----------------------------------------------------------------------------------------
 def test_without_a_state_nothing_is_absent_that_could_not_be_looked_for(tmp_path: Path) -> None:
-    found = Terraform(target(tmp_path)).observe("network", dict)
+    found = observe(root(tmp_path, "network"))
     assert (found.state, "did not answer" in found.evidence) == (State.UNKNOWN, True)
 
 
@@ -131,17 +139,17 @@ def test_a_state_that_cannot_be_compared_is_never_stored(tmp_path: Path, text: s
     left = errored(tmp_path, 6)
     left.write_text(text)
     terraform = Terraform(target(tmp_path))
-    assert terraform.observe("network", dict).state is State.UNKNOWN
+    assert observe(root(tmp_path, "network")).state is State.UNKNOWN
     with pytest.raises(StepError) as refused:
         terraform.recover("network", dict, Told())
-    assert (refused.value.id, str(left) in refused.value.remedy) == ("terraform.errored", True)
+    assert (refused.value.id, str(left) in str(refused.value.remedy)) == ("terraform.errored", True)
     assert left.exists()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"resources": 1}'])
 def test_a_damaged_state_is_unknown_and_says_so(tmp_path: Path, text: str) -> None:
     state(tmp_path, "network", text)
-    found = Terraform(target(tmp_path)).observe("network", dict)
+    found = observe(root(tmp_path, "network"))
     assert found.state is State.UNKNOWN
     assert "damaged" in found.evidence
 
@@ -152,13 +160,15 @@ def test_outputs_of_a_root_not_applied_name_the_command(tmp_path: Path) -> None:
     assert str(caught.value.remedy) == "run: genai infra --only infra.network"
 
 
-def test_variables_that_cannot_be_known_leave_the_state_unknown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [StepError, NeverBuilt])
+def test_variables_that_cannot_be_known_leave_the_state_unknown(tmp_path: Path, kind: type[StepError]) -> None:
+    """Never absent: its own state says that it exists, whatever became of the roots it is made from."""
     state(tmp_path, "data", cluster(deletion_protection=False, skip_final_snapshot=True))
 
-    def variables() -> dict[str, object]:
-        raise StepError("the network is not there")
+    def inputs(clients: Clients) -> dict[str, object]:
+        raise kind("the network is not there")
 
-    found = Terraform(target(tmp_path)).observe("data", variables)
+    found = observe(root(tmp_path, "data", inputs))
     assert (found.state, found.evidence) == (State.UNKNOWN, "the network is not there")
 
 

@@ -39,7 +39,7 @@ def test_what_does_not_is_somebody_elses(held: dict[str, str]) -> None:
 def test_what_would_be_replaced_may_be_in_use(actions: list[str], importing: bool) -> None:
     with pytest.raises(StepError, match=r"aws_vpc\.this: 'vpc-1' exists already, and would have to be replaced") as refused:
         terraform_takeover.refuse("network", plan(actions, OURS, importing=importing), OURS)
-    assert "genai audit" in refused.value.remedy
+    assert "genai audit" in str(refused.value.remedy)
 
 
 def test_of_two_that_could_be_meant_none_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +57,5 @@ def test_of_two_that_could_be_meant_none_is_taken(tmp_path: Path, monkeypatch: p
         with pytest.raises(StepError) as refused:
             terraform.recover("network", dict, Quiet())
         assert all(id in refused.value.message for id in made)
-        assert "genai audit" in refused.value.remedy
+        assert "genai audit" in str(refused.value.remedy)
         assert terraform.recover("network", dict, Quiet(), strict=False) == [], "a removal leaves them to the audit"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 from genai_platform.advice import run_genai
 from genai_platform.config.target import Target
-from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, MissingError, NeverBuilt, StepError
+from genai_platform.engine.observe import unknown_if_never_built
+from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.errors import MissingError, NeverBuilt, StepError
 from genai_platform.render import gateway
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
@@ -98,7 +98,7 @@ def need_principal(service: Service) -> str:
 
 # -- a step ---------------------------------------------------------------------------------------
 class AzureStep(ABC):
-    """What all Azure steps do alike. ``look`` may raise: what could not be seen is unknown, never absent."""
+    """What all Azure steps do alike. ``look`` may raise ``GenaiError``: what could not be seen is unknown, never absent."""
 
     id: str
     needs: tuple[str, ...]
@@ -122,16 +122,9 @@ class AzureStep(ABC):
     def destroy(self, progress: Progress) -> str: ...
 
     def observe(self) -> Observation:
-        try:
-            return self.look()
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
-
-    def plan(self) -> Sequence[Change]:
-        found = self.look()
-        if found.state is State.PRESENT:
-            return [Change("none", self.what, found.evidence)]
-        return [Change("create" if found.state is State.ABSENT else "update", self.what, found.evidence)]
+        # What lies in Azure outlives the cluster, the secrets and the roots' outputs that it is compared with.
+        with unknown_if_never_built():
+            return self.look().with_change(self.what)
 
 
 def absent(evidence: str) -> Observation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import ConfigError, GenaiError, NeverBuilt, StepError
+from genai_platform.engine.observe import unknown_if_never_built
+from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.errors import ConfigError, NeverBuilt, StepError
 from genai_platform.files import write_private
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.clients import Clients
@@ -60,16 +61,15 @@ class CertificateStep(ABC):
         return "infra.certificate"
 
     def observe(self) -> Observation:
-        try:
-            ours = certificate.ours(self.clients.aws, names(self.clients))
-            if not ours:
-                return Observation(State.ABSENT, "no certificate in ACM")
-            found, *earlier = ours
+        what = f"certificate for {', '.join(names(self.clients))}"
+        ours = certificate.ours(self.clients.aws, names(self.clients))
+        if not ours:
+            return Observation(State.ABSENT, "no certificate in ACM").with_change(what)
+        found, *earlier = ours
+        with unknown_if_never_built():
             fault = self._fault(found) or (f"an earlier one for {', '.join(earlier[0].names)} is still there" if earlier else "")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
         if fault:
-            return Observation(State.DRIFTED, fault)
+            return Observation(State.DRIFTED, fault).with_change(what)
         return Observation(State.PRESENT, f"for {', '.join(found.names)}, {found.days_left():.0f} days left")
 
     def _fault(self, found: Certificate) -> str:
@@ -81,13 +81,6 @@ class CertificateStep(ABC):
         if found.days_left() < _ENOUGH:
             return f"it ends in {found.days_left():.0f} days"
         return ""
-
-    def plan(self) -> Sequence[Change]:
-        found = self.observe()
-        what = f"certificate for {', '.join(names(self.clients))}"
-        if found.state is State.PRESENT:
-            return [Change("none", what, found.evidence)]
-        return [Change("create" if found.state is State.ABSENT else "update", what, found.evidence)]
 
     @abstractmethod
     def apply(self, progress: Progress) -> str: ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.engine.step import Observation, Progress, State
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import RootStep
 from genai_platform.tools.aws.client import Aws, explained
@@ -158,21 +158,16 @@ class DataStep(RootStep):
             return self._usable(found)
         if found.state is not State.ABSENT:
             return found
-        try:
-            kept = kept_snapshots(self.clients.aws)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        kept = kept_snapshots(self.clients.aws)
         if not kept:
             return found
         # What a ``down`` of everything would still have to remove is not absent.
-        return Observation(State.ABSENT if self._keeping else State.DRIFTED, f"not running; its data is kept in the snapshot {kept[-1]}")
+        state = State.ABSENT if self._keeping else State.DRIFTED
+        return replace(found, state=state, evidence=f"not running; its data is kept in the snapshot {kept[-1]}")
 
     def _usable(self, found: Observation) -> Observation:
         """Terraform does not tell of a database that was stopped by hand."""
-        try:
-            status = _status(self.clients.aws, self.clients.target.prefix)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        status = _status(self.clients.aws, self.clients.target.prefix)
         return Observation(State.DRIFTED, f"the database is {status}") if status in _STOPPED else found
 
     def apply(self, progress: Progress) -> str:

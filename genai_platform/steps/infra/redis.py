@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.advice import run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.client import explained
 from genai_platform.tools.wait import wait_for
@@ -38,27 +37,23 @@ class RedisStep:
         return "infra.redis"
 
     def observe(self) -> Observation:
-        try:
-            group = self._group()
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        found = self._look()
+        if found.state is State.PRESENT:
+            return found
+        # The group is not this step's: its token is changed, also where there is none yet.
+        return replace(found, changes=(Change("update", f"token of Redis {self._name}", found.evidence),))
+
+    def _look(self) -> Observation:
+        group = self._group()
         if group is None:
             return Observation(State.ABSENT, "no replication group")
         if not group.get("AuthTokenEnabled"):
             return Observation(State.ABSENT, f"{self._name} takes no token yet")
         if _working(group):
             return Observation(State.DRIFTED, f"{self._name} is {_working(group)}")
-        try:
-            demanded = self._demanded(group)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
-        if not demanded:
+        if not self._demanded(group):
             return Observation(State.DRIFTED, f"{self._name} takes its token, and may take clients without one, too")
         return Observation(State.PRESENT, f"{self._name} demands its token")
-
-    def plan(self) -> Sequence[Change]:
-        found = self.observe()
-        return [Change("none" if found.state is State.PRESENT else "update", f"token of Redis {self._name}", found.evidence)]
 
     def apply(self, progress: Progress) -> str:
         token = self.clients.secrets().redis_token.get_secret_value()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
 
-from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, MissingError
+from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.errors import MissingError
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.clients import Clients
 
@@ -46,11 +46,10 @@ class SecretsStep:
         return {name: variables[name] for name in upstream_variables(self.clients) if variables.get(name)}
 
     def observe(self) -> Observation:
-        name = self.clients.aws.secret_name
-        try:
-            stored = self.clients.aws.secret_document()
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        return self._look().with_change(f"secret {self.clients.aws.secret_name}")
+
+    def _look(self) -> Observation:
+        name, stored = self.clients.aws.secret_name, self.clients.aws.secret_document()
         if stored is None:
             return Observation(State.ABSENT, f"{name} has no value")
         lacking = _lacking(stored)
@@ -62,12 +61,6 @@ class SecretsStep:
         if changed:
             return Observation(State.DRIFTED, f"the environment has another value of {', '.join(changed)} than {name}")
         return Observation(State.PRESENT, f"{name} is complete")
-
-    def plan(self) -> Sequence[Change]:
-        found = self.observe()
-        if found.state is State.PRESENT:
-            return [Change("none", f"secret {self.clients.aws.secret_name}", found.evidence)]
-        return [Change("create" if found.state is State.ABSENT else "update", f"secret {self.clients.aws.secret_name}", found.evidence)]
 
     def apply(self, progress: Progress) -> str:
         given = {name: SecretStr(value) for name, value in self._given.items()}

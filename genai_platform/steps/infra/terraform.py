@@ -11,6 +11,7 @@ from typing import Any
 from genai_platform.advice import run_genai
 from genai_platform.config.settings import Settings, is_public
 from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.render.langfuse import BACKUP_PREFIX
@@ -46,6 +47,7 @@ PLACEHOLDERS: Mapping[Root, Mapping[str, Any]] = {
 """Valid values of each root's own variables, for when only its state is left."""
 
 
+_CLUSTER = "aws_eks_cluster.this"
 _NAT = ("aws_nat_gateway.this", "aws_eip.nat")
 
 
@@ -98,9 +100,11 @@ class RootStep:
         return {f"{self.root}.tfvars.json": json.dumps(self.variables(), indent=1, sort_keys=True) + "\n"}
 
     def observe(self) -> Observation:
-        return self.clients.terraform.observe(self.root, self.variables)
+        found = self.clients.terraform.observe(self.root, self.variables)
+        # Without a state, only a plan is worth another run of Terraform.
+        return found if found.changes or found.state is State.PRESENT else replace(found, list_changes=self._to_create)
 
-    def plan(self) -> Sequence[Change]:
+    def _to_create(self) -> Sequence[Change]:
         try:
             variables = self.variables()
         except GenaiError as error:
@@ -150,10 +154,7 @@ class StorageStep(RootStep):
         found = super().observe()
         if found.state is not State.PRESENT:
             return found
-        try:
-            lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.clients.aws, bucket)]
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.clients.aws, bucket)]
         return Observation(State.DRIFTED, f"{', '.join(lacking)}: no lifecycle rule") if lacking else found
 
     def apply(self, progress: Progress) -> str:
@@ -185,21 +186,19 @@ class ClusterStep(RootStep):
 
     def observe(self) -> Observation:
         found = super().observe()
+        if found.changes:
+            return replace(found, list_changes=lambda: self._with_version(found.changes))
         if found.state is not State.PRESENT:
             return found
-        try:
+        with unknown_if_never_built():
             pending = cluster_endpoint.pending(self.clients)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
         return Observation(State.DRIFTED, pending) if pending else found
 
-    def plan(self) -> Sequence[Change]:
+    def _with_version(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Say which version a cluster that changes is to get: Terraform names the object alone. Raises ``GenaiError``."""
         wanted, running = cluster_version.effective(self.clients), cluster_version.of_cluster(self.clients)
         move = f"Kubernetes {running} -> {wanted}" if running not in (None, wanted) else ""
-        return [
-            replace(change, detail=change.detail or move) if change.object == "aws_eks_cluster.this" else change
-            for change in super().plan()
-        ]
+        return [replace(one, detail=one.detail or move) if one.object == _CLUSTER else one for one in changes]
 
     def apply(self, progress: Progress) -> str:
         done = super().apply(progress)
@@ -245,21 +244,12 @@ class StateStep:
         return "infra.state"
 
     def observe(self) -> Observation:
-        try:
-            bucket = self.clients.terraform.state.bucket()
-            if not aws_buckets.exists(self.clients.aws, bucket):
-                return Observation(State.ABSENT, f"no bucket {bucket}")
-            faults = aws_buckets.state_bucket_faults(self.clients.aws, bucket)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
-        if faults:
-            return Observation(State.DRIFTED, f"{bucket} lacks {', '.join(faults)}")
+        bucket = self.clients.terraform.state.bucket()
+        if not aws_buckets.exists(self.clients.aws, bucket):
+            return Observation(State.ABSENT, f"no bucket {bucket}").with_change(f"bucket {bucket}")
+        if faults := aws_buckets.state_bucket_faults(self.clients.aws, bucket):
+            return Observation(State.DRIFTED, f"{bucket} lacks {', '.join(faults)}").with_change(f"bucket {bucket}")
         return Observation(State.PRESENT, f"{bucket}, versioned, encrypted, private")
-
-    def plan(self) -> Sequence[Change]:
-        found = self.observe()
-        action = {State.PRESENT: "none", State.ABSENT: "create"}.get(found.state, "update")
-        return [Change(action, f"bucket {self.clients.terraform.state.bucket()}", found.evidence)]  # type: ignore[arg-type]
 
     def apply(self, progress: Progress) -> str:
         bucket = self.clients.terraform.state.bucket()

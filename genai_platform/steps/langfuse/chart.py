@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
-from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.engine.observe import unknown_if_never_built
+from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.render import langfuse
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.render.manifests import UNDISTURBED
@@ -18,7 +19,6 @@ from genai_platform.steps.objects import running, start_afresh
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.helm.client import Release, ResolvedChart
 from genai_platform.tools.kubernetes import wait as kube_wait
-from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
@@ -63,20 +63,20 @@ class Chart:
 
     # -- looking ----------------------------------------------------------------------------------
     def observe(self) -> Observation:
-        try:
-            if not self._clients.kube.exists():
-                return Observation(State.ABSENT, "there is no cluster")
-            release = self._clients.helm.release(langfuse.RELEASE, NAMESPACE)
-            if release is None:
-                return Observation(State.ABSENT, f"helm release {langfuse.RELEASE}: not there")
-            faults = self._faults(release) or self._stopped() or self._unready()
-            if faults:
-                return Observation(State.DRIFTED, "; ".join(faults))
-            return Observation(State.PRESENT, self._evidence(release))
-        except ClusterAbsent:
+        found, version = self._look(), self._clients.target.settings.langfuse.chart.version
+        return found.with_change(f"helm release {langfuse.RELEASE}", f"chart {version}; {found.evidence}")
+
+    def _look(self) -> Observation:
+        if not self._clients.kube.exists():
             return Observation(State.ABSENT, "there is no cluster")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message, error.remedy)
+        release = self._clients.helm.release(langfuse.RELEASE, NAMESPACE)
+        if release is None:
+            return Observation(State.ABSENT, f"helm release {langfuse.RELEASE}: not there")
+        with unknown_if_never_built():
+            faults = self._faults(release) or self._stopped() or self._unready()
+        if faults:
+            return Observation(State.DRIFTED, "; ".join(faults))
+        return Observation(State.PRESENT, self._evidence(release))
 
     def _faults(self, release: Release) -> list[str]:
         if release.status != "deployed":
@@ -124,18 +124,6 @@ class Chart:
 
         return {"values.yaml": str(yaml.safe_dump(self._values(), sort_keys=False, allow_unicode=True))}
 
-    def plan(self) -> Sequence[Change]:
-        target, name = self._clients.target, f"helm release {langfuse.RELEASE}"
-        finding = self.observe()
-        if finding.state is State.PRESENT:
-            return [Change("none", name, finding.evidence)]
-        action = "update" if finding.state is State.DRIFTED else "create"
-        return [
-            Change(
-                "create" if action == "create" else "update", name, f"chart {target.settings.langfuse.chart.version}; {finding.evidence}"
-            )
-        ]
-
     # -- doing ------------------------------------------------------------------------------------
     def apply(self, progress: Progress) -> str:
         clients = self._clients
@@ -157,10 +145,7 @@ class Chart:
 
     def destroy(self, progress: Progress) -> str:
         clients = self._clients
-        try:
-            if not clients.kube.exists():
-                return "there is no cluster"
-        except ClusterAbsent:
+        if not clients.kube.exists():
             return "there is no cluster"
         done = []
         # Custom resources first: their finalizers need the operator.

@@ -16,7 +16,7 @@ from genai_platform.render.chart import pins
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
-from genai_platform.tools.kubernetes.client import ClusterAbsent, Document, Kube
+from genai_platform.tools.kubernetes.client import Document, Kube
 
 NAMES = {1: "Langfuse 3 (chart 1.5)", 2: "Langfuse 4 (chart 2)"}
 
@@ -37,7 +37,7 @@ def refuse(clients: Clients) -> None:
     wanted = clients.target.settings.langfuse.chart
     try:
         release = clients.helm.release(langfuse.RELEASE, NAMESPACE) if clients.kube.exists() else None
-    except (ClusterAbsent, GenaiError):
+    except GenaiError:
         release = None
     if release is not None and line_of(release.version) != wanted.line:
         back = " (Langfuse 3 cannot read what Langfuse 4 wrote)" if wanted.line == 1 else ""

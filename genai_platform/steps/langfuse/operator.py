@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import StepError
 from genai_platform.render.chart import ChartSource, pinned, pins
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.helm.client import ResolvedChart
-from genai_platform.tools.kubernetes.client import ClusterAbsent
 
 CRD = "clickhouseclusters.clickhouse.com"
 _CHARTS = ("cert_manager", "clickhouse_operator")
@@ -28,16 +28,16 @@ class Operator:
         self._clients = clients
 
     def observe(self) -> Observation:
-        try:
-            if not self._clients.kube.exists():
-                return Observation(State.ABSENT, "there is no cluster")
-            return self._look()
-        except ClusterAbsent:
-            return Observation(State.ABSENT, "there is no cluster")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message, error.remedy)
+        found = self._look()
+        if found.state is State.PRESENT:
+            return found
+        return replace(
+            found, changes=tuple(Change("create", f"helm release {pins()[key]['name']}", pins()[key]["version"]) for key in _CHARTS)
+        )
 
     def _look(self) -> Observation:
+        if not self._clients.kube.exists():
+            return Observation(State.ABSENT, "there is no cluster")
         served = self._clients.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
         seen = []
         for key in _CHARTS:
@@ -52,10 +52,6 @@ class Operator:
         if served and len(seen) == len(_CHARTS):
             return Observation(State.PRESENT, "the cluster already serves ClickHouseCluster, from an operator that is not ours")
         return Observation(State.DRIFTED if served or len(seen) == 1 else State.ABSENT, "; ".join(seen))
-
-    def plan(self) -> Sequence[Change]:
-        present = self.observe().state is State.PRESENT
-        return [Change("none" if present else "create", f"helm release {pins()[key]['name']}", pins()[key]["version"]) for key in _CHARTS]
 
     def apply(self, progress: Progress) -> str:
         if (found := self.observe()).state is State.PRESENT:

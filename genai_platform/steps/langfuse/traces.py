@@ -7,17 +7,17 @@ the way from Langfuse 3 to 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from genai_platform.advice import Command, Remedy, advice, genai, joined, run_genai
+from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State, Step
-from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
 from genai_platform.steps.langfuse.clickhouse import LIMIT, ClickHouse, Contents, counted, fewer, installed_line
-from genai_platform.tools.kubernetes.client import ClusterAbsent
 
 
 def step(clients: Clients) -> Step:
@@ -43,25 +43,22 @@ class TracesStep:
 
     # -- looking ----------------------------------------------------------------------------------
     def observe(self) -> Observation:
-        try:
-            last = Backups(self.clients).last()
-            clickhouse = self._clickhouse()
-            if clickhouse is None:
-                return Observation(
-                    State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run"
-                )
-            held = clickhouse.holds(_Silent())
-            fault = _fault(held, last)
-            return Observation(State.DRIFTED, fault) if fault else Observation(State.PRESENT, _good(held, last))
-        except ClusterAbsent:
-            return Observation(State.ABSENT, "there is no cluster")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message, error.remedy)
+        found = self._look()
+        if found.state is State.PRESENT:
+            return found
+        # Langfuse makes its tables itself: they are filled here, also where there are none yet.
+        return replace(found, changes=(Change("update", "tables of ClickHouse", found.evidence),))
 
-    def plan(self) -> Sequence[Change]:
-        found = self.observe()
-        what = "tables of ClickHouse"
-        return [Change("none" if found.state is State.PRESENT else "update", what, found.evidence)]
+    def _look(self) -> Observation:
+        last, clickhouse = Backups(self.clients).last(), self._clickhouse()
+        if clickhouse is None:
+            return Observation(
+                State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run"
+            )
+        with unknown_if_never_built():
+            held = clickhouse.holds(_Silent())
+        fault = _fault(held, last)
+        return Observation(State.DRIFTED, fault) if fault else Observation(State.PRESENT, _good(held, last))
 
     def _clickhouse(self) -> ClickHouse | None:
         """The one that exists, of either line: the configuration may name the next one already."""

@@ -7,7 +7,7 @@ from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
 from genai_platform.steps.langfuse.chart import tell_operator
 from genai_platform.steps.patch.step import APPLICATION, CLICKHOUSE, Part, PatchStep, Workload
-from genai_platform.tools.kubernetes.client import ClusterAbsent, Document
+from genai_platform.tools.kubernetes.client import Document
 
 _CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 
@@ -64,10 +64,7 @@ class Identity(PatchStep):
 
     def destroy(self, progress: Progress) -> str:
         """Take the annotations away; running pods keep their identity until they are made again."""
-        try:
-            if not self._clients.kube.exists():
-                return "there is no cluster"
-        except ClusterAbsent:
+        if not self._clients.kube.exists():
             return "there is no cluster"
         removed = []
         for name in (langfuse.ACCOUNT, langfuse.CLICKHOUSE_ACCOUNT):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, NeverBuilt
+from genai_platform.errors import NeverBuilt
 from genai_platform.render import langfuse
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import wait as kube_wait
@@ -54,25 +54,15 @@ class PatchStep(ABC):
         """Look at every object. Raises ``NotInstalled`` while the chart's objects are not there."""
 
     def observe(self) -> Observation:
-        try:
-            if not self._clients.kube.exists():
-                return Observation(State.ABSENT, "there is no cluster")
-            parts = self.parts()
-        except NeverBuilt as error:
-            return Observation(State.ABSENT, error.message)
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
+        if not self._clients.kube.exists():
+            return Observation(State.ABSENT, "there is no cluster")
+        parts = self.parts()
         missing = [f"{part.object}: {part.missing}" for part in parts if part.missing]
         if not missing:
             return Observation(State.PRESENT, "; ".join(f"{part.object}: in place" for part in parts))
-        return Observation(State.ABSENT if len(missing) == len(parts) else State.DRIFTED, "; ".join(missing))
-
-    def plan(self) -> Sequence[Change]:
-        try:
-            parts = self.parts()
-        except GenaiError as error:
-            return [Change("create", self.id, error.message)]
-        return [Change("update" if part.missing else "none", part.object, part.missing or "in place") for part in parts]
+        state = State.ABSENT if len(missing) == len(parts) else State.DRIFTED
+        changes = tuple(Change("update" if part.missing else "none", part.object, part.missing or "in place") for part in parts)
+        return Observation(state, "; ".join(missing), changes=changes)
 
     def apply(self, progress: Progress) -> str:
         said: list[str] = []

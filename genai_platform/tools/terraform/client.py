@@ -11,8 +11,9 @@ from typing import Any
 
 from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
-from genai_platform.errors import GenaiError, NeverBuilt, StepError
+from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.files import write_private
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform import inventory as terraform_inventory
@@ -47,31 +48,38 @@ class Terraform:
 
     # -- what others ask --------------------------------------------------------------------------
     def observe(self, root: Root, variables: Callable[[], Mapping[str, Any]]) -> Observation:
-        """Compare the root with the world. Never raises for an expected failure to look.
+        """Compare the root with the world, with ``terraform plan`` where it has a state: the changes are what that said.
 
         Args:
             root: which one.
             variables: gives the root's variables; asked only when there is something to compare.
+
+        Returns:
+            Without changes where no state knows anything: ``plan`` lists them.
+
+        Raises:
+            GenaiError: state or world could not be looked at.
         """
+        what = f"terraform root {root}"
+        if left := self.state.errored(root):
+            return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first").with_change(what)
+        held = self.state.resources(root)
+        if not held:
+            return self._without_state(root)
+        if holder := self.state.holder(root):
+            who = f"{holder['Who']}, {holder['Created'][:19]}"
+            return Observation(State.DRIFTED, f"terraform of another run is at work on root '{root}': {who}").with_change(what)
         try:
-            if left := self.state.errored(root):
-                return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first")
-            held = self.state.resources(root)
-            if not held:
-                return self._without_state(root)
-            if holder := self.state.holder(root):
-                return Observation(
-                    State.DRIFTED, f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
-                )
-            changes = [change for change in self._planned(root, variables()) if change.action != "none"]
+            with unknown_if_never_built():
+                planned = self.plan(root, variables())
         except StateLocked:
             # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
-            return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'")
-        except GenaiError as error:
-            return Observation(State.UNKNOWN, error.message)
-        if changes:
-            return Observation(State.DRIFTED, f"{len(changes)} to change, e.g. {changes[0].action} {changes[0].object}")
-        return Observation(State.PRESENT, f"{held} resources as configured")
+            return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
+        moving = [change for change in planned if change.action != "none"]
+        if not moving:
+            return Observation(State.PRESENT, f"{held} resources as configured")
+        evidence = f"{len(moving)} to change, e.g. {moving[0].action} {moving[0].object}"
+        return Observation(State.DRIFTED, evidence, changes=tuple(planned))
 
     def existing(self, root: Root) -> Inventory:
         """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""
@@ -89,7 +97,14 @@ class Terraform:
 
     def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         """What ``apply`` would do. Raises ``StepError``."""
-        return self._planned(root, variables)
+        events = Events(root, None)
+        folder = self._prepare(root, variables, None)
+        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
+        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
+        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
+        if finished.code == 2 and not events.changes:
+            return [Change("update", f"outputs of {root}")]
+        return events.changes
 
     def apply(self, root: Root, variables: Mapping[str, Any], progress: Progress, timeout: float) -> str:
         """Make the root as configured; answers how much changed. Raises ``StepError``."""
@@ -215,7 +230,7 @@ class Terraform:
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
         """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
-        replaced = {change.object for change in self._planned(root, variables) if change.detail == REPLACED}
+        replaced = {change.object for change in self.plan(root, variables) if change.detail == REPLACED}
         for orphan in taken:
             if orphan.address in replaced:
                 self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
@@ -298,13 +313,3 @@ class Terraform:
             return f"{held['Who']} has it since {held['Created'][:19]}; if that run ended: {unlock(folder, held['ID'])}" if held else ""
 
         return Events(root, progress, locked)
-
-    def _planned(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
-        events = Events(root, None)
-        folder = self._prepare(root, variables, None)
-        # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
-        lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
-        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
-        if finished.code == 2 and not events.changes:
-            return [Change("update", f"outputs of {root}")]
-        return events.changes

@@ -154,7 +154,7 @@ def test_an_identity_that_resource_manager_does_not_know_yet_is_waited_for(world
 
     def later(scope: str, principal: str, role: str, *more: Any) -> Any:
         if role == SECRETS_USER and (text := next(refused, None)):
-            raise StepError(text, id="azure.400")
+            raise StepError(text, error_code="PrincipalNotFound")
         return assign(scope, principal, role, *more)
 
     clients.azure.arm.assign = later  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ import pytest
 
 from genai_platform.audit import azure as azure_leftovers
 from genai_platform.engine.step import State
-from genai_platform.errors import ConfigError, Forbidden, StepError
+from genai_platform.errors import ConfigError, Conflict, Forbidden, StepError
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 from genai_platform.steps.azure import lookup, name_availability, preflight, service_name, steps
 from genai_platform.steps.azure.group import GroupStep
@@ -106,7 +106,7 @@ def test_a_conflict_is_waited_for_while_the_state_passes(world: AzureWorld, pass
 
     def conflict(group: str, name: str) -> None:
         if text := next(refused, None):
-            raise StepError(text, id="azure.409")
+            raise Conflict(text)
         begin(group, name)
 
     clients.azure.apim.begin_delete = conflict  # type: ignore[method-assign]
@@ -246,7 +246,7 @@ def test_the_load_balancers_certificate_is_checked_where_it_can_be(world: AzureW
     ingress = settings.ingress.model_copy(update={"domain": domain})
     world.target = replace(world.target, settings=settings.model_copy(update={"ingress": ingress}))
     for step in steps(world.clients()):
-        if step.id in ("azure.door", "azure.api"):
+        if step.id in ("azure.ingress", "azure.api"):
             step.apply(Quiet())
     with store(world) as opened:
         sent = (opened.get("arm", f"{service.id}/backends/{lookup.object_name(world.target, 'litellm')}") or {})["properties"]["tls"]

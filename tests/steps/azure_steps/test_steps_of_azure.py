@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from genai_platform.engine.graph import Graph
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import ConfigError, GenaiError, MissingError, StepError
 from genai_platform.render.policy import revision
@@ -17,6 +18,7 @@ from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.tools.azure.apim import AuthorityUnreadable
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -98,7 +100,7 @@ def test_a_service_that_cannot_read_the_authority_for_a_moment_is_asked_again(wo
 
     def flaky(*given: Any) -> None:
         if text := next(refused, None):
-            raise StepError(text, id="azure.400")
+            raise AuthorityUnreadable(text)
         put(*given)
 
     clients.azure.apim.put_policy = flaky  # type: ignore[method-assign]
@@ -225,7 +227,23 @@ def test_what_cannot_be_seen_is_unknown(world: AzureWorld, tmp_path: Path) -> No
     endpoints = world.target.endpoints
     dead = endpoints.azure.model_copy(update={"arm": "https://localhost:1", "graph": "https://localhost:1"})
     world.target = replace(world.target, endpoints=endpoints.model_copy(update={"azure": dead}))
-    assert {step.observe().state for step in steps(world.clients())[:5]} == {State.UNKNOWN}
+    assert {observe(step).state for step in steps(world.clients())[:5]} == {State.UNKNOWN}
+
+
+def test_what_azure_holds_is_not_absent_when_the_cluster_is(world: AzureWorld) -> None:
+    """``down`` removes what exists: taken for absent, it would stay, in a shared API Management service, too."""
+    up(world)
+    world.kube.there = False
+    found = {step.id: observe(step).state for step in steps(world.clients())}
+    assert {id for id, state in found.items() if state is State.ABSENT} == {"azure.ingress"}
+
+
+def test_what_azure_holds_is_not_absent_when_the_secrets_are(world: AzureWorld) -> None:
+    up(world)
+    world.secrets = None
+    found = {step.id: observe(step).state for step in steps(world.clients())}
+    assert State.ABSENT not in found.values()
+    assert (found["azure.api"], found["azure.ingress"]) == (State.UNKNOWN, State.UNKNOWN)
 
 
 def test_a_policy_is_set_only_once_the_gateway_serves_it(world: AzureWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from genai_platform.audit import azure as azure_leftovers
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import StepError
 from genai_platform.sandbox.layout import SandboxLayout
@@ -86,7 +87,7 @@ def marked_as_somebody_elses(world: AzureWorld, name: str) -> str:
 def test_an_application_of_our_name_that_carries_another_subscription_is_refused(world: AzureWorld) -> None:
     theirs = marked_as_somebody_elses(world, entra_applications.api_name(world.target))
     step = ApplicationStep(world.clients())
-    assert step.observe().state is State.UNKNOWN
+    assert observe(step).state is State.UNKNOWN
     with pytest.raises(StepError, match="99999999-9999-4999-8999-999999999999"):
         step.apply(Quiet())
     assert "left alone" in step.destroy(Quiet())

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure import arm_providers, control_routes
@@ -31,6 +32,7 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.steps.azure import steps
 from genai_platform.steps.azure.resource_providers import NAMESPACES
 from genai_platform.steps.clients import Clients
+from genai_platform.tools.kubernetes.client import ClusterAbsent
 from genai_platform.tools.litellm.keys import KeyAdmin
 
 _numbers = itertools.count(1)
@@ -114,6 +116,9 @@ class FakeAws:
         assert name == "secretsmanager"
         return self.secrets
 
+    def platform_secrets(self) -> None:
+        """What the world has of them it gives to its clients."""
+
 
 class FakeKube:
     """Ingresses in memory; each has an address at once."""
@@ -126,6 +131,8 @@ class FakeKube:
         return self.there
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        if not self.there:
+            raise ClusterAbsent("the cluster does not exist")
         found = self.ingresses.get(name)
         return {**found, "status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}} if found else None
 
@@ -255,7 +262,7 @@ class AzureWorld:
             self._deployer = self._folder / "deployer.json"
             self._deployer.write_text(json.dumps(subscription))
         self.aws: FakeAws | None = None
-        self.secrets = PlatformSecrets()
+        self.secrets: PlatformSecrets | None = PlatformSecrets()
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Clients:
@@ -327,7 +334,7 @@ def up(world: AzureWorld) -> list[str]:
     """What was done, as the scheduler would do it."""
     done = []
     for step in steps(world.clients()):
-        found = step.observe()
+        found = observe(step)
         assert found.state is not State.UNKNOWN, (step.id, found.evidence)
         if found.state is not State.PRESENT:
             step.apply(Quiet())
@@ -337,12 +344,12 @@ def up(world: AzureWorld) -> list[str]:
 
 def down(world: AzureWorld) -> None:
     for step in reversed(steps(world.clients())):
-        if step.observe().state is not State.ABSENT:
+        if observe(step).state is not State.ABSENT:
             step.destroy(Quiet())
 
 
 def states(world: AzureWorld) -> set[State]:
-    return {step.observe().state for step in steps(world.clients())}
+    return {observe(step).state for step in steps(world.clients())}
 
 
 def until(look: Callable[[], object]) -> None:
