@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError
 
 if TYPE_CHECKING:
     from genai_platform.engine.step import Observation
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless everything is present.")]
+Drift = Annotated[bool, typer.Option("--drift", help="Compare every setting with the configuration, as `genai plan` does; slower.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")]
+_PAUSE = 5.0
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
     @command(app, "status", "genai status --exit-code")
-    def status(run: Run, exit_code: ExitCode = False) -> int:
+    def status(run: Run, exit_code: ExitCode = False, drift: Drift = False, watch: Watch = False) -> int:
         """Show what is there. Steps, endpoints, hourly cost, what to do next."""
-        return 1 if not show(run) and exit_code else 0
+        if watch:
+            follow(run, drift)
+        return 1 if not show(run, drift=drift) and exit_code else 0
 
 
-def show(run: Run, only: Sequence[str] = ()) -> bool:
-    """Whether everything is present."""
-    from genai_platform.cli.endpoints import endpoints, told
-    from genai_platform.config.prices import usd_per_hour
+def follow(run: Run, drift: bool) -> NoReturn:
+    """Show it again and again, until the person has seen enough."""
+    if run.screen.json:
+        raise ConfigError("--watch shows tables, and --json gives one document", remedy="leave one of them out", id="usage")
+    while True:
+        found = _look(run, (), drift)
+        run.screen.clear()
+        _show(run, found, drift)
+        time.sleep(_PAUSE)
+
+
+def show(run: Run, only: Sequence[str] = (), *, drift: bool = False) -> bool:
+    """Whether everything is present.
+
+    Args:
+        only: steps and families; empty: all that this environment should have.
+        drift: compare settings, too. Without it a step that takes long to compare is asked for what exists.
+    """
+    found = _look(run, only, drift)
+    _show(run, found, drift)
+    return all(one.state.value == "present" for one in found.values())
+
+
+def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
+    from genai_platform.engine.observe import glance, observe
     from genai_platform.engine.scheduler import probe_all
-    from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
     with screen.looking(len(ids)) as seen:
-        found = probe_all((run.graph[id] for id in ids), seen)
-    present = frozenset(id for id in ids if found[id].state is not State.ABSENT)
+        found = probe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
+    return {id: found[id] for id in ids}
+
+
+def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
+    from genai_platform.cli.endpoints import endpoints, told
+    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.engine.step import State
+
+    target, screen = run.target, run.screen
+    present = frozenset(id for id, one in found.items() if one.state is not State.ABSENT)
     addresses = endpoints(run) if present else {}
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
-    screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
+    screen.table(["step", "state", "evidence"], [[id, one.state.value, one.evidence] for id, one in found.items()], title=screen.target)
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
@@ -52,16 +88,16 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     screen.tell(f"next: {next_command}")
     screen.document(
         {
-            "steps": [{"id": id, "state": found[id].state.value, "evidence": found[id].evidence} for id in ids],
+            "steps": [{"id": id, "state": one.state.value, "evidence": one.evidence} for id, one in found.items()],
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
             "usd_per_hour": cost,
             "next": next_command,
+            "compared": drift,
         }
     )
-    return all(finding.state is State.PRESENT for finding in found.values())
 
 
-def _next(run: Run, found: dict[str, Observation]) -> str:
+def _next(run: Run, found: Mapping[str, Observation]) -> str:
     from genai_platform.engine.step import State
 
     # Where a look was refused, what ends that comes first; one of our commands could only say the same again.
@@ -81,14 +117,32 @@ def _next(run: Run, found: dict[str, Observation]) -> str:
 
 
 def _last_run(run: Run) -> str:
-    """What the journal remembers of the last run; it explains, and decides nothing."""
+    """What the journal tells of the run under way, or of the last one; it explains, and decides nothing."""
     from genai_platform.engine.journal import last_run
+    from genai_platform.engine.lock import holder
 
     events = last_run(run.journal)
     if not events:
         return ""
     start, end = events[0], events[-1]
-    if end.get("event") != "run.finished":
-        return f"last run: '{start.get('command')}' of {start.get('time')} did not finish"
-    failed = [str(event.get("step")) for event in events if event.get("outcome") == "failed"]
-    return f"last run: '{start.get('command')}' of {start.get('time')} " + (f"failed at {', '.join(failed)}" if failed else "finished")
+    what = f"'{start.get('command')}' of {start.get('time')}"
+    if end.get("event") == "run.finished":
+        failed = [str(event.get("step")) for event in events if event.get("outcome") == "failed"]
+        return f"last run: {what} " + (f"failed at {', '.join(failed)}" if failed else "finished")
+    at_work = holder(run.target.folder / "lock")
+    if at_work is None or at_work.command != start.get("command"):
+        return f"last run: {what} did not finish"
+    return f"at work: {what}, process {at_work.pid} of {at_work.user}: {_progress(events)}"
+
+
+def _progress(events: Sequence[Mapping[str, Any]]) -> str:
+    """How far a run is that has not finished: how many steps, and the last words of those at work."""
+    finished = {event["step"] for event in events if event["event"] == "step.finished"}
+    at_work: dict[str, str] = {}
+    for event in events:
+        if event["event"] == "step.started" and event.get("action") != "probe":
+            at_work[event["step"]] = "begun"
+        elif event["event"] == "step.said" and event["step"] in at_work:
+            at_work[event["step"]] = str(event["text"])
+    now = [f"{id} ({said})" for id, said in at_work.items() if id not in finished]
+    return f"{len(finished)} of {len(events[0]['steps'])} steps done" + (f"; now {'; '.join(now)}" if now else "")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from genai_platform.engine.events import now
@@ -71,6 +72,12 @@ def hold(path: Path, command: str) -> Iterator[Holder | None]:
         raise
     finally:
         lock.release()
+
+
+def holder(path: Path) -> Holder | None:
+    """The living process of this machine that holds the lock; ``None`` where none is known. Nothing is locked to find out."""
+    found = _read(path.with_name(path.name + ".holder"))
+    return found if found and found.host == socket.gethostname() and psutil.pid_exists(found.pid) else None
 
 
 def _taken(about: Path) -> Locked:

@@ -295,12 +295,18 @@ PROBE_LIMIT = 300.0
 """Seconds after which a look that gave no answer counts as unknown. Each call in it has a limit of its own."""
 
 
-def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, limit: float = PROBE_LIMIT) -> dict[str, Observation]:
+def probe_all(
+    steps: Iterable[Step],
+    seen: Callable[[], None] = lambda: None,
+    limit: float = PROBE_LIMIT,
+    how: Callable[[Step], Observation] = observe,
+) -> dict[str, Observation]:
     """Probe steps at the same time.
 
     Args:
         seen: called after each.
         limit: seconds to wait for all of them; what has given no answer by then is ``UNKNOWN``.
+        how: ``observe``, or ``glance`` where what exists is enough to know.
     """
     chosen = list(steps)
     found: queue.SimpleQueue[tuple[str, Observation]] = queue.SimpleQueue()
@@ -309,7 +315,7 @@ def probe_all(steps: Iterable[Step], seen: Callable[[], None] = lambda: None, li
 
     def look(step: Step) -> None:
         try:
-            finding = observe(step)
+            finding = how(step)
         except Exception as error:
             finding = Observation(State.UNKNOWN, unexpected(error).message)
         found.put((step.id, finding))

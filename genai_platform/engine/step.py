@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from genai_platform.advice import Remedy
 
@@ -64,6 +64,14 @@ class Progress(Protocol):
 
     def check(self) -> None:
         """Raise ``Interrupted`` once the person asked to stop. Called inside every wait loop."""
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """A step with a quicker look than ``observe``, which sees what exists and compares no settings. Raises as ``observe`` does."""
+
+    def glance(self) -> Observation:
+        """What ``genai status`` shows; evidence says what was not compared."""
 
 
 class Step(Protocol):

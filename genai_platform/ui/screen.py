@@ -56,6 +56,11 @@ class Screen:
         """A result: always shown."""
         print(clean(text), file=self.stream, flush=True)
 
+    def clear(self) -> None:
+        """Begin at the top again; on a terminal only."""
+        if self.live:
+            print("\x1b[H\x1b[2J", end="", file=self.stream, flush=True)
+
     def detail(self, text: str) -> None:
         """Only with ``--verbose``."""
         if self.verbose:

@@ -152,8 +152,7 @@ class DataStep(RootStep):
     def _keeping(self) -> bool:
         return self.clients.target.settings.lifecycle.down == "keep-data"
 
-    def observe(self) -> Observation:
-        found = super().observe()
+    def _beyond_terraform(self, found: Observation) -> Observation:
         if found.state is State.PRESENT:
             return self._usable(found)
         if found.state is not State.ABSENT:

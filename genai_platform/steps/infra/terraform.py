@@ -101,8 +101,17 @@ class RootStep:
 
     def observe(self) -> Observation:
         found = self.clients.terraform.observe(self.root, self.variables)
-        # Without a state, only a plan is worth another run of Terraform.
-        return found if found.changes or found.state is State.PRESENT else replace(found, list_changes=self._to_create)
+        if not found.changes and found.state is not State.PRESENT:
+            # Without a state, only a plan is worth another run of Terraform.
+            found = replace(found, list_changes=self._to_create)
+        return self._beyond_terraform(found)
+
+    def glance(self) -> Observation:
+        return self._beyond_terraform(self.clients.terraform.glance(self.root))
+
+    def _beyond_terraform(self, found: Observation) -> Observation:
+        """The same with what Terraform does not tell of."""
+        return found
 
     def _to_create(self) -> Sequence[Change]:
         try:
@@ -150,8 +159,7 @@ class StorageStep(RootStep):
     Langfuse's bucket keeps versions, and nobody may delete one: without a rule, whatever Langfuse deletes is paid for without end.
     """
 
-    def observe(self) -> Observation:
-        found = super().observe()
+    def _beyond_terraform(self, found: Observation) -> Observation:
         if found.state is not State.PRESENT:
             return found
         lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.clients.aws, bucket)]
@@ -184,8 +192,7 @@ class StorageStep(RootStep):
 class ClusterStep(RootStep):
     """The root of the cluster: its API answers some time after EKS says ACTIVE, and it goes with whatever people put into it."""
 
-    def observe(self) -> Observation:
-        found = super().observe()
+    def _beyond_terraform(self, found: Observation) -> Observation:
         if found.changes:
             return replace(found, list_changes=lambda: self._with_version(found.changes))
         if found.state is not State.PRESENT:

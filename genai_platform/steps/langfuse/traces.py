@@ -49,12 +49,14 @@ class TracesStep:
         # Langfuse makes its tables itself: they are filled here, also where there are none yet.
         return replace(found, changes=(Change("update", "tables of ClickHouse", found.evidence),))
 
+    def glance(self) -> Observation:
+        last, clickhouse = Backups(self.clients).last(), self._clickhouse()
+        return _not_running(last) if clickhouse is None else Observation(State.PRESENT, "ClickHouse exists; what it holds was not counted")
+
     def _look(self) -> Observation:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
         if clickhouse is None:
-            return Observation(
-                State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run"
-            )
+            return _not_running(last)
         with unknown_if_never_built():
             held = clickhouse.holds(_Silent())
         fault = _fault(held, last)
@@ -124,6 +126,10 @@ class TracesStep:
         left = backups.forget(progress)
         before = f"; the one before it, {left[1]}, is kept too" if len(left) > 1 else ""
         return f"kept: {name} ({counted(restored)}; restored once to be sure){before}"
+
+
+def _not_running(last: Backup | None) -> Observation:
+    return Observation(State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run")
 
 
 def _fault(held: Contents, last: Backup | None) -> str | None:

@@ -60,26 +60,52 @@ class Terraform:
         Raises:
             GenaiError: state or world could not be looked at.
         """
-        what = f"terraform root {root}"
-        if left := self.state.errored(root):
-            return Observation(State.DRIFTED, f"an earlier run could not store its state; {left} is stored first").with_change(what)
+        if unlike := self._incomparable(root):
+            return unlike
         held = self.state.resources(root)
-        if not held:
-            return self._without_state(root)
-        if holder := self.state.holder(root):
-            who = f"{holder['Who']}, {holder['Created'][:19]}"
-            return Observation(State.DRIFTED, f"terraform of another run is at work on root '{root}': {who}").with_change(what)
         try:
             with unknown_if_never_built():
                 planned = self.plan(root, variables())
         except StateLocked:
             # What a killed run left at work ends by itself: ``apply`` and ``destroy`` wait for it.
-            return Observation(State.DRIFTED, f"terraform of an earlier run is still at work on root '{root}'").with_change(what)
+            evidence = f"terraform of an earlier run is still at work on root '{root}'"
+            return Observation(State.DRIFTED, evidence).with_change(f"terraform root {root}")
         moving = [change for change in planned if change.action != "none"]
         if not moving:
             return Observation(State.PRESENT, f"{held} resources as configured")
         evidence = f"{len(moving)} to change, e.g. {moving[0].action} {moving[0].object}"
         return Observation(State.DRIFTED, evidence, changes=tuple(planned))
+
+    def glance(self, root: Root) -> Observation:
+        """Compare what the root's state knows with what exists in AWS, without Terraform: settings are not compared.
+
+        Raises:
+            GenaiError: state or AWS could not be asked.
+        """
+        if unlike := self._incomparable(root):
+            return unlike
+        known, found = self.state.addresses(root), self.existing(root)
+        there = {thing.address for thing in found.things} | set(found.doubtful)
+        if gone := sorted(terraform_inventory.recognised(root, known) - there):
+            return Observation(
+                State.DRIFTED, f"{len(gone)} of {len(known)} resources are gone or have lost this environment's tags, e.g. {gone[0]}"
+            )
+        if unknown := found.without(known):
+            address = next(iter((*(thing.address for thing in unknown.things), *unknown.doubtful)))
+            return Observation(State.DRIFTED, f"exists more often than Terraform's state knows: {address}")
+        return Observation(State.PRESENT, f"{len(known)} resources exist; their settings were not compared")
+
+    def _incomparable(self, root: Root) -> Observation | None:
+        """What is seen before state and world can be compared. ``None``: they can be."""
+        if left := self.state.errored(root):
+            evidence = f"an earlier run could not store its state; {left} is stored first"
+        elif not self.state.resources(root):
+            return self._without_state(root)
+        elif holder := self.state.holder(root):
+            evidence = f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
+        else:
+            return None
+        return Observation(State.DRIFTED, evidence).with_change(f"terraform root {root}")
 
     def existing(self, root: Root) -> Inventory:
         """What exists of the root in AWS, whatever its state knows. Raises ``GenaiError`` when AWS cannot be asked."""
@@ -273,7 +299,7 @@ class Terraform:
         return events.summary()
 
     def outputs(self, root: Root) -> Mapping[str, Any]:
-        """The document of ``terraform output -json``.
+        """The document of ``terraform output -json``, read from the state: each value is the same there, and Terraform need not start.
 
         Raises:
             NeverBuilt: the root was not applied yet.
@@ -281,18 +307,14 @@ class Terraform:
         """
         with self._locks[f"{root} outputs"]:
             if root not in self._outputs:
-                if not self.state.resources(root):
+                found = self.state.outputs(root)
+                if found is None:
                     raise NeverBuilt(
                         f"terraform root '{root}' was not applied yet",
                         remedy=run_genai(f"infra --only infra.{root}"),
                         id="terraform.absent",
                     )
-                folder = self._prepare(root, None, None)
-                finished = self._program.run(folder, "output", None, None, 120, json=True)
-                try:
-                    self._outputs[root] = json.loads(finished.out)
-                except ValueError:
-                    raise StepError(f"terraform root '{root}' gave outputs that are no JSON", id="terraform.outputs") from None
+                self._outputs[root] = found
             return self._outputs[root]
 
     def variables(self, root: Root) -> dict[str, Any]:

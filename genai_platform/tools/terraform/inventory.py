@@ -67,6 +67,12 @@ def look(aws: Aws, root: str) -> Inventory:
     )
 
 
+def recognised(root: str, addresses: Iterable[str]) -> frozenset[str]:
+    """Those of the addresses for which ``look`` has an eye: were they there, it would list them."""
+    kinds = {address.partition(".")[0] for _, _, address in _NAMED[root]} | _FOUND_THROUGH_OTHERS[root]
+    return frozenset(address for address in addresses if address.partition(".")[0] in kinds)
+
+
 Found = Iterator[tuple[str, str]]
 _Names = tuple[tuple[str, str, str], ...]
 """The kind of a thing, the pattern of its name behind the prefix, and its address, in which ``{}`` is the pattern's group."""
@@ -101,6 +107,16 @@ _DATA: _Names = (
     ("elasticache:parameter-group", "-redis7", "aws_elasticache_parameter_group.this"),
     ("elasticache:replication-group", "", "aws_elasticache_replication_group.this"),
 )
+
+
+_NAMED = {"network": _NETWORK, "storage": _STORAGE, "cluster": _CLUSTER, "data": _DATA}
+_FOUND_THROUGH_OTHERS = {
+    "network": {"aws_route", "aws_route_table_association"},
+    "storage": set[str](),
+    "cluster": {"aws_eks_cluster", "aws_iam_openid_connect_provider", "aws_iam_role_policy_attachment", "aws_iam_role_policy"},
+    "data": {"aws_vpc_security_group_ingress_rule"},
+}
+"""Kinds that are found by what they belong to, not by a name and this environment's tags."""
 
 
 def _network(aws: Aws, scope: Scope) -> Found:

@@ -95,6 +95,11 @@ class States:
         """How many resources the state holds; 0 when there is no state. Raises ``StepError`` as ``read`` does."""
         return sum(1 for _ in _managed(self.read(root)))
 
+    def outputs(self, root: str) -> dict[str, Any] | None:
+        """The root's outputs by name, each with ``value`` and ``type``; ``None`` while it has no resource. Errors as ``read`` has them."""
+        document = self.read(root)
+        return (document or {}).get("outputs", {}) if any(_managed(document)) else None
+
     def addresses(self, root: str) -> frozenset[str]:
         """The addresses of all resource instances of the state, e.g. ``aws_subnet.public["a"]``. Raises ``StepError`` as ``read`` does."""
         document = self.read(root) or {}
