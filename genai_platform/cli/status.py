@@ -29,7 +29,8 @@ def add_to(app: typer.Typer) -> None:
 def show(run: Run, only: Sequence[str] = ()) -> bool:
     """Whether everything is present."""
     from genai_platform.cli.endpoints import endpoints, told
-    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.cli.price_list import usd_per_hour
+    from genai_platform.cli.spent import document, spent
     from genai_platform.engine.scheduler import probe_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
@@ -46,6 +47,9 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
+    account = spent(run, present, ids)
+    if account:
+        screen.tell(f"spent {run.world.spent(account.told)}")
     last = _last_run(run)
     if last:
         screen.say(last)
@@ -55,6 +59,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
             "steps": [{"id": id, "state": found[id].state.value, "evidence": found[id].evidence} for id in ids],
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
             "usd_per_hour": cost,
+            "spent": document(account),
             "next": next_command,
         }
     )
