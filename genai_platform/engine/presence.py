@@ -66,7 +66,7 @@ def presence(events: Iterable[Mapping[str, Any]]) -> Presence:
                             _present(found, step, tried.pop(step))
                         elif step not in found.began:
                             found.unknown.add(step)
-            case "run.finished", _ if command.startswith("genai down") and event.get("ok") is True:
+            case "run.finished", _ if command.split()[1:2] == ["down"] and event.get("ok") is True:
                 found.since = None
                 found.seconds.clear()
     return found
