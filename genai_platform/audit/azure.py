@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from genai_platform.config.prices import apim_usd_per_hour
+from genai_platform.config.unit_prices import apim_usd_per_hour
 from genai_platform.errors import ConfigError, GenaiError, MissingError, Unreachable
 from genai_platform.steps.azure import api, entra_applications, lookup, shared_key
 from genai_platform.steps.clients import Clients

@@ -46,7 +46,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     """Show the plan; whether anything would change."""
     from genai_platform.cli import preflight
     from genai_platform.cli.notices import notices
-    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.step import State
     from genai_platform.ui.text import duration
 

@@ -70,7 +70,8 @@ def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
 
 def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
     from genai_platform.cli.endpoints import endpoints, told
-    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.cli.price_list import usd_per_hour
+    from genai_platform.cli.spent import document, spent
     from genai_platform.engine.step import State
 
     target, screen = run.target, run.screen
@@ -82,6 +83,9 @@ def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
+    account = spent(run, present, tuple(found))
+    if account:
+        screen.tell(f"spent {run.world.spent(account.told)}")
     last = _last_run(run)
     if last:
         screen.say(last)
@@ -91,6 +95,7 @@ def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
             "steps": [{"id": id, "state": one.state.value, "evidence": one.evidence} for id, one in found.items()],
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
             "usd_per_hour": cost,
+            "spent": document(account),
             "next": next_command,
             "compared": drift,
         }

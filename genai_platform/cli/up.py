@@ -67,7 +67,7 @@ def _again(name: str, run: Run, only: Sequence[str], skip: Sequence[str]) -> str
 def _announce(run: Run, selection: Selection) -> None:
     """What will be done, what not, what it costs, and where the log is."""
     from genai_platform.cli.notices import notices
-    from genai_platform.config.prices import usd_per_hour
+    from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.ui.plans import nested
 
     target, screen = run.target, run.screen

@@ -1,74 +1,95 @@
 """What the platform costs an hour, roughly: the parts that cost whether they are used or not.
 
-US dollars, ap-northeast-1 (Tokyo), on demand, without tax. The figures are approximate list prices, kept here by hand and
-not read from the providers: an estimate to decide with, not a bill. Requests, tokens, traffic and stored bytes come on
-top; other regions differ.
+Each part is a number of units, by the settings; what a unit costs is in ``config/unit_prices.py``. Requests, tokens, traffic and
+stored bytes come on top.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from genai_platform.config.settings import Settings
+from genai_platform.config.unit_prices import NODE_INSTANCE, TABLE, TABLE_SOURCE, Prices
 
-SOURCE = "approximate list prices, on demand, ap-northeast-1: an estimate; check the providers' calculators"
-HOURS_A_MONTH = 730
+HOURS_A_DAY, DAYS_A_MONTH = 8, 22
+"""A working day, and the working days of a month."""
 
-
-@dataclass(frozen=True)
-class Price:
-    """One part's price while it exists."""
-
-    step: str
-    """The step whose presence makes it cost."""
-    part: str
-    usd_per_hour: float
-
-
-_EKS = 0.10
-_NODE = 0.1104  # a general-purpose large instance with Auto Mode's fee
-_VOLUME_GB_HOUR = 0.096 / HOURS_A_MONTH
 _NODE_GB = 84  # Auto Mode's NodeClass: 80 GiB of ephemeral storage beside a small root volume
 _CLAIMS_GB = 28
-_NAT = 0.062
-_ADDRESS = 0.005
-_ACU = 0.15
-_REDIS = 0.025
-_LOAD_BALANCER = 0.0243 + 0.008
-_SECRET = 0.40 / HOURS_A_MONTH
-_APIM = {
-    "Consumption": 0.0, "Developer": 0.07, "Basic": 0.21, "Standard": 0.95, "Premium": 3.83,
-    "BasicV2": 0.21, "StandardV2": 0.96,
-}  # fmt: skip
 _ZONES_OF_THE_DOOR = 2
 
 
-def apim_usd_per_hour(sku: str) -> float:
-    """An API Management service of this tier, one unit."""
-    return _APIM.get(sku, 0.0)
+@dataclass(frozen=True)
+class Part:
+    """Something that costs while it exists.
+
+    Attributes:
+        step: the step whose presence makes it cost.
+        part: what it is, for people.
+        units: how many of which unit.
+    """
+
+    step: str
+    part: str
+    units: tuple[tuple[float, str], ...]
+
+    def usd_per_hour(self, prices: Prices = TABLE) -> float:
+        """Units times their prices."""
+        return sum(quantity * prices[unit].usd_per_hour for quantity, unit in self.units)
 
 
-def prices(settings: Settings) -> tuple[Price, ...]:
+def parts(settings: Settings) -> tuple[Part, ...]:
     """Every part with a price for these settings."""
     gateways = settings.network.zones if settings.network.nat == "per-zone" else 1
     nodes = 2 + (settings.litellm.replicas - 1) // 2
     volumes = nodes * _NODE_GB + _CLAIMS_GB
     found = [
-        Price("infra.secrets", "secret in Secrets Manager", _SECRET),
-        Price("infra.network", f"{gateways} NAT gateway{'s' if gateways > 1 else ''} with address", gateways * (_NAT + _ADDRESS)),
-        Price("infra.cluster", "EKS control plane", _EKS),
-        Price("infra.data", "Aurora PostgreSQL Serverless v2, 0.5 ACU", 0.5 * _ACU),
-        Price("infra.data", "Redis, one small node", _REDIS),
-        Price("litellm.ingress", "load balancer with addresses", _LOAD_BALANCER + _ZONES_OF_THE_DOOR * _ADDRESS),
-        Price("langfuse.chart", f"about {nodes} nodes (Auto Mode)", nodes * _NODE),
-        Price("langfuse.chart", f"volumes, about {volumes} GB", volumes * _VOLUME_GB_HOUR),
+        Part("infra.secrets", "secret in Secrets Manager", ((1, "secret"),)),
+        Part(
+            "infra.network",
+            f"{gateways} NAT gateway{'s' if gateways > 1 else ''} with address",
+            ((gateways, "nat-gateway"), (gateways, "public-ipv4")),
+        ),
+        Part("infra.cluster", "EKS control plane", ((1, "eks-cluster"),)),
+        Part("infra.data", "Aurora PostgreSQL Serverless v2, 0.5 ACU", ((0.5, "aurora-acu"),)),
+        Part("infra.data", "Redis, one small node", ((1, "redis-node"),)),
+        Part(
+            "litellm.ingress",
+            "load balancer with addresses",
+            ((1, "load-balancer"), (1, "load-balancer-lcu"), (_ZONES_OF_THE_DOOR, "public-ipv4")),
+        ),
+        Part("langfuse.chart", f"about {nodes} nodes (Auto Mode), as {NODE_INSTANCE}", ((nodes, "node"), (nodes, "node-auto-mode"))),
+        Part("langfuse.chart", f"volumes, about {volumes} GB", ((volumes, "volume-gb"),)),
     ]
     if settings.azure.enabled and settings.azure.apim.existing is None:
         sku = settings.azure.apim.sku
-        found.append(Price("azure.service", f"API Management {sku}", _APIM[sku]))
+        unit = f"apim-{sku}"
+        found.append(Part("azure.service", f"API Management {sku}", ((1, unit),) if unit in TABLE else ()))
     return tuple(found)
 
 
-def usd_per_hour(settings: Settings, present: frozenset[str] | None = None) -> float:
+def usd_per_hour(settings: Settings, present: Iterable[str] | None = None, prices: Prices = TABLE) -> float:
     """The sum; with ``present``, of the parts whose step is present."""
-    return round(sum(price.usd_per_hour for price in prices(settings) if present is None or price.step in present), 4)
+    there = None if present is None else frozenset(present)
+    return round(sum(part.usd_per_hour(prices) for part in parts(settings) if there is None or part.step in there), 4)
+
+
+def region_of(unit: str, settings: Settings) -> str:
+    """The region in which these settings pay for a unit."""
+    return settings.azure.location if unit.startswith("apim-") else settings.platform.region
+
+
+def provenance(settings: Settings, prices: Prices = TABLE) -> list[str]:
+    """Where the prices of these settings come from and of when they are, for people; one line a source, with the units
+    it has where there are several."""
+    used = sorted({unit for part in parts(settings) for _, unit in part.units})
+    lines: dict[str, list[str]] = {}
+    for unit in used:
+        price, region = prices[unit], region_of(unit, settings)
+        approximate = " (approximate list prices)" if price.source == TABLE_SOURCE else ""
+        elsewhere = f"; {region} differs" if region != price.region else ""
+        lines.setdefault(f"{price.told}{approximate}{elsewhere}", []).append(unit)
+    if len(lines) == 1:
+        return [f"prices: {line}" for line in lines]
+    return [f"prices: {line}: {', '.join(units)}" for line, units in lines.items()]

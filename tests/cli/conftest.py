@@ -90,6 +90,7 @@ def world() -> World:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shell:
     for name in [name for name in os.environ if name.startswith(("GENAI_", "AWS_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / ".cache"))  # prices that somebody fetched are not in it
     monkeypatch.chdir(tmp_path)
     (tmp_path / "genai.toml").write_text('[aws]\naccount_id = "123456789012"\n')
     shell = Shell(tmp_path, world)

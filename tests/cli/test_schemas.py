@@ -22,13 +22,27 @@ KEY = {
     "caller": "team-a", "client_id": None, "state": "missing", "expires": None, "spend": None, "budget": 50.0,
     "spent": False, "alias": None, "models": [],
 }  # fmt: skip
+AMOUNTS = {"usd_per_hour": 0.1, "usd_per_day": 0.8, "usd_per_working_month": 17.6, "usd_per_month": 73.0}
+UNIT = {
+    "unit": "eks-cluster", "quantity": 1, "usd_per_hour": 0.1, "source": "built-in table", "date": "2026-11-29",
+    "region": "ap-northeast-1", "of_this_region": True, "page": None,
+}  # fmt: skip
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "verify": {"passed": True, "seconds": 1.0, "checks": [{"id": "a.b", "status": "pass", "evidence": "", "seconds": 1, "hint": ""}]},
     "status": {
         "steps": [{"id": "infra.network", "state": "present", "evidence": "vpc-1"}],
         "endpoints": {"litellm": "https://x.example.com", "langfuse": None, "apim": None},
         "usd_per_hour": 0.5,
+        "spent": {"usd": 4.1, "since": "2026-11-29T08:31:00+00:00"},
         "next": "genai verify",
+    },
+    "cost": {
+        **AMOUNTS,
+        "preset": None,
+        "source": "prices: built-in table",
+        "parts": [{**AMOUNTS, "step": "infra.cluster", "part": "EKS control plane", "units": [UNIT]}],
+        "spent": None,
+        "presets": [{**AMOUNTS, "name": "small", "description": "AWS alone"}],
     },
     "up": {**REPORT, "endpoints": {}},
     "down": {**REPORT, **LEFT, "foreign": []},
@@ -51,7 +65,9 @@ def contract() -> Iterator[tuple[str, list[Any]]]:
     places = {
         "verify": "passed checks checks.0.id checks.0.status checks.0.evidence checks.0.seconds checks.0.hint",
         "status": "steps steps.0.id steps.0.state steps.0.evidence endpoints endpoints.litellm endpoints.langfuse endpoints.apim "
-        "usd_per_hour next",
+        "usd_per_hour spent spent.usd spent.since next",
+        "cost": "usd_per_hour usd_per_day usd_per_month source parts parts.0.step parts.0.part parts.0.usd_per_hour parts.0.units "
+        "parts.0.units.0.source parts.0.units.0.date spent presets presets.0.name presets.0.usd_per_hour",
         "up": "ok seconds steps steps.0.id steps.0.outcome steps.0.seconds steps.0.evidence",
         "down": "ok seconds steps steps.0.id steps.0.outcome steps.0.seconds steps.0.evidence leftovers retained foreign",
         "teardown": "ok seconds steps steps.0.id steps.0.outcome",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.prices import prices
+from genai_platform.config.prices import parts
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Graph
@@ -74,4 +74,4 @@ def test_ingresses_come_before_the_chart() -> None:
 
 def test_every_price_belongs_to_a_step() -> None:
     graph, settings = graph_of()
-    assert all(price.step in graph for price in prices(settings))
+    assert all(part.step in graph for part in parts(settings))

@@ -43,6 +43,8 @@ class World(Protocol):
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int
     """Bytes that must be free on the disk before everything is built."""
+    price_lists: bool
+    """Whether the clouds' price lists may be asked: not where nothing leaves this machine."""
 
     @property
     def loaded(self) -> Loaded:
@@ -68,6 +70,13 @@ class World(Protocol):
 
     def costs(self, usd_per_hour: float) -> str:
         """What an hour costs here, for people."""
+
+    def spent(self, told: str) -> str:
+        """What was spent here, for people.
+
+        Args:
+            told: what it comes to on the real clouds, ``about $4.10 since 08:31``.
+        """
 
     def exports(self, run: Run) -> None:
         """Print shell exports for clients of this environment."""

@@ -28,6 +28,7 @@ class Clouds:
 
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
+    price_lists = True
 
     def __init__(self, options: Options, screen: Screen) -> None:
         self.options, self.screen = options, screen
@@ -97,6 +98,9 @@ class Clouds:
         from genai_platform.ui.text import dollars
 
         return f"about {dollars(usd_per_hour)} while it stands"
+
+    def spent(self, told: str) -> str:
+        return told
 
     def exports(self, run: Run) -> None:
         from genai_platform.cli.endpoints import endpoints

@@ -34,6 +34,7 @@ class Sandbox:
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
     room = 2048 << 20
     """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""
+    price_lists = False
 
     def __init__(self, options: Options, screen: Screen) -> None:
         self.options, self.screen = options, screen
@@ -119,6 +120,9 @@ class Sandbox:
         from genai_platform.ui.text import dollars
 
         return f"nothing here (about {dollars(usd_per_hour)} on the real clouds)"
+
+    def spent(self, told: str) -> str:
+        return f"nothing here ({told} on the real clouds)"
 
     def exports(self, run: Run) -> None:
         layout = self.layout()

@@ -1,0 +1,1 @@
+"""The clouds' public price lists: asked on request, kept in the cache folder, used until they are old."""
