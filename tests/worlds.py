@@ -20,6 +20,8 @@ class World:
     observed: list[str] = field(default_factory=list)
     unseen: dict[str, Exception] = field(default_factory=dict)
     """Steps that cannot be looked at, and what a look raises."""
+    changed: set[str] = field(default_factory=set)
+    """Steps of which a setting was changed by hand: a glance does not see it."""
     working: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,12 +42,19 @@ class FakeStep:
     limit: float
 
     def observe(self) -> Observation:
+        found = self._seen()
+        return Observation(State.DRIFTED, f"{self.id} was changed") if self.id in self.world.changed else found
+
+    def _seen(self) -> Observation:
         with self.world.lock:
             self.world.observed.append(self.id)
         if self.id in self.world.unseen:
             raise self.world.unseen[self.id]
         state = self.world.states.get(self.id, State.PRESENT if self.id in self.world.there else State.ABSENT)
         return Observation(state, f"{self.id} is {state.value}")
+
+    def glance(self) -> Observation:
+        return self._seen()
 
     def apply(self, progress: Progress) -> str:
         self.world.note(f"apply {self.id}")

@@ -9,7 +9,7 @@ import pytest
 
 from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.engine.graph import Graph
-from genai_platform.engine.step import State
+from genai_platform.engine.step import Progress, State
 from genai_platform.errors import ConfigError, StepError
 from genai_platform.steps import catalog
 from tests.cli.conftest import Shell
@@ -51,6 +51,48 @@ def test_status_names_the_command_that_does_the_post_install_work(shell: Shell, 
         == "genai patch --set langfuse.post_install=values"
     )
     assert shell("status", "--json", "--set", "langfuse.post_install=none").document["next"].startswith("genai verify")
+
+
+def test_status_compares_settings_only_when_asked_to(shell: Shell, world: World) -> None:
+    shell("up")
+    world.changed.add("infra.cluster")
+
+    def seen(*flags: str) -> tuple[bool, str]:
+        document = shell("status", "--json", *flags).document
+        return document["compared"], next(step["state"] for step in document["steps"] if step["id"] == "infra.cluster")
+
+    assert seen() == (False, "present")
+    assert seen("--drift") == (True, "drifted")
+
+
+def test_status_shows_how_far_a_run_is_that_is_at_work(shell: Shell, world: World) -> None:
+    seen: list[str] = []
+
+    def working(progress: Progress) -> None:
+        progress.say("creating the database")
+        seen.append(shell("status").out)
+
+    world.working["infra.cluster"] = working
+    shell("up")
+    assert "at work: 'genai up'" in seen[0]
+    assert "steps done; now " in seen[0]
+    assert "infra.cluster (creating the database)" in seen[0]
+    assert "last run: 'genai up'" in shell("status").out
+
+
+def test_status_is_watched_until_the_person_has_seen_enough(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def pause(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("genai_platform.cli.status.time.sleep", pause)
+    watched = shell("status", "--watch")
+    assert (watched.code, watched.out.count("next: genai up")) == (130, 3)
+    refused = shell("status", "--watch", "--json")
+    assert (refused.code, "--watch" in refused.document["error"]["message"]) == (2, True)
 
 
 def test_status_tells_of_a_run_that_failed(shell: Shell, world: World) -> None:

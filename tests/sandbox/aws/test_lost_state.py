@@ -100,6 +100,18 @@ def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_
     assert "taken over" in told
     assert elsewhere.observe().state is State.PRESENT
 
+    assert (before.glance().state, elsewhere.glance().state) == (State.PRESENT, State.PRESENT)
+    ec2 = cloud.client("ec2")
+    mine = [{"Name": "tag:genai:environment", "Values": ["lost"]}, {"Name": "tag:Name", "Values": ["genai-lost-s3"]}]
+    (endpoint,) = ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"]
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+    seen = elsewhere.glance()
+    assert (seen.state, "1 of 20 resources are gone" in seen.evidence, "aws_vpc_endpoint.s3" in seen.evidence) == (
+        State.DRIFTED,
+        True,
+        True,
+    )
+
     third = network(clients(cloud, tmp_path / "c", "lost"))
     third.destroy(Quiet())
     assert counted(cloud, "lost") == NOTHING
