@@ -233,12 +233,8 @@ def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> 
     """The job that makes the role and the database."""
     return manifests.database(
         DATABASE_JOB,
+        manifests.DatabaseServer.of(outputs, secrets),
         image=POSTGRES_IMAGE,
-        server=outputs.postgres_cluster_id,
-        host=outputs.postgres_host,
-        port=outputs.postgres_port,
-        admin=outputs.postgres_admin,
-        admin_password=secrets.postgres_admin_password.get_secret_value(),
         role=DATABASE,
         database=DATABASE,
         password=secrets.postgres_langfuse_password.get_secret_value(),
@@ -250,13 +246,8 @@ def ingress(target: Target, inbound_cidrs: Sequence[str]) -> list[Document]:
     settings = target.settings
     return manifests.ingress(
         "langfuse",
-        service=WEB,
-        service_port=3000,
-        port=langfuse_port(settings),
-        tls=settings.ingress.tls == "auto",
-        host=langfuse_host(settings),
-        health_path="/api/public/health",
-        inbound_cidrs=inbound_cidrs,
+        manifests.Backend(WEB, 3000, "/api/public/health"),
+        manifests.Listener(langfuse_port(settings), settings.ingress.tls == "auto", langfuse_host(settings), inbound_cidrs),
     )
 
 
