@@ -13,7 +13,7 @@ import yaml
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.render import manifests
-from genai_platform.render.addresses import langfuse_host, langfuse_port
+from genai_platform.render.addresses import listener
 from genai_platform.render.chart import pins
 from genai_platform.render.clickhouse_disk import DISK, POLICY, check_policy
 from genai_platform.render.litellm import POSTGRES_IMAGE
@@ -243,11 +243,11 @@ def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> 
 
 def ingress(target: Target, inbound_cidrs: Sequence[str]) -> list[Document]:
     """Langfuse's ingress; its Service comes with the chart."""
-    settings = target.settings
     return manifests.ingress(
         "langfuse",
         manifests.Backend(WEB, 3000, "/api/public/health"),
-        manifests.Listener(langfuse_port(settings), settings.ingress.tls == "auto", langfuse_host(settings), inbound_cidrs),
+        listener(target.settings, "langfuse"),
+        inbound_cidrs,
     )
 
 

@@ -11,7 +11,7 @@ from genai_platform.config.settings import Model, Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
 from genai_platform.render import manifests
-from genai_platform.render.addresses import litellm_host, litellm_port
+from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -149,7 +149,8 @@ def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document
         *manifests.ingress(
             "litellm",
             BACKEND,
-            manifests.Listener(litellm_port(settings), settings.ingress.tls == "auto", litellm_host(settings), inbound_cidrs),
+            listener(settings, "litellm"),
+            inbound_cidrs,
         ),
     ]
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE
+from genai_platform.render.addresses import Listener
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
@@ -41,23 +42,6 @@ class Backend:
     service: str
     port: int
     health_path: str
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Where an ingress is served.
-
-    Attributes:
-        port: the load balancer's.
-        tls: HTTPS instead of HTTP.
-        host: the only name it answers to; None: any.
-        inbound_cidrs: the networks that may come in.
-    """
-
-    port: int
-    tls: bool
-    host: str | None
-    inbound_cidrs: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -159,11 +143,18 @@ def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int
 
 
 def ingress(
-    name: str, backend: Backend, listener: Listener, *, exact_paths: Sequence[str] = (), header: tuple[str, str] | None = None
+    name: str,
+    backend: Backend,
+    listener: Listener,
+    inbound_cidrs: Sequence[str],
+    *,
+    exact_paths: Sequence[str] = (),
+    header: tuple[str, str] | None = None,
 ) -> list[Document]:
     """One application's ingress on one port of the shared load balancer.
 
     Args:
+        inbound_cidrs: the networks that may come in.
         exact_paths: the only paths that are served; default: all.
         header: name and value of a request header without which nothing is served. The value is a secret.
     """
@@ -177,7 +168,7 @@ def ingress(
         listen_ports=json.dumps([{"HTTPS" if listener.tls else "HTTP": listener.port}]),
         host=listener.host,
         health_path=backend.health_path,
-        inbound_cidrs=",".join(sorted(listener.inbound_cidrs)),
+        inbound_cidrs=",".join(sorted(inbound_cidrs)),
         exact_paths=list(exact_paths),
         conditions=json.dumps([condition]) if condition else None,
     )

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from genai_platform.render import clickhouse_job, manifests
+from genai_platform.render.addresses import Listener
 
 HOSTILE = [
     'a"b',
@@ -19,9 +20,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_value_never_changes_the_shape_of_a_document(value):
-    made = manifests.ingress(
-        "litellm", manifests.Backend(value, 4000, value), manifests.Listener(443, tls=True, host=value or None, inbound_cidrs=[value])
-    )
+    made = manifests.ingress("litellm", manifests.Backend(value, 4000, value), Listener(443, tls=True, host=value or None), [value])
     assert len(made) == 1
     rule = made[0]["spec"]["rules"][0]
     assert rule["http"]["paths"][0]["backend"]["service"]["name"] == value
