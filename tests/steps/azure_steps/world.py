@@ -248,7 +248,7 @@ class _Clients(Clients):
         return self._admin
 
     def secrets(self) -> PlatformSecrets:
-        return self._stored
+        return self._stored or super().secrets()
 
 
 class AzureWorld:
