@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from genai_platform.checks.once import Once
 from genai_platform.errors import GenaiError, StepError
+from genai_platform.tools.parallel import gather
 
 if TYPE_CHECKING:
     from genai_platform.tools.litellm.client import Answer, Litellm
 
 SENTENCE = "日本の首都はどこですか。一文で答えてください。"
 """The handbook's sentence: it arrives intact only where nothing on the way takes UTF-8 for something else."""
-_AT_A_TIME = 8
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _KANA = ("\u3040", "\u30ff")
 _KANJI = ("\u4e00", "\u9fff")
@@ -88,31 +87,18 @@ class Chats:
             GenaiError: there is no way to any of them.
         """
         self._client()
-        answered: dict[str, Chat] = {}
-        wrong: dict[str, str] = {}
-        waiting = iter(self.models)
-        turn = threading.Lock()
 
-        def work() -> None:
-            while True:
-                with turn:
-                    name = next(waiting, None)
-                if name is None:
-                    return
-                try:
-                    answered[name] = self.chat(name)
-                except GenaiError as error:
-                    wrong[name] = error.message
-                except Exception as error:
-                    wrong[name] = f"{type(error).__name__}: {error}"[:300]
+        def ask(name: str) -> Chat | str:
+            try:
+                return self.chat(name)
+            except GenaiError as error:
+                return error.message
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"[:300]
 
-        # Daemons, unlike a pool's threads: Ctrl-C does not wait for a model that does not answer.
-        workers = [threading.Thread(target=work, name="chat", daemon=True) for _ in range(min(_AT_A_TIME, len(self.models)))]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        return [answered[name] for name in self.models if name in answered], wrong
+        found = dict(zip(self.models, gather(self.models, ask), strict=True))
+        wrong = {name: one for name, one in found.items() if isinstance(one, str)}
+        return [one for one in found.values() if isinstance(one, Chat)], wrong
 
     def _ask(self, name: str) -> Chat:
         began = datetime.now(UTC)

@@ -37,7 +37,9 @@ def ask(kube: Kube, line: Literal[1, 2] = 1, *, limit: float = _LIMIT) -> ClickH
     from genai_platform.tools.kubernetes.wait import job_state
 
     name = f"{_PREFIX}-{uuid.uuid4().hex[:8]}"
-    kube.create(clickhouse_job.job(name, purpose="genai-verify", script=_SCRIPT, line=line, tries=1, seconds=120, variables={}))
+    kube.create(
+        clickhouse_job.job(name, purpose="genai-verify", script=_SCRIPT, line=line, limits=clickhouse_job.Limits(1, 120), variables={})
+    )
     try:
         deadline = time.monotonic() + limit
         while True:

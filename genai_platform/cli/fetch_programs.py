@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_platform.engine.events import Bus, Sink, StepFinished, StepSaid, StepStarted
 from genai_platform.errors import GenaiError, Interrupted, MissingError, unexpected
+from genai_platform.tools.parallel import gather
 
 if TYPE_CHECKING:
     from genai_platform.ui.screen import Screen
@@ -42,39 +43,23 @@ def fetch(screen: Screen, lanes: Sequence[Sequence[tuple[str, Get]]]) -> None:
     """
     names = [name for lane in lanes for name, _ in lane]
     screen.say(f"getting what is missing, once: {', '.join(names)}")
-    stop, failures = threading.Event(), list[BaseException]()
+    stop = threading.Event()
     with screen.follow(names, what="programs") as follow:
         sink = Bus([follow])
-        threads = [threading.Thread(target=_lane, args=(lane, sink, stop, failures, screen.live), daemon=True) for lane in lanes]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.2)
-        except BaseException:
-            # A compiler hears of it at its next word; without this it would go on alone.
-            stop.set()
-            for thread in threads:
-                thread.join(10)
-            raise
-    real = [error for error in failures if not isinstance(error, Interrupted)]
-    if real:
-        raise real[0]
+        # A compiler hears of an interruption at its next word; without the grace it would go on alone.
+        gather(lanes, lambda lane: _lane(lane, sink, stop, screen.live), stop=stop, grace=10)
 
 
-def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, failures: list[BaseException], live: bool) -> None:
+def _lane(lane: Sequence[tuple[str, Get]], sink: Sink, stop: threading.Event, live: bool) -> None:
     for name, get in lane:
         started = time.monotonic()
         sink(StepStarted(name, "apply"))
         try:
             get(_voice(name, sink, stop, live))
         except Exception as error:
-            failures.append(error)
-            stop.set()
             text = error.message if isinstance(error, GenaiError) else unexpected(error).message
             sink(StepFinished(name, "skipped" if isinstance(error, Interrupted) else "failed", time.monotonic() - started, text))
-            return
+            raise
         sink(StepFinished(name, "done", time.monotonic() - started, "ready"))
 
 

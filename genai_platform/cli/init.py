@@ -170,7 +170,8 @@ def _signed_in() -> dict[str, str]:
     if program is None:
         return {}
     try:
-        found = json.loads(process.run([program, "account", "show", "--output", "json"], env=os.environ, timeout=30).out)
+        command = process.Command([program, "account", "show", "--output", "json"], os.environ)
+        found = json.loads(process.run(command, timeout=30).out)
         name = str((found.get("user") or {}).get("name"))
         return {
             "tenant_id": str(found["tenantId"]),

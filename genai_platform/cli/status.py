@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genai_platform.engine.step import Observation
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless everything is present.")]
-Drift = Annotated[bool, typer.Option("--drift", help="Compare every setting with the configuration, as `genai plan` does; slower.")]
+Drift = Annotated[bool, typer.Option("--drift", help="Compare every setting with the configuration, as a plan does; slower.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")]
 _PAUSE = 5.0
 

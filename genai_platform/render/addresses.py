@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.config.settings import Settings
@@ -22,55 +23,47 @@ def protection(settings: Settings) -> str:
     return "" if settings.ingress.domain else "encrypted, not authenticated by name"
 
 
-def litellm_port(settings: Settings) -> int:
-    return settings.ingress.litellm_port or (443 if tls(settings) else 80)
-
-
-def langfuse_port(settings: Settings) -> int:
-    default = 3000 if not tls(settings) else 443 if settings.ingress.domain else 8443
-    return settings.ingress.langfuse_port or default
-
-
-def litellm_host(settings: Settings) -> str | None:
-    """The host name with a domain, else ``None``: the load balancer's own name."""
-    return f"litellm.{settings.ingress.domain}" if settings.ingress.domain else None
-
-
-def langfuse_host(settings: Settings) -> str | None:
-    return f"langfuse.{settings.ingress.domain}" if settings.ingress.domain else None
-
-
 def load_balancer(ingress: Mapping[str, Any] | None) -> str | None:
     """The name or address in an Ingress's status; ``None`` while there is none."""
     points = (((ingress or {}).get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     return next((found for point in points if (found := point.get("hostname") or point.get("ip"))), None)
 
 
-def litellm_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
-    """LiteLLM's public address; ``None`` while the load balancer has no name."""
-    return _url(settings, litellm_host(settings), litellm_port(settings), ingress)
+@dataclass(frozen=True)
+class Listener:
+    """Where one ingress is served.
+
+    Attributes:
+        port: the load balancer's.
+        tls: HTTPS instead of HTTP.
+        host: the only name it answers to; None: the load balancer's own name.
+    """
+
+    port: int
+    tls: bool
+    host: str | None
+
+    def url(self, ingress: Mapping[str, Any] | None) -> str | None:
+        """The public address; ``None`` while the load balancer has no name."""
+        balancer = load_balancer(ingress)
+        if balancer is None:
+            return None
+        scheme, usual = ("https", 443) if self.tls else ("http", 80)
+        return f"{scheme}://{self.host or balancer}" + ("" if self.port == usual else f":{self.port}")
 
 
-def gateway_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
-    """LiteLLM's address for API Management; ``None`` while the load balancer has no name."""
-    return _url(settings, litellm_host(settings), settings.ingress.gateway_port, ingress)
-
-
-def langfuse_url(settings: Settings, ingress: Mapping[str, Any] | None) -> str | None:
-    """Langfuse's public address; ``None`` while the load balancer has no name."""
-    return _url(settings, langfuse_host(settings), langfuse_port(settings), ingress)
+def listener(settings: Settings, name: str) -> Listener:
+    """Where the ingress of this name is served: ``litellm``, ``langfuse`` or ``GATEWAY``."""
+    ingress, encrypted = settings.ingress, tls(settings)
+    application = "langfuse" if name == "langfuse" else "litellm"
+    port = {
+        "litellm": ingress.litellm_port or (443 if encrypted else 80),
+        "langfuse": ingress.langfuse_port or (3000 if not encrypted else 443 if ingress.domain else 8443),
+        GATEWAY: ingress.gateway_port,
+    }[name]
+    return Listener(port, encrypted, f"{application}.{ingress.domain}" if ingress.domain else None)
 
 
 def url(settings: Settings, name: str, ingress: Mapping[str, Any] | None) -> str | None:
     """The public address that the ingress of this name serves; ``None`` while its load balancer has no name."""
-    build = {"litellm": litellm_url, "langfuse": langfuse_url, GATEWAY: gateway_url}[name]
-    return build(settings, ingress)
-
-
-def _url(settings: Settings, host: str | None, port: int, ingress: Mapping[str, Any] | None) -> str | None:
-    balancer = load_balancer(ingress)
-    if balancer is None:
-        return None
-    scheme = "https" if tls(settings) else "http"
-    usual = 443 if tls(settings) else 80
-    return f"{scheme}://{host or balancer}" + ("" if port == usual else f":{port}")
+    return listener(settings, name).url(ingress)

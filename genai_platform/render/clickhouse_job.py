@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from genai_platform.config.target import NAMESPACE
@@ -25,8 +26,21 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a Job may take.
+
+    Attributes:
+        retries: how often a failed run is repeated (``backoffLimit``).
+        seconds: how long it may take with all its runs (``activeDeadlineSeconds``).
+    """
+
+    retries: int
+    seconds: int
+
+
 def job(
-    name: str, *, purpose: str, script: str, line: Literal[1, 2], tries: int, seconds: int, variables: Mapping[str, str],
+    name: str, *, purpose: str, script: str, line: Literal[1, 2], limits: Limits, variables: Mapping[str, str],
     password: str = "clickhouse-password",  # noqa: S107 - the name of a key
 ) -> Document:  # fmt: skip
     """The job's document. The password is a mounted file: it stands in no command line and no variable.
@@ -35,8 +49,6 @@ def job(
         purpose: the label ``app.kubernetes.io/name``.
         script: Python; it may use ``request(query)`` and ``opener``.
         line: the chart's.
-        tries: how often a failed run is repeated.
-        seconds: how long it may take.
         variables: the script's environment.
         password: the key of Langfuse's Secret that lies at ``/run/genai/KEY``.
     """
@@ -50,8 +62,8 @@ def job(
         secret=langfuse.SECRET,
         password=password,
         purpose=purpose,
-        tries=tries,
-        seconds=seconds,
+        tries=limits.retries,
+        seconds=limits.seconds,
         variables=dict(variables),
     )
     return made

@@ -87,11 +87,9 @@ def _aws(target: Target) -> Iterator[Node]:
 
 def _listeners(settings: Settings) -> Iterator[str]:
     """Each host and port that it answers at."""
-    for name, host, port in (
-        ("LiteLLM", addresses.litellm_host(settings), addresses.litellm_port(settings)),
-        ("Langfuse", addresses.langfuse_host(settings), addresses.langfuse_port(settings)),
-    ):
-        yield f"{name}: {host}:{port}" if host else f"{name}: port {port}"
+    for name in ("LiteLLM", "Langfuse"):
+        at = addresses.listener(settings, name.lower())
+        yield f"{name}: {at.host}:{at.port}" if at.host else f"{name}: port {at.port}"
     if settings.azure.enabled:
         yield f"API Management: port {settings.ingress.gateway_port}"
 

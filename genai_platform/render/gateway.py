@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from genai_platform.config.settings import Settings
 from genai_platform.render import manifests
-from genai_platform.render.addresses import GATEWAY, litellm_host
-from genai_platform.render.litellm import HEALTH_PATH
+from genai_platform.render.addresses import GATEWAY, listener
+from genai_platform.render.litellm import BACKEND
 from genai_platform.render.manifests import Document
 from genai_platform.render.secrets import PlatformSecrets
 
@@ -65,13 +65,9 @@ def ingress(settings: Settings, secrets: PlatformSecrets, addresses: Iterable[st
     """
     return manifests.ingress(
         GATEWAY,
-        service="litellm",
-        service_port=4000,
-        port=settings.ingress.gateway_port,
-        tls=True,
-        host=litellm_host(settings),
-        health_path=HEALTH_PATH,
-        inbound_cidrs=[f"{address}/32" for address in addresses] or [EVERYWHERE],
+        BACKEND,
+        listener(settings, GATEWAY),
+        [f"{address}/32" for address in addresses] or [EVERYWHERE],
         exact_paths=sorted({path for _, path in routes(settings)}),
         header=(HEADER, secrets.gateway_header.get_secret_value()),
     )

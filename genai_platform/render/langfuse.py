@@ -13,7 +13,7 @@ import yaml
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.render import manifests
-from genai_platform.render.addresses import langfuse_host, langfuse_port
+from genai_platform.render.addresses import listener
 from genai_platform.render.chart import pins
 from genai_platform.render.clickhouse_disk import DISK, POLICY, check_policy
 from genai_platform.render.litellm import POSTGRES_IMAGE
@@ -233,12 +233,8 @@ def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> 
     """The job that makes the role and the database."""
     return manifests.database(
         DATABASE_JOB,
+        manifests.DatabaseServer.of(outputs, secrets),
         image=POSTGRES_IMAGE,
-        server=outputs.postgres_cluster_id,
-        host=outputs.postgres_host,
-        port=outputs.postgres_port,
-        admin=outputs.postgres_admin,
-        admin_password=secrets.postgres_admin_password.get_secret_value(),
         role=DATABASE,
         database=DATABASE,
         password=secrets.postgres_langfuse_password.get_secret_value(),
@@ -247,16 +243,11 @@ def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> 
 
 def ingress(target: Target, inbound_cidrs: Sequence[str]) -> list[Document]:
     """Langfuse's ingress; its Service comes with the chart."""
-    settings = target.settings
     return manifests.ingress(
         "langfuse",
-        service=WEB,
-        service_port=3000,
-        port=langfuse_port(settings),
-        tls=settings.ingress.tls == "auto",
-        host=langfuse_host(settings),
-        health_path="/api/public/health",
-        inbound_cidrs=inbound_cidrs,
+        manifests.Backend(WEB, 3000, "/api/public/health"),
+        listener(target.settings, "langfuse"),
+        inbound_cidrs,
     )
 
 

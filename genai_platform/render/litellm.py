@@ -11,7 +11,7 @@ from genai_platform.config.settings import Model, Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
 from genai_platform.render import manifests
-from genai_platform.render.addresses import litellm_host, litellm_port
+from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
@@ -19,6 +19,7 @@ from genai_platform.render.secrets import PlatformSecrets
 LANGFUSE_IN_CLUSTER = "http://langfuse-web:3000"
 POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
+BACKEND = manifests.Backend("litellm", 4000, HEALTH_PATH)
 REQUEST_TIMEOUT = 600
 _SCRATCH = "/run/litellm"
 _HOME = {"HOME": _SCRATCH, "TMPDIR": _SCRATCH, "XDG_CACHE_HOME": f"{_SCRATCH}/cache"}
@@ -121,12 +122,8 @@ def database(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) ->
     """The job that makes the role and the database."""
     return manifests.database(
         "litellm-database",
+        manifests.DatabaseServer.of(data, secrets),
         image=POSTGRES_IMAGE,
-        server=data.postgres_cluster_id,
-        host=data.postgres_host,
-        port=data.postgres_port,
-        admin=data.postgres_admin,
-        admin_password=secrets.postgres_admin_password.get_secret_value(),
         role="litellm",
         database="litellm",
         password=secrets.postgres_litellm_password.get_secret_value(),
@@ -151,13 +148,9 @@ def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document
         *manifests.objects("litellm-service", namespace=NAMESPACE),
         *manifests.ingress(
             "litellm",
-            service="litellm",
-            service_port=4000,
-            port=litellm_port(settings),
-            tls=settings.ingress.tls == "auto",
-            host=litellm_host(settings),
-            health_path=HEALTH_PATH,
-            inbound_cidrs=inbound_cidrs,
+            BACKEND,
+            listener(settings, "litellm"),
+            inbound_cidrs,
         ),
     ]
 

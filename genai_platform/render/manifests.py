@@ -6,14 +6,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE
+from genai_platform.render.addresses import Listener
+from genai_platform.render.outputs import DataOutputs
+from genai_platform.render.secrets import PlatformSecrets
 
 Document = dict[str, Any]
 _CONDITIONS = "alb.ingress.kubernetes.io/conditions."
@@ -29,6 +33,36 @@ IDLE_TIMEOUT = 600
 KEEP_ALIVE = IDLE_TIMEOUT + 10
 """Seconds our servers keep one: longer than the load balancer, or its callers get 502 whenever it sends a request on a
 connection that is just being closed (user guide for Application Load Balancers, "Connection idle timeout")."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The Service that an ingress leads to, and the path at which the load balancer asks whether it is well."""
+
+    service: str
+    port: int
+    health_path: str
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """A PostgreSQL server and its administrator.
+
+    Attributes:
+        id: tells one server from another of the same name: a new one is empty.
+    """
+
+    id: str
+    host: str
+    port: int
+    admin: str
+    admin_password: str
+
+    @classmethod
+    def of(cls, data: DataOutputs, secrets: PlatformSecrets) -> Self:
+        """The platform's own server."""
+        password = secrets.postgres_admin_password.get_secret_value()
+        return cls(data.postgres_cluster_id, data.postgres_host, data.postgres_port, data.postgres_admin, password)
 
 
 class Quoted(str):
@@ -110,20 +144,17 @@ def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int
 
 def ingress(
     name: str,
-    *,
-    service: str,
-    service_port: int,
-    port: int,
-    tls: bool,
-    host: str | None,
-    health_path: str,
+    backend: Backend,
+    listener: Listener,
     inbound_cidrs: Sequence[str],
+    *,
     exact_paths: Sequence[str] = (),
     header: tuple[str, str] | None = None,
 ) -> list[Document]:
     """One application's ingress on one port of the shared load balancer.
 
     Args:
+        inbound_cidrs: the networks that may come in.
         exact_paths: the only paths that are served; default: all.
         header: name and value of a request header without which nothing is served. The value is a secret.
     """
@@ -132,41 +163,35 @@ def ingress(
         "ingress",
         name=name,
         namespace=NAMESPACE,
-        service=service,
-        service_port=service_port,
-        listen_ports=json.dumps([{"HTTPS" if tls else "HTTP": port}]),
-        host=host,
-        health_path=health_path,
+        service=backend.service,
+        service_port=backend.port,
+        listen_ports=json.dumps([{"HTTPS" if listener.tls else "HTTP": listener.port}]),
+        host=listener.host,
+        health_path=backend.health_path,
         inbound_cidrs=",".join(sorted(inbound_cidrs)),
         exact_paths=list(exact_paths),
         conditions=json.dumps([condition]) if condition else None,
     )
 
 
-def database(
-    name: str, *, image: str, server: str, host: str, port: int, admin: str, admin_password: str, role: str, database: str, password: str
-) -> list[Document]:  # fmt: skip
-    """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum.
-
-    Args:
-        server: tells one database server from another of the same name: a new one is empty.
-    """
+def database(name: str, server: DatabaseServer, *, image: str, role: str, database: str, password: str) -> list[Document]:
+    """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum."""
     sql = (shipped("manifests") / "database.sql").read_text(encoding="utf-8")
     made = objects(
         "database",
         name=name,
         namespace=NAMESPACE,
         image=image,
-        host=host,
-        port=port,
-        admin=admin,
-        admin_password=admin_password,
+        host=server.host,
+        port=server.port,
+        admin=server.admin,
+        admin_password=server.admin_password,
         role=role,
         database=database,
         password=password,
         sql=sql,
     )
-    return stamped(made, server)
+    return stamped(made, server.id)
 
 
 def stamped(made: Sequence[Document], *more: Any) -> list[Document]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -51,6 +52,18 @@ class Part(Protocol):
 
     def ready(self, layout: SandboxLayout) -> bool:
         """Whether it answers. Called every 100 ms until true or its time limit passed."""
+
+
+class PythonPart:
+    """A part that is a module of this package. It is told the sandbox's folder, and needs no environment variables."""
+
+    module: str
+
+    def argv(self, layout: SandboxLayout) -> list[str]:
+        return [sys.executable, "-m", self.module, "--layout", str(layout.root)]
+
+    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
+        return {}
 
 
 def ports_of(part: Part) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.azure import az_config
@@ -101,14 +101,12 @@ def _terraform(target: Target) -> dict[str, str]:
 
 def _applications(target: Target) -> dict[str, str]:
     """Addresses from the ingresses, keys from the platform's secrets; nothing of what is not there."""
-    from genai_platform.render.addresses import langfuse_url, litellm_url
     from genai_platform.steps.clients import Clients
 
     clients = Clients(target)
     found: dict[str, str] = {}
     try:
-        litellm = litellm_url(target.settings, clients.kube.get("networking.k8s.io/v1", "Ingress", "litellm", NAMESPACE))
-        langfuse = langfuse_url(target.settings, clients.kube.get("networking.k8s.io/v1", "Ingress", "langfuse", NAMESPACE))
+        litellm, langfuse = clients.address("litellm"), clients.address("langfuse")
         secrets = clients.secrets()
     except GenaiError:
         return {}

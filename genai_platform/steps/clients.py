@@ -29,25 +29,12 @@ class Clients:
 
     Args:
         target: the world to work on.
-        aws, terraform, kube, helm, azure, litellm: clients to use instead of the ones made for the target.
-        secrets: the platform's secrets, instead of those in Secrets Manager.
+        aws, terraform, kube: clients to use instead of the ones made for the target.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        *,
-        aws: Aws | None = None,
-        terraform: Terraform | None = None,
-        kube: Kube | None = None,
-        helm: Helm | None = None,
-        azure: Azure | None = None,
-        litellm: KeyAdmin | None = None,
-        secrets: PlatformSecrets | None = None,
-    ) -> None:
+    def __init__(self, target: Target, *, aws: Aws | None = None, terraform: Terraform | None = None, kube: Kube | None = None) -> None:
         self.target = target
-        self._aws, self._terraform, self._kube, self._helm, self._azure = aws, terraform, kube, helm, azure
-        self._litellm, self._secrets = litellm, secrets
+        self._aws, self._terraform, self._kube = aws, terraform, kube
 
     @cached_property
     def aws(self) -> Aws:
@@ -75,22 +62,20 @@ class Clients:
         """Helm, on the same cluster."""
         from genai_platform.tools.helm.client import Helm
 
-        return self._helm or Helm(self.target, self.kube)
+        return Helm(self.target, self.kube)
 
     @cached_property
     def azure(self) -> Azure:
         """Entra ID, Key Vault and API Management."""
         from genai_platform.tools.azure import Azure
 
-        return self._azure or Azure(self.target)
+        return Azure(self.target)
 
     def litellm_admin(self) -> KeyAdmin:
         """LiteLLM with the master key, through its load balancer. Raises ``StepError`` while it has no address."""
         from genai_platform.tools import http
         from genai_platform.tools.litellm.keys import KeyAdmin
 
-        if self._litellm is not None:
-            return self._litellm
         client = http.client(self.target, self.need_address("litellm"), timeout=60)
         return KeyAdmin(client, self.secrets().litellm_master_key, patience=_PATIENCE)
 
@@ -132,7 +117,7 @@ class Clients:
 
     def secrets(self) -> PlatformSecrets:
         """The platform's secrets. Raises ``NeverBuilt`` when they were not made yet."""
-        found = self._secrets or self.aws.platform_secrets()
+        found = self.aws.platform_secrets()
         if found is None:
             raise NeverBuilt(
                 f"the secrets of '{self.target.prefix}' are not in Secrets Manager yet",

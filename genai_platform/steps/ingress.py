@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import addresses
@@ -20,8 +19,8 @@ _API = "networking.k8s.io/v1"
 _NETWORKS = "alb.ingress.kubernetes.io/inbound-cidrs"
 
 
-_HOSTS: dict[str, Callable[[Settings], str | None]] = {"litellm": addresses.litellm_host, "langfuse": addresses.langfuse_host}
-"""The names in the domain, each by the ingress that owns it; ``None`` without a domain."""
+_NAMED = ("litellm", "langfuse")
+"""The ingresses that own a name in the domain, where there is one."""
 
 
 def admitted(clients: Clients) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def ingress_step(
     clients: Clients, id: str, needs: tuple[str, ...], name: str, documents: Callable[[], list[Document]], service: bool = False
 ) -> Objects:  # fmt: skip
     """The step for one ingress (and, with ``service``, the Service of the same name)."""
-    host = _HOSTS[name](clients.target.settings) if name in _HOSTS else None
+    host = addresses.listener(clients.target.settings, name).host if name in _NAMED else None
 
     def waiting() -> str:
         reason = kube_wait.last_warning(clients.kube, NAMESPACE, "Ingress", name)
@@ -41,7 +40,7 @@ def ingress_step(
 
     def align() -> None:
         """With a domain both applications share a port, and the controller refuses two lists of networks for one port."""
-        others = [other for other in _HOSTS if host and other != name]
+        others = [other for other in _NAMED if host and other != name]
         ours = (clients.kube.get(_API, "Ingress", name, NAMESPACE) or {}).get("metadata", {}).get("annotations", {}).get(_NETWORKS)
         for other in others:
             found = clients.kube.get(_API, "Ingress", other, NAMESPACE)

@@ -29,6 +29,31 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True)
+class Command:
+    """A program and what it is started with.
+
+    Attributes:
+        argv: program and arguments. Secrets go through ``stdin`` or files.
+        env: its whole environment.
+        cwd: its working folder; None: ours.
+        stdin: what it reads; None: nothing.
+        inherited: file descriptors that it gets, too.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path | None = None
+    stdin: str | None = None
+    inherited: Sequence[int] = ()
+
+    @property
+    def name(self) -> str:
+        """``terraform apply`` for ``/usr/bin/terraform apply -input=false``."""
+        words = [Path(self.argv[0]).name, *self.argv[1:2]]
+        return " ".join(word for word in words if not word.startswith("-"))
+
+
+@dataclass(frozen=True)
 class Finished:
     """A program that ended."""
 
@@ -83,29 +108,22 @@ class _Reader:
 
 
 def run(
-    argv: Sequence[str],
+    command: Command,
     *,
-    env: Mapping[str, str],
     timeout: float,
-    cwd: Path | None = None,
     progress: Progress | None = None,
     on_line: Callable[[Stream, str], None] | None = None,
-    stdin: str | None = None,
     good: Sequence[int] | None = (0,),
     grace: float = 30.0,
-    inherited: Sequence[int] = (),
 ) -> Finished:
     """Run a program to its end.
 
     Args:
-        argv: program and arguments. Secrets go through ``stdin`` or files.
-        env: its whole environment.
         timeout: seconds until it is ended.
         progress: asked ten times a second or more whether the person wants to stop.
         on_line: hears every line as it is written.
         good: exit codes that are no error; None: all.
         grace: seconds between the request to end and the kill.
-        inherited: file descriptors that the program gets, too.
 
     Raises:
         CommandError: another exit code, or the time limit.
@@ -118,13 +136,13 @@ def run(
             _Reader(out_file, None if on_line is None else lambda line: on_line("out", line)),
             _Reader(err_file, None if on_line is None else lambda line: on_line("err", line)),
         )
-        if stdin is None:
+        if command.stdin is None:
             source: int | IO[bytes] = subprocess.DEVNULL
         else:
             source = files.enter_context(tempfile.TemporaryFile())
-            source.write(stdin.encode())
+            source.write(command.stdin.encode())
             source.seek(0)
-        process = _start(argv, env, cwd, source, out_file, err_file, inherited)
+        process = _start(command, source, out_file, err_file)
         _running.add(process)
         deadline = time.monotonic() + timeout
         try:
@@ -136,15 +154,18 @@ def run(
                 if time.monotonic() > deadline:
                     end(process, grace)
                     tail = _tail(readers[0].text(), readers[1].text())
-                    raise CommandError(f"{_name(argv)} did not finish within {timeout:.0f} s", argv, None, tail, id="command.timeout")
+                    raise CommandError(
+                        f"{command.name} did not finish within {timeout:.0f} s", command.argv, None, tail, id="command.timeout"
+                    )
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK)
         finally:
             end(process, grace)
             _running.discard(process)
-        finished = Finished(tuple(argv), process.returncode, readers[0].text(), readers[1].text())
+        finished = Finished(tuple(command.argv), process.returncode, readers[0].text(), readers[1].text())
     if good is not None and finished.code not in good:
-        raise CommandError(f"{_name(argv)} ended with exit code {finished.code}", argv, finished.code, _tail(finished.out, finished.err))
+        tail = _tail(finished.out, finished.err)
+        raise CommandError(f"{command.name} ended with exit code {finished.code}", command.argv, finished.code, tail)
     return finished
 
 
@@ -171,23 +192,16 @@ def kill_all() -> None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _start(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None,
-    source: int | IO[bytes], out: IO[bytes], err: IO[bytes], inherited: Sequence[int],
-) -> subprocess.Popen[bytes]:  # fmt: skip
+def _start(command: Command, source: int | IO[bytes], out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we decide when the program hears of it.
         return subprocess.Popen(
-            list(argv), env=dict(env), cwd=cwd, stdin=source, stdout=out, stderr=err, start_new_session=True, pass_fds=tuple(inherited)
-        )
+            list(command.argv), env=dict(command.env), cwd=command.cwd, stdin=source, stdout=out, stderr=err,
+            start_new_session=True, pass_fds=tuple(command.inherited),
+        )  # fmt: skip
     except FileNotFoundError:
-        raise MissingError(f"the program '{argv[0]}' was not found", remedy=f"install {_name(argv)}", id="command.missing") from None
-
-
-def _name(argv: Sequence[str]) -> str:
-    """``terraform apply`` for ``/usr/bin/terraform apply -input=false``."""
-    words = [Path(argv[0]).name, *argv[1:2]]
-    return " ".join(word for word in words if not word.startswith("-"))
+        program = command.argv[0]
+        raise MissingError(f"the program '{program}' was not found", remedy=f"install {command.name}", id="command.missing") from None
 
 
 def _tail(out: str, err: str) -> str:

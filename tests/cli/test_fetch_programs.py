@@ -43,14 +43,16 @@ def test_lanes_run_side_by_side_and_keep_their_order() -> None:
 
 
 def test_a_failure_stops_the_other_lane_and_is_the_one_that_is_told() -> None:
-    failed = threading.Event()
+    failed, running = threading.Event(), threading.Event()
     stopped: list[bool] = []
 
     def bad(say: Say) -> None:
+        assert running.wait(10)
         failed.set()
         raise MissingError("etcd could not be fetched", remedy="install Go")
 
     def long(say: Say) -> None:
+        running.set()
         assert failed.wait(10)
         try:
             while True:

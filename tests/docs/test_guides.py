@@ -80,6 +80,13 @@ def test_both_languages_have_the_same_guides() -> None:
     assert {path.name for path in (DOCS / "en").glob("*.md")} == {path.name for path in (DOCS / "ja").glob("*.md")}
 
 
+def test_both_languages_quote_the_same_messages_and_commands() -> None:
+    english, japanese = (
+        set(re.findall(r"`([^`\n]+)`", (DOCS / language / "troubleshooting.md").read_text("utf-8"))) for language in LANGUAGES
+    )
+    assert english ^ japanese == set()
+
+
 def test_the_architecture_names_every_step_and_no_other() -> None:
     text = (DOCS / "ARCHITECTURE.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z]+\.[^|]+) \|", text, re.MULTILINE)

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from genai_platform.programs import prisma
 from genai_platform.programs.cache import cache_folder
 from genai_platform.render.diagram import Diagram
 from genai_platform.render.mermaid import Node, flowchart
+from genai_platform.sandbox.litellm import prisma_client
 from tests.render.diagrams import AZURE, EVERYTHING, drawn
 
 SCRIPT = Path(__file__).with_name("mermaid.mjs")
@@ -56,7 +56,7 @@ def read(texts: list[str], folder: Path) -> list[dict[str, Any]]:
     given.write_text(json.dumps(texts), encoding="utf-8")
     installed = cache_folder() / "mermaid"
     assert (installed / "node_modules").is_dir(), "Mermaid is not installed; run: make mermaid"
-    words = [str(prisma.node()), "--input-type=module", "--eval", SCRIPT.read_text(encoding="utf-8"), str(given)]
+    words = [str(prisma_client.node()), "--input-type=module", "--eval", SCRIPT.read_text(encoding="utf-8"), str(given)]
     done = subprocess.run(words, cwd=installed, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found: list[dict[str, Any]] = json.loads(done.stdout)

@@ -181,10 +181,10 @@ def test_pods_change_with_configuration_or_secrets_only():
 def test_public_addresses(ingress, litellm_url, langfuse_url):
     given = Settings.model_validate({"ingress": ingress})
     status = {"status": {"loadBalancer": {"ingress": [{"hostname": "lb"}]}}}
-    assert addresses.litellm_url(given, status) == litellm_url
-    assert addresses.langfuse_url(given, status) == langfuse_url
-    assert addresses.litellm_url(given, {"status": {"loadBalancer": {}}}) is None
-    assert addresses.litellm_url(given, None) is None
+    assert addresses.url(given, "litellm", status) == litellm_url
+    assert addresses.url(given, "langfuse", status) == langfuse_url
+    assert addresses.url(given, "litellm", {"status": {"loadBalancer": {}}}) is None
+    assert addresses.url(given, "litellm", None) is None
 
 
 def test_the_proxy_is_not_moved_and_has_the_memory_it_may_use():

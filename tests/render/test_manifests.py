@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from genai_platform.render import clickhouse_job, manifests
+from genai_platform.render.addresses import Listener
 
 HOSTILE = [
     'a"b',
@@ -19,9 +20,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_value_never_changes_the_shape_of_a_document(value):
-    made = manifests.ingress(
-        "litellm", service=value, service_port=4000, port=443, tls=True, host=value or None, health_path=value, inbound_cidrs=[value]
-    )
+    made = manifests.ingress("litellm", manifests.Backend(value, 4000, value), Listener(443, tls=True, host=value or None), [value])
     assert len(made) == 1
     rule = made[0]["spec"]["rules"][0]
     assert rule["http"]["paths"][0]["backend"]["service"]["name"] == value
@@ -46,12 +45,10 @@ def test_a_certificate_is_named_only_with_tls():
 
 
 def database(**change):
-    given = {
-        "image": "postgres", "server": "cluster-A",
-        "host": "h", "port": 5432, "admin": "boss", "admin_password": "top-secret-1", "role": "r", "database": "d",
-        "password": "top-secret-2",
-    }  # fmt: skip
-    return manifests.database("x-database", **(given | change))
+    server = {"id": "cluster-A", "host": "h", "port": 5432, "admin": "boss", "admin_password": "top-secret-1"}
+    given = {"image": "postgres", "role": "r", "database": "d", "password": "top-secret-2"} | server | change
+    server = manifests.DatabaseServer(**{name: given.pop(name) for name in server})
+    return manifests.database("x-database", server, **given)
 
 
 def test_passwords_are_in_the_secret_only():
@@ -78,7 +75,7 @@ def test_a_jobs_mark_follows_its_inputs_and_nothing_else():
     mark = lambda made: made[-1]["metadata"]["annotations"][manifests.INPUTS]  # noqa: E731
     assert mark(database()) == mark(database())
     for change in (
-        {"server": "cluster-B"},
+        {"id": "cluster-B"},
         {"password": "other-secret"},
         {"host": "i"},
         {"admin_password": "other-secret"},
@@ -105,7 +102,7 @@ def test_the_pod_security_level_is_the_one_the_chart_line_needs():
 def test_no_job_is_ended_because_its_node_is_underused():
     jobs = [
         database()[-1],
-        clickhouse_job.job("x", purpose="p", script="", line=1, tries=0, seconds=1, variables={}),
+        clickhouse_job.job("x", purpose="p", script="", line=1, limits=clickhouse_job.Limits(0, 1), variables={}),
         *manifests.objects("litellm-migration", namespace="n", image="i", variables={}),
     ]
     for job in jobs:

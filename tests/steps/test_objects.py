@@ -177,9 +177,13 @@ def test_removing_twice_is_fine():
 def job_step(cluster: Cluster, password: list[str]) -> Objects:
     def documents() -> list[dict[str, Any]]:
         return manifests.database(
-            "x-database", image="i", server="s", host="h", port=1, admin="a", admin_password="administrator-password",
-            role="r", database="d", password=password[0],
-        )  # fmt: skip
+            "x-database",
+            manifests.DatabaseServer("s", "h", 1, "a", "administrator-password"),
+            image="i",
+            role="r",
+            database="d",
+            password=password[0],
+        )
 
     return database_step("x.database", (), lambda: cluster, documents, "x-database")
 

@@ -70,3 +70,7 @@ def world(folder: Path, monkeypatch: Any, **settings: Any) -> Iterator[Clients]:
         target = Target("default", Settings.model_validate({"litellm": {"models": MODELS}, **settings}), Endpoints(), folder)
         aws = Aws(target)
         yield Clients(target, aws=aws, terraform=Roots(target, aws))
+
+
+def secret_container(clients: Clients) -> None:
+    clients.aws.client("secretsmanager").create_secret(Name=clients.aws.secret_name)

@@ -61,3 +61,55 @@ def test_an_interruption_stays_one() -> None:
 
     with pytest.raises(Interrupted):
         parallel.each([1], work, str, Listener(), "things")
+
+
+def test_answers_come_in_the_order_of_the_things() -> None:
+    later = threading.Event()
+
+    def work(thing: int) -> int:
+        if thing == 0:
+            assert later.wait(10)
+        else:
+            later.set()
+        return thing * 2
+
+    assert parallel.gather([0, 1, 2], work, at_once=2) == [0, 2, 4]
+    assert parallel.gather([], work) == []
+
+
+def test_stopping_does_not_wait_for_a_look_that_hangs() -> None:
+    released, began = threading.Event(), threading.Event()
+
+    def hang(thing: int) -> None:
+        began.set()
+        released.wait()
+
+    def beat(done: int) -> None:
+        if began.is_set():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel.gather([1, 2], hang, beat=beat)
+    assert not released.is_set()
+    released.set()
+
+
+def test_an_interruption_waits_for_the_changes_that_have_begun_and_begins_no_more() -> None:
+    began, ended = list[int](), list[int]()
+    stopping = threading.Event()
+
+    class Stops(Listener):
+        def check(self) -> None:
+            if began:
+                stopping.set()
+                raise Interrupted
+
+    def work(thing: int) -> None:
+        began.append(thing)
+        assert stopping.wait(10)
+        ended.append(thing)
+
+    with pytest.raises(Interrupted):
+        parallel.each(range(100), work, str, Stops(), "things")
+    assert sorted(began) == sorted(ended)
+    assert len(ended) <= parallel.AT_ONCE

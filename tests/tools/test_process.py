@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from genai_platform.errors import Interrupted, MissingError
-from genai_platform.tools.process import CommandError, kill_all, run
+from genai_platform.tools.process import Command, CommandError, kill_all, run
 
 ENV = {"PATH": os.environ["PATH"]}
 
 
-def python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
+def python(code: str, stdin: str | None = None) -> Command:
+    return Command([sys.executable, "-c", code], ENV, stdin=stdin)
 
 
 class Stops:
@@ -36,40 +36,40 @@ def test_lines_of_both_streams_are_heard_and_kept() -> None:
     heard: list[tuple[str, str]] = []
     finished = run(
         python("import sys; print('one'); print('two', file=sys.stderr); print('half', end='')"),
-        env=ENV, timeout=30, on_line=lambda stream, line: heard.append((stream, line)),
+        timeout=30, on_line=lambda stream, line: heard.append((stream, line)),
     )  # fmt: skip
     assert sorted(heard) == [("err", "two"), ("out", "half"), ("out", "one")]
     assert finished.out == "one\nhalf"
 
 
 def test_much_output_on_both_streams_does_not_block() -> None:
-    finished = run(python("import sys\nfor i in range(20000): print('x' * 40); print('y' * 40, file=sys.stderr)"), env=ENV, timeout=60)
+    finished = run(python("import sys\nfor i in range(20000): print('x' * 40); print('y' * 40, file=sys.stderr)"), timeout=60)
     assert finished.out.count("\n") == finished.err.count("\n") == 20000
 
 
 def test_a_failure_carries_the_code_and_the_last_lines() -> None:
     with pytest.raises(CommandError) as caught:
-        run(python("import sys; sys.exit('it went wrong')"), env=ENV, timeout=30)
+        run(python("import sys; sys.exit('it went wrong')"), timeout=30)
     assert caught.value.code == 1
     assert "it went wrong" in caught.value.message
 
 
 def test_codes_named_good_are_no_failure() -> None:
-    assert run(python("raise SystemExit(2)"), env=ENV, timeout=30, good=(0, 2)).code == 2
+    assert run(python("raise SystemExit(2)"), timeout=30, good=(0, 2)).code == 2
 
 
 def test_the_environment_is_the_given_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_MINE", "x")
-    assert run(python("import os; print(os.environ.get('SECRET_OF_MINE'))"), env=ENV, timeout=30).out == "None\n"
+    assert run(python("import os; print(os.environ.get('SECRET_OF_MINE'))"), timeout=30).out == "None\n"
 
 
 def test_standard_input_is_passed() -> None:
-    assert run(python("print(input())"), env=ENV, timeout=30, stdin="quiet\n").out == "quiet\n"
+    assert run(python("print(input())", stdin="quiet\n"), timeout=30).out == "quiet\n"
 
 
 def test_a_program_past_its_time_is_ended() -> None:
     with pytest.raises(CommandError) as caught:
-        run(python("import time; print('waiting', flush=True); time.sleep(60)"), env=ENV, timeout=0.5, grace=5)
+        run(python("import time; print('waiting', flush=True); time.sleep(60)"), timeout=0.5, grace=5)
     assert caught.value.code is None
     assert caught.value.id == "command.timeout"
 
@@ -94,7 +94,6 @@ def test_an_interruption_lets_the_program_tidy_up_first() -> None:
         with pytest.raises(Interrupted):
             run(
                 python(code.replace("print('tidied', flush=True)", f"open({str(mark)!r}, 'w').close()")),
-                env=ENV,
                 timeout=30,
                 progress=stops,
                 on_line=on_line,
@@ -111,7 +110,7 @@ def test_a_program_that_does_not_listen_is_killed() -> None:
     with pytest.raises(Interrupted):
         run(
             python("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"),
-            env=ENV, timeout=30, progress=stops, on_line=on_line, grace=0.3,
+            timeout=30, progress=stops, on_line=on_line, grace=0.3,
         )  # fmt: skip
 
 
@@ -127,11 +126,11 @@ def test_what_runs_is_killed_with_its_children_when_the_person_asks_again() -> N
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "print(child.pid, flush=True); time.sleep(60)"
     )
-    assert run(python(code), env=ENV, timeout=50, on_line=on_line, good=None).code == -signal.SIGKILL
+    assert run(python(code), timeout=50, on_line=on_line, good=None).code == -signal.SIGKILL
     psutil.wait_procs([psutil.Process(pid) for pid in children if psutil.pid_exists(pid)], timeout=10)
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in children)
 
 
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(MissingError, match="no-such-program"):
-        run(["no-such-program"], env=ENV, timeout=5)
+        run(Command(["no-such-program"], ENV), timeout=5)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import urllib.request
-from collections.abc import Mapping
 from importlib.metadata import version
 
 from genai_platform.sandbox.aws.identity import administrator, control_key
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.part import Kind, PythonPart
 
 
-class Aws:
+class Aws(PythonPart):
     """moto, patched, in one process; the data engines are its children."""
 
+    module = "genai_platform.sandbox.aws.server"
     name = "aws"
     kind: Kind = "stand-in"
     port = "aws"
@@ -28,12 +27,6 @@ class Aws:
     def prepare(self, layout: SandboxLayout) -> None:
         administrator(layout)
         control_key(layout)
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.aws.server", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(_ready(layout), timeout=2) as answer:  # noqa: S310

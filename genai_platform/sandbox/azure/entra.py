@@ -154,14 +154,7 @@ class Graph:
             except jwt.PyJWTError:
                 return fault(401, "InvalidAuthenticationToken", "Access token validation failure.")
             held = _permissions(claims)
-            needed = (
-                _READ
-                if method == "GET" or request.url.path.endswith("/getByIds")
-                else _ASSIGN
-                if "appRoleAssignedTo" in request.url.path
-                else _WRITE
-            )
-            if not held & needed:
+            if not held & _needed(method, request.url.path):
                 return denied()
             asked = kind(self._azure, self._azure.directory(str(claims["tid"])), str(claims.get("oid")), held)
             with self._azure.store.exclusively():

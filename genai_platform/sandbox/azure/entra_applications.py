@@ -64,11 +64,9 @@ class Applications(Asked):
         return Response(status_code=204)
 
     def delete(self, request: Request) -> Response:
-        found = self.find("applications", request)
-        if not found:
-            return not_found(request)
-        if not self.owns(found):
-            return denied()
+        found = self.own("applications", request)
+        if isinstance(found, Response):
+            return found
         self.store.delete("applications", found["id"])
         self.store.put("deletedApplications", found["id"], {**found, "deletedDateTime": stamp()})
         if principal := self.store.find("servicePrincipals", "appId", found["appId"]):
@@ -76,11 +74,9 @@ class Applications(Asked):
         return Response(status_code=204)
 
     def add_password(self, request: Request) -> Response:
-        found = self.find("applications", request)
-        if not found:
-            return not_found(request)
-        if not self.owns(found):
-            return denied()
+        found = self.own("applications", request)
+        if isinstance(found, Response):
+            return found
         wanted = body_of(request).get("passwordCredential") or {}
         until = datetime.fromisoformat(wanted["endDateTime"]) if wanted.get("endDateTime") else datetime.now(UTC) + timedelta(days=730)
         credential = {"keyId": str(uuid4()), "displayName": wanted.get("displayName", ""), "startDateTime": stamp()}
@@ -92,11 +88,9 @@ class Applications(Asked):
         return JSONResponse({**credential, "secretText": value})
 
     def remove_password(self, request: Request) -> Response:
-        found, key = self.find("applications", request), body_of(request).get("keyId")
-        if not found:
-            return not_found(request)
-        if not self.owns(found):
-            return denied()
+        found, key = self.own("applications", request), body_of(request).get("keyId")
+        if isinstance(found, Response):
+            return found
         for name in ("passwordCredentials", "secrets"):
             found[name] = [entry for entry in found[name] if entry["keyId"] != key]
         self.store.put("applications", found["id"], found)

@@ -43,6 +43,13 @@ class Asked:
             found = self.store.find(kind, "uniqueName", wanted["name"])
         return found if found and not self.fresh(found) else None
 
+    def own(self, kind: str, request: Request) -> Body | Response:
+        """The object that the path names, for the caller to change; else the refusal."""
+        found = self.find(kind, request)
+        if not found:
+            return not_found(request)
+        return found if self.owns(found) else denied()
+
     def fresh(self, found: Body) -> bool:
         """Whether an object was made so short a time ago that it is not known everywhere."""
         return time.time() < float(found["createdAt"]) + self.azure.layout.pace.of(DIRECTORY_OBJECT_SHOWN)

@@ -54,20 +54,16 @@ class Principals(Asked):
         return JSONResponse(public(made), 201)
 
     def patch(self, request: Request) -> Response:
-        found = self.find("servicePrincipals", request)
-        if not found:
-            return not_found(request)
-        if not self.owns(found):
-            return denied()
+        found = self.own("servicePrincipals", request)
+        if isinstance(found, Response):
+            return found
         self.store.put("servicePrincipals", found["id"], {**found, **body_of(request)})
         return Response(status_code=204)
 
     def delete(self, request: Request) -> Response:
-        found = self.find("servicePrincipals", request)
-        if not found:
-            return not_found(request)
-        if not self.owns(found):
-            return denied()
+        found = self.own("servicePrincipals", request)
+        if isinstance(found, Response):
+            return found
         self.forget(found)
         return Response(status_code=204)
 

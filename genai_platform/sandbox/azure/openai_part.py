@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 import socket
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import OPENAI_THROTTLED
-from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.part import Kind, PythonPart
 
 _NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
 """Names of deployments that nobody made: so that it can be rehearsed what is said of them."""
@@ -83,9 +82,10 @@ def _write(file: Path, document: Any) -> None:
     write_private(file, json.dumps(document))
 
 
-class OpenAI:
+class OpenAI(PythonPart):
     """Chat, completions, embeddings and responses, with Azure's key and error bodies."""
 
+    module = "genai_platform.sandbox.azure.openai"
     name = "openai"
     kind: Kind = "stand-in"
     version = "2024-10-21"
@@ -94,12 +94,6 @@ class OpenAI:
     def prepare(self, layout: SandboxLayout) -> None:
         key(layout)
         offer(layout, ())
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.azure.openai", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         try:

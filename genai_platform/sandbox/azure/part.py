@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import httpx
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.azure.state import prepare
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.part import Kind, PythonPart
 
 
-@dataclass(frozen=True)
-class AzurePart:
+class AzurePart(PythonPart):
+    module = "genai_platform.sandbox.azure.server"
     name: str = "azure"
     kind: Kind = "stand-in"
     version: str = "Entra ID, Graph, ARM, Key Vault, API Management 2024-05-01"
@@ -25,12 +21,6 @@ class AzurePart:
     def prepare(self, layout: SandboxLayout) -> None:
         ca.authority(layout)
         prepare(layout)
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.azure.server", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         try:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.control_plane import ADMIN, WEBHOOK
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.part import Kind, PythonPart
 
 _PREFIX = "eks.amazonaws.com/"
 _VOLUME = "aws-iam-token"
@@ -79,10 +77,10 @@ def _seconds(wanted: str | None) -> int:
     return max(600, int(wanted)) if wanted and wanted.isdigit() else _SECONDS
 
 
-@dataclass(frozen=True)
-class Webhook:
+class Webhook(PythonPart):
     """The part. Before it starts, what the cluster must have from its first minute is put there."""
 
+    module = "genai_platform.sandbox.cluster.webhook"
     name: str = "webhook"
     kind: Kind = "stand-in"
     version: str = "1"
@@ -97,12 +95,6 @@ class Webhook:
             crds.install(api)
             rbac.install(api)
             api.apply("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", _configuration(layout))
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.cluster.webhook", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         import ssl

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind
+from genai_platform.sandbox.part import Kind, PythonPart
 
 _READY = "ready"
 
 
-class LoadBalancer:
+class LoadBalancer(PythonPart):
     """Reads the real Ingress objects; routes, refuses and encrypts as they say."""
 
+    module = "genai_platform.sandbox.load_balancer.server"
     name = "load-balancer"
     kind: Kind = "stand-in"
     version = "1"
@@ -22,12 +20,6 @@ class LoadBalancer:
 
     def prepare(self, layout: SandboxLayout) -> None:
         (layout.folder("load-balancer") / _READY).unlink(missing_ok=True)
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.load_balancer.server", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         return (layout.root / "load-balancer" / _READY).exists()

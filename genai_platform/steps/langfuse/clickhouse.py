@@ -153,7 +153,7 @@ class ClickHouse:
         more = {} if password is None else {"password": password}
         # A second try would find the half of the first.
         document = clickhouse_job.job(
-            name, purpose="genai-keep-data", script=script, line=self.line, tries=0, seconds=int(limit),
+            name, purpose="genai-keep-data", script=script, line=self.line, limits=clickhouse_job.Limits(0, int(limit)),
             variables={**variables, "TURNS": str(turns)}, **more,
         )  # fmt: skip
         kube.create(document)

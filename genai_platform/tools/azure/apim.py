@@ -16,7 +16,7 @@ from typing import Any
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.conflicts import LOCKED, Writes
 from genai_platform.tools.azure.credentials import ARM_SCOPE
-from genai_platform.tools.azure.errors import code, explained, unregistered
+from genai_platform.tools.azure.errors import code, explained, named, taken, unless
 from genai_platform.tools.azure.locations import normalized
 from genai_platform.tools.azure.pipeline import management
 from genai_platform.tools.azure.transport import transport
@@ -123,46 +123,26 @@ class Apim:
 
     def _listed(self, what: str, method: str, *at: str) -> list[Service]:
         """A list of services; an empty one where there is no such group, or where the subscription never had any."""
-        from azure.core.exceptions import HttpResponseError
-
         with explained(what):
-            try:
-                return [_service(entry) for entry in getattr(self.client.api_management_service, method)(*at)]
-            except HttpResponseError as error:
-                if error.status_code != 404 and not unregistered(error):
-                    raise
-                return []
+            return [
+                _service(entry) for entry in unless([404], lambda: list(getattr(self.client.api_management_service, method)(*at))) or ()
+            ]
 
     def available(self, name: str) -> str | None:
         """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
-        from azure.core.exceptions import HttpResponseError
-
         with explained(f"ask whether the service name {name} is free"):
-            try:
-                answer = self.client.api_management_service.check_name_availability({"name": name})
-            except HttpResponseError as error:
-                if error.status_code != 403 and not unregistered(error):
-                    raise
-                return ""
-            return None if answer.name_available else str(answer.message or answer.reason)
+            return taken(lambda: self.client.api_management_service.check_name_availability({"name": name}))
 
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted service of this name, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted services is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
-        from azure.core.exceptions import HttpResponseError
-
         with explained(f"look for a deleted service {name}"):
-            try:
-                found = [entry for entry in self.client.deleted_services.list_by_subscription() if str(entry.name).lower() == name.lower()]
-            except HttpResponseError as error:
-                if error.status_code not in (403, 404) and not unregistered(error):
-                    raise
-                return None
-        if not found:
+            found = named(name, self.client.deleted_services.list_by_subscription)
+        if found is None:
             return None
-        held, location = properties(found[0]), normalized(str(_document(found[0]).get("location") or ""))
+        held, location = properties(found), normalized(str(_document(found).get("location") or ""))
         return SoftDeleted(name, location, str(held.get("scheduledPurgeDate") or ""), str(held.get("serviceId") or ""))
 
     def begin(self, group: str, name: str, body: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, TypeVar
 
 from genai_platform.advice import Remedy, advice, genai
 from genai_platform.errors import GenaiError, MissingError, StepError, Unreachable, of_status
@@ -50,6 +50,35 @@ def code(error: BaseException) -> str:
 def unregistered(error: BaseException) -> bool:
     """Whether Azure refused because the resource provider is not registered with the subscription: then it holds nothing there."""
     return code(error) == "MissingSubscriptionRegistration"
+
+
+T = TypeVar("T")
+
+
+def unless(statuses: Collection[int], ask: Callable[[], T]) -> T | None:
+    """What Azure answers; None where it answers with one of these statuses, or has not registered the resource provider."""
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        return ask()
+    except HttpResponseError as error:
+        if error.status_code not in statuses and not unregistered(error):
+            raise
+        return None
+
+
+def taken(ask: Callable[[], Any]) -> str | None:
+    """None when a name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
+    answer = unless([403], ask)
+    if answer is None:
+        return ""
+    return None if answer.name_available else str(answer.message or answer.reason)
+
+
+def named(name: str, deleted: Callable[[], Iterable[Any]]) -> Any | None:
+    """The soft-deleted resource of this name; None when there is none, or none that we may see."""
+    found = unless([403, 404], lambda: list(deleted())) or ()
+    return next((entry for entry in found if str(entry.name).lower() == name.lower()), None)
 
 
 @contextlib.contextmanager

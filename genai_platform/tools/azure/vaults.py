@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.credentials import ARM_SCOPE
-from genai_platform.tools.azure.errors import code, explained, unregistered
+from genai_platform.tools.azure.errors import code, explained, named, taken, unless
 from genai_platform.tools.azure.locations import normalized
 from genai_platform.tools.azure.pipeline import RETRIES, management
 from genai_platform.tools.azure.transport import transport
@@ -90,46 +90,27 @@ class Vaults:
     # -- vaults -----------------------------------------------------------------------------------
     def in_group(self, group: str) -> list[Vault]:
         """The vaults of a resource group; none when there is no such group, or where the subscription never had any."""
-        from azure.core.exceptions import HttpResponseError
-
         with explained(f"list the vaults of {group}"):
-            try:
-                return [self._vault(entry) for entry in self._management.vaults.list_by_resource_group(group)]
-            except HttpResponseError as error:
-                if error.status_code != 404 and not unregistered(error):
-                    raise
-                return []
+            return [
+                self._vault(entry) for entry in unless([404], lambda: list(self._management.vaults.list_by_resource_group(group))) or ()
+            ]
 
     def available(self, name: str) -> str | None:
         """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
-        from azure.core.exceptions import HttpResponseError
-
+        asked = {"name": name, "type": "Microsoft.KeyVault/vaults"}
         with explained(f"ask whether the vault name {name} is free"):
-            try:
-                answer = self._management.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
-            except HttpResponseError as error:
-                if error.status_code != 403 and not unregistered(error):
-                    raise
-                return ""
-            return None if answer.name_available else str(answer.message or answer.reason)
+            return taken(lambda: self._management.vaults.check_name_availability(asked))
 
     def deleted(self, name: str) -> SoftDeleted | None:
         """The soft-deleted vault of this name in this subscription, in whatever region; None when there is none, or none that we may see.
 
         Looking at deleted vaults is a right at the subscription: an identity with rights on the resource group alone is refused.
         """
-        from azure.core.exceptions import HttpResponseError
-
         with explained(f"look for a deleted vault {name}"):
-            try:
-                found = [entry for entry in self._management.vaults.list_deleted() if str(entry.name).lower() == name.lower()]
-            except HttpResponseError as error:
-                if error.status_code not in (403, 404) and not unregistered(error):
-                    raise
+            found = named(name, self._management.vaults.list_deleted)
+            if found is None:
                 return None
-            if not found:
-                return None
-            held = found[0].properties
+            held = found.properties
             until = held.scheduled_purge_date
             return SoftDeleted(name, normalized(str(held.location)), until.isoformat() if until else "", str(held.vault_id))
 

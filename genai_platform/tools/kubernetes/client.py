@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,26 @@ _PATCH_TYPES = {
 
 class ClusterAbsent(NeverBuilt):
     """There is no cluster to talk to: what would live in it is absent, not unknown."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One request.
+
+    Attributes:
+        doing: what it is for, to go on after "could not".
+        missing_ok: a 404 is an empty answer.
+        secret: what is sent is a secret, so the server's words about it are not shown.
+    """
+
+    method: Literal["get", "post", "patch", "delete"]
+    path: str
+    doing: str
+    query: Sequence[tuple[str, str]] = ()
+    body: Any = None
+    content_type: str | None = None
+    missing_ok: bool = False
+    secret: bool = False
 
 
 class Kube:
@@ -97,8 +118,8 @@ class Kube:
             ClusterAbsent: there is no cluster.
         """
         try:
-            self._text("get", "/readyz", "ask whether it is ready")
-            self._text("get", "/api/v1/namespaces/default", "read Namespace default")
+            self._text(_Request("get", "/readyz", "ask whether it is ready"))
+            self._text(_Request("get", "/api/v1/namespaces/default", "read Namespace default"))
         except _NOT_YET as error:
             if isinstance(error, Unreachable):
                 with self._lock:
@@ -110,7 +131,7 @@ class Kube:
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Document | None:
         """One object, or ``None`` when the API says there is none (or does not know its kind)."""
         path = self._path(api_version, kind, name, namespace)
-        return None if path is None else self._send("get", path, f"read {kind} {name}", missing_ok=True)
+        return None if path is None else self._send(_Request("get", path, f"read {kind} {name}", missing_ok=True))
 
     def list(
         self, api_version: str, kind: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
@@ -120,7 +141,7 @@ class Kube:
         if path is None:
             return []
         query = [(key, value) for key, value in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if value]
-        found = self._send("get", path, f"list {kind}", query=query, missing_ok=True) or {}
+        found = self._send(_Request("get", path, f"list {kind}", query=query, missing_ok=True)) or {}
         return [{"apiVersion": api_version, "kind": kind, **item} for item in found.get("items") or []]
 
     def logs(self, pod: str, namespace: str, *, container: str | None = None, tail: int = 20, previous: bool = False) -> str:
@@ -131,7 +152,7 @@ class Kube:
             *([("previous", "true")] if previous else []),
         ]
         try:
-            return self._text("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", f"read the log of {pod}", query)
+            return self._text(_Request("get", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", f"read the log of {pod}", query))
         except StepError:
             # Logs explain a failure; failing to get them must not take its place.
             return ""
@@ -144,7 +165,7 @@ class Kube:
 
     def version(self) -> str:
         """The API server's version, e.g. ``v1.35.4``."""
-        return str(self._send("get", "/version", "read the version")["gitVersion"])  # type: ignore[index]
+        return str(self._send(_Request("get", "/version", "read the version"))["gitVersion"])  # type: ignore[index]
 
     # -- changing ---------------------------------------------------------------------------------
     def apply(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
@@ -155,13 +176,15 @@ class Kube:
             raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
         query = [("fieldManager", FIELD_MANAGER), ("force", "true"), *([("dryRun", "All")] if dry_run else [])]
         found = self._send(
-            "patch",
-            path,
-            f"{'compare' if dry_run else 'apply'} {kind} {name}",
-            query=query,
-            body=dict(document),
-            content_type="application/apply-patch+yaml",
-            secret=kind == "Secret",
+            _Request(
+                "patch",
+                path,
+                f"{'compare' if dry_run else 'apply'} {kind} {name}",
+                query=query,
+                body=dict(document),
+                content_type="application/apply-patch+yaml",
+                secret=kind == "Secret",
+            )
         )
         assert found is not None
         return found
@@ -172,7 +195,9 @@ class Kube:
         path = self._path(document["apiVersion"], kind, None, namespace)
         if path is None:
             raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
-        found = self._send("post", path, f"create {kind} {document['metadata']['name']}", body=dict(document), secret=kind == "Secret")
+        found = self._send(
+            _Request("post", path, f"create {kind} {document['metadata']['name']}", body=dict(document), secret=kind == "Secret")
+        )
         assert found is not None
         return found
 
@@ -186,8 +211,9 @@ class Kube:
         content = [dict(one) for one in body] if isinstance(body, Sequence) else dict(body)
         found = None
         if path is not None:
-            found = self._send("patch", path, f"patch {kind} {name}", query=query, body=content, content_type=_PATCH_TYPES[strategy],
-                               secret=kind == "Secret")  # fmt: skip
+            found = self._send(
+                _Request("patch", path, f"patch {kind} {name}", query, content, _PATCH_TYPES[strategy], secret=kind == "Secret")
+            )
         if found is None:
             raise StepError(f"{kind} {name} does not exist", id="kube.missing")
         return found
@@ -201,7 +227,7 @@ class Kube:
         if path is None:
             return False
         body = {"propagationPolicy": propagation}
-        return self._send("delete", path, f"delete {kind} {name}", body=body, missing_ok=True) is not None
+        return self._send(_Request("delete", path, f"delete {kind} {name}", body=body, missing_ok=True)) is not None
 
     def differs(self, document: Mapping[str, Any]) -> Differences | None:
         """What applying would change, as dotted paths: ``[]`` nothing, ``None`` when the object is absent.
@@ -220,7 +246,7 @@ class Kube:
         known = self._resources.get(api_version, {}).get(kind)
         if known is None:
             base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-            found = self._send("get", base, f"look up {kind}", missing_ok=True) or {}
+            found = self._send(_Request("get", base, f"look up {kind}", missing_ok=True)) or {}
             names = {
                 entry["kind"]: (entry["name"], entry["namespaced"]) for entry in found.get("resources", ()) if "/" not in entry["name"]
             }
@@ -234,42 +260,39 @@ class Kube:
         middle = f"/namespaces/{namespace}" if namespaced and namespace else ""
         return f"{base}{middle}/{plural}" + (f"/{name}" if name else "")
 
-    def _send(
-        self, method: str, path: str, doing: str, *, query: Sequence[tuple[str, str]] = (), body: Any = None,
-        content_type: str | None = None, missing_ok: bool = False, secret: bool = False,
-    ) -> Document | None:  # fmt: skip
-        text = self._text(method, path, doing, query, body, content_type, missing_ok, secret)
+    def _send(self, request: _Request) -> Document | None:
+        text = self._text(request)
         return json.loads(text) if text else None
 
-    def _text(
-        self, method: str, path: str, doing: str, query: Sequence[tuple[str, str]] = (), body: Any = None,
-        content_type: str | None = None, missing_ok: bool = False, secret: bool = False,
-    ) -> str:  # fmt: skip
+    def _text(self, request: _Request) -> str:
         import urllib3
         from kubernetes.client.rest import ApiException
 
         client = self._open()
         try:
             answer = client.request(
-                method, path, body=body, query_params=list(query), content_type=content_type, serialize=False, _request_timeout=_TIMEOUT
-            )
+                request.method, request.path, body=request.body, query_params=list(request.query), content_type=request.content_type,
+                serialize=False, _request_timeout=_TIMEOUT,
+            )  # fmt: skip
             return str(answer.data.decode("utf-8", "replace"))
         except ApiException as error:
-            if error.status == 404 and missing_ok:
+            if error.status == 404 and request.missing_ok:
                 return ""
             # The server may quote what was sent: for a secret its words are left out.
-            reason = error.reason if secret else _reason(error)
+            reason = error.reason if request.secret else _reason(error)
             if command := self._webhook(_reason(error)):
                 raise StepError(
-                    f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}", remedy=command, id="kube.webhook"
+                    f"could not {request.doing}: a webhook refuses it ({reason}); to delete it: {command}",
+                    remedy=command,
+                    id="kube.webhook",
                 ) from None
             status = error.status or 0
             raise of_status(status)(
-                f"could not {doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
+                f"could not {request.doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"could not {doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
+                f"could not {request.doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
                 remedy=advice("check that the cluster runs and that this machine may reach it: {}", genai("status")),
                 id="kube.unreachable",
             ) from None

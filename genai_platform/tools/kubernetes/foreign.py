@@ -7,7 +7,6 @@ APIServices that nobody serves any more. In every namespace but those that Kuber
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,9 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import GenaiError
 from genai_platform.tools.aws.leftovers.items import GIGABYTE, USD
 from genai_platform.tools.kubernetes.client import Document, Kube
+from genai_platform.tools.parallel import gather
 
 ALB_CONTROLLER = "eks.amazonaws.com/alb"
-NLB_CLASS = "eks.amazonaws.com/nlb"
-"""Auto Mode's own class of load balancers for Services, set where a Service names none (EKS user guide, auto-configure-nlb)."""
 _CRD = "apiextensions.k8s.io/v1"
 _HOOKS = "admissionregistration.k8s.io/v1"
 _REGISTRATION = "apiregistration.k8s.io/v1"
@@ -87,11 +85,8 @@ def look(kube: Kube, own_ingresses: Collection[str] = ()) -> Listing:
             unseen.append(error.message)
             return []
 
-    with ThreadPoolExecutor(5) as pool:
-        found = pool.map(
-            one, (lambda: balancers(kube, own_ingresses), lambda: claims(kube), lambda: held(kube), lambda: webhooks(kube),
-                  lambda: services(kube)),
-        )  # fmt: skip
+    looks = (lambda: balancers(kube, own_ingresses), *(lambda of=of: of(kube) for of in (claims, held, webhooks, services)))
+    found = gather(looks, one)
     return Listing(tuple(thing for some in found for thing in some), tuple(unseen))
 
 
@@ -146,9 +141,8 @@ def made_here(volume: Document) -> bool:
 def held(kube: Kube) -> Iterator[Foreign]:
     """Custom resources that do not go before somebody takes their finalizers off."""
     kinds = [one for one in kube.list(_CRD, "CustomResourceDefinition") if not one["spec"]["group"].endswith(_GROUPS_OF_EKS)]
-    with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda kind: list(_held_of(kube, kind)), kinds):
-            yield from found
+    for found in gather(kinds, lambda kind: list(_held_of(kube, kind))):
+        yield from found
 
 
 def _held_of(kube: Kube, kind: Document) -> Iterator[Foreign]:

@@ -23,10 +23,12 @@ from genai_platform.tools.terraform import unfinished_run as terraform_run
 from genai_platform.tools.terraform.adoption import Orphan, completed, incomplete, orphans, settled
 from genai_platform.tools.terraform.events import REPLACED, Events, StateLocked, unlock
 from genai_platform.tools.terraform.inventory import Inventory
-from genai_platform.tools.terraform.program import VARIABLES, Program, Root
+from genai_platform.tools.terraform.program import VARIABLES, Command, Program, Root
 from genai_platform.tools.wait import wait_for
 
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
+_WITH_LOCK = {"lock_timeout": "1800s", "var_file": VARIABLES}
+_CHANGING = {"auto_approve": True, **_WITH_LOCK}
 
 
 class Terraform:
@@ -127,7 +129,8 @@ class Terraform:
         folder = self._prepare(root, variables, None)
         # A look writes nothing, also no lock into a bucket; a state in a file is locked by the system.
         lock = {"lock": False} if self.state.remote else {"lock_timeout": "20s"}
-        finished = self._program.run(folder, "plan", events, None, 900, detailed_exitcode=True, var_file=VARIABLES, good=(0, 2), **lock)
+        options = {"detailed_exitcode": True, "var_file": VARIABLES, **lock}
+        finished = self._program.run(folder, Command("plan", 900, options=options), None, events)
         if finished.code == 2 and not events.changes:
             return [Change("update", f"outputs of {root}")]
         return events.changes
@@ -141,7 +144,7 @@ class Terraform:
         while True:
             events = self._events(root, folder, progress)
             try:
-                self._program.run(folder, "apply", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=VARIABLES)
+                self._program.run(folder, Command("apply", timeout, options=_CHANGING), progress, events)
             except StepError:
                 fresh = [orphan for orphan in orphans(events.errors) if orphan not in seen]
                 if not fresh:
@@ -185,14 +188,16 @@ class Terraform:
         held = self.state.holder(root)
         if held is not None and terraform_run.abandoned(folder, held):
             progress.say(f"releasing the lock of a run that has ended ({held['Who']}, {held['Created'][:19]})")
-            self._program.run(self._prepare(root, None, progress), "force-unlock", None, progress, 300, held["ID"], force=True)
+            unlocking = Command("force-unlock", 300, (held["ID"],), {"force": True})
+            self._program.run(self._prepare(root, None, progress), unlocking, progress)
             held = None
         if held is None:
             terraform_run.unmark(folder)
         left = folder / terraform_state.ERRORED
         if self.state.errored(root):
             progress.say(f"storing the state that an earlier run could not store: {left}")
-            self._program.run(self._prepare(root, None, progress), "state", None, progress, 2100, "push", "-lock-timeout=1800s", left.name)
+            storing = Command("state", 2100, ("push", "-lock-timeout=1800s", left.name))
+            self._program.run(self._prepare(root, None, progress), storing, progress)
         if left.exists():  # it is stored now, or what is stored was newer
             left.replace(left.with_name(f"{left.name}.stored"))
 
@@ -217,13 +222,12 @@ class Terraform:
         try:
             write_private(folder / terraform_takeover.BLOCKS, terraform_takeover.blocks(there))
             events, targets = Events(root, progress), [thing.address for thing in there]
-            self._program.run(
-                folder, "plan", events, progress, 900,
-                out=terraform_takeover.PLAN, target=targets, lock_timeout="1800s", var_file=VARIABLES,
-            )  # fmt: skip
-            shown = self._program.run(folder, "show", None, progress, 120, terraform_takeover.PLAN, json=True)
+            options = {"out": terraform_takeover.PLAN, "target": targets, **_WITH_LOCK}
+            self._program.run(folder, Command("plan", 900, options=options), progress, events)
+            shown = self._program.run(folder, Command("show", 120, (terraform_takeover.PLAN,), {"json": True}), progress)
             terraform_takeover.refuse(root, json.loads(shown.out), self.target.tags)
-            self._program.run(folder, "apply", events, progress, 3600, terraform_takeover.PLAN, lock_timeout="1800s")
+            taking = Command("apply", 3600, (terraform_takeover.PLAN,), {"lock_timeout": "1800s"})
+            self._program.run(folder, taking, progress, events)
         finally:
             for name in (terraform_takeover.BLOCKS, terraform_takeover.PLAN):
                 (folder / name).unlink(missing_ok=True)
@@ -236,16 +240,16 @@ class Terraform:
         """
         if not self._settled(orphan, progress):
             return False
-        self._program.run(folder, "import", None, progress, 900, orphan.address, orphan.id, lock_timeout="1800s", var_file=VARIABLES)
+        self._program.run(folder, Command("import", 900, (orphan.address, orphan.id), _WITH_LOCK), progress)
         if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
-            self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
+            self._program.run(folder, Command("state", 300, ("rm", orphan.address)), progress)
             raise StepError(
                 f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already and does not carry this environment's tags",
                 remedy="remove it, or choose another platform.name or --env: names follow from them",
                 id="terraform.foreign",
             )
         if document := completed(self.state.read(root) or {}, orphan.address):
-            self._program.run(folder, "state", None, progress, 300, "push", "-", stdin=json.dumps(document))
+            self._program.run(folder, Command("state", 300, ("push", "-"), stdin=json.dumps(document)), progress)
         return True
 
     def _settled(self, orphan: Orphan, progress: Progress) -> bool:
@@ -259,7 +263,7 @@ class Terraform:
         replaced = {change.object for change in self.plan(root, variables) if change.detail == REPLACED}
         for orphan in taken:
             if orphan.address in replaced:
-                self._program.run(folder, "state", None, progress, 300, "rm", orphan.address)
+                self._program.run(folder, Command("state", 300, ("rm", orphan.address)), progress)
                 raise StepError(
                     f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already, and would have to be re-created "
                     "to be as configured",
@@ -287,15 +291,11 @@ class Terraform:
         if protected:
             # Deletion follows what the state says, not the configuration: bring those arguments there first.
             progress.say(f"lifting the protection of {', '.join(protected)}")
-            self._program.run(
-                folder, "apply", self._events(root, folder, progress), progress, timeout,
-                auto_approve=True, lock_timeout="1800s", var_file=VARIABLES, target=list(protected),
-            )  # fmt: skip
+            lifting = Command("apply", timeout, options={**_CHANGING, "target": list(protected)})
+            self._program.run(folder, lifting, progress, self._events(root, folder, progress))
         events = self._events(root, folder, progress)
-        chosen: dict[str, Any] = {"target": list(only)} if only else {}
-        self._program.run(
-            folder, "destroy", events, progress, timeout, auto_approve=True, lock_timeout="1800s", var_file=VARIABLES, **chosen
-        )
+        options = {**_CHANGING, "target": list(only)} if only else _CHANGING
+        self._program.run(folder, Command("destroy", timeout, options=options), progress, events)
         return events.summary()
 
     def outputs(self, root: Root) -> Mapping[str, Any]:

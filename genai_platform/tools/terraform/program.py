@@ -11,7 +11,8 @@ import json
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +26,8 @@ from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
 from genai_platform.files import write_private
+from genai_platform.tools import process
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.process import CommandError, Finished, run
 from genai_platform.tools.terraform import mirror as terraform_mirror
 from genai_platform.tools.terraform import unfinished_run as terraform_run
 from genai_platform.tools.terraform.credentials_watch import EndsWithCredentials
@@ -38,6 +39,25 @@ _BACKEND = "backend.tf.json"
 _INIT = threading.Lock()
 # What would change our commands; and TF_LOG, whose lines quote requests with what is secret in them.
 _DROPPED = ("TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_LOG", "TF_REATTACH_PROVIDERS")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One of Terraform's commands.
+
+    Attributes:
+        name: e.g. ``apply``.
+        timeout: seconds until it is ended.
+        arguments: what follows its options.
+        options: as python-terraform writes them, e.g. ``{"lock_timeout": "1800s"}``.
+        stdin: what it reads.
+    """
+
+    name: str
+    timeout: float
+    arguments: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stdin: str | None = None
 
 
 class Program:
@@ -112,7 +132,7 @@ class Program:
         with _INIT, FileLock(str(lock)):
             if progress is not None:
                 progress.say("terraform init")
-            self.run(folder, "init", None, progress, 900, reconfigure=True)
+            self.run(folder, Command("init", 900, options={"reconfigure": True}), progress)
         write_private(mark, wanted)
 
     def _fingerprint(self, folder: Path) -> str:
@@ -124,56 +144,50 @@ class Program:
             digest.update(f"{name}={self.environment.get(name, '')}\0".encode())
         return digest.hexdigest()
 
-    def run(
-        self, folder: Path, command: str, events: Events | None, progress: Progress | None, timeout: float,
-        *arguments: str, good: Sequence[int] = (0,), stdin: str | None = None, **options: Any,
-    ) -> Finished:  # fmt: skip
+    def run(self, folder: Path, command: Command, progress: Progress | None, events: Events | None = None) -> process.Finished:
         """Run one of its commands in a root's folder.
 
         Args:
             events: hears what the program tells as JSON; None: it is not asked to.
-            options: as python-terraform writes them, e.g. ``lock_timeout="1800s"``.
 
         Raises:
             StepError: it failed, took too long, or the credentials ended meanwhile.
         """
-        if command not in ("output", "show", "state", "force-unlock"):
+        options = dict(command.options)
+        if command.name not in ("output", "show", "state", "force-unlock"):
             options["input"] = False
         if events is not None:
             options["json"] = True
-        elif command != "state":
+        elif command.name != "state":
             options["no_color"] = True
         try:
             with terraform_run.marked(folder) if "lock_timeout" in options else contextlib.nullcontext(()) as mark:
                 # A minute and a half of grace: interrupted, Terraform still writes down what it made.
-                finished = run(
-                    self._argv(folder, command, arguments, options),
-                    env=self.environment,
-                    timeout=timeout,
-                    cwd=folder,
+                finished = process.run(
+                    process.Command(self._argv(folder, command, options), self.environment, folder, command.stdin, inherited=mark),
+                    timeout=command.timeout,
                     progress=None if progress is None else EndsWithCredentials(progress, self._aws),
                     on_line=None if events is None else events.hear,
-                    stdin=stdin,
-                    good=good,
+                    # Exit code 2 of a plan that is asked for one says that there is something to change.
+                    good=(0, 2) if "detailed_exitcode" in options else (0,),
                     grace=90,
-                    inherited=mark,
                 )
-        except CommandError as error:
+        except process.CommandError as error:
             told = error.tail if events is None else json.dumps(events.errors)
             if error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
                 terraform_run.unmark(folder)
             if events is not None and events.errors:
-                raise events.failure(command, folder) from None
+                raise events.failure(command.name, folder) from None
             raise StepError(
                 f"terraform root '{folder.name}': {error.message}",
                 remedy="run the same command again: it goes on where it stopped",
-                id=f"terraform.{command}",
+                id=f"terraform.{command.name}",
             ) from None
         if mark:
             terraform_run.unmark(folder)
         return finished
 
-    def _argv(self, folder: Path, command: str, arguments: Sequence[str], options: Mapping[str, Any]) -> list[str]:
+    def _argv(self, folder: Path, command: Command, options: Mapping[str, Any]) -> list[str]:
         from python_terraform import IsFlagged
         from python_terraform import Terraform as CommandLines
 
@@ -181,5 +195,5 @@ class Program:
         written = {name: IsFlagged if name in flags else value for name, value in options.items()}
         # Its constructor reads a state file where there is one; a name that never exists keeps it from doing so.
         lines = CommandLines(working_dir=str(folder), state=".none", terraform_bin_path=self.path)
-        argv: list[str] = lines.generate_cmd_string(command, *arguments, **written)
+        argv: list[str] = lines.generate_cmd_string(command.name, *command.arguments, **written)
         return argv

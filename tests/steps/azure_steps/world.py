@@ -244,6 +244,20 @@ def ask(layout: SandboxLayout, what: str, **body: Any) -> dict[str, Any]:
     return dict(answer.raise_for_status().json())
 
 
+class _Clients(Clients):
+    """Clients whose LiteLLM and secrets are the world's."""
+
+    def __init__(self, world: AzureWorld) -> None:
+        super().__init__(world.target, aws=cast(Any, world.aws), kube=cast(Any, world.kube))
+        self._admin, self._stored = world.litellm.admin(), world.secrets
+
+    def litellm_admin(self) -> KeyAdmin:
+        return self._admin
+
+    def secrets(self) -> PlatformSecrets:
+        return self._stored or super().secrets()
+
+
 class AzureWorld:
     """One environment in the stand-ins, and everything else in memory.
 
@@ -299,7 +313,7 @@ class AzureWorld:
 
     def clients(self) -> Clients:
         """Fresh clients: nothing is remembered between two runs."""
-        return Clients(self.target, aws=cast(Any, self.aws), kube=cast(Any, self.kube), litellm=self.litellm.admin(), secrets=self.secrets)
+        return _Clients(self)
 
 
 @contextmanager

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
 from genai_platform.sandbox.cluster.control_plane import API_SERVER, get
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PartStatus
+from genai_platform.sandbox.part import Kind, PartStatus, PythonPart
 
 
-class NodeAgent:
+class NodeAgent(PythonPart):
     """Started after the control plane and the AWS stand-in; ready when its kubelet API answers."""
 
+    module = "genai_platform.sandbox.cluster.agent"
     name = "node-agent"
     kind: Kind = "stand-in"
     version = "1"
@@ -27,12 +27,6 @@ class NodeAgent:
         ca.issue_user(layout, *API_SERVER)
         for name in ("pods", "volumes", "hosts.d"):
             layout.folder(name)
-
-    def argv(self, layout: SandboxLayout) -> list[str]:
-        return [sys.executable, "-m", "genai_platform.sandbox.cluster.agent", "--layout", str(layout.root)]
-
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
 
     def ready(self, layout: SandboxLayout) -> bool:
         return get(layout, "kubelet", "/healthz", API_SERVER)[0] == 200

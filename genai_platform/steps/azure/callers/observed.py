@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -28,7 +27,7 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
 from genai_platform.tools.azure.entra import Entra
 from genai_platform.tools.azure.rest import Body
-from genai_platform.tools.parallel import AT_ONCE
+from genai_platform.tools.parallel import begin, gather
 
 
 @dataclass(frozen=True)
@@ -174,28 +173,27 @@ def observe(clients: Clients, patience: float = 0.0) -> Callers:
         GenaiError: a look failed. The API, the vault or LiteLLM may also be ``Unseen``.
     """
     graph, store = clients.azure.graph, CallerSecrets(clients.aws)
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="callers") as pool:
-        api = pool.submit(observe_api, clients, patience)
-        stored, issued = pool.submit(stored_keys, clients), pool.submit(issued_keys, clients)
-        own, kept = pool.submit(applications, clients), pool.submit(store.read)
-        principals = pool.submit(graph.principals, entra_applications.caller_prefix(clients.target))
-        checks = pool.submit(graph.principals, entra_applications.probe_prefix(clients.target))
-        found = Callers(
-            clients=clients,
-            now=datetime.now(UTC),
-            stored_keys=stored.result(),
-            issued_keys=issued.result(),
-            api=api.result(),
-            applications=own.result(),
-            principals={str(entry["appId"]).lower(): str(entry["id"]) for entry in principals.result()},
-            check_principals=frozenset(str(entry["id"]) for entry in checks.result()),
-            store=store,
-            kept={name: one for name, one in kept.result().items() if not name.startswith(client_secrets.PROBE)},
-        )
-        # Those of other applications are asked for one by one.
-        wanted = {*found.named(), *filter(None, map(found.client_id, found.configured))}
-        others = sorted(wanted - set(found.principals))
-        asked = {client: str(entry["id"]) for client, entry in zip(others, pool.map(graph.principal, others), strict=True) if entry}
+    api = begin(lambda: observe_api(clients, patience))
+    stored, issued = begin(lambda: stored_keys(clients)), begin(lambda: issued_keys(clients))
+    own, kept = begin(lambda: applications(clients)), begin(store.read)
+    principals = begin(lambda: graph.principals(entra_applications.caller_prefix(clients.target)))
+    checks = begin(lambda: graph.principals(entra_applications.probe_prefix(clients.target)))
+    found = Callers(
+        clients=clients,
+        now=datetime.now(UTC),
+        stored_keys=stored.result(),
+        issued_keys=issued.result(),
+        api=api.result(),
+        applications=own.result(),
+        principals={str(entry["appId"]).lower(): str(entry["id"]) for entry in principals.result()},
+        check_principals=frozenset(str(entry["id"]) for entry in checks.result()),
+        store=store,
+        kept={name: one for name, one in kept.result().items() if not name.startswith(client_secrets.PROBE)},
+    )
+    # Those of other applications are asked for one by one.
+    wanted = {*found.named(), *filter(None, map(found.client_id, found.configured))}
+    others = sorted(wanted - set(found.principals))
+    asked = {client: str(entry["id"]) for client, entry in zip(others, gather(others, graph.principal), strict=True) if entry}
     return replace(found, principals={**found.principals, **asked})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from genai_platform.engine.step import Progress
@@ -12,6 +11,7 @@ from genai_platform.tools.aws.client import Aws, explained
 from genai_platform.tools.aws.leftovers import items
 from genai_platform.tools.aws.leftovers.finders import FINDERS
 from genai_platform.tools.aws.leftovers.items import Item, Scope
+from genai_platform.tools.parallel import gather
 from genai_platform.tools.wait import wait_for
 
 
@@ -60,8 +60,7 @@ def look(aws: Aws, kinds: Collection[str] | None = None) -> Found:
         except GenaiError as error:
             return [], error.message
 
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(one, FINDERS if kinds is None else kinds))
+    answers = gather(list(FINDERS if kinds is None else kinds), one, at_once=4)
     items = [item for found, _ in answers for item in found]
     return Found(tuple(items), tuple(filter(None, (blind, *(fault for _, fault in answers)))))
 
