@@ -28,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
 
 def show(run: Run, only: Sequence[str] = ()) -> bool:
     """Whether everything is present."""
+    from genai_platform.cli import lifetime
     from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.config.prices import usd_per_hour
     from genai_platform.engine.scheduler import probe_all
@@ -40,12 +41,15 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
         found = probe_all((run.graph[id] for id in ids), seen)
     present = frozenset(id for id in ids if found[id].state is not State.ABSENT)
     addresses = endpoints(run) if present else {}
+    life = lifetime.warn(run) if present else None
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
     screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
+    if life is not None and (line := lifetime.told(life)):
+        screen.tell(line)
     last = _last_run(run)
     if last:
         screen.say(last)
@@ -56,6 +60,7 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
             "usd_per_hour": cost,
             "next": next_command,
+            **lifetime.document(life),
         }
     )
     return all(finding.state is State.PRESENT for finding in found.values())

@@ -43,6 +43,8 @@ class World(Protocol):
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int
     """Bytes that must be free on the disk before everything is built."""
+    local: bool
+    """Whether it exists on this machine alone."""
 
     @property
     def loaded(self) -> Loaded:

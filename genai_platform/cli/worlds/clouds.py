@@ -28,6 +28,7 @@ class Clouds:
 
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
+    local = False
 
     def __init__(self, options: Options, screen: Screen) -> None:
         self.options, self.screen = options, screen

@@ -33,6 +33,7 @@ class Sandbox:
     # The quick ones first: they show that it works.
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
     room = 2048 << 20
+    local = True
     """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""
 
     def __init__(self, options: Options, screen: Screen) -> None:
