@@ -48,8 +48,8 @@ def moment(text: str) -> int:
     """Minutes after midnight of ``08:30``. Raises ``ValueError`` with what is expected."""
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text, re.ASCII):
         raise ValueError("hours and minutes from 00:00 to 23:59, e.g. 08:30")
-    found = time.fromisoformat(text)
-    return found.hour * 60 + found.minute
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def days(text: str) -> frozenset[int]:

@@ -109,7 +109,7 @@ def test_a_value_that_github_would_evaluate_is_refused(shell: Shell) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["github", "cron"])
-def test_what_is_no_schedule_is_refused(shell: Shell, kind: str, words: tuple[str, ...], said: str) -> None:
+def test_a_fault_in_what_was_given_is_told(shell: Shell, kind: str, words: tuple[str, ...], said: str) -> None:
     answer = shell("schedule", kind, *words)
     assert answer.code == 2
     assert said in answer.err
