@@ -45,11 +45,11 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
     screen.table(["step", "state", "evidence"], [[id, found[id].state.value, found[id].evidence] for id in ids], title=screen.target)
+    if life is not None and (line := lifetime.told(life)):
+        screen.tell(line)
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
-    if life is not None and (line := lifetime.told(life)):
-        screen.tell(line)
     last = _last_run(run)
     if last:
         screen.say(last)
@@ -58,9 +58,9 @@ def show(run: Run, only: Sequence[str] = ()) -> bool:
         {
             "steps": [{"id": id, "state": found[id].state.value, "evidence": found[id].evidence} for id in ids],
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
+            **lifetime.document(life),
             "usd_per_hour": cost,
             "next": next_command,
-            **lifetime.document(life),
         }
     )
     return all(finding.state is State.PRESENT for finding in found.values())

@@ -39,12 +39,12 @@ class World(Protocol):
     """What commands need to know of where they work. Reads the settings at most once."""
 
     environment: str
+    local: bool
+    """Whether it exists on this machine alone."""
     programs: tuple[str, ...]
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int
     """Bytes that must be free on the disk before everything is built."""
-    local: bool
-    """Whether it exists on this machine alone."""
 
     @property
     def loaded(self) -> Loaded:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class Clouds:
     """See ``World``."""
 
+    local = False
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
-    local = False
 
     def __init__(self, options: Options, screen: Screen) -> None:
         self.options, self.screen = options, screen
