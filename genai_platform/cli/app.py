@@ -25,6 +25,7 @@ from genai_platform.cli import (
     outcome,
     plan,
     render,
+    schedule,
     status,
     teardown,
     token,
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 for group in (
     up, verify, down, families, teardown, init, doctor, plan, status, diagram, audit, render, keys, token, chat, open, logs, env, cost,
-    config, worlds, version, kube_token,
+    schedule, config, worlds, version, kube_token,
 ):  # fmt: skip
     group.add_to(app)
 

@@ -69,6 +69,7 @@ def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
 
 
 def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
+    from genai_platform.cli import lifetime
     from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.cli.spent import document, spent
@@ -77,9 +78,12 @@ def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
     target, screen = run.target, run.screen
     present = frozenset(id for id, one in found.items() if one.state is not State.ABSENT)
     addresses = endpoints(run) if present else {}
+    life = lifetime.warn(run) if present else None
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
     screen.table(["step", "state", "evidence"], [[id, one.state.value, one.evidence] for id, one in found.items()], title=screen.target)
+    if life is not None and (line := lifetime.told(life)):
+        screen.tell(line)
     for line in told(run, addresses):
         screen.tell(line)
     screen.tell(f"costs {run.world.costs(cost)}")
@@ -94,6 +98,7 @@ def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
         {
             "steps": [{"id": id, "state": one.state.value, "evidence": one.evidence} for id, one in found.items()],
             "endpoints": {"litellm": addresses.get("litellm"), "langfuse": addresses.get("langfuse"), "apim": addresses.get("apim")},
+            **lifetime.document(life),
             "usd_per_hour": cost,
             "spent": document(account),
             "next": next_command,

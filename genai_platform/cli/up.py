@@ -18,21 +18,29 @@ if TYPE_CHECKING:
 
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
+Lasting = Annotated[
+    str | None,
+    typer.Option("--for", help="How long it is meant to exist, from now: 30m, 8h, 2d. Shown and warned of.", metavar="DURATION"),
+]
 Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON event per line to this file.", dir_okay=False)]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "up", "genai up --set litellm.replicas=2")
-    def up(run: Run, only: Only = None, skip: Skip = None, events: Events = None) -> int:
+    @command(app, "up", "genai up --for 8h --set litellm.replicas=2")
+    def up(run: Run, only: Only = None, skip: Skip = None, lasting: Lasting = None, events: Events = None) -> int:
         """Build the platform, or go on where it stopped."""
-        return build(run, "up", only or (), skip or (), events)
+        return build(run, "up", only or (), skip or (), lasting, events)
 
 
-def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events: Path | None = None) -> int:
-    """Make the chosen steps present; shared by ``up`` and the families."""
-    from genai_platform.cli import disk_space, preflight
+def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], lasting: str | None = None, events: Path | None = None) -> int:
+    """Make the chosen steps present; shared by ``up`` and the families.
+
+    Args:
+        lasting: how long the environment is meant to exist from now, e.g. ``8h``; None: as it is, or as configured.
+    """
+    from genai_platform.cli import disk_space, lifetime, preflight
     from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.cli.paths import state_folder, state_path
     from genai_platform.cli.reports import steps_document
@@ -41,6 +49,7 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events:
     shown = f"genai {name}{run.flags}"
     # What is wrong in the configuration is told before anything is written, the lock included.
     preflight.names(run, only, skip)
+    length = lifetime.asked(lasting)
     if name == "up":
         disk_space.refuse(state_path(run.project, run.options.environment), run.world.room)
     folder = state_folder(run.project, run.options.environment)
@@ -51,7 +60,8 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], events:
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)
     _announce(run, selection)
-    report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
+    with lifetime.kept(run, length):
+        report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
     addresses = endpoints(run) if report.ok else {}
     _summary(run, report, told(run, addresses), _again(name, run, only, skip))
     run.screen.document(steps_document(report) | {"endpoints": addresses})

@@ -72,12 +72,14 @@ class Reports:
 def check(run: Run, only: tuple[str, ...], reports: Reports, fail_fast: bool, timeout: float | None) -> int:
     """Run the checks and report."""
     from genai_platform.checks.catalog import build
+    from genai_platform.cli import lifetime
     from genai_platform.steps.azure.inventory import Inventory
     from genai_platform.ui.checks import FollowChecks
 
     screen = run.screen
     checks = choose(build(run.clients, lambda: Inventory(run.clients)), only)
     screen.say(f"checking {screen.target}")
+    lifetime.warn(run)
     started = time.monotonic()
     with _commands_paused(screen, reports.github):
         with FollowChecks(screen, [check.id for check in checks]) as follow:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from genai_platform.advice import advice, genai
+from genai_platform.config import durations
 from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
 
@@ -40,6 +41,7 @@ _MEANINGS = {
     "azure.apim.publisher_email": "an e-mail address",
     "azure.apim.routes": "a method and a model route, e.g. POST /v1/rerank (a route with a parameter in braces is not offered)",
     "azure.callers": "a caller's name: lower-case letters, digits and hyphens, at most 40 characters",
+    "lifecycle.ends": durations.MEANING,
     "azure.callers.*.budget_duration": "a number and s, m, h or d, e.g. 30d",
 }  # fmt: skip
 # What people look for and would not find: the nearest valid name would lead them astray.

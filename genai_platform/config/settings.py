@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from genai_platform.config import api_base, azure_models
+from genai_platform.config.durations import DURATION
 from genai_platform.config.names import NAME, NAME_LENGTH
 
 _NOT_PUBLIC = [
@@ -116,6 +117,7 @@ Whole = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Moment = Annotated[str, BeforeValidator(_moment)]
+Lasting = Annotated[str, StringConstraints(pattern=DURATION)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 
 
@@ -326,6 +328,9 @@ class Lifecycle(_Table):
     backup: Literal["checked", "smaller", "last"] = "checked"
     """With ``keep-data``: ``checked`` refuses to write a backup that holds less than the last one though nobody deleted anything;
     ``smaller`` writes it, beside the last one; ``last`` keeps the last one and writes none."""
+    ends: Lasting | None = None
+    """How long an environment is meant to exist, counted from the ``up`` that builds it, e.g. ``8h``: shown and warned of, and nothing
+    is removed by itself. ``up --for`` wins."""
 
 
 class Settings(_Table):

@@ -166,6 +166,7 @@ version = "1.5.41"         # or: repository, oci, path
 {_azure(text, names) if answers.get("tenant_id") else _NO_AZURE}
 [lifecycle]
 down = "everything"        # or "keep-data"
+# ends = "8h"              # how long it is meant to exist: status shows it, and warns afterwards
 """
 
 

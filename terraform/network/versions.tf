@@ -16,4 +16,9 @@ provider "aws" {
   default_tags {
     tags = var.tags
   }
+
+  # Set on the VPC through the API: an end that moves must not make the network drift.
+  ignore_tags {
+    keys = ["genai:ends", "genai:started", "genai:started-by"]
+  }
 }

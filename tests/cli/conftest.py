@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from genai_platform.cli import app as cli
@@ -19,6 +20,7 @@ from genai_platform.cli.worlds.clouds import Clouds
 from genai_platform.cli.worlds.sandbox import Sandbox
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Graph
+from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from tests import schemas
@@ -58,11 +60,34 @@ class Audit:
 
 
 @dataclass
+class Ec2:
+    """The VPC, which exists with ``infra.network``, and its tags."""
+
+    world: World
+    tags: dict[str, str] = field(default_factory=dict)
+    denied: bool = False
+    """Whether the identity in use may not look at it."""
+
+    def describe_vpcs(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.denied:
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "not yours"}}, "DescribeVpcs")
+        if "infra.network" not in self.world.there:
+            self.tags.clear()
+            return {"Vpcs": []}
+        return {"Vpcs": [{"VpcId": "vpc-1", "Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()]}]}
+
+    def create_tags(self, Resources: list[str], Tags: list[dict[str, str]]) -> None:
+        assert Resources == ["vpc-1"]
+        self.tags |= {tag["Key"]: tag["Value"] for tag in Tags}
+
+
+@dataclass
 class Shell:
     """Runs commands in the project's folder."""
 
     folder: Path
     world: World
+    ec2: Ec2
     audit: Audit = field(default_factory=Audit)
     foreign: list[Foreign] = field(default_factory=list)
     """What other people put into the cluster."""
@@ -93,7 +118,8 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / ".cache"))  # prices that somebody fetched are not in it
     monkeypatch.chdir(tmp_path)
     (tmp_path / "genai.toml").write_text('[aws]\naccount_id = "123456789012"\n')
-    shell = Shell(tmp_path, world)
+    shell = Shell(tmp_path, world, Ec2(world))
+    aws_client = Aws.client
     graph = Graph(
         [
             world.step("infra.network", minutes=3),
@@ -112,6 +138,11 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     _replace(monkeypatch, "genai_platform.cli.worlds.sandbox.Sandbox.enter", enter)
     _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda clients: graph)
     _replace(monkeypatch, "genai_platform.steps.clients.Clients.address", lambda clients, name: f"https://{name}.example.com")
+    _replace(
+        monkeypatch,
+        "genai_platform.tools.aws.client.Aws.client",
+        lambda aws, name, region=None: shell.ec2 if name == "ec2" else aws_client(aws, name, region),
+    )
     _replace(monkeypatch, "genai_platform.cli.fetch_programs.provide", lambda screen, *names: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.world", lambda run, selection: None)
     _replace(monkeypatch, "genai_platform.cli.preflight.states", lambda clients: None)

@@ -35,6 +35,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "usd_per_hour": 0.5,
         "spent": {"usd": 4.1, "since": "2026-11-29T08:31:00+00:00"},
         "next": "genai verify",
+        "ends": "2027-03-31T18:00:00Z",
+        "started": None,
+        "started_by": None,
     },
     "cost": {
         **AMOUNTS,

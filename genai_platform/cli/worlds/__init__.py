@@ -39,6 +39,8 @@ class World(Protocol):
     """What commands need to know of where they work. Reads the settings at most once."""
 
     environment: str
+    local: bool
+    """Whether it exists on this machine alone."""
     programs: tuple[str, ...]
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int

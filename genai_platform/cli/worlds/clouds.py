@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class Clouds:
     """See ``World``."""
 
+    local = False
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
     price_lists = True

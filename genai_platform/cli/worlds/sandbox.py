@@ -31,6 +31,7 @@ class Sandbox:
     """See ``World``."""
 
     # The quick ones first: they show that it works.
+    local = True
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
     room = 2048 << 20
     """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""

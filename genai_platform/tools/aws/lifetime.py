@@ -1,0 +1,88 @@
+"""How long an environment is meant to exist, kept as tags of its VPC: anyone who may read the account finds it there.
+
+The VPC is made in the first seconds of the first ``up`` and goes with every ``down``, also with one that keeps data. The tags
+are set through the API and not by Terraform (``ignore_tags`` in the root ``network``): an end that moves makes nothing drift.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from genai_platform.tools.aws.client import Aws, explained
+
+ENDS, STARTED, STARTED_BY = "genai:ends", "genai:started", "genai:started-by"
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """What is known of it; None: unknown."""
+
+    ends: datetime | None = None
+    started: datetime | None = None
+    started_by: str | None = None
+    """``user@host``"""
+
+
+def read(aws: Aws) -> Lifetime | None:
+    """What the VPC's tags say; None when there is no VPC.
+
+    Raises:
+        GenaiError: AWS could not be asked.
+    """
+    found = _networks(aws)
+    if not found:
+        return None
+    # Several: one is left over from earlier, and what has an end comes before what has none.
+    tags = next((one for one in found.values() if ENDS in one), next(iter(found.values())))
+    return Lifetime(_moment(tags.get(ENDS)), _moment(tags.get(STARTED)), tags.get(STARTED_BY) or None)
+
+
+def write(aws: Aws, lifetime: Lifetime) -> bool:
+    """Tag the VPC with what is known; False when there is none yet.
+
+    Raises:
+        GenaiError: AWS could not be asked, or refused.
+    """
+    found = _networks(aws)
+    values = {ENDS: iso(lifetime.ends), STARTED: iso(lifetime.started), STARTED_BY: lifetime.started_by}
+    if found:
+        with explained("write down when the environment ends"):
+            tags = [{"Key": key, "Value": value} for key, value in values.items() if value]
+            aws.client("ec2").create_tags(Resources=list(found), Tags=tags)
+    return bool(found)
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the second, e.g. ``2027-03-31T09:00:00Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def who() -> str:
+    """``user@host`` of this process, in the characters and the length that a tag may have."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return re.sub(r"[^A-Za-z0-9+=._:/@-]", "_", f"{user}@{socket.gethostname()}")[:256]
+
+
+def _networks(aws: Aws) -> dict[str, dict[str, str]]:
+    """The tags of this environment's VPCs by their id."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in aws.target.tags.items()]
+    with explained("look up when the environment ends"):
+        found = aws.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]
+    return {vpc["VpcId"]: {tag["Key"]: tag["Value"] for tag in vpc.get("Tags", ())} for vpc in found}
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A tag's moment; None for what a person wrote there and is not one."""
+    try:
+        found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
