@@ -14,7 +14,8 @@ from tests.worlds import World
 
 
 @pytest.fixture(autouse=True)
-def person(monkeypatch: pytest.MonkeyPatch) -> None:
+def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # After `tmp_path`: pytest names its folder after the user, too.
     monkeypatch.setenv("LOGNAME", "taro yamada")
     monkeypatch.setattr("socket.gethostname", lambda: "desk")
 
