@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str],
     typer.Argument(
-        help="Workloads, e.g. litellm, langfuse-web, langfuse-worker, langfuse-clickhouse.", metavar="WORKLOAD", show_default=False
+        help="Workloads, e.g. litellm, langfuse-web, langfuse-worker, langfuse-clickhouse.",
+        metavar="WORKLOAD",
+        show_default=False,
+        autocompletion=completion.workloads,
     ),
 ]
 Tail = Annotated[int, typer.Option("--tail", help="How many lines of each pod.", min=1, max=100000)]

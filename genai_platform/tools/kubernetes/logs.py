@@ -131,6 +131,12 @@ class Follow:
             raise _Ended
         self._lines.put(found)
 
+    def _tell(self, pod: str, note: str, before: str) -> str:
+        """Say something about a pod, where it was not just said."""
+        if note and note != before:
+            self._put(Line(pod, note, note=True))
+        return note
+
     def _pause(self) -> None:
         if self._ended.wait(_PAUSE):
             raise _Ended
@@ -143,9 +149,7 @@ class Follow:
             try:
                 found, told = self._kube.list("v1", "Pod", self._namespace), ""
             except _PASSING as error:
-                if error.message != told:
-                    told = error.message
-                    self._put(Line("", told, note=True))
+                told = self._tell("", error.message, told)
                 continue
             for pod in found:
                 name, uid = str(pod["metadata"]["name"]), pod["metadata"]["uid"]
@@ -174,11 +178,9 @@ class Follow:
                 # What the pod does says more than why its log could not be read.
                 ended, said = state(now if now and now["metadata"]["uid"] == uid else None, container)
                 said = said or fault
-            if said and said != told:
-                self._put(Line(name, said, note=True))
+            told = self._tell(name, said, told)
             if ended:
                 return
-            told = said
             self._pause()
 
     def _written(self, name: str, query: dict[str, str]) -> Iterator[tuple[str, str]]:
