@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genai_platform.advice import run_genai
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.token import Caller
@@ -32,7 +33,10 @@ Way = Annotated[
         show_default=False,
     ),
 ]
-Model = Annotated[str | None, typer.Option("--model", help="Default: the first chat model that may be used.", metavar="NAME")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Default: the first chat model that may be used.", metavar="NAME", autocompletion=completion.chat_models),
+]
 Stream = Annotated[bool, typer.Option("--stream", help="Show the answer as it arrives.")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genai_platform.cli import preflight
+from genai_platform.cli import completion, preflight
 from genai_platform.cli.command import callback, command
 from genai_platform.cli.plan import ExitCode as PlanExitCode
 from genai_platform.cli.run import Run
@@ -19,8 +19,13 @@ FAMILIES = {
     "patch": "Post-install work: roles, ClickHouse's S3 disk.",
     "azure": "API Management, Entra applications, Key Vault.",
 }
-Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step of the family. Repeatable.", metavar="STEP")]
-Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step. Repeatable.", metavar="STEP")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only this step of the family. Repeatable.", metavar="STEP", autocompletion=completion.steps),
+]
+Skip = Annotated[
+    list[str] | None, typer.Option("--skip", help="Not this step. Repeatable.", metavar="STEP", autocompletion=completion.steps)
+]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genai_platform.cli import preflight
+from genai_platform.cli import completion, preflight
 from genai_platform.cli.command import callback, command
 from genai_platform.cli.run import Run
 from genai_platform.ui.voice import Voice
@@ -14,8 +14,13 @@ from genai_platform.ui.voice import Voice
 if TYPE_CHECKING:
     from genai_platform.steps.azure.callers.caller import Key
 
-Names = Annotated[list[str] | None, typer.Argument(help="Callers; none: all that are configured.", metavar="NAME", show_default=False)]
-Name = Annotated[str, typer.Argument(help="A caller's name, as in [azure.callers.NAME].", show_default=False)]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Callers; none: all that are configured.", metavar="NAME", show_default=False, autocompletion=completion.callers),
+]
+Name = Annotated[
+    str, typer.Argument(help="A caller's name, as in [azure.callers.NAME].", show_default=False, autocompletion=completion.callers)
+]
 Reinstate = Annotated[bool, typer.Option("--reinstate", help="Undo a revocation.")]
 Secret = Annotated[bool, typer.Option("--secret", help="Rotate the application's client secret instead of the key.")]
 Overlap = Annotated[float, typer.Option("--overlap-hours", help="With --secret: how long the old one still works.", min=0, max=8760)]

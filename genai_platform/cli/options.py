@@ -10,6 +10,8 @@ from typing import Annotated, Self, TypeAlias
 
 import typer
 
+from genai_platform.cli import completion
+
 Texts: TypeAlias = tuple[str, ...]
 """An option that may be given several times."""
 
@@ -18,7 +20,12 @@ Texts: TypeAlias = tuple[str, ...]
 class Options:
     """The common options of one command, as they were given."""
 
-    env: Annotated[str | None, typer.Option("--env", help="The environment to work on.", metavar="NAME", envvar="GENAI_ENV")] = None
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env", help="The environment to work on.", metavar="NAME", envvar="GENAI_ENV", autocompletion=completion.environments
+        ),
+    ] = None
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Work on a sandbox on this machine, without any cloud account.")] = False
     set: Annotated[Texts, typer.Option("--set", help="Set one value, e.g. litellm.replicas=2. Repeatable.", metavar="KEY=VALUE")] = ()
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False

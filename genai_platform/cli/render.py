@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.files import write_private
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from genai_platform.engine.step import Step
     from genai_platform.steps.clients import Clients
 
-Names = Annotated[list[str] | None, typer.Argument(help="Steps or families; default: all.", metavar="STEP", show_default=False)]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Steps or families; default: all.", metavar="STEP", show_default=False, autocompletion=completion.steps),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the files into this folder.", file_okay=False)]
 Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values of secrets instead of leaving them out.")]
 

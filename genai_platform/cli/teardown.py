@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose
 
-Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP", show_default=False)]
+Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP", show_default=False, autocompletion=completion.steps)]
 
 
 def add_to(app: typer.Typer) -> None:

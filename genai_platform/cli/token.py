@@ -8,14 +8,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
-from genai_platform.cli import preflight
+from genai_platform.cli import completion, preflight
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
     from genai_platform.steps.azure.callers.caller import Client
 
-Caller = Annotated[str | None, typer.Option("--caller", help="A caller. Default: the only one there is.", metavar="NAME")]
+Caller = Annotated[
+    str | None,
+    typer.Option("--caller", help="A caller. Default: the only one there is.", metavar="NAME", autocompletion=completion.callers),
+]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from genai_platform.engine.graph import Selection
     from genai_platform.engine.scheduler import Report
 
-Only = Annotated[list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP")]
-Skip = Annotated[list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
+]
+Skip = Annotated[
+    list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
+]
 Lasting = Annotated[
     str | None,
     typer.Option("--for", help="How long it is meant to exist, from now: 30m, 8h, 2d. Shown and warned of.", metavar="DURATION"),

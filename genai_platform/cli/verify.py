@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genai_platform.advice import typed
+from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from genai_platform.ui.screen import Screen
 
 Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Only checks whose id matches, e.g. 'litellm.*'. Repeatable.", metavar="GLOB")
+    list[str] | None,
+    typer.Option(
+        "--only", help="Only checks whose id matches, e.g. 'litellm.*'. Repeatable.", metavar="GLOB", autocompletion=completion.checks
+    ),
 ]
 Junit = Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML report.", dir_okay=False)]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a self-contained HTML report.", dir_okay=False)]

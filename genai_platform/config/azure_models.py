@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+RESPONSES_API_VERSION = "2025-03-01-preview"
+"""Azure OpenAI's first api-version with ``/openai/responses``; ``v1`` has it, too (Microsoft Learn, "Azure OpenAI Responses API")."""
+
 VERSION = "1.106.2"
 """The LiteLLM that the list is of; another image may know more or fewer."""
 

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from genai_platform.config import api_base
-from genai_platform.config.settings import RESPONSES_API_VERSION, default_api_version, is_public, needs_responses
+from genai_platform.config.azure_models import RESPONSES_API_VERSION
+from genai_platform.config.settings import default_api_version, is_public, needs_responses
 
 Contradiction = tuple[tuple[str | int, ...], str]
 """Where, and what is wrong there."""

@@ -11,14 +11,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from genai_platform.config.consistency import contradictions
-from genai_platform.config.faults import Fault, dotted, faults_of, gather
-from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
+
+if TYPE_CHECKING:
+    # Imported where values are validated: shell completion reads layers, and has no time for that.
+    from pydantic import ValidationError
+
+    from genai_platform.config.settings import Settings
 
 FILE = "genai.toml"
 PREFIX = "GENAI_"
@@ -121,6 +122,9 @@ def validate(layers: Sequence[Layer]) -> Loaded:
     Raises:
         ConfigError: every fault at once.
     """
+    from genai_platform.config.consistency import contradictions
+    from genai_platform.config.faults import Fault, dotted, faults_of, gather
+
     values = merged(layers)
     settings, error = _typed(values)
     # A value from a variable or an option may have been read as a number where text is wanted: give it back as text.
@@ -150,6 +154,10 @@ def merged(layers: Sequence[Layer]) -> dict[str, Any]:
 
 
 def _typed(values: Mapping[str, Any]) -> tuple[Settings | None, ValidationError | None]:
+    from pydantic import ValidationError
+
+    from genai_platform.config.settings import Settings
+
     try:
         return Settings.model_validate(values), None
     except ValidationError as error:

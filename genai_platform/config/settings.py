@@ -176,8 +176,6 @@ class Ingress(_Table):
 
 API_VERSION = "2024-10-21"
 """The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
-RESPONSES_API_VERSION = "2025-03-01-preview"
-"""The first one with ``/openai/responses``; ``v1`` has it, too (Microsoft Learn, "Azure OpenAI Responses API")."""
 
 
 class Model(_Table):
@@ -211,7 +209,7 @@ class Model(_Table):
 
 def default_api_version(model: Mapping[str, Any]) -> str:
     """The api-version of a model that names none."""
-    return RESPONSES_API_VERSION if needs_responses(model) else API_VERSION
+    return azure_models.RESPONSES_API_VERSION if needs_responses(model) else API_VERSION
 
 
 def needs_responses(model: Mapping[str, Any]) -> bool:

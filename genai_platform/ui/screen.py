@@ -40,6 +40,8 @@ class Screen:
         """Which world that is, in words; known once the command has entered it."""
         self.live = not plain and not quiet and is_terminal(self.stream) and os.environ.get("TERM") != "dumb"
         self._answered = False
+        self.lines = False
+        """JSON Lines: with ``--json`` every document is one line, and there may be many. A failure is the last of them."""
 
     @property
     def stream(self) -> TextIO:
@@ -66,6 +68,11 @@ class Screen:
         if self.verbose:
             print(clean(text), file=sys.stderr, flush=True)
 
+    def note(self, text: str) -> None:
+        """Something beside the result, on standard error; not with ``--quiet``."""
+        if not self.quiet:
+            print(clean(text), file=sys.stderr, flush=True)
+
     def warn(self, text: str) -> None:
         """A warning, on standard error."""
         print(f"warning: {clean(text)}", file=sys.stderr, flush=True)
@@ -76,7 +83,7 @@ class Screen:
         if error.remedy:
             print(f"  -> {clean(typed(error.remedy))}", file=sys.stderr)
         sys.stderr.flush()
-        if self.json and not self._answered:
+        if self.json and (self.lines or not self._answered):
             self.document({"error": {"id": error.id, "message": error.message, "remedy": typed(error.remedy)}})
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -93,12 +100,12 @@ class Screen:
 
     # -- documents --------------------------------------------------------------------------------
     def document(self, content: Mapping[str, Any]) -> None:
-        """The one JSON document of this command (nothing without ``--json``), UTF-8 whatever the locale says."""
+        """The one JSON document of this command (nothing without ``--json``), UTF-8 whatever the locale says. See ``lines``."""
         if not self.json:
             return
         self._answered = True
         head = {"schema": SCHEMA, "environment": self.environment} | ({"target": self.target} if self.target else {})
-        text = json.dumps({**head, **content}, ensure_ascii=False, indent=2) + "\n"
+        text = json.dumps({**head, **content}, ensure_ascii=False, indent=None if self.lines else 2) + "\n"
         buffer = getattr(sys.stdout, "buffer", None)
         if buffer is None:
             sys.stdout.write(text)

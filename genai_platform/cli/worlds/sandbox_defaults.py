@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genai_platform.config.settings import RESPONSES_API_VERSION
+from genai_platform.config.azure_models import RESPONSES_API_VERSION
 
 _MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"))
 _CALLER = "team-a"

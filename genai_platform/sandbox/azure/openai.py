@@ -24,8 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from genai_platform.config.azure_models import reasons
-from genai_platform.config.settings import RESPONSES_API_VERSION
+from genai_platform.config.azure_models import RESPONSES_API_VERSION, reasons
 from genai_platform.sandbox.azure import openai_answers
 from genai_platform.sandbox.azure.openai_part import deployments_file, key_file, models_file, throttled_file
 from genai_platform.sandbox.layout import SandboxLayout

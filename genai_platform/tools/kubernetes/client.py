@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,8 @@ from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
 
 if TYPE_CHECKING:
+    import urllib3
+
     from genai_platform.tools.aws.client import Aws
 
 Document = dict[str, Any]
@@ -157,6 +160,28 @@ class Kube:
             # Logs explain a failure; failing to get them must not take its place.
             return ""
 
+    @contextmanager
+    def open_log(self, pod: str, namespace: str, query: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The response that a container's log is, to be read inside; nothing of it is read yet.
+
+        Args:
+            query: as the API has it: ``container``, ``follow``, ``previous``, ``sinceTime``, ``tailLines``, ``timestamps``.
+
+        Raises:
+            Invalid: there is no such log (yet): the container waits to start, or has no previous run.
+            StepError: the log could not be read, or not to its end.
+        """
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        client = self._open()
+        # Who follows waits as long as the container has nothing to say.
+        timeout = (_TIMEOUT[0], None) if query.get("follow") == "true" else _TIMEOUT
+        with self._told(f"read the log of {pod}"):
+            response = client.request("get", path, query_params=list(query.items()), serialize=False, _request_timeout=timeout)
+            try:
+                yield response
+            finally:
+                response.close()
+
     def events(self, namespace: str, kind: str, name: str | None = None) -> Documents:
         """The events about one object, or about all of a kind, oldest first."""
         about = f"involvedObject.kind={kind}" + (f",involvedObject.name={name}" if name else "")
@@ -265,34 +290,45 @@ class Kube:
         return json.loads(text) if text else None
 
     def _text(self, request: _Request) -> str:
-        import urllib3
         from kubernetes.client.rest import ApiException
 
         client = self._open()
-        try:
-            answer = client.request(
-                request.method, request.path, body=request.body, query_params=list(request.query), content_type=request.content_type,
-                serialize=False, _request_timeout=_TIMEOUT,
-            )  # fmt: skip
+        with self._told(request.doing, secret=request.secret):
+            try:
+                answer = client.request(
+                    request.method, request.path, body=request.body, query_params=list(request.query), content_type=request.content_type,
+                    serialize=False, _request_timeout=_TIMEOUT,
+                )  # fmt: skip
+            except ApiException as error:
+                if error.status == 404 and request.missing_ok:
+                    return ""
+                raise
             return str(answer.data.decode("utf-8", "replace"))
+
+    @contextmanager
+    def _told(self, doing: str, *, secret: bool = False) -> Iterator[None]:
+        """Whatever goes wrong inside becomes a ``StepError`` of its kind, in words."""
+        import urllib3
+        from kubernetes.client.rest import ApiException
+
+        try:
+            yield
         except ApiException as error:
-            if error.status == 404 and request.missing_ok:
-                return ""
             # The server may quote what was sent: for a secret its words are left out.
-            reason = error.reason if request.secret else _reason(error)
+            reason = error.reason if secret else _reason(error)
             if command := self._webhook(_reason(error)):
                 raise StepError(
-                    f"could not {request.doing}: a webhook refuses it ({reason}); to delete it: {command}",
+                    f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}",
                     remedy=command,
                     id="kube.webhook",
                 ) from None
             status = error.status or 0
             raise of_status(status)(
-                f"could not {request.doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
+                f"could not {doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"could not {request.doing}: the Kubernetes API at {client.configuration.host} does not answer ({_unreached(error)})",
+                f"could not {doing}: the Kubernetes API at {self._open().configuration.host} does not answer ({_unreached(error)})",
                 remedy=advice("check that the cluster runs and that this machine may reach it: {}", genai("status")),
                 id="kube.unreachable",
             ) from None

@@ -33,7 +33,9 @@ Redact = Callable[[str], str]
 
 def redactor(secrets: Iterable[str]) -> Redact:
     """A function that hides these values, and what looks like a key or a password in a URL, in lines of a log."""
-    known = sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True)
+    # A value of several lines is hidden in a text, and line by line, too.
+    parts = {part for secret in secrets for part in (secret, *secret.splitlines())}
+    known = sorted((part for part in parts if len(part) >= 6), key=len, reverse=True)
 
     def hide(text: str) -> str:
         for secret in known:

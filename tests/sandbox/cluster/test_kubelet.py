@@ -86,7 +86,8 @@ def test_a_container_that_never_ran_says_what_it_waits_for(http: httpx.Client) -
 
 def test_between_two_runs_the_last_one_is_what_there_is(http: httpx.Client, state: Running) -> None:
     run(state, "no such host", 1)
-    assert logs(http, previous="true").status_code == 400
+    answer = logs(http, previous="true")
+    assert (answer.status_code, answer.text) == (400, 'previous terminated container "main" in pod "web-0" not found')
     state.back_off()
     state.waits("CrashLoopBackOff")
     assert logs(http).text == logs(http, previous="true").text == "no such host\n"
@@ -104,6 +105,19 @@ def test_a_restart_is_counted_when_it_begins_and_the_run_before_it_is_the_previo
     run(state, "fourth", 1)
     assert (state.restarts, logs(http).text, logs(http, previous="true").text) == (3, "fourth\n", "third\n")
     assert len(list(state.folder.glob("*.log"))) == 2
+
+
+def test_a_follower_gets_lines_as_they_are_written_until_the_run_ends(http: httpx.Client, state: Running) -> None:
+    log = state.begin_run()
+    log.write([b"one", b"two"])
+    state.runs(SimpleNamespace(log=log, pid=1))  # type: ignore[arg-type]
+    with http.stream("GET", "/containerLogs/default/web-0/main", params={"follow": "true", "tailLines": "1"}) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "two"
+        log.write([b"three"])
+        assert next(lines) == "three"
+        log.close()
+        assert list(lines) == []
 
 
 def test_a_follower_who_left_is_let_go_although_nothing_more_is_written(
