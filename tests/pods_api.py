@@ -85,6 +85,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     api: PodsApi
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away while it follows is what these tests are about."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
