@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_platform.advice import Remedy, advice, genai, run_genai
+from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
+from genai_platform.tools.kubernetes.answers import REMEDIES, reason_of, unreached
 
 if TYPE_CHECKING:
     import urllib3
@@ -296,8 +297,8 @@ class Kube:
         with self._told(request.doing, secret=request.secret):
             try:
                 answer = client.request(
-                    request.method, request.path, body=request.body, query_params=list(request.query), content_type=request.content_type,
-                    serialize=False, _request_timeout=_TIMEOUT,
+                    request.method, request.path, body=request.body, query_params=list(request.query),
+                    content_type=request.content_type, serialize=False, _request_timeout=_TIMEOUT,
                 )  # fmt: skip
             except ApiException as error:
                 if error.status == 404 and request.missing_ok:
@@ -315,20 +316,18 @@ class Kube:
             yield
         except ApiException as error:
             # The server may quote what was sent: for a secret its words are left out.
-            reason = error.reason if secret else _reason(error)
-            if command := self._webhook(_reason(error)):
+            reason = error.reason if secret else reason_of(error)
+            if command := self._webhook(reason_of(error)):
                 raise StepError(
                     f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}",
                     remedy=command,
                     id="kube.webhook",
                 ) from None
             status = error.status or 0
-            raise of_status(status)(
-                f"could not {doing}: {status} {reason}", remedy=_REMEDIES.get(status, ""), id=f"kube.{status}"
-            ) from None
+            raise of_status(status)(f"could not {doing}: {status} {reason}", remedy=REMEDIES.get(status, ""), id=f"kube.{status}") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
-                f"could not {doing}: the Kubernetes API at {self._open().configuration.host} does not answer ({_unreached(error)})",
+                f"could not {doing}: the Kubernetes API at {self._open().configuration.host} does not answer ({unreached(error)})",
                 remedy=advice("check that the cluster runs and that this machine may reach it: {}", genai("status")),
                 id="kube.unreachable",
             ) from None
@@ -371,11 +370,6 @@ class Kube:
 
 
 _NOT_YET = (Unreachable, Unauthenticated, Forbidden, ServiceFailed)
-_REMEDIES: dict[int, Remedy] = {
-    401: "the cluster did not accept this identity: check cluster.admins and the AWS credentials in use",
-    403: advice("this identity may not do that: add it to cluster.admins and run: {}", genai("infra")),
-    409: "something else changes the same object: run the same command again",
-}
 
 _SERVER_FIELDS = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
 
@@ -393,22 +387,3 @@ def changed(now: Any, then: Any, path: str = "") -> list[str]:
 
 def _when(event: Document) -> str:
     return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
-
-
-def _unreached(error: Exception) -> str:
-    """What kept a request from being answered; urllib3 hides it in the last of its tries."""
-    from urllib3.exceptions import NameResolutionError, NewConnectionError
-
-    cause = getattr(error, "reason", None) or error
-    if isinstance(cause, NameResolutionError):
-        return "its name does not resolve"
-    if isinstance(cause, NewConnectionError) and "refused" in str(cause):
-        return "connection refused"
-    return type(cause).__name__
-
-
-def _reason(error: Any) -> str:
-    try:
-        return str(json.loads(error.body)["message"])[:500]
-    except (TypeError, ValueError, KeyError):
-        return str(error.reason or "")[:200]
