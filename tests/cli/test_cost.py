@@ -18,11 +18,10 @@ from tests.worlds import World
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> AwsPrices:
-    prices = AwsPrices()
+    prices, others = AwsPrices(), Aws.client
 
     def client(self: Aws, name: str, region: str | None = None) -> Any:
-        assert name == "pricing"
-        return prices
+        return prices if name == "pricing" else others(self, name, region)
 
     monkeypatch.setattr(Aws, "client", client)
     return prices
