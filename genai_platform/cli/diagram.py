@@ -82,12 +82,13 @@ def _observed(run: Run) -> Diagram | None:
 
 
 def _states(run: Run) -> Mapping[str, str]:
+    from genai_platform.engine.observe import glance
     from genai_platform.engine.scheduler import probe_all
     from genai_platform.steps.catalog import standing
 
     ids = standing(run.graph, run.target.settings)
     with run.screen.looking(len(ids)) as seen:
-        found = probe_all((run.graph[id] for id in ids), seen)
+        found = probe_all((run.graph[id] for id in ids), seen, how=glance)
     return {id: found[id].state.value for id in ids}
 
 

@@ -93,7 +93,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
 
     # A day with a lost volume. Nobody runs `up`; the next chart line is already configured in the evening.
     lose_the_volume(own)
-    seen_lost = own.run("status").steps["langfuse.traces"]
+    seen_lost = own.run("status", "--drift").steps["langfuse.traces"]
     assert seen_lost["state"] == "drifted"
     assert "no tables" in seen_lost["evidence"]
     before_the_change = own.pods()
