@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +25,30 @@ def pairs(rounds: int = 3) -> Iterator[Pair | str]:
     if waiting:
         yield f"the sandbox is not complete ({', '.join(waiting[:3])}): not compared (run: genai up --sandbox)"
         return
+    yield from _status(rounds)
     yield from _probes(rounds)
     yield from _together("up, everything present", _genai("up", "--sandbox", "--json", "--yes"), "steps")
     yield from _together("verify", _genai("verify", "--sandbox", "--json"), "checks")
     yield made(Path(".genai/sandbox/journal.jsonl"))
+
+
+def _status(rounds: int) -> Iterator[Pair]:
+    """The whole command, against what a person would do with Terraform alone."""
+    variables = (_genai("sandbox", "env", "--json") or {}).get("variables", {})
+    roots = sorted(state.parent for state in Path(".genai/sandbox/terraform").glob("*/terraform.tfstate"))
+
+    def plan() -> None:
+        for root in roots:
+            subprocess.run(
+                ["terraform", f"-chdir={root}", "plan", "-input=false", "-lock=false"],
+                env={**os.environ, **variables},
+                capture_output=True,
+                check=True,
+            )
+
+    yield compare(
+        "status", lambda: _genai("status", "--sandbox", "--json"), f"terraform plan of {len(roots)} roots, one by one", plan, rounds=rounds
+    )
 
 
 def _probes(rounds: int) -> Iterator[Pair]:
@@ -39,7 +60,7 @@ def _probes(rounds: int) -> Iterator[Pair]:
     with Run(Options(sandbox=True), Screen(json=True, quiet=True)) as run:
         steps = list(run.graph)
         yield compare(
-            f"status: {len(steps)} probes at once",
+            f"{len(steps)} steps observed at once",
             lambda: probe_all(steps),
             "one after another",
             lambda: [step.observe() for step in steps],
