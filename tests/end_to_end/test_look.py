@@ -38,7 +38,7 @@ def test_logs_are_those_of_the_workload_s_pods(platform: Platform) -> None:
     assert names <= set(logs)
     assert all(0 < len(logs[name].splitlines()) <= 5 for name in names)
     told = platform.run("logs", "litellm", json=False).out
-    assert all(f"== {name}\n" in told for name in names)
+    assert all(f"{name} | " in told for name in names)
 
 
 def test_a_workload_that_does_not_run_is_answered_with_those_that_do(platform: Platform) -> None:
