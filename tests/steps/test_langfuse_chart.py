@@ -135,7 +135,9 @@ def world(endpoints: Endpoints = SANDBOX, **of_langfuse: Any) -> tuple[Clients, 
     cluster.put("Ingress", "langfuse", status={"loadBalancer": {"ingress": [{"hostname": "localhost"}]}})
     packages = Packages(cluster)
     target = Target("t", Settings.model_validate({"langfuse": of_langfuse}), endpoints, Path("/nowhere"))
-    return Opened(target, kube=cluster, helm=packages), cluster, packages  # type: ignore[arg-type]
+    clients = Opened(target, kube=cluster)  # type: ignore[arg-type]
+    clients.helm = packages  # type: ignore[assignment]
+    return clients, cluster, packages
 
 
 def chart(clients: Clients) -> Chart:
