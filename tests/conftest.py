@@ -8,6 +8,7 @@ LONGEST = (
     "platform",
     "tests/end_to_end/test_interrupted.py",
     "tests/end_to_end/test_keep_data.py",
+    "tests/end_to_end/test_verify.py",
     "tests/end_to_end/test_patch.py",
     "tests/steps/azure_steps/test_tenants.py",
     "tests/steps/azure_steps/test_many_callers.py",
@@ -18,8 +19,11 @@ LONGEST = (
 
 
 def _group(item: pytest.Item) -> str:
-    """The tests on the session's one platform, or those of a file."""
-    if "end_to_end" in item.path.parts and "platform" in getattr(item, "fixturenames", ()):
+    """The tests on the session's one platform, or those of a file.
+
+    Those of ``verify`` break one thing after another and take as long as an ``up``: they may have a platform of their own.
+    """
+    if "end_to_end" in item.path.parts and item.path.name != "test_verify.py" and "platform" in getattr(item, "fixturenames", ()):
         return "platform"
     return item.path.relative_to(item.config.rootpath).as_posix()
 
