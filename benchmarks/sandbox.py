@@ -54,14 +54,14 @@ def _status(rounds: int) -> Iterator[Pair]:
 def _probes(rounds: int) -> Iterator[Pair]:
     from genai_platform.cli.options import Options
     from genai_platform.cli.run import Run
-    from genai_platform.engine.scheduler import probe_all
+    from genai_platform.engine.scheduler import observe_all
     from genai_platform.ui.screen import Screen
 
     with Run(Options(sandbox=True), Screen(json=True, quiet=True)) as run:
         steps = list(run.graph)
         yield compare(
             f"{len(steps)} steps observed at once",
-            lambda: probe_all(steps),
+            lambda: observe_all(steps),
             "one after another",
             lambda: [step.observe() for step in steps],
             rounds=rounds,

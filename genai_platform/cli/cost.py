@@ -91,7 +91,7 @@ def _shape(settings: Settings, preset: str | None) -> Settings:
     if preset is None:
         return settings
     if preset not in PRESETS:
-        raise ConfigError(f"--preset {preset!r}: there is no such preset", remedy=f"one of: {', '.join(PRESETS)}", id="usage.preset")
+        raise ConfigError(f"--preset {preset!r} is not a preset", remedy=f"one of: {', '.join(PRESETS)}", id="usage.preset")
     return PRESETS[preset].applied(settings)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genai_platform.cli.command import command
+from genai_platform.cli.paths import require_folder
 from genai_platform.cli.run import Run
 from genai_platform.errors import ConfigError
 from genai_platform.files import rewrite
@@ -83,12 +84,12 @@ def _observed(run: Run) -> Diagram | None:
 
 def _states(run: Run) -> Mapping[str, str]:
     from genai_platform.engine.observe import glance
-    from genai_platform.engine.scheduler import probe_all
+    from genai_platform.engine.scheduler import observe_all
     from genai_platform.steps.catalog import standing
 
     ids = standing(run.graph, run.target.settings)
     with run.screen.looking(len(ids)) as seen:
-        found = probe_all((run.graph[id] for id in ids), seen, how=glance)
+        found = observe_all((run.graph[id] for id in ids), seen, how=glance)
     return {id: found[id].state.value for id in ids}
 
 
@@ -97,11 +98,10 @@ def _kept(file: Path, mermaid: str) -> bytes:
     """The file's content with this picture between its marks, and all else as it is.
 
     Raises:
-        ConfigError: there is no folder for it, or the marks are not one pair in order.
+        ConfigError: its folder does not exist, or the marks are not one pair in order.
         OSError: the file cannot be read.
     """
-    if not file.parent.is_dir():
-        raise ConfigError(f"--write {file}: there is no folder {file.parent}", remedy="make it, or give another file", id="diagram.folder")
+    require_folder(file)
     before = file.read_bytes() if file.exists() else b""
     end = b"\r\n" if b"\r\n" in before else b"\n"
     picture = b"".join(line.encode() + end for line in ("```mermaid", *mermaid.splitlines(), "```"))

@@ -68,7 +68,7 @@ def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
         run.screen.warn(f"its end is not written down: {error.message}")
         return
     if lost:
-        run.screen.warn("its end is not written down: there is no VPC to carry it; give --for again when infra.network is present")
+        run.screen.warn("its end is not written down, since no VPC carries it yet; give --for again when infra.network is present")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import typer
 
 from genai_platform.advice import run_genai
 from genai_platform.cli.command import command
+from genai_platform.cli.paths import require_folder
 from genai_platform.cli.run import Run
 from genai_platform.errors import ConfigError
 from genai_platform.files import rewrite
@@ -97,8 +98,7 @@ def _show(run: Run, file: Path | None, text: str, cron: tuple[str, str], schedul
 
 def _write(file: Path, text: str) -> None:
     """The file, whole or not at all. Raises ``ConfigError`` when it is somebody else's."""
-    if not file.parent.is_dir():
-        raise ConfigError(f"--write {file}: there is no folder {file.parent}", remedy="make it, or give another file", id="schedule.folder")
+    require_folder(file)
     if file.exists() and file.read_bytes().splitlines()[:1] != [MARK.encode()]:
         raise ConfigError(
             f"--write {file}: this command did not write that file: its first line is not '{MARK}'",

@@ -58,13 +58,13 @@ def show(run: Run, only: Sequence[str] = (), *, drift: bool = False) -> bool:
 
 def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
     from genai_platform.engine.observe import glance, observe
-    from genai_platform.engine.scheduler import probe_all
+    from genai_platform.engine.scheduler import observe_all
     from genai_platform.steps.catalog import standing
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
     with screen.looking(len(ids)) as seen:
-        found = probe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
+        found = observe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
     return {id: found[id] for id in ids}
 
 

@@ -119,13 +119,13 @@ def _write(run: Run, reports: Reports, results: Sequence[Result], seconds: float
         write(reports.junit, run.target.environment, screen.target, results, seconds)
     if reports.html is not None:
         from genai_platform.cli.endpoints import endpoints
-        from genai_platform.engine.scheduler import probe_all
+        from genai_platform.engine.scheduler import observe_all
         from genai_platform.render.addresses import protection
         from genai_platform.steps.catalog import standing
         from genai_platform.ui.html import Page, write_page
 
         ids = standing(run.graph, run.target.settings)
-        states = probe_all(run.graph[id] for id in ids)
+        states = observe_all(run.graph[id] for id in ids)
         note = protection(run.target.settings)
         write_page(reports.html, Page(screen.target, run.target.prefix, run.graph, states, endpoints(run), note, results, seconds))
     if reports.github:

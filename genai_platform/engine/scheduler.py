@@ -291,17 +291,17 @@ def _unknown(id: str, finding: Observation) -> StepError:
     )
 
 
-PROBE_LIMIT = 300.0
+OBSERVE_LIMIT = 300.0
 """Seconds after which a look that gave no answer counts as unknown. Each call in it has a limit of its own."""
 
 
-def probe_all(
+def observe_all(
     steps: Iterable[Step],
     seen: Callable[[], None] = lambda: None,
-    limit: float = PROBE_LIMIT,
+    limit: float = OBSERVE_LIMIT,
     how: Callable[[Step], Observation] = observe,
 ) -> dict[str, Observation]:
-    """Probe steps at the same time.
+    """Look at steps at the same time.
 
     Args:
         seen: called after each.

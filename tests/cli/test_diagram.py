@@ -127,7 +127,7 @@ def test_marks_that_are_not_one_pair_are_a_fault(shell: Shell, text: str, said: 
 def test_a_folder_that_does_not_exist_is_a_fault(shell: Shell) -> None:
     answer = shell("diagram", "--no-state", "--write", "docs/platform.md")
     assert answer.code == 2
-    assert f"there is no folder {Path('docs')}" in answer.err
+    assert f"the folder {Path('docs')} does not exist" in answer.err
     assert not (shell.folder / "docs").exists()
 
 

@@ -120,7 +120,7 @@ def test_a_run_that_fails_leaves_the_end_of_what_it_made(shell: Shell, world: Wo
 
 def test_an_end_that_could_not_be_written_down_is_told(shell: Shell, world: World) -> None:
     world.broken["infra.network"] = StepError("no")
-    assert "its end is not written down: there is no VPC" in shell("up", "--for", "8h").err
+    assert "its end is not written down, since no VPC carries it" in shell("up", "--for", "8h").err
 
 
 def test_an_end_is_not_promised_where_aws_refuses(shell: Shell, world: World) -> None:

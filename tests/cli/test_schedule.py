@@ -65,7 +65,7 @@ def test_somebody_elses_file_is_not_touched(shell: Shell, text: str) -> None:
 def test_a_folder_that_does_not_exist_is_a_fault(shell: Shell) -> None:
     answer = shell("schedule", "cron", *TIMES, "--write", "no/crontab")
     assert answer.code == 2
-    assert "there is no folder no" in answer.err
+    assert "the folder no does not exist" in answer.err
 
 
 def test_lines_for_a_crontab(shell: Shell) -> None:

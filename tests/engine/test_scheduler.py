@@ -9,7 +9,7 @@ import pytest
 
 from genai_platform.engine.events import Bus, Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
 from genai_platform.engine.graph import Graph, Selection
-from genai_platform.engine.scheduler import Report, Scheduler, probe_all
+from genai_platform.engine.scheduler import Report, Scheduler, observe_all
 from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.errors import StepError
 from tests.worlds import World
@@ -262,7 +262,7 @@ def test_probing_all_turns_errors_into_unknown(world: World) -> None:
             raise ConnectionError("no route")
 
     world.there = {"a.one"}
-    found = probe_all([world.step("a.one"), Blind()])  # type: ignore[list-item]
+    found = observe_all([world.step("a.one"), Blind()])  # type: ignore[list-item]
     assert found["a.one"].state is State.PRESENT
     assert found["x.blind"].state is State.UNKNOWN
     assert "no route" in found["x.blind"].evidence
@@ -291,7 +291,7 @@ def test_a_look_that_gives_no_answer_is_unknown(world: World) -> None:
             release.wait(30)
             return Observation(State.ABSENT, "too late")
 
-    found = probe_all([Deaf()], limit=0)  # type: ignore[list-item]
+    found = observe_all([Deaf()], limit=0)  # type: ignore[list-item]
     release.set()
     assert found == {"x.deaf": Observation(State.UNKNOWN, "no answer within 0 s")}
 

@@ -14,7 +14,7 @@ from genai_platform.engine.step import Observation, State
 from genai_platform.errors import Interrupted, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.data import DataStep, data_inputs, keep, kept_snapshots
-from tests.tools.aws_world import Quiet, world
+from tests.tools.aws_world import Impatient, Quiet, world
 
 
 def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,20 +30,6 @@ def test_a_kept_snapshot_is_replaced_seen_and_dropped(tmp_path: Path, monkeypatc
         assert step.observe().state is State.DRIFTED
         assert step.destroy(Quiet()) == "nothing ran; 1 snapshots deleted"
         assert step.observe().state is State.ABSENT
-
-
-class Impatient(Quiet):
-    """Stops once it has heard what is waited for."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def check(self) -> None:
-        if self.said:
-            raise Interrupted
 
 
 @pytest.mark.parametrize(("status", "passes"), [("failing-over", True), ("backing-up", True), ("cloning-failed", False)])

@@ -13,6 +13,7 @@ from genai_platform.config.target import Target
 from genai_platform.errors import Interrupted
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import ingress_step
+from tests.tools.aws_world import Impatient
 
 
 class Cluster:
@@ -24,20 +25,6 @@ class Cluster:
     def events(self, namespace: str, kind: str, name: str) -> list[dict[str, Any]]:
         assert (kind, name) == ("Ingress", "litellm")
         return [{"type": "Normal", "reason": "Added"}, {"type": "Warning", "reason": "FailedBuildModel", "message": "no subnet"}]
-
-
-class Impatient:
-    """Stops after the first word."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def check(self) -> None:
-        if self.said:
-            raise Interrupted
 
 
 def test_the_wait_for_an_address_says_what_the_controller_complains_about() -> None:

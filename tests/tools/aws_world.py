@@ -13,6 +13,7 @@ from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Change
+from genai_platform.errors import Interrupted
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform.client import Terraform
@@ -29,6 +30,20 @@ class Quiet:
     def check(self) -> None: ...
 
     def warn(self, text: str) -> None: ...
+
+
+class Impatient(Quiet):
+    """Stops once it has heard what is waited for."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def check(self) -> None:
+        if self.said:
+            raise Interrupted
 
 
 class Roots(Terraform):
