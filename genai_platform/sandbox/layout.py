@@ -27,7 +27,7 @@ from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
     "aws", "etcd", "etcd_peer", "kubernetes", "endpoint", "controllers", "kubelet", "webhook", "openai",
-    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models",
+    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models", "oidc", "cognitive",
 )  # fmt: skip
 # Below the range Linux takes the ports of outgoing connections from: a stopped sandbox must find its ports free again.
 _FIRST_PORT, _LAST_PORT = 18000, 31000

@@ -94,6 +94,9 @@ ROLE_ASSIGNED = Duration(300, "Troubleshoot Azure RBAC: up to 10 minutes until a
 ROLE_ASSIGNED_TO_IDENTITY = Duration(
     450, "estimate; Troubleshoot Azure RBAC: up to 10 minutes; a resource's own identity is later than people and applications"
 )
+FEDERATED_CREDENTIAL_KNOWN = Duration(
+    120, "Microsoft Entra, federated identity credentials, considerations: a new one is refused (AADSTS70021) for some minutes"
+)
 RESOURCE_PRINCIPAL_KNOWN = Duration(
     15, "estimate; Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
 )
