@@ -49,6 +49,10 @@ class Tenant:
         url = f"https://localhost:{self.layout.ports['graph']}/v1.0{path}"
         return self.http.request(method, url, json=body, headers={"Authorization": f"Bearer {token}", **headers})
 
+    def close(self) -> None:
+        self.http.close()
+        self.deployer.close()
+
     def application(self, name: str, **fields: Any) -> dict[str, Any]:
         """An application that is known everywhere, with the object id of its service principal as ``principal``."""
         made = self.graph("POST", "/applications", {"displayName": name, "uniqueName": name, **fields}).json()

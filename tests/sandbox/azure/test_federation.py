@@ -22,7 +22,9 @@ SCOPE = "https://cognitiveservices.azure.com/.default"
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     with running(tmp_path_factory.mktemp("federation")) as layout:
-        yield Tenant(layout)
+        tenant = Tenant(layout)
+        yield tenant
+        tenant.close()
 
 
 @pytest.fixture(scope="module")
