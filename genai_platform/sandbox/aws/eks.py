@@ -48,7 +48,7 @@ def patch(stand_in: AwsStandIn) -> None:
         _check_networks(asked.get("resourcesVpcConfig"))
         result = create(self)
         _complete(stand_in, result.result["cluster"], asked, self.region)
-        stand_in.endpoint.opened(result.result["cluster"].active_since)
+        _endpoint(stand_in)
         return result
 
     def delete_cluster(self: Any) -> Any:
