@@ -29,8 +29,10 @@ from genai_platform.sandbox.azure.throttle import Throttle
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
 _READ = _WRITE | {"Application.Read.All"}
-SIGNED_IN = "openid"
-"""What every person who signed in allows a client: to read who it is."""
+_SIGNED_IN = frozenset({"openid", "User.Read"})
+"""Delegated permissions of a client that a person signed in to: userinfo, and the person's own entry."""
+_DIRECTORY = frozenset({"Directory.Read.All", "Group.Read.All", "GroupMember.Read.All", "User.Read.All"})
+"""Any of them reads people's groups (user: getMemberObjects)."""
 _ADMINISTRATORS = {
     "158c047a-c907-4556-b7ef-446551a6b5f7", "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10",
 }  # fmt: skip
@@ -180,9 +182,13 @@ class Graph:
 
 def _needed(method: str, path: str) -> frozenset[str]:
     """Any one of these permissions is enough for a request."""
-    if path.startswith(("/v1.0/me", "/oidc/")):
-        return _READ | {SIGNED_IN}
-    if method == "GET" or path.endswith(("/getByIds", "/getMemberObjects")):
+    if path.startswith("/oidc/"):
+        return frozenset({"openid"})
+    if path.startswith("/v1.0/me"):
+        return _READ | {"User.Read"}
+    if path.startswith(("/v1.0/users", "/v1.0/groups")):
+        return _DIRECTORY
+    if method == "GET" or path.endswith("/getByIds"):
         return _READ
     return _ASSIGN if "appRoleAssignedTo" in path else _WRITE
 
@@ -193,8 +199,8 @@ def _permissions(claims: dict[str, Any]) -> frozenset[str]:
         return frozenset(claims.get("roles", []))
     delegated = set(str(claims.get("scp", "")).split())
     if "Directory.AccessAsUser.All" not in delegated and EVERYTHING not in delegated:
-        return frozenset({SIGNED_IN} & delegated)
+        return _SIGNED_IN & delegated
     if _ADMINISTRATORS & set(claims.get("wids", [])):
-        return frozenset({EVERYTHING} | (_ASSIGN & delegated))
+        return frozenset({EVERYTHING, "Directory.Read.All"} | (_ASSIGN & delegated))
     # By default everybody in a tenant may read it and register applications.
-    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy"})
+    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy", "Directory.Read.All"})
