@@ -1,7 +1,8 @@
 """The cluster's OpenID Connect issuer, as EKS would give it: its address, and what it publishes there.
 
 Three must agree on the address: the API server that signs service account tokens, EKS's ``describe-cluster``, and STS that
-verifies them. It depends on the sandbox alone, so all three can know it before any of them runs.
+verifies them. It depends on the sandbox alone, so all three can know it before any of them runs; and a sandbox that is made again
+has another one, as a cluster that is made again has on EKS.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def issuer(layout: SandboxLayout, region: str | None = None) -> str:
     Args:
         region: the cluster's region. A sandbox has one region; another one gives an issuer its tokens do not carry.
     """
-    identifier = hashlib.md5(f"{layout.environment}/{layout.network}".encode(), usedforsecurity=False).hexdigest().upper()
+    older = hashlib.md5(f"{layout.environment}/{layout.network}".encode(), usedforsecurity=False).hexdigest().upper()
+    identifier = layout.issuer_id or older
     return f"https://oidc.eks.{region or layout.region}.amazonaws.com/id/{identifier}"
 
 
