@@ -19,6 +19,7 @@ from tests.sandbox.azure.keyless_world import Tenant, claims
 from tests.steps.azure_steps.world import running
 
 REDIRECT = "https://litellm.example.com/sso/callback"
+pytestmark = pytest.mark.filterwarnings("ignore:response_mode=.form_post. is recommended")  # LiteLLM and Langfuse ask for the query
 TEAM = "aaaaaaaa-0000-4000-8000-000000000001"
 
 
