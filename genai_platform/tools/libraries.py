@@ -10,8 +10,8 @@ from importlib import import_module
 
 _ALWAYS = ("boto3", "kubernetes.client", "kubernetes.config", "kubernetes.dynamic", "pyhelm3")
 _AZURE = (
-    "requests", "azure.core.pipeline.transport", "azure.identity", "azure.mgmt.apimanagement", "azure.mgmt.keyvault",
-    "azure.keyvault.secrets",
+    "requests", "azure.core.pipeline.transport", "azure.identity", "azure.mgmt.apimanagement", "azure.mgmt.cognitiveservices",
+    "azure.mgmt.keyvault", "azure.keyvault.secrets",
 )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
 
 Body = dict[str, Any]
+_KEPT = {"Microsoft.CognitiveServices/accounts": "deletedAccounts"}
+"""Types of which a removed resource can be restored or purged, also after its group was removed, and where it is remembered."""
 _WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
 
 
@@ -137,10 +139,16 @@ class Arm:
         return JSONResponse({"value": [visible(entry) for entry in found], "count": len(found)})
 
     def remove(self, id: str) -> None:
-        """Remove a resource and everything below it."""
-        for entry in self.azure.store.all("arm", id + "/"):
-            self.azure.store.delete("arm", entry["id"])
-        self.azure.store.delete("arm", id)
+        """Remove a resource and everything below it, role assignments included; of some types something is kept for a while."""
+        store, below = self.azure.store, self.azure.store.all("arm", id + "/")
+        held = store.get("arm", id)
+        for entry in [*([held] if held else []), *below]:
+            if kept := _KEPT.get(entry["type"]):
+                inside = [one for one in below if one["id"].lower().startswith(entry["id"].lower() + "/")]
+                store.put(kept, entry["id"], {"resource": entry, "below": inside, "at": time.time()})
+            store.delete("arm", entry["id"])
+        for assignment in store.all("roleAssignments", id + "/"):
+            store.delete("roleAssignments", assignment["id"])
 
     def may_read(self, call: Call, id: str) -> bool:
         """Whether a list shows this resource to who calls."""

@@ -22,6 +22,7 @@ MICROSOFT_RESOURCES = {
     "https://management.azure.com": "797f4846-ba00-4fd7-ba43-dac1f8f63013",
     "https://graph.microsoft.com": "00000003-0000-0000-c000-000000000000",
     "https://vault.azure.net": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+    "https://cognitiveservices.azure.com": "7d312290-28c8-473c-a0ed-8e53749b6d6d",
 }
 """Well-known application ids of Microsoft's own services."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from genai_platform.tools.azure.apim import Apim
     from genai_platform.tools.azure.arm import Arm
+    from genai_platform.tools.azure.cognitive import CognitiveAccounts
     from genai_platform.tools.azure.credentials import Identity
     from genai_platform.tools.azure.entra import Entra
     from genai_platform.tools.azure.named_values import NamedValues
@@ -82,6 +83,13 @@ class Azure:
         from genai_platform.tools.azure.apim import Apim
 
         return Apim(self)
+
+    @cached_property
+    def cognitive(self) -> CognitiveAccounts:
+        """Accounts and deployments of Azure OpenAI."""
+        from genai_platform.tools.azure.cognitive import CognitiveAccounts
+
+        return CognitiveAccounts(self)
 
     @cached_property
     def named_values(self) -> NamedValues:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from genai_platform.errors import AlreadyExists, StepError
 from genai_platform.tools.azure.credentials import GRAPH_SCOPE
 from genai_platform.tools.azure.errors import TemporaryRefusal, explained
+from genai_platform.tools.azure.federated_credentials import FederatedCredentials
 from genai_platform.tools.azure.rest import Body, Rest
 from genai_platform.tools.azure.token import claims
 
@@ -61,6 +62,7 @@ class Entra:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints, kind=_kind)
+        self.federated_credentials = FederatedCredentials(self._rest)
 
     # -- applications -----------------------------------------------------------------------------
     def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
