@@ -87,8 +87,10 @@ class Azure:
     @cached_property
     def cognitive(self) -> CognitiveAccounts:
         """Accounts and deployments of Azure OpenAI."""
+        from genai_platform.tools import libraries
         from genai_platform.tools.azure.cognitive import CognitiveAccounts
 
+        libraries.load_cognitive()
         return CognitiveAccounts(self)
 
     @cached_property
