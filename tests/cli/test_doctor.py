@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from genai_platform.errors import MissingError
@@ -45,6 +47,11 @@ def machine(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr("genai_platform.steps.infra.cluster_version.offers", lambda aws: machine.offered)
     monkeypatch.setattr(Aws, "my_address", lambda self: "203.0.113.7/32")
     monkeypatch.setattr(Aws, "secret_document", lambda self: machine.secrets)
+    # What rights, quotas and names are is another test's subject, and there is no network.
+    monkeypatch.setattr("genai_platform.cli.doctor.clouds.ACCOUNT_LOOKS", ())
+    monkeypatch.setattr(
+        "httpx.HTTPTransport.handle_request", lambda self, request: httpx.Response(200, headers={"Date": formatdate(usegmt=True)})
+    )
     return machine
 
 

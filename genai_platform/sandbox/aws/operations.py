@@ -10,7 +10,7 @@ import json
 import re
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from botocore.loaders import Loader
 from moto.secretsmanager.models import secretsmanager_backends
@@ -43,7 +43,7 @@ def asked(environ: dict[str, Any], signed: Signed, body: bytes) -> list[tuple[st
         return [(f"{prefix}:{target.rpartition('.')[2]}", resource)]
     if signed.service in _REST:
         raw = str(environ.get("REQUEST_URI") or path).partition("?")[0]
-        return [(f"{prefix}:{_operation(signed.service, method, unquote(raw))}", _UNKNOWN)]
+        return [(f"{prefix}:{_operation(signed.service, method, raw)}", _UNKNOWN)]
     form = parse_qs(body.decode("utf-8", "replace")) or parse_qs(query)
     return [(f"{prefix}:{form.get('Action', [method])[0]}", form.get("RoleArn", [_UNKNOWN])[0])]
 

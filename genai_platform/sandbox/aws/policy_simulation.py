@@ -56,17 +56,14 @@ def patch(stand_in: AwsStandIn) -> None:
 
 
 def _result(held: list[principals.Held], boundary: str | None, action: str, resource: str, context: policy.Context) -> dict[str, Any]:
-    matched, missing = [], set[str]()
-    decisions = {"none"}
-    for one in held:
-        found = policy.verdict([one.document], action, resource, context)
-        if found != "none":
-            decisions.add(found)
-            matched.append({"SourcePolicyId": one.name, "SourcePolicyType": one.kind})
-        missing |= set(_unanswered(one.document, action, resource, context))
+    verdicts = [(one, policy.verdict([one.document], action, resource, context)) for one in held]
+    missing = {key for one in held for key in _unanswered(one.document, action, resource, context)}
     within = boundary is None or policy.verdict([boundary], action, resource, context) == "allow"
-    denied = "deny" in decisions
-    decision = "explicitDeny" if denied else "allowed" if "allow" in decisions and within else "implicitDeny"
+    found = {verdict for _, verdict in verdicts}
+    decision = "explicitDeny" if "deny" in found else "allowed" if "allow" in found and within else "implicitDeny"
+    # The statements that decide: of a denial those that deny.
+    deciding = "deny" if "deny" in found else "allow"
+    matched = [{"SourcePolicyId": one.name, "SourcePolicyType": one.kind} for one, verdict in verdicts if verdict == deciding]
     return {
         "EvalActionName": action,
         "EvalResourceName": resource,

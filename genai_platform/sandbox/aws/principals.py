@@ -58,14 +58,19 @@ def boundary(arn: str) -> str | None:
     """The document of a role's permissions boundary; moto keeps none of users."""
     role = next((role for role in _iam().roles.values() if role.arn == arn), None)
     held = role and _iam().managed_policies.get(role.permissions_boundary_arn)
-    return held.document if held else None
+    return _document(held) if held else None
 
 
 def _of(entity: Any, kind: str) -> Iterator[Held]:
     for name, document in entity.policies.items():
         yield Held(f"{kind}_{entity.name}_{name}", kind, document)
     for policy in entity.managed_policies.values():
-        yield Held(policy.name, "aws-managed" if ":iam::aws:" in policy.arn else "user-managed", policy.document)
+        yield Held(policy.name, "aws-managed" if ":iam::aws:" in policy.arn else "user-managed", _document(policy))
+
+
+def _document(policy: Any) -> str:
+    """The version of a managed policy that counts."""
+    return next(str(version.document) for version in policy.versions if version.is_default_version)
 
 
 def _iam() -> IAMBackend:

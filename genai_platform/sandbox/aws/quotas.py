@@ -25,13 +25,13 @@ _DEFAULTS: dict[str, tuple[str, str, float]] = {
     VPCS: ("vpc", "VPCs per Region", 5),
     NAT_GATEWAYS: ("vpc", "NAT gateways per Availability Zone", 5),
     "L-A4707A72": ("vpc", "Internet gateways per Region", 5),
-    VCPUS: ("ec2", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5),
+    VCPUS: ("ec2", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 64),
     "L-1194D53C": ("eks", "Clusters", 100),
     "L-952B80B8": ("rds", "DB clusters", 40),
     "L-DFE45DF3": ("elasticache", "Nodes per Region", 300),
     "L-53DA6B97": ("elasticloadbalancing", "Application Load Balancers per Region", 50),
 }
-"""Code: service, name, default. A new account begins with 5 vCPUs."""
+"""Code: service, name, default. For vCPUs what an account has after a while: a new one begins with 5, and ``apply`` gives it that."""
 
 
 def value(region: str, code: str) -> float:
