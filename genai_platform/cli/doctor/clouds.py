@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from genai_platform.steps.clients import Clients
     from genai_platform.steps.infra.prerequisites.answer import Answer
 
-ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Answer]]], ...] = (
-    ("permissions", permissions.look),
-    ("quota", quotas.look),
-    ("name", taken_names.look),
+
+def _answers(ask: Callable[[Clients], Iterable[Answer]]) -> Callable[[Clients], Iterable[Line]]:
+    return lambda clients: [Line(one.id, one.state, one.text, one.remedy) for one in ask(clients)]
+
+
+ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
+    ("permissions", _answers(permissions.look)),
+    ("quota", _answers(quotas.look)),
+    ("name", _answers(taken_names.look)),
 )
-"""What is asked of the account, each by the first word of its lines."""
+"""What is asked of the account in every world, each by the first word of its lines."""
 
 
 def examine(run: Run, world: Clouds) -> Iterator[Line]:
@@ -70,10 +75,10 @@ def _looks(clients: Clients) -> list[Look]:
         ("credentials.end", signed_in(_session)),
         ("clock", lambda: [clock.look(clients)]),
         ("region", signed_in(_account)),
-        *((id, signed_in(_answers(ask))) for id, ask in ACCOUNT_LOOKS),
+        *((id, signed_in(ask)) for id, ask in ACCOUNT_LOOKS),
     ]
     if settings.azure.enabled:
-        looks.append(("azure", lambda: _azure(clients)))
+        looks.append(("azure", lambda: azure(clients)))
     looks += [
         ("secret", lambda: _keys(clients, seen=account.result().state == "pass")),
         ("reach", lambda: reach.look(clients)),
@@ -91,10 +96,6 @@ def _configured(settings: Settings) -> Iterator[Line]:
     yield from prices(settings)
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
-
-
-def _answers(ask: Callable[[Clients], Iterable[Answer]]) -> Callable[[Clients], Iterable[Line]]:
-    return lambda clients: [Line(one.id, one.state, one.text, one.remedy) for one in ask(clients)]
 
 
 def _session(clients: Clients) -> Iterator[Line]:
@@ -117,11 +118,14 @@ def _account(clients: Clients) -> Iterator[Line]:
         yield look("address", lambda: f"this machine is {clients.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
 
 
-def _azure(clients: Clients) -> Iterator[Line]:
+def azure(clients: Clients) -> Iterator[Line]:
+    """What the Azure half needs: who we are, rights, quotas, names, callers."""
     from genai_platform.steps.azure import prerequisites
 
     for found in prerequisites.looks(clients):
-        if found.error is None:
+        if found.unknown is not None:
+            yield Line(found.id, "unknown", found.text, found.unknown.remedy)
+        elif found.error is None:
             yield Line(found.id, "pass", found.text)
         else:
             yield Line(

@@ -79,7 +79,9 @@ class Guard:
         own, held, user = SESSIONS.find(signed.access_key_id), sts.session(signed.access_key_id), principals.user(signed.access_key_id)
         who = user.arn if user else held.arn if held else ADMINISTRATOR
         # Many services are asked by POST: counted by the method, the node's agent alone would have everything saved all the time.
-        if self._requests.add(environ["REQUEST_METHOD"], service, [action for action, _ in asked], path, who):
+        if self._requests.add(
+            environ["REQUEST_METHOD"], service, [action for action, _ in asked], path, who, environ.get("HTTP_USER_AGENT", "")
+        ):
             self.changes += 1
         if signed.access_key_id == self._admin.access_key_id:
             if not signature.valid(signed, self._admin.secret_access_key, environ, body):

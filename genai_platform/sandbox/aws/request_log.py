@@ -21,13 +21,14 @@ class Requests:
         self._held: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._count = 0
 
-    def add(self, method: str, service: str, actions: Sequence[str], path: str, principal: str) -> bool:
+    def add(self, method: str, service: str, actions: Sequence[str], path: str, principal: str, agent: str) -> bool:
         """Write down one request, and say whether it would change something.
 
         Args:
             actions: as IAM names what must be allowed for it.
             path: without the query, which may carry a signature.
             principal: the ARN of who asks.
+            agent: the client's ``User-Agent``.
         """
         writing = not all(_READING.match(action.partition(":")[2]) for action in actions)
         with self._lock:
@@ -39,6 +40,7 @@ class Requests:
                     "service": service,
                     "actions": list(actions),
                     "principal": principal,
+                    "agent": agent,
                     "path": path,
                     "writing": writing,
                 }

@@ -27,6 +27,7 @@ from genai_platform.sandbox.azure.throttle import Throttle
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
 _READ = _WRITE | {"Application.Read.All"}
+_READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All"})
 _ADMINISTRATORS = {
     "158c047a-c907-4556-b7ef-446551a6b5f7", "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10",
 }  # fmt: skip
@@ -71,6 +72,14 @@ class Others(Asked):
     def organization(self, request: Request) -> Response:
         return listed([{"id": self.store.tenant, "displayName": "sandbox"}])
 
+    def size(self, request: Request) -> Response:
+        """The beta's organization, which tells how full the directory is. 50 000 objects: a tenant without a verified domain."""
+        if not self.permissions & _READ_ORGANIZATION:
+            return denied()
+        kinds = ("applications", "servicePrincipals", "users", "deletedApplications", "deletedServicePrincipals")
+        quota = {"used": sum(len(self.store.all(kind)) for kind in kinds), "total": 50_000, **(self.store.get("quota", "directory") or {})}
+        return listed([{"id": self.store.tenant, "directorySizeQuota": quota}])
+
     def by_ids(self, request: Request) -> Response:
         """Objects of any kind by their identifiers; unknown ones are left out."""
         kinds = {"users": "#microsoft.graph.user", "servicePrincipals": "#microsoft.graph.servicePrincipal"}
@@ -90,7 +99,7 @@ class Others(Asked):
 
 
 class Graph:
-    """The routes under ``/v1.0``."""
+    """The routes under ``/v1.0``, and the one of ``/beta`` that is asked for."""
 
     def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle | None = None) -> None:
         self._azure, self._entra = azure, entra
@@ -137,10 +146,11 @@ class Graph:
                 ("GET", "/me", Others.me),
                 ("POST", "/directoryObjects/getByIds", Others.by_ids),
             ),
+            *self._of(Others, ("GET", "/organization", Others.size), version="/beta"),
         ]
 
-    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]]) -> list[Route]:
-        return [Route("/v1.0" + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
+    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]], version: str = "/v1.0") -> list[Route]:
+        return [Route(version + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
 
     def _guarded(self, kind: type[Kind], handler: Callable[[Kind, Request], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -166,7 +176,7 @@ class Graph:
 def _needed(method: str, path: str) -> frozenset[str]:
     """Any one of these permissions is enough for a request."""
     if method == "GET" or path.endswith("/getByIds"):
-        return _READ
+        return _READ | _READ_ORGANIZATION if path == "/beta/organization" else _READ
     return _ASSIGN if "appRoleAssignedTo" in path else _WRITE
 
 
@@ -178,6 +188,6 @@ def _permissions(claims: dict[str, Any]) -> frozenset[str]:
     if "Directory.AccessAsUser.All" not in delegated and EVERYTHING not in delegated:
         return frozenset()
     if _ADMINISTRATORS & set(claims.get("wids", [])):
-        return frozenset({EVERYTHING} | (_ASSIGN & delegated))
+        return frozenset({EVERYTHING, "Organization.Read.All"} | (_ASSIGN & delegated))
     # By default everybody in a tenant may read it and register applications.
-    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy"})
+    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy", "Organization.Read.All"})

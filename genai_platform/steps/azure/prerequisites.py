@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from genai_platform.advice import typed
-from genai_platform.errors import GenaiError
-from genai_platform.steps.azure import existing_service, name_availability, resource_providers, rights
+from genai_platform.errors import Forbidden, GenaiError
+from genai_platform.steps.azure import directory_size, existing_service, name_availability, resource_providers, rights
 from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.clients import Clients
 
@@ -19,6 +19,8 @@ class Answer:
     id: str
     text: str
     error: GenaiError | None = None
+    unknown: GenaiError | None = None
+    """Set where nobody may tell, and a start can do without knowing."""
 
 
 def looks(clients: Clients) -> Iterator[Answer]:
@@ -33,12 +35,15 @@ def looks(clients: Clients) -> Iterator[Answer]:
         ("azure.providers", lambda: resource_providers.look(clients)),
         ("azure.purge", lambda: rights.purge(clients)),
         ("azure.quota", lambda: rights.quota(clients)),
+        ("azure.directory_size", lambda: directory_size.look(clients)),
         ("azure.vault_name", lambda: name_availability.vault(clients)),
         ("azure.service_name", lambda: service(clients)),
     ]
     for id, ask in questions:
         try:
             yield Answer(id, ask())
+        except Forbidden as error:
+            yield Answer(id, error.message, unknown=error) if id == "azure.directory_size" else Answer(id, error.message, error)
         except GenaiError as error:
             yield Answer(id, error.message, error)
             if id in ("azure.identity", "azure.subscription"):

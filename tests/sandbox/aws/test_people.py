@@ -7,10 +7,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from genai_platform.sandbox.aws.identity import ADMINISTRATOR, control_key
+from genai_platform.sandbox.aws.identity import ADMINISTRATOR, administrator, control_key
 from genai_platform.steps.infra.prerequisites import permissions, quotas
 from genai_platform.steps.infra.prerequisites.actions import needs, policy
 from tests.sandbox.aws.conftest import REGION, Cloud
@@ -30,11 +31,6 @@ def person(cloud: Cloud, name: str, document: dict[str, Any]) -> dict[str, str]:
 
 def keys(made: dict[str, str]) -> dict[str, str]:
     return {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
-
-
-def log(cloud: Cloud) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(cloud.get("/_sandbox/requests", Authorization=f"Bearer {control_key(cloud.layout)}"))
-    return found
 
 
 def test_a_person_may_do_what_the_policies_allow_and_no_more(cloud: Cloud) -> None:
@@ -57,12 +53,12 @@ def test_a_person_may_do_what_the_policies_allow_and_no_more(cloud: Cloud) -> No
 
 
 def test_the_log_names_actions_and_who_asked(cloud: Cloud) -> None:
-    before = log(cloud)[-1]["number"]
+    before = cloud.log()[-1]["number"]
     cloud.client("eks").describe_cluster_versions()
     bucket = "log-names-actions"
     cloud.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     cloud.client("s3").delete_bucket(Bucket=bucket)
-    fresh = [entry for entry in log(cloud) if entry["number"] > before]
+    fresh = [entry for entry in cloud.log() if entry["number"] > before]
     assert [entry["actions"] for entry in fresh] == [["eks:DescribeClusterVersions"], ["s3:CreateBucket"], ["s3:DeleteBucket"]]
     assert [entry["writing"] for entry in fresh] == [False, True, True]
     assert {entry["principal"] for entry in fresh} == {ADMINISTRATOR}
@@ -73,10 +69,10 @@ def test_the_product_looks_with_the_least_privilege_and_writes_nothing(cloud: Cl
     document = policy(needs(clients(cloud, tmp_path, environment).target, ACCOUNT))
     made = person(cloud, "least", document)
     own = clients(cloud, tmp_path, environment, {name: made[name] for name in ("AccessKeyId", "SecretAccessKey")})
-    before = log(cloud)[-1]["number"]
+    before = cloud.log()[-1]["number"]
     assert {one.state for one in permissions.look(own)} == {"pass"}
     assert {one.state for one in quotas.look(own)} == {"pass"}
-    assert [entry for entry in log(cloud) if entry["number"] > before and entry["writing"]] == []
+    assert [entry for entry in cloud.log() if entry["number"] > before and entry["writing"]] == []
     cloud.client("iam").delete_user_policy(UserName="least", PolicyName="given")
     (answer,) = permissions.look(own)
     assert (answer.state, "iam:SimulatePrincipalPolicy" in str(answer.remedy)) == ("unknown", True)
@@ -102,8 +98,17 @@ def test_an_account_with_another_quota(cloud: Cloud) -> None:
         {"Authorization": f"Bearer {control_key(cloud.layout)}", "Content-Type": "application/json"},
     )
     urllib.request.urlopen(request, timeout=5).close()
+    admin = administrator(cloud.layout)
+    there = boto3.client(
+        "ec2",
+        region_name="eu-west-1",
+        endpoint_url=cloud.layout.url("aws"),
+        aws_access_key_id=admin.access_key_id,
+        aws_secret_access_key=admin.secret_access_key,
+    )
+    with pytest.raises(ClientError, match="AddressLimitExceeded"):
+        there.allocate_address(Domain="vpc")
     ec2 = cloud.client("ec2")
-    assert ec2.meta.region_name != "eu-west-1"
     ec2.release_address(AllocationId=ec2.allocate_address(Domain="vpc")["AllocationId"])
     found = {one["QuotaCode"]: one["Value"] for one in cloud.client("service-quotas").list_service_quotas(ServiceCode="vpc")["Quotas"]}
     assert found["L-F678F1CE"] == 5
