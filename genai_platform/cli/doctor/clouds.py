@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from genai_platform.cli.doctor import clock, reach
-from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices
+from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices, to_lines
 from genai_platform.cli.doctor.together import Look, together
 from genai_platform.errors import Forbidden
 from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
@@ -19,17 +19,12 @@ if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
     from genai_platform.steps.clients import Clients
-    from genai_platform.steps.infra.prerequisites.answer import Answer
-
-
-def _answers(ask: Callable[[Clients], Iterable[Answer]]) -> Callable[[Clients], Iterable[Line]]:
-    return lambda clients: [Line(one.id, one.state, one.text, one.remedy) for one in ask(clients)]
 
 
 ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
-    ("permissions", _answers(permissions.look)),
-    ("quota", _answers(quotas.look)),
-    ("name", _answers(taken_names.look)),
+    ("permissions", lambda clients: to_lines(permissions.look(clients))),
+    ("quota", lambda clients: to_lines(quotas.look(clients))),
+    ("name", lambda clients: to_lines(taken_names.look(clients))),
 )
 """What is asked of the account in every world, each by the first word of its lines."""
 

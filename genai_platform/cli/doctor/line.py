@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ from genai_platform.errors import Forbidden, GenaiError, unexpected
 if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
     from genai_platform.steps.clients import Clients
+    from genai_platform.steps.infra.prerequisites.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ def look(id: str, ask: Callable[[], str]) -> Line:
     except Exception as error:
         fault = unexpected(error)
         return Line(id, "fail", fault.message, fault.remedy)
+
+
+def to_lines(found: Iterable[Answer]) -> list[Line]:
+    """What the AWS half found out, as lines."""
+    return [Line(one.id, one.state, one.text, one.remedy) for one in found]
 
 
 def langfuse(settings: Settings) -> Iterator[Line]:
