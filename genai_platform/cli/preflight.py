@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from genai_platform.advice import joined
+from genai_platform.advice import joined, typed
 from genai_platform.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def account(run: Run) -> None:
     """The account has room and the names, and what seems not to be allowed is shown. Raises ``MissingError``."""
     from genai_platform.steps.infra.prerequisites import preflight
 
-    for text in preflight.refuse(run.clients):
-        run.screen.warn(text)
+    if warning := preflight.refuse(run.clients):
+        run.screen.warn(typed(warning, run.flags))
 
 
 def kubernetes(run: Run) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from genai_platform.steps.infra.prerequisites import permissions
+from genai_platform.advice import typed
+from genai_platform.steps.infra.prerequisites import permissions, preflight
 from genai_platform.steps.infra.prerequisites.actions import policy
 from genai_platform.steps.infra.prerequisites.answer import Answer
 from tests.steps.infra_account import ACCOUNT, Account, account
@@ -127,3 +128,13 @@ def test_a_role_of_the_identity_center_is_changed_there(tmp_path: Path, monkeypa
     with account(tmp_path, monkeypatch) as found:
         found.role(name="AWSReservedSSO_Builders_0123456789abcdef", path="/aws-reserved/sso.amazonaws.com/")
         assert all("permission set Builders" in str(one.remedy) for one in permissions.look(found.clients))
+
+
+def test_up_warns_of_rights_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with account(tmp_path, monkeypatch) as found:
+        found.person(without(found, "eks:CreateCluster", "rds:CreateDBCluster"))
+        told = typed(preflight.refuse(found.clients), " --env dev")
+        assert "(cluster, database)" in told
+        assert "genai doctor --env dev" in told
+        found.person(policy(found.needs), name="builder")
+        assert preflight.refuse(found.clients) == ""

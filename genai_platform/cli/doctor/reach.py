@@ -98,10 +98,17 @@ def _fault(url: str) -> tuple[str, str]:
     except httpx.ProxyError as error:
         return f"the proxy refuses: {error}", _NETWORK
     except httpx.HTTPError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        if _not_trusted(error):
             return f"its certificate is not trusted: {error}", _TRUST
         return str(error) or type(error).__name__, _NETWORK
     return "", ""
+
+
+def _not_trusted(error: BaseException | None) -> bool:
+    """Whether TLS failed because of the certificate: httpx wraps that."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _line(id: str, urls: tuple[str, ...], faults: Mapping[str, tuple[str, str]]) -> Line:

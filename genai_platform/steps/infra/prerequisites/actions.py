@@ -1,7 +1,7 @@
 """Which IAM actions this product needs in AWS, for ``up``, everyday commands and ``down``: the one list of them.
 
-It follows from what the four Terraform roots and the product's own requests ask for (a test compares it with what the sandbox's AWS
-was asked), and from what AWS demands in addition when something is made with tags, with a role or with a service's own role
+It follows from what the four Terraform roots and the product's own requests ask for (tests compare it with what was really asked),
+and from what AWS demands in addition when something is made with tags, with a role or with a service's own role
 (Service Authorization Reference).
 """
 

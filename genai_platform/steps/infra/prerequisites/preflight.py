@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.advice import typed
+from genai_platform.advice import Remedy, advice, genai, typed
 from genai_platform.errors import GenaiError, MissingError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
@@ -10,11 +10,12 @@ from genai_platform.steps.infra.prerequisites.answer import Answer
 from genai_platform.tools.parallel import gather
 
 
-def refuse(clients: Clients) -> list[str]:
+def refuse(clients: Clients) -> Remedy:
     """Ask for quotas, names and rights, at the same time.
 
     Returns:
-        What a person should know: rights that the simulation misses. It judges without session and resource policies, so it warns.
+        What a person should know, empty when there is nothing: rights that the simulation misses. It judges without session and
+        resource policies, so that is no reason to refuse.
 
     Raises:
         MissingError: a quota is full or a name is taken, all of them at once.
@@ -25,7 +26,14 @@ def refuse(clients: Clients) -> list[str]:
         message = faults[0].text if len(faults) == 1 else f"{len(faults)} things stand in the way:\n{told}"
         remedy = faults[0].remedy if len(faults) == 1 else "fix these, then run the same command again"
         raise MissingError(message, remedy=remedy, id=f"aws.{faults[0].id}")
-    return [_warning(one) for one in rights if one.state == "fail"]
+    lacking = [one.text.partition(":")[0] for one in rights if one.state == "fail"]
+    if not lacking:
+        return ""
+    return advice(
+        "the identity in use seems to lack rights ({}); their names and the policy that grants them: {}",
+        ", ".join(lacking),
+        genai("doctor"),
+    )
 
 
 def _rights(clients: Clients) -> list[Answer]:
@@ -34,7 +42,3 @@ def _rights(clients: Clients) -> list[Answer]:
         return permissions.look(clients)
     except GenaiError:
         return []
-
-
-def _warning(answer: Answer) -> str:
-    return f"rights that seem to be missing: {answer.text}; to grant them: {typed(answer.remedy)}"
