@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from genai_platform.sandbox.aws.identity import ADMINISTRATOR, administrator, control_key
-from genai_platform.steps.infra.prerequisites import permissions, quotas
+from genai_platform.steps.infra.prerequisites import permissions, preflight, quotas, taken_names
 from genai_platform.steps.infra.prerequisites.actions import needs, policy
 from tests.sandbox.aws.conftest import REGION, Cloud
 from tests.sandbox.aws.test_lost_state import clients
@@ -72,6 +72,8 @@ def test_the_product_looks_with_the_least_privilege_and_writes_nothing(cloud: Cl
     before = cloud.log()[-1]["number"]
     assert {one.state for one in permissions.look(own)} == {"pass"}
     assert {one.state for one in quotas.look(own)} == {"pass"}
+    assert {one.state for one in taken_names.look(own)} == {"pass"}
+    assert preflight.refuse(clients(cloud, tmp_path, environment)) == ""  # as the administrator
     assert [entry for entry in cloud.log() if entry["number"] > before and entry["writing"]] == []
     cloud.client("iam").delete_user_policy(UserName="least", PolicyName="given")
     (answer,) = permissions.look(own)

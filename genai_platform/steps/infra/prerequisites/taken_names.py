@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.answer import Answer
@@ -27,10 +30,19 @@ def buckets(clients: Clients) -> Answer:
 
 
 def secrets(clients: Clients) -> Answer:
-    """Whether a secret's name is kept by one that is scheduled for deletion."""
-    aws = clients.aws
-    names = (aws.secret_name, *((f"{clients.target.prefix}/callers",) if clients.target.settings.azure.enabled else ()))
-    return _worst("name.secrets", [_secret(aws, name) for name in names])
+    """Whether a secret's name is kept by one that is scheduled for deletion.
+
+    Listed instead of asked for one by one: who may only touch this environment's secrets may be refused a name that nobody has yet.
+    """
+    aws, prefix = clients.aws, clients.target.prefix
+    names = (aws.secret_name, *((f"{prefix}/callers",) if clients.target.settings.azure.enabled else ()))
+    wanted = {"IncludePlannedDeletion": True, "Filters": [{"Key": "name", "Values": [f"{prefix}/"]}]}
+    try:
+        with explained("list the account's secrets"):
+            held = {one["Name"]: one for one in pages(aws, "secretsmanager", "list_secrets", "SecretList", **wanted)}
+    except GenaiError as error:
+        return Answer("name.secrets", "unknown", error.message, error.remedy)
+    return _worst("name.secrets", [_secret(aws, name, held.get(name)) for name in names])
 
 
 def _bucket(aws: Aws, name: str) -> Answer:
@@ -68,18 +80,9 @@ def _somebodys(aws: Aws, name: str) -> Answer:
     )
 
 
-def _secret(aws: Aws, name: str) -> Answer:
-    client = aws.client("secretsmanager")
-    try:
-        with explained(f"look at the secret {name}"):
-            try:
-                found = client.describe_secret(SecretId=name)
-            except client.exceptions.ResourceNotFoundException:
-                return Answer(name, "pass", f"{name} is free")
-    except GenaiError as error:
-        return Answer(name, "unknown", error.message, error.remedy)
-    if "DeletedDate" not in found:
-        return Answer(name, "pass", f"{name} is there")
+def _secret(aws: Aws, name: str, found: Mapping[str, Any] | None) -> Answer:
+    if found is None or "DeletedDate" not in found:
+        return Answer(name, "pass", f"{name} is {'free' if found is None else 'there'}")
     where = f"--region {aws.region} --secret-id {name}"
     return Answer(
         name,
