@@ -27,12 +27,12 @@ from genai_platform.sandbox.azure.throttle import Throttle
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
 _READ = _WRITE | {"Application.Read.All"}
-_READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All"})
 _ADMINISTRATORS = {
     "158c047a-c907-4556-b7ef-446551a6b5f7", "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10",
 }  # fmt: skip
 """Template ids of the directory roles that administer applications: Cloud Application, Application, Global Administrator."""
 Kind = TypeVar("Kind", bound=Asked)
+_READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All"})
 
 
 class Deleted(Asked):
@@ -107,6 +107,7 @@ class Graph:
 
     def routes(self) -> list[Route]:
         return [
+            *self._of(Others, ("GET", "/organization", Others.size), version="/beta"),
             *self._of(
                 Applications,
                 ("GET", "/applications", Applications.every),
@@ -146,7 +147,6 @@ class Graph:
                 ("GET", "/me", Others.me),
                 ("POST", "/directoryObjects/getByIds", Others.by_ids),
             ),
-            *self._of(Others, ("GET", "/organization", Others.size), version="/beta"),
         ]
 
     def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]], version: str = "/v1.0") -> list[Route]:
@@ -188,6 +188,6 @@ def _permissions(claims: dict[str, Any]) -> frozenset[str]:
     if "Directory.AccessAsUser.All" not in delegated and EVERYTHING not in delegated:
         return frozenset()
     if _ADMINISTRATORS & set(claims.get("wids", [])):
-        return frozenset({EVERYTHING, "Organization.Read.All"} | (_ASSIGN & delegated))
+        return frozenset({EVERYTHING, "Directory.Read.All"} | (_ASSIGN & delegated))
     # By default everybody in a tenant may read it and register applications.
-    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy", "Organization.Read.All"})
+    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy", "Directory.Read.All"})
