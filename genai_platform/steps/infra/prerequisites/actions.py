@@ -86,6 +86,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "acm": ("certificate", "ListCertificates"),
     "logs": ("audit", "DescribeLogGroups"),
     "tag": ("audit", "GetResources"),
+    "kms": ("audit", "DescribeKey"),
     "servicequotas": ("doctor", "GetServiceQuota"),
 }
 """Actions that no single resource can be named for: the area and the actions of each service."""
