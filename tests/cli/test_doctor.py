@@ -170,7 +170,11 @@ def checked(shell: Shell, *words: str) -> dict[str, dict[str, str]]:
     return {line["id"]: line for line in shell("doctor", "--json", *words).document["checked"]}
 
 
-def test_what_cannot_be_reached_is_named_with_why(shell: Shell, internet: Internet) -> None:
+def test_what_cannot_be_reached_is_named_with_why(shell: Shell, internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "a-mirror.tfrc")
+    assert checked(shell)["reach.terraform"]["state"] == "skip"
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE")
+    monkeypatch.setenv("HOME", str(shell.folder))
     assert {line["state"] for id, line in checked(shell).items() if id.startswith("reach.")} == {"pass"}
     opened = httpx.ConnectError("certificate verify failed: self-signed certificate in certificate chain")
     opened.__cause__ = ssl.SSLCertVerificationError("certificate verify failed")  # as httpx raises it

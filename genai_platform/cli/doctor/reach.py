@@ -35,7 +35,10 @@ def look(clients: Clients) -> list[Line]:
     groups = addresses(clients)
     asked = sorted({url for urls in groups.values() for url in urls})
     faults = dict(zip(asked, gather(asked, _fault, at_once=16), strict=True))
-    return [_line(f"reach.{name}", urls, faults) for name, urls in groups.items() if urls]
+    found = [_line(f"reach.{name}", urls, faults) for name, urls in groups.items() if urls]
+    if not groups["terraform"]:
+        found.append(Line("reach.terraform", "skip", "Terraform's own configuration says where its providers come from"))
+    return found
 
 
 def addresses(clients: Clients) -> dict[str, tuple[str, ...]]:
