@@ -38,6 +38,7 @@ _ADMINISTRATORS = {
 }  # fmt: skip
 """Template ids of the directory roles that administer applications: Cloud Application, Application, Global Administrator."""
 Kind = TypeVar("Kind", bound=Asked)
+_READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All"})
 
 
 class Deleted(Asked):
@@ -77,6 +78,14 @@ class Others(Asked):
     def organization(self, request: Request) -> Response:
         return listed([{"id": self.store.tenant, "displayName": "sandbox"}])
 
+    def size(self, request: Request) -> Response:
+        """The beta's organization, which tells how full the directory is. 50 000 objects: a tenant without a verified domain."""
+        if not self.permissions & _READ_ORGANIZATION:
+            return denied()
+        kinds = ("applications", "servicePrincipals", "users", "deletedApplications", "deletedServicePrincipals")
+        quota = {"used": sum(len(self.store.all(kind)) for kind in kinds), "total": 50_000, **(self.store.get("quota", "directory") or {})}
+        return listed([{"id": self.store.tenant, "directorySizeQuota": quota}])
+
     def by_ids(self, request: Request) -> Response:
         """Objects of any kind by their identifiers; unknown ones are left out."""
         kinds = {"users": "#microsoft.graph.user", "servicePrincipals": "#microsoft.graph.servicePrincipal"}
@@ -90,7 +99,7 @@ class Others(Asked):
 
 
 class Graph:
-    """The routes under ``/v1.0``."""
+    """The routes under ``/v1.0``, and the one of ``/beta`` that is asked for."""
 
     def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle | None = None) -> None:
         self._azure, self._entra = azure, entra
@@ -98,6 +107,7 @@ class Graph:
 
     def routes(self) -> list[Route]:
         return [
+            *self._of(Others, ("GET", "/organization", Others.size), version="/beta"),
             *self._of(
                 Applications,
                 ("GET", "/applications", Applications.every),
@@ -156,8 +166,8 @@ class Graph:
             Route("/oidc/userinfo", self._guarded(People, People.userinfo, "GET"), methods=["GET", "POST"]),
         ]
 
-    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]]) -> list[Route]:
-        return [Route("/v1.0" + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
+    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]], version: str = "/v1.0") -> list[Route]:
+        return [Route(version + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
 
     def _guarded(self, kind: type[Kind], handler: Callable[[Kind, Request], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -189,7 +199,7 @@ def _needed(method: str, path: str) -> frozenset[str]:
     if path.startswith(("/v1.0/users", "/v1.0/groups")):
         return _DIRECTORY
     if method == "GET" or path.endswith("/getByIds"):
-        return _READ
+        return _READ | _READ_ORGANIZATION if path == "/beta/organization" else _READ
     return _ASSIGN if "appRoleAssignedTo" in path else _WRITE
 
 

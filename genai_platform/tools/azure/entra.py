@@ -233,6 +233,17 @@ class Entra:
         found = self._claims().get("wids")
         return None if found is None else set(found)
 
+    def directory_size(self) -> tuple[int, int] | None:
+        """Objects in the directory, and how many it may have; None where Graph does not tell. Raises ``Forbidden``.
+
+        Graph has this in its beta alone (directorySizeQuota resource type).
+        """
+        for found in self._rest.pages("/beta/organization", "read how full the directory is", {"$select": "id,directorySizeQuota"}):
+            size = found.get("directorySizeQuota") or {}
+            if "used" in size and "total" in size:
+                return int(size["used"]), int(size["total"])
+        return None
+
     def _claims(self) -> Body:
         with explained("sign in to Graph"):
             token = self._azure.credential.get_token(GRAPH_SCOPE).token

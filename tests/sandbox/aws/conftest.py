@@ -92,6 +92,12 @@ class Cloud:
             made: dict[str, str] = json.loads(answer.read())
         return made
 
+    def log(self) -> list[dict[str, Any]]:
+        """Every request so far."""
+        text = self.get("/_sandbox/requests", Authorization=f"Bearer {control_key(self.layout)}")
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
+
     def get(self, path: str, **headers: str) -> bytes:
         request = urllib.request.Request(self.layout.url("aws") + path, headers=headers)
         with urllib.request.urlopen(request, timeout=5) as answer:
