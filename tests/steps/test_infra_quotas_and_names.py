@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from genai_platform.advice import typed
 from genai_platform.config.files import shipped
 from genai_platform.errors import MissingError
 from genai_platform.sandbox.aws import quotas as stand_in
@@ -48,13 +49,21 @@ def test_full_quotas_are_told_with_the_request_for_more(tmp_path: Path, monkeypa
         stand_in.apply(REGION, stand_in.VCPUS, 5)  # as a new account has
         answers = by_id(quotas.look(found.clients))
         full = {id: str(one.remedy) for id, one in answers.items() if one.state == "fail"}
-        assert set(full) == {"quota.addresses", "quota.networks", "quota.vcpus"}
+        assert set(full) == {"quota.addresses", "quota.networks"}
         assert "--service-code ec2 --quota-code L-0263D0A3 --desired-value 6" in full["quota.addresses"]
         assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6" in full["quota.networks"]
         with pytest.raises(ClientError, match="VpcLimitExceeded"):
             ec2.create_vpc(CidrBlock="10.9.0.0/16")
-        with pytest.raises(MissingError, match="3 things stand in the way"):
+        with pytest.raises(MissingError, match="2 things stand in the way"):
             preflight.refuse(found.clients)
+
+
+def test_an_estimate_that_exceeds_a_quota_is_told_and_refuses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with account(tmp_path, monkeypatch) as found:
+        stand_in.apply(REGION, stand_in.VCPUS, 5)  # as a new account has
+        assert by_id(quotas.look(found.clients))["quota.vcpus"].state == "warn"
+        told = typed(preflight.refuse(found.clients))
+        assert "0 of 5 used, and 8 more needed" in told and "--quota-code L-1216C47A --desired-value 8" in told
 
 
 def test_what_this_environment_has_already_is_not_needed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +88,13 @@ def test_a_quota_that_may_not_be_asked_for_is_unknown(tmp_path: Path, monkeypatc
         answers = quotas.look(found.clients)
         assert {one.state for one in answers} == {"unknown"}
         assert all("GetServiceQuota" in str(one.remedy) for one in answers)
+
+
+def test_a_service_of_quotas_that_does_not_answer_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with account(tmp_path, monkeypatch) as found:
+        monkeypatch.setattr(found.aws.client("service-quotas"), "get_service_quota", refused("GetServiceQuota", "InternalFailure"))
+        assert {one.state for one in quotas.look(found.clients)} == {"unknown"}
+        preflight.refuse(found.clients)
 
 
 def test_names_that_are_free_or_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

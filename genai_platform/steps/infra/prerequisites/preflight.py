@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.advice import Remedy, advice, genai, typed
+from genai_platform.advice import Remedy, advice, genai, joined, typed
 from genai_platform.errors import GenaiError, MissingError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
@@ -14,8 +14,8 @@ def refuse(clients: Clients) -> Remedy:
     """Ask for quotas, names and rights, at the same time.
 
     Returns:
-        What a person should know, empty when there is nothing: rights that the simulation misses. It judges without session and
-        resource policies, so that is no reason to refuse.
+        What a person should know, empty when there is nothing: a quota that an estimate exceeds, and rights that the simulation
+        misses. It judges without session and resource policies, so that is not a reason to refuse.
 
     Raises:
         MissingError: a quota is full or a name is taken, all of them at once.
@@ -26,14 +26,11 @@ def refuse(clients: Clients) -> Remedy:
         message = faults[0].text if len(faults) == 1 else f"{len(faults)} things stand in the way:\n{told}"
         remedy = faults[0].remedy if len(faults) == 1 else "fix these, then run the same command again"
         raise MissingError(message, remedy=remedy, id=f"aws.{faults[0].id}")
-    lacking = [one.text.partition(":")[0] for one in rights if one.state == "fail"]
-    if not lacking:
-        return ""
-    return advice(
-        "the identity in use seems to lack rights ({}); their names and the policy that grants them: {}",
-        ", ".join(lacking),
-        genai("doctor"),
-    )
+    doubts: list[Remedy] = [advice("{} -> {}", one.text, one.remedy) for one in quota if one.state == "warn"]
+    if lacking := ", ".join(one.text.partition(":")[0] for one in rights if one.state == "fail"):
+        said = "the identity in use seems to lack rights ({}); their names and the policy that grants them: {}"
+        doubts.append(advice(said, lacking, genai("doctor")))
+    return joined(*doubts)
 
 
 def _rights(clients: Clients) -> list[Answer]:
