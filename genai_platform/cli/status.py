@@ -63,7 +63,7 @@ def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
-    with screen.looking(len(ids)) as seen:
+    with screen.looking(ids) as seen:
         found = observe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
     return {id: found[id] for id in ids}
 

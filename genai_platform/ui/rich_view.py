@@ -9,13 +9,15 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from genai_platform.engine.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
-from genai_platform.ui.text import clean, duration, one_line, width
+from genai_platform.engine.forecast import Forecast
+from genai_platform.ui.text import clean, clock, duration, one_line, rough, width
 
 _STYLES = {
     "done": "green", "present": "green", "pass": "green", "absent": "green", "retained": "cyan",
@@ -23,7 +25,9 @@ _STYLES = {
     "checking": "cyan", "running": "bold cyan", "removing": "bold cyan", "waiting": "dim",
 }  # fmt: skip
 _FRAME = 6
-"""Lines of a table that are no row: head, rules, caption, and one to spare."""
+"""Lines of a table that are not rows: head, rules, the bar below, and one to spare."""
+_BAR = 30
+"""Columns of the bar for the whole."""
 _RUNNING = {"probe": "checking", "apply": "running", "destroy": "removing"}
 
 
@@ -43,10 +47,15 @@ def draw_table(stream: TextIO, headers: Sequence[str], rows: Sequence[Sequence[s
 
 
 class LiveSteps:
-    """A sink that redraws a table of steps, and leaves it standing at the end, however that comes about."""
+    """A sink that redraws a table of steps, and leaves it on the screen at the end, however that comes about.
 
-    def __init__(self, stream: TextIO, ids: Sequence[str], what: str = "steps") -> None:
-        self._what = what
+    Args:
+        what: what the rows are.
+        forecast: how far the run is, where that is known; it hears the same events.
+    """
+
+    def __init__(self, stream: TextIO, ids: Sequence[str], what: str = "steps", forecast: Forecast | None = None) -> None:
+        self._what, self._forecast = what, forecast
         self._state = dict.fromkeys(ids, "waiting")
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
@@ -56,7 +65,7 @@ class LiveSteps:
         self._over = False
         self._console = console(stream)
         self._live = Live(
-            console=self._console, get_renderable=self._table, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False
+            console=self._console, get_renderable=self._drawn, refresh_per_second=2, redirect_stdout=False, redirect_stderr=False
         )
 
     def __enter__(self) -> Self:
@@ -68,6 +77,8 @@ class LiveSteps:
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
+        if self._forecast is not None:
+            self._forecast(event)
         match event:
             case StepStarted(step=step, action=action):
                 self._state[step] = _RUNNING[action]
@@ -83,15 +94,30 @@ class LiveSteps:
             case _:
                 pass
 
+    def _drawn(self) -> Group:
+        return Group(self._table(), self._whole())
+
+    def _whole(self) -> Table:
+        """The bar, how far it is, and the time left."""
+        over, spent = sum(1 for id in self._state if id in self._took), time.monotonic() - self._started
+        share = over / len(self._state) if self._state else 1.0
+        told = f"{over} of {len(self._state)} {self._what}, {duration(spent)}"
+        if self._forecast is not None:
+            share, left = self._forecast.share(), self._forecast.left()
+            if not self._over and share < 1:
+                told += f", about {rough(left)} left" if left >= 1 else ", longer than usual"
+        line = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=1.0, completed=share, width=min(_BAR, self._console.width // 3))
+        line.add_row(bar, Text(f"{share:.0%}"), Text(told + (f"; {self._note}" if self._note else "")))
+        return line
+
     def _table(self) -> Table:
         now = time.monotonic()
-        over = sum(1 for id in self._state if id in self._took)
-        caption = f"{over} of {len(self._state)} {self._what}, {duration(now - self._started)}" + (f"; {self._note}" if self._note else "")
-        table = Table(box=box.SIMPLE, caption=caption, caption_justify="left", pad_edge=False, expand=True)
+        table = Table(box=box.SIMPLE, pad_edge=False, expand=True)
         # Only the last column, which has a ratio in a table as wide as the terminal, gives way where there is little room.
         table.add_column(self._what.removesuffix("s"), no_wrap=True, min_width=max(map(width, self._state), default=4))
         table.add_column("state", no_wrap=True, min_width=8)
-        table.add_column("time", no_wrap=True, justify="right", min_width=8)
+        table.add_column("time" if self._forecast is None else "time/usual", no_wrap=True, justify="right", min_width=8)
         table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
         for id in self._shown():
             state = self._state[id]
@@ -99,10 +125,17 @@ class LiveSteps:
             table.add_row(
                 Text(id),
                 Text(state, style=_STYLES.get(state, "")),
-                "" if took is None else duration(took),
+                self._time(id, took),
                 Text(one_line(self._text.get(id, ""))),
             )
         return table
+
+    def _time(self, id: str, took: float | None) -> str:
+        """``1:05/12:00`` of a step at work: so far, and how long it usually takes."""
+        if self._forecast is None:
+            return "" if took is None else duration(took)
+        usual = self._forecast.usual(id) if id not in self._took else 0.0
+        return ("" if took is None else clock(took)) + (f"/{clock(usual)}" if usual >= 1 else "")
 
     def _shown(self) -> list[str]:
         """What there is room for: all at the end; until then what runs or failed comes before what waits, and that before what is done."""

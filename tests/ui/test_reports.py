@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,12 +10,15 @@ from defusedxml import ElementTree
 
 from genai_platform.checks.check import Result
 from genai_platform.engine.events import Event, RunFinished, RunStarted, StepFinished, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.forecast import Forecast
 from genai_platform.engine.graph import Graph
 from genai_platform.engine.step import Observation, State
+from genai_platform.engine.usual import Usual
 from genai_platform.ui.html import Page, render
 from genai_platform.ui.junit import write
-from genai_platform.ui.lines import EventLines
+from genai_platform.ui.lines import EventLines, line
 from genai_platform.ui.rich_view import LiveSteps, draw_table
+from genai_platform.ui.screen import Screen
 from tests.worlds import World
 
 RESULTS = (
@@ -137,3 +142,47 @@ def test_a_table_longer_than_the_terminal_shows_what_happens_now(monkeypatch: py
     assert "step.31" in now
     assert "step.00" not in now
     assert all(id in stream.getvalue() for id in ids)  # at the end all of it
+
+
+def test_a_line_of_a_long_wait_says_since_when_and_how_long_it_usually_takes() -> None:
+    def said(end: str, usual: float | None = 720.0) -> str:
+        return line(StepSaid("a.one", "2/3 pods", "2026-11-29T04:05:10.000+00:00", usual, time=f"2026-11-29T04:{end}.000+00:00"))
+
+    assert said("05:14") == "a.one: 2/3 pods"
+    assert re.fullmatch(r"a\.one: 2/3 pods \(since \d\d:\d\d:10, usually 12 min\)", said("05:15"))
+    assert "longer than the usual 12 min" in said("30:00")
+    assert said("30:00", None).endswith(":10)")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_live_table_has_a_bar_for_the_whole_and_the_time_left(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    world, stream = World(), Terminal()
+    graph = Graph([world.step("a.one", minutes=12), world.step("azure.check_applications", "a.one", minutes=5)])
+    with LiveSteps(stream, graph.ids, forecast=Forecast(graph, graph.ids, Usual())) as live:
+        live(StepStarted("a.one", "apply", "absent"))
+        live(StepSaid("a.one", "aws_eks_cluster.this: creating (10 s)"))
+        stream.truncate(0)
+        live._live.refresh()
+        shown = stream.getvalue()
+        assert "0 of 2 steps" in shown
+        assert "about 17 min left" in shown
+        assert "0:00/12:00" in shown
+        assert "/5:00" in shown
+        assert "aws_eks" in shown
+        for id in graph.ids:
+            live(StepFinished(id, "done", 1.0, "made"))
+    assert "100%" in stream.getvalue()
+    assert "left" not in stream.getvalue().rpartition("2 of 2 steps")[2]
+
+
+def test_a_look_that_takes_long_elsewhere_than_on_a_terminal_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genai_platform.ui.screen.QUIET", 0.0)
+    err = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    screen = Screen(plain=True)
+    with screen.looking(["a.one", "b.two"]) as seen:
+        seen("a.one")
+        while "looking" not in err.getvalue():
+            pass
+    assert err.getvalue() in ("looking: 0 of 2; still at a.one, b.two\n", "looking: 1 of 2; still at b.two\n")
