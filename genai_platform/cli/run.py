@@ -99,9 +99,13 @@ class Run:
     # -- work -------------------------------------------------------------------------------------
     def lock(self, folder: Path, command: str) -> None:
         """Hold the environment's lock until the command ends."""
+        from genai_platform.engine.journal import last_run
         from genai_platform.engine.lock import hold
+        from genai_platform.ui.at_work import at_work
 
-        before = self._stack.enter_context(hold(folder / "lock", command))
+        before = self._stack.enter_context(
+            hold(folder / "lock", command, lambda holder: at_work(last_run(folder / "journal.jsonl"), holder))
+        )
         if before:
             self.screen.say(f"took over the lock of '{before.command}' (process {before.pid}), which ended without letting go")
 

@@ -129,9 +129,9 @@ class Program:
             return
         # The plugin cache is not safe to be written by two at once, be they threads or programs.
         lock = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai", ensure_exists=True), "terraform-init.lock")
+        if progress is not None:
+            progress.say("terraform init" + (", after another root's: one at a time" if _INIT.locked() else ""))
         with _INIT, FileLock(str(lock)):
-            if progress is not None:
-                progress.say("terraform init")
             self.run(folder, Command("init", 900, options={"reconfigure": True}), progress)
         write_private(mark, wanted)
 
