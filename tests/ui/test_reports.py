@@ -18,6 +18,7 @@ from genai_platform.engine.step import Observation, State
 from genai_platform.engine.timeline import last_up
 from genai_platform.engine.usual import Usual
 from genai_platform.ui.architecture import architecture
+from genai_platform.ui.checks import FollowChecks
 from genai_platform.ui.html import Page, render
 from genai_platform.ui.junit import write
 from genai_platform.ui.lines import EventLines, line
@@ -298,3 +299,16 @@ def test_a_look_that_takes_long_elsewhere_than_on_a_terminal_says_what_is_missin
         while "looking" not in err.getvalue():
             pass
     assert err.getvalue() in ("looking: 0 of 2; still at a.one, b.two\n", "looking: 1 of 2; still at b.two\n")
+
+
+def test_without_a_terminal_a_check_is_heard_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    with FollowChecks(Screen(plain=True), ["a.one"]) as follow:
+        follow.status("a.one", "no trace yet")
+        assert out.getvalue() == ""
+        monkeypatch.setattr("genai_platform.ui.checks.QUIET", 0.0)
+        for seen in range(3):
+            follow.status("a.one", f"no trace yet, looked {seen} times")
+    (line,) = out.getvalue().splitlines()
+    assert line.endswith("a.one: no trace yet, looked 0 times")
