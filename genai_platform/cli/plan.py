@@ -92,7 +92,7 @@ def _estimate(run: Run, seen: Observed, pending: Sequence[str]) -> tuple[tuple[s
     from genai_platform.engine.step import State
     from genai_platform.engine.usual import Usual, Work
 
-    # What a sandbox takes tells nothing about the clouds.
+    # What is measured on this machine alone tells nothing about the clouds.
     usual = Usual() if run.world.local else run.usual
     works: dict[str, Work] = {id: "update" if seen.found[id].state is State.DRIFTED else "create" for id in pending}
     path, seconds = usual.critical_path(seen.graph, works)

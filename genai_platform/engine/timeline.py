@@ -50,7 +50,7 @@ def last_up(events: Iterable[Mapping[str, Any]], needs: Callable[[str], Sequence
             runs.append([])
         if runs:
             runs[-1].append(event)
-    ups = [run for run in runs if str(run[0].get("command")) == "genai up"]
+    ups = [run for run in runs if str(run[0].get("command")).split()[1:] == ["up"]]
     busy = [run for run in ups if any(event.get("outcome") in ("done", "failed") for event in run)]
     return _timeline((busy or ups)[-1], needs) if ups else None
 

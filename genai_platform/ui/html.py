@@ -90,7 +90,7 @@ def render(page: Page) -> str:
 {_table(("step", "state", "evidence"), [(id, finding.state.value, finding.evidence) for id, finding in page.states.items()])}
 <h2>Checks</h2>
 {_checks(page.results)}
-<h2>The last <code>genai up</code></h2>
+<h2>Timeline of the last <code>up</code></h2>
 {timeline.timeline(page.last_up)}
 </body></html>
 """

@@ -25,7 +25,7 @@ STYLE = """
 def timeline(run: Timeline | None) -> str:
     """The bars of a run, or a sentence where there was none."""
     if run is None or not run.bars:
-        return "<p>no run of <code>genai up</code> is known on this machine</p>"
+        return "<p>none is known on this machine</p>"
     path = " → ".join(escape(bar.step) for bar in run.critical_path)
     ended = "" if run.finished else ", which did not finish"
     rows = "".join(_row(bar, max(run.seconds, 0.001)) for bar in run.bars)

@@ -172,7 +172,7 @@ def test_a_run_that_was_killed_shows_what_was_under_way() -> None:
     assert shown is not None
     assert not shown.finished
     assert {bar.step: bar.outcome for bar in shown.bars} == {"infra.network": "done", "infra.cluster": "done", "infra.data": ""}
-    assert "no run of" in timeline(last_up([], lambda id: ()))
+    assert "none is known" in timeline(last_up([], lambda id: ()))
 
 
 def test_the_page_says_whether_checks_passed() -> None:
