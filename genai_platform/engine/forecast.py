@@ -51,10 +51,9 @@ class Forecast:
                 pass
 
     def usual(self, id: str) -> float:
-        """The seconds that a step takes; 0 where it most likely has nothing to do."""
-        if id not in self._work and self._first == "create" and id in self._usual.present:
-            return 0.0
-        return self._usual.seconds(id, self._minutes[id], self._work.get(id, self._first))
+        """The seconds that a step takes: those of a look where it most likely is there already."""
+        known: Work = "look" if self._first == "create" and id in self._usual.present else self._first
+        return self._usual.seconds(id, self._minutes[id], self._work.get(id, known))
 
     def left(self) -> float:
         """Seconds until the last step ends, as far as one can tell. A step that takes longer than usual counts no more."""

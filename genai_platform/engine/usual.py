@@ -15,8 +15,10 @@ from genai_platform.engine.graph import Graph
 from genai_platform.engine.presence import presence
 from genai_platform.engine.step import State
 
-Work = Literal["create", "update", "destroy"]
-"""What a run does with a step; each takes a time of its own."""
+Work = Literal["create", "update", "destroy", "look"]
+"""What a run does with a step; each takes a time of its own. A step that is there already is only looked at."""
+_LOOK = 2.0
+"""Seconds of a look that was never measured."""
 _LAST = 5
 """So many of the latest times count: sizes and clouds change."""
 
@@ -46,7 +48,7 @@ class Usual:
 
     def seconds(self, id: str, minutes: float, work: Work) -> float:
         """How long this work on a step takes. ``minutes``: the step's typical ones."""
-        known = self.measured.get((id, work))
+        known = self.measured.get((id, work), _LOOK if work == "look" else None)
         # An update is at most what creating takes.
         return known if known is not None else self.measured.get((id, "create"), minutes * self.per_minute)
 
@@ -67,6 +69,8 @@ def usual(events: Iterable[Mapping[str, Any]], per_minute: float = 60.0) -> Usua
                 works = {}
             case "step.started" if work := work_of(str(event.get("action")), str(event.get("found", ""))):
                 works[step] = work
+            case "step.finished" if event.get("outcome") == "present":
+                took[step, "look"].append(float(event.get("seconds", 0.0)))
             case "step.finished" if event.get("outcome") == "done" and step in works:
                 took[step, works[step]].append(float(event.get("seconds", 0.0)))
     there = presence(events)

@@ -45,11 +45,12 @@ def test_creating_changing_and_removing_are_told_apart() -> None:
     assert usual(journal(made("a.one", 600))).seconds("a.one", 12, "update") == 600
 
 
-def test_what_failed_or_was_only_looked_at_tells_nothing() -> None:
+def test_what_failed_tells_nothing_and_a_look_only_of_looks() -> None:
     failed = (StepStarted("a.one", "apply", "absent"), StepFinished("a.one", "failed", 3, "no"))
-    looked = (StepStarted("b.two", "probe"), StepFinished("b.two", "present", 1, "there"))
+    looked = (StepStarted("b.two", "probe"), StepFinished("b.two", "present", 7, "there"))
     found = usual(journal(failed, looked))
     assert (found.seconds("a.one", 1, "create"), found.seconds("b.two", 1, "create")) == (60, 60)
+    assert (found.seconds("b.two", 1, "look"), found.seconds("a.one", 1, "look")) == (7, 2)
     assert found.present == {"b.two"}
 
 
@@ -103,12 +104,12 @@ def test_the_bar_never_goes_back_and_is_full_only_at_the_end(graph: Graph) -> No
     assert shares[-1] < 1.0
 
 
-def test_what_is_there_already_takes_no_time_until_it_turns_out_otherwise(graph: Graph) -> None:
-    known = Usual(measured={("b.two", "update"): 40}, present=frozenset(graph.ids))
+def test_what_is_there_already_takes_a_look_until_it_turns_out_otherwise(graph: Graph) -> None:
+    known = Usual(measured={("b.two", "update"): 40, ("a.one", "look"): 10}, present=frozenset(graph.ids))
     run = Forecast(graph, graph.ids, known, clock=Clock())
-    assert run.left() == 0
+    assert run.left() == 10 + 2
     run(StepStarted("b.two", "apply", "drifted"))
-    assert run.left() == 40
+    assert run.left() == 10 + 40
 
 
 def test_a_removal_counts_from_the_other_end(graph: Graph) -> None:
