@@ -35,7 +35,6 @@ class Forecast:
         self._began: dict[str, float] = {}
         self._ended: set[str] = set()
         self._started = clock()
-        self._share = 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -67,10 +66,8 @@ class Forecast:
         return max(ends.values(), default=0.0)
 
     def share(self) -> float:
-        """How much of the whole is done, from 0 to 1; it never goes back, and is 1 only at the end."""
+        """How much of the whole is done, from 0 to 1, which it is only at the end. It goes back when there turns out to be more to do."""
         if len(self._ended) == len(self._order):
             return 1.0
         spent = self._clock() - self._started
-        reckoned = min(spent / max(spent + self.left(), 1.0), 0.99)
-        self._share = max(self._share, reckoned)
-        return self._share
+        return min(spent / max(spent + self.left(), 1.0), 0.99)

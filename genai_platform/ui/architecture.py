@@ -128,6 +128,8 @@ def _wrapped(line: str, pixels: float, letter: float) -> list[str]:
         now = f"{now} {word}".strip()
         while width(now) > room:
             cut = next(size for size in range(len(now), 0, -1) if width(now[:size]) <= room)
+            # Rather after a mark than within a name.
+            cut = max((at + 1 for at, char in enumerate(now[:cut]) if char in "-./:"), default=cut)
             found.append(now[:cut])
             now = now[cut:]
     return [*found, now]

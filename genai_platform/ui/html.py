@@ -33,6 +33,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td.word { white-space: nowrap; }
 td.id { white-space: nowrap; font-family: ui-monospace, monospace; } td.time { white-space: nowrap; text-align: right; }
 .pass, .present { color: var(--ok); } .fail, .absent { color: var(--bad); } .skip, .unknown, .drifted { color: var(--odd); }
 .arch g { color: CanvasText; } .word { font-weight: 600; } .bar { height: .5rem; background: currentColor; opacity: .5; min-width: 2px; }
@@ -86,12 +87,12 @@ def render(page: Page) -> str:
 {_endpoints(page.endpoints)}{f"<p>{escape(page.note)}</p>" if page.note else ""}
 <h2>Architecture</h2>
 {architecture.architecture(page.drawn)}
+<h2>Timeline of the last <code>up</code></h2>
+{timeline.timeline(page.last_up)}
 <h2>Steps: {there} of {len(page.states)} present</h2>
 {_table(("step", "state", "evidence"), [(id, finding.state.value, finding.evidence) for id, finding in page.states.items()])}
 <h2>Checks</h2>
 {_checks(page.results)}
-<h2>Timeline of the last <code>up</code></h2>
-{timeline.timeline(page.last_up)}
 </body></html>
 """
 

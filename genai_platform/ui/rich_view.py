@@ -26,6 +26,10 @@ _STYLES = {
 }  # fmt: skip
 _FRAME = 6
 """Lines of a table that are not rows: head, rules, the bar below, and one to spare."""
+_LINES = 4
+"""So many lines a step at work may take."""
+_OTHERS = 34
+"""Columns of state, time and what is between the columns, at most."""
 _BAR = 30
 """Columns of the bar for the whole."""
 _RUNNING = {"probe": "checking", "apply": "running", "destroy": "removing"}
@@ -118,7 +122,7 @@ class LiveSteps:
         table.add_column(self._what.removesuffix("s"), no_wrap=True, min_width=max(map(width, self._state), default=4))
         table.add_column("state", no_wrap=True, min_width=8)
         table.add_column("time" if self._forecast is None else "time/usual", no_wrap=True, justify="right", min_width=8)
-        table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("what", ratio=1)
         for id in self._shown():
             state = self._state[id]
             took = self._took.get(id, now - self._began[id] if id in self._began else None)
@@ -126,9 +130,27 @@ class LiveSteps:
                 Text(id),
                 Text(state, style=_STYLES.get(state, "")),
                 self._time(id, took),
-                Text(one_line(self._text.get(id, ""))),
+                self._what_of(id),
             )
         return table
+
+    def _what_of(self, id: str) -> Text:
+        """What a step says, in one line; of one at work that says more, a few, since that is what somebody looks for."""
+        text = one_line(self._text.get(id, ""))
+        if self._lines(id) == 1:
+            return Text(text, no_wrap=True, overflow="ellipsis")
+        return Text(text[: self._room * _LINES], overflow="fold")
+
+    def _lines(self, id: str) -> int:
+        """How many lines a step takes."""
+        if self._over or self._state[id] not in _RUNNING.values():
+            return 1
+        return max(1, min(_LINES, -(-width(one_line(self._text.get(id, ""))) // self._room)))
+
+    @property
+    def _room(self) -> int:
+        """Columns that are left for what a step says."""
+        return max(self._console.width - max(map(width, self._state), default=4) - _OTHERS, 20)
 
     def _time(self, id: str, took: float | None) -> str:
         """``1:05/12:00`` of a step at work: so far, and how long it usually takes."""
@@ -140,9 +162,14 @@ class LiveSteps:
     def _shown(self) -> list[str]:
         """What there is room for: all at the end; until then what runs or failed comes before what waits, and that before what is done."""
         ids, room = list(self._state), max(self._console.height - _FRAME, 1)
-        if self._over or len(ids) <= room:
+        if self._over or sum(map(self._lines, ids)) <= room:
             return ids
         urgent = [id for id in ids if self._state[id] in (*_RUNNING.values(), "failed", "fail")]
         waiting = [id for id in ids if self._state[id] == "waiting"]
-        chosen = set(list(dict.fromkeys([*urgent, *waiting, *reversed(ids)]))[:room])
+        chosen: set[str] = set()
+        for id in dict.fromkeys([*urgent, *waiting, *reversed(ids)]):
+            room -= self._lines(id)
+            if room < 0:
+                break
+            chosen.add(id)
         return [id for id in ids if id in chosen]

@@ -289,6 +289,21 @@ def test_the_live_table_has_a_bar_for_the_whole_and_the_time_left(monkeypatch: p
     assert "left" not in stream.getvalue().rpartition("2 of 2 steps")[2]
 
 
+def test_what_is_in_the_way_of_a_step_at_work_is_shown_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream, reason = Terminal(), "litellm: 0/1 pods; no pod is made: FailedCreate: exceeded quota: compute, requested: pods=1, used: pods=4"
+    with LiveSteps(stream, ["litellm.proxy"]) as live:
+        live(StepStarted("litellm.proxy", "apply", "absent"))
+        live(StepSaid("litellm.proxy", reason))
+        stream.truncate(0)
+        live._live.refresh()
+        words = " ".join(stream.getvalue().split())
+        live(StepFinished("litellm.proxy", "done", 1.0, reason))
+        stream.truncate(0)
+    assert all(word in words for word in reason.split())
+    assert "used: pods=4" not in stream.getvalue()  # what is over takes one line
+
+
 def test_a_look_that_takes_long_elsewhere_than_on_a_terminal_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genai_platform.ui.screen.QUIET", 0.0)
     err = io.StringIO()

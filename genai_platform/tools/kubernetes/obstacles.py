@@ -24,14 +24,20 @@ def of_workload(kube: Kube, kind: str, workload: Document, pods: Sequence[Docume
         return told
     for condition in workload.get("status", {}).get("conditions") or ():
         if condition["type"] == "ReplicaFailure" and condition.get("status") == "True":
-            return f"no pod is made: {condition.get('reason')}: {str(condition.get('message', ''))[:240]}"
+            return _no_pod(condition)
     if pods:
         return ""
     with suppress(GenaiError):
         for event in reversed(kube.events(namespace, kind, workload.get("metadata", {}).get("name"))):
             if event.get("type") == "Warning":
-                return f"no pod is made: {event.get('reason')}: {str(event.get('message', ''))[:240]}"
+                return _no_pod(event)
     return ""
+
+
+def _no_pod(told: Document) -> str:
+    """What a condition or an event says of a pod that was refused, without the pod's name: each try has another."""
+    text = str(told.get("message", ""))
+    return f"no pod is made: {told.get('reason')}: {(text.partition(' is forbidden: ')[2] or text)[:240]}"
 
 
 def of_pods(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
