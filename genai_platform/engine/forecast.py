@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from genai_platform.engine.events import Event, RunStarted, StepFinished, StepStarted
 from genai_platform.engine.graph import Graph
@@ -24,10 +25,9 @@ class Forecast:
         self, graph: Graph, ids: Iterable[str], usual: Usual, *, destroying: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
         chosen = set(ids)
-        order = graph.ordered(chosen)
-        self._order = tuple(reversed(order)) if destroying else order
         before = graph.removed_before if destroying else graph.needs
-        self._before: Mapping[str, Sequence[str]] = {id: [other for other in before(id) if other in chosen] for id in self._order}
+        self._before: Mapping[str, Sequence[str]] = {id: [other for other in before(id) if other in chosen] for id in chosen}
+        self._order = tuple(TopologicalSorter(self._before).static_order())
         self._minutes = {id: graph[id].minutes for id in self._order}
         self._usual, self._clock = usual, clock
         self._first: Work = "destroy" if destroying else "create"

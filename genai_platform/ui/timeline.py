@@ -14,7 +14,7 @@ STYLE = """
   background: linear-gradient(90deg, var(--line) 1px, transparent 1px) 0 0 / 25% 100%; }
 .time .track i { position: absolute; top: .25rem; height: .7rem; min-width: 2px; background: var(--quiet); border-radius: 2px; }
 .time .track b { position: absolute; white-space: nowrap; font-weight: 400; padding: 0 .35rem; }
-.time .track b.before { transform: translateX(-100%); }
+.time .track b.before { transform: translateX(-100%); } .time .track b.inside { color: Canvas; }
 .time .critical { font-weight: 700; } .time .critical i { background: var(--path); height: 1rem; top: .1rem; }
 .time .failed i { background: var(--bad); } .time .axis { display: flex; justify-content: space-between; opacity: .75; }
 @media (max-width: 40rem) { .time { grid-template-columns: 1fr; gap: 0; }
@@ -39,8 +39,8 @@ def timeline(run: Timeline | None) -> str:
 def _row(bar: Bar, whole: float) -> str:
     start, end = (100 * min(at / whole, 1.0) for at in (bar.start, bar.end))
     took, outcome = duration(bar.end - bar.start), bar.outcome or "not finished"
-    # Beside its bar, on the side where there is room.
-    at, side = (end, "") if end < 75 else (start, ' class="before"') if start > 25 else (2.0, "")
+    # Beside its bar, on the side where there is room; else in it, since it is long then.
+    at, side = (end, "") if end < 75 else (start, ' class="before"') if start > 30 else (start, ' class="inside"')
     classes = " ".join(filter(None, ("critical" if bar.critical else "", "failed" if bar.outcome == "failed" else "")))
     return (
         f'<span class="name {classes}">{escape(bar.step)}</span>'

@@ -16,7 +16,7 @@ from genai_platform.engine.running import Running
 from genai_platform.engine.scheduler import Scheduler
 from genai_platform.engine.step import State
 from genai_platform.engine.usual import Usual, usual
-from tests.worlds import World
+from tests.worlds import FakeStep, World
 
 
 def journal(*runs: tuple[Event, ...]) -> list[dict[str, Any]]:
@@ -116,6 +116,17 @@ def test_a_removal_counts_from_the_other_end(graph: Graph) -> None:
     assert run.left() == 120 + 60  # c.three's typical minutes, then a.one's
     run(StepFinished("c.three", "done", 1, ""))
     assert run.left() == 50 + 60
+
+
+def test_a_step_that_outlives_another_is_reckoned_after_it() -> None:
+    @dataclass
+    class Lasting(FakeStep):
+        outlives: tuple[str, ...] = ("b.two",)
+
+    world = World()
+    graph = Graph([world.step("b.two", minutes=2), Lasting(world, "a.one", (), 1.0, 30.0)])
+    for order in (graph.ids, tuple(reversed(graph.ids))):
+        assert Forecast(graph, order, Usual(), destroying=True, clock=Clock()).left() == 180
 
 
 # -- what is said of a step that takes long ---------------------------------------------------------
