@@ -88,7 +88,7 @@ def _announce(run: Run, selection: Selection) -> None:
 
     target, screen = run.target, run.screen
     screen.say(f"building {target.prefix} in {screen.target}")
-    for line in nested(run.graph, selection.ids):
+    for line in nested(run.graph, selection.ids, run.usual):
         screen.say(f"  {line}")
     left = [id for id in run.graph.ids if id not in selection.ids]
     if left:

@@ -64,3 +64,11 @@ def test_where_all_that_it_needs_is_there_nothing_is_said(shell: Shell, world: W
     world.there = {"infra.network", "infra.cluster"}
     assert "needs" not in shell("litellm").err
     assert "needs" not in shell("up").err
+
+
+def test_what_earlier_runs_took_is_what_the_next_one_expects(shell: Shell) -> None:
+    assert shell("plan", "--json").document["estimate"]["minutes"] == 20
+    assert re.search(r"cluster +about 12 min", shell("up").out)
+    assert shell("down", "--yes").code == 0
+    assert shell("plan", "--json").document["estimate"]["minutes"] < 1
+    assert re.search(r"cluster +about 1 s", shell("up").out)
