@@ -160,6 +160,7 @@ class Program:
             options["json"] = True
         elif command.name != "state":
             options["no_color"] = True
+        mark: tuple[int, ...] = ()
         try:
             with terraform_run.marked(folder) if "lock_timeout" in options else contextlib.nullcontext(()) as mark:
                 # A minute and a half of grace: interrupted, Terraform still writes down what it made.
@@ -174,7 +175,8 @@ class Program:
                 )
         except process.CommandError as error:
             told = error.tail if events is None else json.dumps(events.errors)
-            if error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
+            # Another run's mark stays: this one may have failed because that one is still at work.
+            if mark and error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
                 terraform_run.unmark(folder)
             if events is not None and events.errors:
                 raise events.failure(command.name, folder) from None
