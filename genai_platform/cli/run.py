@@ -107,7 +107,7 @@ class Run:
             hold(folder / "lock", command, lambda holder: at_work(last_run(folder / "journal.jsonl"), holder))
         )
         if before:
-            self.screen.say(f"took over the lock of '{before.command}' (process {before.pid}), which ended without letting go")
+            self.screen.say(f"replaced the stale lock of '{before.command}' (process {before.pid} is no longer running)")
 
     def execute(
         self,

@@ -13,7 +13,7 @@ from genai_platform.engine.usual import Usual, Work, work_of
 from genai_platform.errors import Interrupted, StepError
 
 QUIET, AGAIN = 5.0, 60.0
-"""Seconds after which a step that has said nothing new is spoken of: the first time, and from then on."""
+"""Seconds after which a wait is long, so that it is spoken of, and after which what says nothing new is spoken of again."""
 
 
 @dataclass
@@ -35,21 +35,22 @@ class Running:
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.started = self._spoke = self.clock()
+        self.started = self._began = self._spoke = self.clock()
         self._since = now()
         self._deadline = self.started + self.step.limit
-        self._said, self._doing, self._pause = "", "looking at what exists", QUIET
+        self._said, self._doing = "", "looking at what exists"
 
     def begin(self, action: Literal["apply", "destroy"], found: State) -> None:
         """The look is over: from now on its time limit counts."""
         self.bus(StepStarted(self.step.id, action, found.value))
         self.work = work_of(action, found.value) or self.work
-        self._deadline = self.clock() + self.step.limit
-        self._doing, self._pause, self._spoke = "at work", QUIET, self.clock()
+        self._began = self._spoke = self.clock()
+        self._deadline = self._began + self.step.limit
+        self._doing = "at work"
 
     def say(self, text: str) -> None:
         if text != self._said:
-            self._said, self._pause = text, QUIET
+            self._said = text
             self._speak()
 
     def check(self) -> None:
@@ -63,9 +64,9 @@ class Running:
             )
 
     def remind(self) -> None:
-        """Say again what the step does or waits for, when nothing was said for a while."""
-        if self.clock() - self._spoke >= self._pause:
-            self._pause = AGAIN
+        """Say again what the step does or waits for: once it takes long, and then when nothing was said for a while."""
+        long = self._began + QUIET
+        if self.clock() >= (long if self._spoke < long else self._spoke + AGAIN):
             self._speak()
 
     def _speak(self) -> None:
