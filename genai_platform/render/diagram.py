@@ -20,10 +20,11 @@ _LANGFUSE = ("langfuse.config", "langfuse.database", "langfuse.chart", "patch.id
 
 @dataclass(frozen=True)
 class Diagram:
-    """The picture's text and the boxes in it."""
+    """The picture's text, and the boxes and arrows in it."""
 
     mermaid: str
     nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
 
 
 def diagram(target: Target, steps: Collection[str], states: Mapping[str, str] | None = None) -> Diagram:
@@ -40,7 +41,7 @@ def diagram(target: Target, steps: Collection[str], states: Mapping[str, str] | 
         nodes = [replace(node, state=_together(node.steps, states)) for node in nodes]
     there = {node.id for node in nodes}
     arrows = [arrow for arrow in _arrows(settings) if {arrow.start, arrow.end} <= there]
-    return Diagram(flowchart(f"Architecture of {target.prefix}", nodes, arrows), tuple(nodes))
+    return Diagram(flowchart(f"Architecture of {target.prefix}", nodes, arrows), tuple(nodes), tuple(arrows))
 
 
 def _together(steps: Sequence[str], states: Mapping[str, str]) -> str:

@@ -45,6 +45,8 @@ class World(Protocol):
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int
     """Bytes that must be free on the disk before everything is built."""
+    typical_minute: float
+    """The seconds that a step takes here for each of its typical minutes on the real clouds, where nothing was measured yet."""
     price_lists: bool
     """Whether the clouds' price lists may be asked: not where nothing leaves this machine."""
 

@@ -29,6 +29,7 @@ class Clouds:
     local = False
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
+    typical_minute = 60.0
     price_lists = True
 
     def __init__(self, options: Options, screen: Screen) -> None:

@@ -35,6 +35,8 @@ class Sandbox:
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
     room = 2048 << 20
     """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""
+    typical_minute = 6.0
+    """A first ``up`` takes between two and three minutes on two cores; its steps' typical minutes add up to ten times that."""
     price_lists = False
 
     def __init__(self, options: Options, screen: Screen) -> None:
