@@ -28,8 +28,10 @@ def refuse(clients: Clients) -> Remedy:
         raise MissingError(message, remedy=remedy, id=f"aws.{faults[0].id}")
     doubts: list[Remedy] = [advice("{} -> {}", one.text, one.remedy) for one in quota if one.state == "warn"]
     if lacking := ", ".join(one.text.partition(":")[0] for one in rights if one.state == "fail"):
-        said = "the identity in use seems to lack rights ({}); their names and the policy that grants them: {}"
-        doubts.append(advice(said, lacking, genai("doctor")))
+        lacks = advice(
+            "the identity in use seems to lack rights ({}); their names and the policy that grants them: {}", lacking, genai("doctor")
+        )
+        doubts.append(lacks)
     return joined(*doubts)
 
 
