@@ -16,6 +16,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.wrappers import Request, Response
 
 from genai_platform.sandbox.aws import control_routes, eks, errors, policy, request_log, rest_operations, s3, signature, sts
+from genai_platform.sandbox.aws.bedrock import access, routes
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, control_key
 from genai_platform.sandbox.aws.sessions import SESSIONS, Session
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
@@ -31,6 +32,7 @@ class Guard:
 
     def __init__(self, stand_in: AwsStandIn, application: Any, save: Any) -> None:
         self._application = application
+        self._layout = stand_in.layout
         self._admin = administrator(stand_in.layout)
         self.changes = 0
         """How many requests may have changed something."""
@@ -103,12 +105,16 @@ class Guard:
             return None
         if action:
             return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
+        if environ.get("PATH_INFO", "").startswith("/model/"):
+            return errors.refusal("bedrock", "MissingAuthenticationTokenException", "Missing Authentication Token")
         return errors.refusal("s3", "AccessDenied", "Access Denied")
 
     def _missing_operations(self, environ: dict[str, Any], signed: signature.Signed) -> Response | None:
+        if signed.service == "bedrock":
+            return routes.answer(self._layout, Request(environ), _raw_path(environ), signed.region)
         if signed.service != "eks":
             return None
-        raw = str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
+        raw = _raw_path(environ)
         return rest_operations.answer(eks.ROUTES, Request(environ), raw, signed.region)
 
     # -- policies -------------------------------------------------------------------------------
@@ -120,6 +126,10 @@ class Guard:
             return self._s3(environ, body or b"", who, documents, held)
         if documents is None:
             return None
+        if signed.service == "bedrock":
+            wanted = access.needed(environ["REQUEST_METHOD"], _raw_path(environ), signed.region)
+            refused = (one for one in wanted if policy.verdict(documents, one.action, one.resource, context | one.context) != "allow")
+            return next((errors.denied(signed.service, who, one.action, one.resource) for one in refused), None)
         action, resource = _operation(environ, signed, body or b"")
         if action == "sts:GetCallerIdentity" or policy.verdict(documents, action, resource, context) == "allow":
             return None
@@ -176,7 +186,15 @@ def _role_policies(role_arn: str) -> list[str]:
     return [*role.policies.values(), *attached]
 
 
+def _raw_path(environ: dict[str, Any]) -> str:
+    """The path as it was sent, percent-encoded."""
+    return str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
+
+
 def _operation(environ: dict[str, Any], signed: signature.Signed, body: bytes) -> tuple[str, str]:
+    if signed.service == "bedrock":
+        first = next(access.needed(environ["REQUEST_METHOD"], _raw_path(environ), signed.region))
+        return first.action, first.resource
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         name = target.rpartition(".")[2]
