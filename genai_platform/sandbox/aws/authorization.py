@@ -105,7 +105,7 @@ class Guard:
             return None
         if action:
             return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
-        if environ.get("PATH_INFO", "").startswith("/model/"):
+        if environ.get("PATH_INFO", "").startswith(routes.PATHS):
             return errors.refusal("bedrock", "MissingAuthenticationTokenException", "Missing Authentication Token")
         return errors.refusal("s3", "AccessDenied", "Access Denied")
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import boto3
 import pytest
@@ -16,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from genai_platform.sandbox.aws.bedrock.faults import faults_file
-from genai_platform.sandbox.aws.identity import ACCOUNT, administrator, issuer
+from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
 
 TITAN, COHERE = "amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3"
 HAIKU, NOVA = "anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.nova-lite-v1:0"
@@ -49,19 +50,14 @@ def refusal(call: Any, **arguments: Any) -> tuple[int, str, str]:
 @pytest.fixture(scope="module")
 def allow(cloud: Any) -> Any:
     """Give LiteLLM's role statements and get its pod's credentials; the role has none before."""
-    iam, url = cloud.client("iam"), issuer(cloud.layout)
-    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
-    if provider not in [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]:
-        iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
-    trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
-    role = iam.create_role(RoleName="litellm", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    iam, role = cloud.client("iam"), cloud.web_identity_role("litellm")
     token = cloud.token(sub="system:serviceaccount:genai-platform:litellm")
 
     def give(*statements: dict[str, Any]) -> dict[str, str]:
         if statements:
             document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": INVOKE, **one} for one in statements]}
             iam.put_role_policy(RoleName="litellm", PolicyName="bedrock", PolicyDocument=json.dumps(document))
-        return dict(cloud.assume(role["Role"]["Arn"], token))
+        return dict(cloud.assume(role, token))
 
     return give
 
@@ -203,8 +199,13 @@ def test_claude_speaks_the_messages_api(cloud: Any) -> None:
 def test_a_wrong_secret_and_no_signature_are_refused(cloud: Any) -> None:
     liar = {"aws_access_key_id": administrator(cloud.layout).access_key_id, "aws_secret_access_key": "x" * 40}
     assert refusal(client(cloud, credentials=liar).converse, modelId=NOVA, messages=ASK)[:2] == (403, "InvalidSignatureException")
-    with pytest.raises(OSError, match="403"):
-        cloud.get(f"/model/{NOVA}/converse")
+    stranger = liar | {"aws_access_key_id": "AKIA" + "X" * 16}
+    assert refusal(client(cloud, credentials=stranger).converse, modelId=NOVA, messages=ASK)[:2] == (403, "UnrecognizedClientException")
+    for path in (f"/model/{NOVA}/converse", "/foundation-models"):
+        with pytest.raises(HTTPError) as caught:
+            cloud.get(path)
+        assert caught.value.code == 403
+        assert caught.value.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
 def test_a_role_without_a_policy_may_do_nothing(cloud: Any, allow: Any) -> None:
@@ -293,11 +294,14 @@ def test_a_region_lists_its_models_and_profiles(cloud: Any) -> None:
     assert models[HAIKU]["modelArn"] == f"arn:aws:bedrock:eu-central-1::foundation-model/{HAIKU}"
     embedding = control.list_foundation_models(byOutputModality="EMBEDDING", byProvider="cohere")["modelSummaries"]
     assert {one["providerName"] for one in embedding} == {"Cohere"}
+    assert {one["modelId"] for one in control.list_foundation_models(byInferenceType="ON_DEMAND")["modelSummaries"]} >= {TITAN}
+    assert control.list_foundation_models(byCustomizationType="FINE_TUNING")["modelSummaries"] == []
     pages = control.get_paginator("list_inference_profiles").paginate(PaginationConfig={"PageSize": 2})
     listed = [one["inferenceProfileId"] for page in pages for one in page["inferenceProfileSummaries"]]
     assert {f"eu.{HAIKU}", f"global.{HAIKU}", f"eu.{NOVA}"} <= set(listed)
     assert len(listed) == len(set(listed))
     assert not any(name.startswith(("us.", "jp.", "apac.")) for name in listed)
+    assert refusal(control.list_inference_profiles, nextToken="elsewhere")[1] == "ValidationException"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Needed(NamedTuple):
 
 
 def needed(method: str, raw_path: str, region: str) -> Iterator[Needed]:
-    """Everything that must be allowed for a request, first things first. What is not known here needs a right nobody has a name for."""
+    """Everything that must be allowed for a request, in order. An unknown operation needs an action that no policy names."""
     kind, _, rest = raw_path.strip("/").partition("/")
     name, _, operation = rest.partition("/")
     identifier, here = unquote(name), {"aws:RequestedRegion": region}

@@ -31,7 +31,7 @@ _EMBEDDING = (
 
 @dataclass(frozen=True)
 class FoundationModel:
-    """A model, and where.
+    """A model, and where it is offered.
 
     Attributes:
         on_demand: regions in which it is invoked by its own id.
@@ -54,7 +54,7 @@ class FoundationModel:
         """Its name in a region; with an empty region the one that global profiles are authorized against."""
         return f"arn:aws:bedrock:{region}::foundation-model/{self.id}"
 
-    def stands_in(self, region: str) -> bool:
+    def is_offered_in(self, region: str) -> bool:
         """Whether the region lists it."""
         return region in self.on_demand or any(self.profile(geography, region) for geography in self.profiles)
 
@@ -123,7 +123,7 @@ MODELS: tuple[FoundationModel, ...] = (
 
 def models(region: str) -> Iterator[FoundationModel]:
     """The models that a region lists."""
-    return (model for model in MODELS if model.stands_in(region))
+    return (model for model in MODELS if model.is_offered_in(region))
 
 
 def profiles(region: str) -> Iterator[InferenceProfile]:

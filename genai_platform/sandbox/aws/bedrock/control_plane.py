@@ -9,23 +9,20 @@ from genai_platform.sandbox.aws.bedrock import catalog
 from genai_platform.sandbox.aws.bedrock.faults import Fault, invalid
 
 _SINCE = "2025-10-15T00:00:00Z"
+_FILTERS = {
+    "byOutputModality": "outputModalities", "byInferenceType": "inferenceTypesSupported", "byCustomizationType": "customizationsSupported",
+}  # fmt: skip
+"""Parameters of ``ListFoundationModels``, and the lists that they are looked up in."""
 
 
 def list_foundation_models(region: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """The models of the region; Bedrock's three filters are understood, and a customization that nobody offers is none."""
+    """The models of the region that pass the request's filters. Nothing here can be customized."""
     found = [_model(model, region) for model in catalog.models(region)]
-    return {"modelSummaries": [one for one in found if all(_matches(one, name, value) for name, value in query.items())]}
-
-
-def _matches(model: Mapping[str, Any], name: str, value: str) -> bool:
-    if name == "byProvider":
-        return bool(model["providerName"].lower() == value.lower())
-    fields = {
-        "byOutputModality": "outputModalities",
-        "byInferenceType": "inferenceTypesSupported",
-        "byCustomizationType": "customizationsSupported",
-    }
-    return value in model[fields[name]]
+    if provider := query.get("byProvider"):
+        found = [one for one in found if one["providerName"].lower() == provider.lower()]
+    for name, listed in _FILTERS.items():
+        found = [one for one in found if name not in query or query[name] in one[listed]]
+    return {"modelSummaries": found}
 
 
 def get_foundation_model(region: str, identifier: str) -> dict[str, Any]:
@@ -38,7 +35,10 @@ def get_foundation_model(region: str, identifier: str) -> dict[str, Any]:
 def list_inference_profiles(region: str, query: Mapping[str, str]) -> dict[str, Any]:
     """Page by page; only system-defined ones exist here."""
     found = [] if query.get("type") == "APPLICATION" else [_profile(profile) for profile in catalog.profiles(region)]
-    start, size = int(query.get("nextToken", 0)), int(query.get("maxResults", 100))
+    token, size = query.get("nextToken", "0"), int(query.get("maxResults", 100))
+    if not token.isdecimal():
+        raise invalid("The provided nextToken is invalid.")
+    start = int(token)
     more = {"nextToken": str(start + size)} if start + size < len(found) else {}
     return {"inferenceProfileSummaries": found[start : start + size], **more}
 

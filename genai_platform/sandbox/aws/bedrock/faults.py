@@ -1,4 +1,4 @@
-"""Errors of Bedrock, and those that a test or a person asks for.
+"""Errors of Bedrock, and those that a test or a person wants to see.
 
 ``bedrock-faults.json`` in the AWS stand-in's folder: ``{"REGION/MODEL": "ThrottlingException"}`` refuses every request for that model or
 profile in that region; ``"stream:ThrottlingException"`` ends a stream with it after the first piece.
@@ -59,7 +59,7 @@ def invalid(message: str) -> Fault:
 
 
 def faults_file(layout: SandboxLayout) -> Path:
-    """Where the errors that are asked for stand."""
+    """Where the requested errors are written down."""
     return layout.folder("aws") / "bedrock-faults.json"
 
 

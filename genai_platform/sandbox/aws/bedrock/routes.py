@@ -15,6 +15,8 @@ from genai_platform.sandbox.aws.bedrock import answers, catalog, claude, control
 from genai_platform.sandbox.aws.bedrock.faults import Fault, invalid
 from genai_platform.sandbox.layout import SandboxLayout
 
+PATHS = ("/model/", "/foundation-models", "/inference-profiles")
+"""How the paths of this service begin."""
 PAUSE = 0.02
 """Seconds between two pieces of a stream."""
 _OPERATIONS = ("converse", "converse-stream", "invoke", "invoke-with-response-stream")
