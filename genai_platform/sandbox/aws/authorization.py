@@ -25,6 +25,7 @@ from genai_platform.sandbox.aws import (
     signature,
     sts,
 )
+from genai_platform.sandbox.aws.bedrock import access, routes
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, control_key
 from genai_platform.sandbox.aws.sessions import SESSIONS, Session
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
@@ -40,6 +41,7 @@ class Guard:
 
     def __init__(self, stand_in: AwsStandIn, application: Any, save: Any) -> None:
         self._application = application
+        self._layout = stand_in.layout
         self._admin = administrator(stand_in.layout)
         self.changes = 0
         """How many requests may have changed something."""
@@ -122,12 +124,16 @@ class Guard:
             return None
         if action:
             return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
+        if environ.get("PATH_INFO", "").startswith(routes.PATHS):
+            return errors.refusal("bedrock", "MissingAuthenticationTokenException", "Missing Authentication Token")
         return errors.refusal("s3", "AccessDenied", "Access Denied")
 
     def _missing_operations(self, environ: dict[str, Any], signed: signature.Signed) -> Response | None:
+        if signed.service == "bedrock":
+            return routes.answer(self._layout, Request(environ), operations.raw_path(environ), signed.region)
         if signed.service != "eks":
             return None
-        raw = str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
+        raw = operations.raw_path(environ)
         return rest_operations.answer(eks.ROUTES, Request(environ), raw, signed.region)
 
     # -- policies -------------------------------------------------------------------------------
@@ -141,6 +147,10 @@ class Guard:
             return self._s3(environ, asked, who, documents, principal)
         if documents is None:
             return None
+        if signed.service == "bedrock":
+            wanted = access.needed(environ["REQUEST_METHOD"], operations.raw_path(environ), signed.region)
+            refused = (one for one in wanted if policy.verdict(documents, one.action, one.resource, _SECURE | one.context) != "allow")
+            return next((errors.denied(signed.service, who, one.action, one.resource) for one in refused), None)
         person = not hasattr(principal, "role_arn")
         for action, resource in asked:
             judged = None if person and resource == "*" else resource

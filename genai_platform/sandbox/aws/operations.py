@@ -1,7 +1,7 @@
 """Which IAM action a request asks for, and on which resource as far as that is known here.
 
-S3 is in ``s3``, where a request may need several. Names of actions: Service Authorization Reference. REST services are known by
-method and path, as botocore's models of them say.
+S3 is in ``s3``, Bedrock in ``bedrock.access``: a request of theirs may need several. Names of actions: Service Authorization
+Reference. REST services are known by method and path, as botocore's models of them say.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from botocore.loaders import Loader
 from moto.secretsmanager.models import secretsmanager_backends
 
 from genai_platform.sandbox.aws import s3
+from genai_platform.sandbox.aws.bedrock import access
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.signature import Signed
 
@@ -42,10 +43,16 @@ def asked(environ: dict[str, Any], signed: Signed, body: bytes) -> list[tuple[st
         resource = _secret(document.get("SecretId"), signed.region) if signed.service == "secretsmanager" else _UNKNOWN
         return [(f"{prefix}:{target.rpartition('.')[2]}", resource)]
     if signed.service in _REST:
-        raw = str(environ.get("REQUEST_URI") or path).partition("?")[0]
-        return [(f"{prefix}:{_operation(signed.service, method, raw)}", _UNKNOWN)]
+        return [(f"{prefix}:{_operation(signed.service, method, raw_path(environ))}", _UNKNOWN)]
+    if signed.service == "bedrock":
+        return [(one.action, one.resource) for one in access.needed(method, raw_path(environ), signed.region)]
     form = parse_qs(body.decode("utf-8", "replace")) or parse_qs(query)
     return [(f"{prefix}:{form.get('Action', [method])[0]}", form.get("RoleArn", [_UNKNOWN])[0])]
+
+
+def raw_path(environ: dict[str, Any]) -> str:
+    """The path as it was sent, percent-encoded."""
+    return str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
 
 
 def _operation(service: str, method: str, path: str) -> str:

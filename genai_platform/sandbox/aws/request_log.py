@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-_READING = re.compile(r"Get|List|Describe|Head|Search|Lookup|Query|Check|Simulate|Decode|Assume|Select|GET$|HEAD$")
+_READING = re.compile(r"Get|List|Describe|Head|Search|Lookup|Query|Check|Simulate|Decode|Assume|Select|Invoke|GET$|HEAD$")
 """How AWS begins the names of actions that read."""
 _KEPT = 20_000
 
