@@ -25,6 +25,8 @@ class Purpose(Enum):
     """What a command is about to do."""
 
     LOOK = auto()
+    ACCOUNT = auto()
+    """Look at a whole account: no environment need be configured, and nothing is written on this machine."""
     BUILD = auto()
     """Plan, or make some steps present: what is wrong is looked for before anything is changed."""
     UP = auto()

@@ -16,8 +16,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults, request_log
-from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
+from genai_platform.sandbox.azure import (
+    arm_apim,
+    arm_named_values,
+    arm_openai,
+    arm_providers,
+    arm_roles,
+    arm_services,
+    arm_vaults,
+    request_log,
+)
+from genai_platform.sandbox.azure.arm import Arm, locations, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.control_routes import Probe
 from genai_platform.sandbox.azure.entra import Graph
 from genai_platform.sandbox.azure.entra_tokens import Entra
@@ -32,11 +41,13 @@ from genai_platform.sandbox.layout import SandboxLayout
 _GROUP = r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 _VAULTS = r"/providers/microsoft\.keyvault"
 _APIM = r"/providers/microsoft\.apimanagement"
+_OPENAI = r"/providers/microsoft\.cognitiveservices"
 _SUBSCRIPTION = r"/subscriptions/[^/]+"
 _ROLES = r".*/providers/microsoft\.authorization"
 
 TYPES = {
     r"/subscriptions(/[^/]+)?": subscriptions,
+    rf"{_SUBSCRIPTION}/locations": locations,
     rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
@@ -44,6 +55,8 @@ TYPES = {
     rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_providers.providers,
     rf"{_SUBSCRIPTION}{_VAULTS}/deletedmanagedhsms": arm_vaults.deleted_hsms,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
+    rf"({_GROUP}|{_SUBSCRIPTION}){_OPENAI}/accounts(/[^/]+)?": arm_openai.accounts,
+    rf"{_GROUP}{_OPENAI}/accounts/[^/]+/deployments(/[^/]+)?": arm_openai.deployments,
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
     rf"{_SUBSCRIPTION}{_VAULTS}(/locations/[^/]+)?/deletedvaults(/[^/]+)?(/purge)?": arm_vaults.deleted_vaults,
