@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genai_platform.advice import advice, genai, typed
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose, environment
 from genai_platform.errors import ConfigError, GenaiError, MissingError
@@ -63,14 +64,14 @@ def join(run: Run, place: str) -> None:
         )
     changed = not file.exists()
     if changed:
-        head = f"# The environment '{name}', as {shared.by} built it at {shared.up}; written by: genai env join {found}\n"
+        head = f"# The environment '{name}', as {shared.by} built it at {shared.up}; copied from {found}\n"
         file.write_text(f"{head}# Secrets are not in it: each person gives the models' keys as environment variables.\n\n"
                         + toml.document(shared.settings), encoding="utf-8")  # fmt: skip
     run.screen.tell(f"wrote {file}" if changed else f"{file} has this configuration already")
     if not wanted.ingress.allowed_cidrs:
         run.screen.warn("ingress.allowed_cidrs is empty: an up from here admits this machine's address alone; name every network there")
-    flags = run.flags if run.options.env or run.options.sandbox or name == "default" else f" --env {name}"
-    run.screen.tell(f"next: genai status{flags}")
+    flags = run.flags if _asked(run) or name == "default" else f" --env {name}"
+    run.screen.tell(typed(advice("next: {}", genai("status")), flags))
     run.screen.document({"joined": name, "file": str(file), "changed": changed, "last_up": shared.up, "last_up_by": shared.by})
 
 
@@ -84,23 +85,30 @@ def _chosen(run: Run, place: str) -> tuple[SharedSettings, str]:
     aws.confirm_account()
     there = {prefix: shared_settings.read(aws, bucket, prefix)} if prefix else dict(shared_settings.every(aws, bucket))
     known = {name: one for name, one in there.items() if one is not None}
-    if run.options.env or run.options.sandbox:
+    if _asked(run):
         known = {name: one for name, one in known.items() if one.environment == run.options.environment}
     if not known:
+        others = sorted(one.environment for one in there.values() if one)
         raise MissingError(
             f"no configuration to join in s3://{bucket}{f'/{prefix}' if prefix else ''}",
-            remedy="an up with terraform.backend = \"s3\" puts it there: run genai up where the environment is configured"
-            if not any(there.values()) else f"there are: {', '.join(sorted(one.environment for one in there.values() if one))}",
+            remedy=f"there are: {', '.join(others)}" if others else advice(
+                "{} puts it there, with terraform.backend = \"s3\": run it where the environment is configured", genai("up")
+            ),
             id="env.absent",
         )  # fmt: skip
     if len(known) > 1:
         places = ", ".join(f"s3://{bucket}/{name} ('{one.environment}')" for name, one in sorted(known.items()))
         raise ConfigError(f"s3://{bucket} holds {len(known)} environments", remedy=f"choose one: {places}", id="env.several")
     ((name, shared),) = known.items()
-    if not run.options.sandbox:
+    if not run.world.local:
         # Its name becomes part of a file's name here.
         environment(type(run.options)(env=shared.environment))
     return shared, f"s3://{bucket}/{name}"
+
+
+def _asked(run: Run) -> bool:
+    """Whether the options say which environment is meant."""
+    return bool(run.options.env) or run.world.local
 
 
 def _local(project: Path, name: str, file: Path, wanted: Mapping[str, Any]) -> Settings:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genai_platform.cli.run import Run
-from genai_platform.cli.worlds import Purpose, World, choose, unvalidated
+from genai_platform.advice import advice, genai, typed
+from genai_platform.cli import worlds
+from genai_platform.cli.paths import state_path
+from genai_platform.cli.worlds import Purpose, World
 from genai_platform.errors import GenaiError
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ class Known:
     """One environment; None: not known."""
 
     name: str
-    sandbox: bool
+    local: bool
+    """Whether it exists on this machine alone."""
     here: bool
     """Whether this folder has it."""
     target: str
@@ -40,8 +43,8 @@ def show(run: Run, bucket: str | None) -> None:
         bucket: a further bucket of Terraform's states.
     """
     unseen: list[str] = []
-    found = [_here(run, name, unseen) for name in _names(run.project)]
-    buckets = {one.bucket for one in found if one.bucket and not one.sandbox}
+    found = [_here(run, world, unseen) for world in worlds.known(run.options, run.screen, run.project)]
+    buckets = {one.bucket for one in found if one.bucket}
     if bucket:
         buckets.add(bucket.removeprefix("s3://").strip("/").partition("/")[0])
     for name in sorted(buckets):
@@ -50,36 +53,26 @@ def show(run: Run, bucket: str | None) -> None:
         headers = ["environment", "where", "last up", "present", "state"]
         run.screen.table(headers, [_row(one) for one in found])
     else:
-        run.screen.tell("no environment here; next: genai init, or: genai env join BUCKET")
+        run.screen.tell(typed(advice("no environment here; next: {}, or: {}", genai("init"), genai("env join BUCKET")), run.flags))
     for line in unseen:
         run.screen.tell(f"not seen: {line}")
     run.screen.document({"environments": [asdict(one) for one in found], "unseen": unseen})
 
 
-def _names(project: Path) -> list[str]:
-    from genai_platform.config.layers import FILE
-
-    names = set(unvalidated.names(project))
-    return sorted(names | ({"default"} if (project / FILE).is_file() else set()))
-
-
-def _here(run: Run, name: str, unseen: list[str]) -> Known:
+def _here(run: Run, world: World, unseen: list[str]) -> Known:
     """An environment of this folder."""
     from genai_platform.config.layers import FILE
     from genai_platform.engine.journal import read
 
-    sandbox = name == "sandbox" or name.startswith("sandbox-")
-    options = replace(run.options, env=None if name in ("default", "sandbox") else name, sandbox=sandbox)
+    name = world.environment
     files = [one for one in (FILE, f"genai.{name}.toml") if (run.project / one).is_file()]
-    known = Known(name, sandbox, True, "", files)
-    ups = [one for one in read(run.project / ".genai" / name / "journal.jsonl") if one.get("command") == "genai up"]
+    known = Known(name, world.local, True, "-", files)
+    ups = [one for one in read(state_path(run.project, name) / "journal.jsonl") if one.get("command") == "genai up"]
     known.last_up = str(ups[-1]["time"]) if ups and "time" in ups[-1] else None
     try:
-        world = choose(options, run.screen)
         known.target = world.describe()
-        known.present = (not world.absent()) if sandbox else _holds(world, known)
+        known.present = not world.absent() if world.local else _holds(world, known)
     except GenaiError as error:
-        known.target = known.target or "-"
         unseen.append(f"'{name}': {error.message}")
     return known
 
@@ -99,19 +92,20 @@ def _holds(world: World, known: Known) -> bool:
 
 def _look_into(run: Run, bucket: str, found: list[Known], unseen: list[str]) -> None:
     """Add what a bucket knows: of the environments here when they were last built, and those that are not here."""
-    from genai_platform.tools.aws import shared_settings
+    from genai_platform.tools.aws import buckets, shared_settings
     from genai_platform.tools.aws.client import Aws
 
     try:
-        # As the shown world: a bucket of the sandbox's account is seen with --sandbox.
         aws = Aws(run.enter(Purpose.ACCOUNT))
+        if not buckets.exists(aws, bucket):
+            return
         for prefix, shared in shared_settings.every(aws, bucket):
             if shared is None:
                 unseen.append(f"s3://{bucket}/{prefix}: a state without its configuration")
                 continue
             same = [one for one in found if one.name == shared.environment and one.bucket == bucket]
             where = f"'{shared.environment}' of the platform {shared.platform}"
-            known = same[0] if same else Known(shared.environment, run.options.sandbox, False, where, [], bucket)
+            known = same[0] if same else Known(shared.environment, run.world.local, False, where, [], bucket)
             known.last_up, known.last_up_by = shared.up, shared.by
             if not same:
                 known.present = _elsewhere(aws, shared, f"s3://{bucket}/{prefix}")
@@ -140,5 +134,5 @@ def _anything(states: States) -> bool:
 def _row(one: Known) -> list[str]:
     present = {True: "yes", False: "no", None: "unknown"}[one.present]
     by = f" by {one.last_up_by}" if one.last_up_by else ""
-    state = f"s3://{one.bucket}" if one.bucket else "-" if one.sandbox else "here" if one.here else "-"
+    state = f"s3://{one.bucket}" if one.bucket else "-" if one.local else "this folder"
     return [one.name, one.target, f"{one.last_up}{by}" if one.last_up else "-", present, state]

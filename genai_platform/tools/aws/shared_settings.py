@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from genai_platform.advice import advice, genai
 from genai_platform.errors import StepError
 from genai_platform.tools.aws.client import Aws, absent, explained
 
@@ -64,7 +65,7 @@ def read(aws: Aws, bucket: str, prefix: str) -> SharedSettings | None:
         )
     except (ValueError, KeyError, TypeError):
         raise StepError(
-            f"{place} is not the copy of a configuration", remedy="write it again: run genai up where the environment was configured",
+            f"{place} is not the copy of a configuration", remedy=advice("write it again where the environment was configured: {}", genai("up")),
             id="env.damaged",
         ) from None  # fmt: skip
 
