@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from genai_platform.cli.run import Run
 from genai_platform.advice import advice, genai, typed
 from genai_platform.cli import worlds
 from genai_platform.cli.paths import state_path
+from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose, World
 from genai_platform.errors import GenaiError
 
@@ -67,7 +67,7 @@ def _here(run: Run, world: World, unseen: list[str]) -> Known:
     name = world.environment
     files = [one for one in (FILE, f"genai.{name}.toml") if (run.project / one).is_file()]
     known = Known(name, world.local, True, "-", files)
-    ups = [one for one in read(state_path(run.project, name) / "journal.jsonl") if one.get("command") == "genai up"]
+    ups = [one for one in read(state_path(run.project, name) / "journal.jsonl") if str(one.get("command")).split()[1:] == ["up"]]
     known.last_up = str(ups[-1]["time"]) if ups and "time" in ups[-1] else None
     try:
         known.target = world.describe()
