@@ -36,6 +36,8 @@ class Run:
         self.flags = options.flags
         """The options that choose the world, as one would type them again, with a leading blank."""
         self.screen = screen
+        self.endless = False
+        """Whether the command goes on until Ctrl-C, which is then its normal end: nothing is said about it."""
         self._stack = ExitStack()
         self._target: Target | None = None
 

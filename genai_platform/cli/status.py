@@ -37,6 +37,7 @@ def follow(run: Run, drift: bool) -> NoReturn:
     """Show it again and again, until the person has seen enough."""
     if run.screen.json:
         raise ConfigError("--watch shows tables, and --json gives one document", remedy="leave one of them out", id="usage")
+    run.endless = True
     while True:
         found = _look(run, (), drift)
         run.screen.clear()

@@ -90,7 +90,7 @@ def test_status_is_watched_until_the_person_has_seen_enough(shell: Shell, monkey
 
     monkeypatch.setattr("genai_platform.cli.status.time.sleep", pause)
     watched = shell("status", "--watch")
-    assert (watched.code, watched.out.count("next: genai up")) == (130, 3)
+    assert (watched.code, watched.out.count("next: genai up"), watched.err) == (130, 3, "")
     refused = shell("status", "--watch", "--json")
     assert (refused.code, "--watch" in refused.document["error"]["message"]) == (2, True)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.responses import JSONResponse, Response
 
+from genai_platform.sandbox.azure import arm_openai
 from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found, visible
 from genai_platform.sandbox.azure.arm_admission import Refusal
 from genai_platform.sandbox.azure.arm_cognitive_models import described, offered, region
@@ -31,7 +32,8 @@ def accounts(arm: Arm, call: Call) -> Response:
     store = arm.azure.store
     if call.id.lower().endswith("/accounts"):
         above = call.id[: call.id.lower().index("/providers/")]
-        return JSONResponse({"value": [_shown(arm, one) for one in store.all("arm", above + "/") if one["type"] == KIND]})
+        made = [_shown(arm, one) for one in store.all("arm", above + "/") if one["type"] == KIND]
+        return JSONResponse({"value": [*arm_openai.listed(arm, above), *made]})
     held = store.get("arm", call.id)
     if call.method == "DELETE":
         return _delete(arm, call, held)

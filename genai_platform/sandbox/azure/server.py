@@ -22,13 +22,14 @@ from genai_platform.sandbox.azure import (
     arm_cognitive_deployments,
     arm_cognitive_models,
     arm_named_values,
+    arm_openai,
     arm_providers,
     arm_roles,
     arm_services,
     arm_vaults,
     request_log,
 )
-from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
+from genai_platform.sandbox.azure.arm import Arm, locations, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.control_routes import Probe
 from genai_platform.sandbox.azure.entra import Graph
 from genai_platform.sandbox.azure.entra_tokens import Entra
@@ -50,6 +51,7 @@ _ROLES = r".*/providers/microsoft\.authorization"
 
 TYPES = {
     r"/subscriptions(/[^/]+)?": subscriptions,
+    rf"{_SUBSCRIPTION}/locations": locations,
     rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
@@ -57,6 +59,8 @@ TYPES = {
     rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_providers.providers,
     rf"{_SUBSCRIPTION}{_VAULTS}/deletedmanagedhsms": arm_vaults.deleted_hsms,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
+    arm_openai.ID.lower().replace(".", r"\."): arm_openai.account,
+    arm_openai.ID.lower().replace(".", r"\.") + "/deployments(/[^/]+)?": arm_openai.deployments,
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
     rf"{_SUBSCRIPTION}{_VAULTS}(/locations/[^/]+)?/deletedvaults(/[^/]+)?(/purge)?": arm_vaults.deleted_vaults,

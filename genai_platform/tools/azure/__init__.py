@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genai_platform.tools.azure.cognitive import CognitiveAccounts
     from genai_platform.tools.azure.credentials import Identity
     from genai_platform.tools.azure.entra import Entra
+    from genai_platform.tools.azure.listings import Listings
     from genai_platform.tools.azure.named_values import NamedValues
     from genai_platform.tools.azure.vaults import Vaults
 
@@ -62,6 +63,13 @@ class Azure:
         from genai_platform.tools.azure.arm import Arm
 
         return Arm(self)
+
+    @cached_property
+    def listings(self) -> Listings:
+        """What exists in the subscription."""
+        from genai_platform.tools.azure.listings import Listings
+
+        return Listings(self)
 
     @cached_property
     def graph(self) -> Entra:
