@@ -57,7 +57,7 @@ for group in (
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=version.show)] = False,
 ) -> None:
-    """What stands before any command."""
+    """Options before any command."""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What ``genai init`` offers to choose from: found in the clouds with whatever credentials are at hand, each with what it costs.
 
-Nothing found is no error: nobody is signed in, or the identity may not look. The same questions are then answered by hand.
+Where nothing is found (nobody is signed in, or the identity may not look), the same questions are answered by hand.
 """
 
 from __future__ import annotations

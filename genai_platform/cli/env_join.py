@@ -45,7 +45,7 @@ def join(run: Run, place: str) -> None:
 
     Raises:
         ConfigError: another configuration is here already; several environments are there, and none was chosen.
-        MissingError: there is no such environment.
+        MissingError: the bucket holds no configuration of such an environment.
     """
     from genai_platform.config import toml
     from genai_platform.config.layers import FILE, Layer, validate

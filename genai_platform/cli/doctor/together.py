@@ -14,7 +14,7 @@ from genai_platform.tools.parallel import begin
 LIMIT = 18.0
 """Seconds."""
 Look = tuple[str, Callable[[], Iterable[Line]]]
-"""What stands in the place of its lines when it fails as a whole, and the look."""
+"""The id of the one line that tells of a look which failed as a whole, and the look."""
 
 
 def together(looks: list[Look], limit: float = LIMIT) -> Iterator[Line]:

@@ -32,7 +32,7 @@ class SharedSettings:
 
 
 def write(aws: Aws, bucket: str, prefix: str, shared: SharedSettings) -> bool:
-    """Store the copy; False when there is no such bucket. Raises ``GenaiError``."""
+    """Store the copy; False when the bucket does not exist. Raises ``GenaiError``."""
     from botocore.exceptions import ClientError
 
     body = json.dumps({"schema": 1, **asdict(shared)}, ensure_ascii=False, indent=1).encode()
@@ -75,7 +75,7 @@ def every(aws: Aws, bucket: str) -> Iterator[tuple[str, SharedSettings | None]]:
     """The copies of all environments whose states lie in a bucket, by their prefix; None: a state without a copy.
 
     Raises:
-        GenaiError: there is no such bucket, or it may not be read.
+        GenaiError: the bucket does not exist, or may not be read.
     """
     with explained(f"list the environments in {bucket}"):
         pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Delimiter="/")

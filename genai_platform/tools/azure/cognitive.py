@@ -85,7 +85,7 @@ class CognitiveAccounts:
 
     # -- accounts ---------------------------------------------------------------------------------
     def in_group(self, group: str) -> list[Account]:
-        """The accounts of a resource group; none when there is no such group, or where the subscription never had any."""
+        """The accounts of a resource group; none when the group does not exist, or the subscription never had any."""
         with explained(f"list the accounts of Azure OpenAI in {group}"):
             return [_account(one) for one in unless([404], lambda: list(self._client.accounts.list_by_resource_group(group))) or ()]
 
@@ -136,7 +136,7 @@ class CognitiveAccounts:
 
     # -- deployments ------------------------------------------------------------------------------
     def deployments(self, group: str, account: str) -> list[Deployment]:
-        """The deployments of an account; none when there is no such account."""
+        """The deployments of an account; none when the account does not exist."""
         with explained(f"list the deployments of {account}"):
             found = unless([404], lambda: list(self._client.deployments.list(group, account))) or ()
         return [_deployment(one) for one in found]
