@@ -32,14 +32,23 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
 
 
 def _model_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    for name, count in Counter(_names(values)).items():
+    """Deployments of one name are a group: each another one, and all of them of one mode."""
+    entries = [entry for one in _models(values) if isinstance((entry := _table(one)).get("name"), str)]
+    places = Counter((one["name"], *(str(one.get(key)) for key in ("azure_deployment", "api_base", "api_key_env"))) for one in entries)
+    for (name, deployment, address, _), count in places.items():
         if count > 1:
             times = "twice" if count == 2 else f"{count} times"
             yield (
                 ("litellm", "models"),
-                f"the name '{name}' is used {times}; every model needs its own name"
-                " (several deployments behind one name, and fallbacks, are not offered)",
+                f"the name '{name}' is used {times} for the deployment '{deployment}' at {address};"
+                " deployments of one name share its load, and each must be another one",
             )
+    modes: dict[str, set[str]] = {}
+    for one in entries:
+        modes.setdefault(one["name"], set()).add(str(one.get("mode", "chat")))
+    for name, found in modes.items():
+        if len(found) > 1:
+            yield ("litellm", "models"), f"the deployments of '{name}' have the modes {' and '.join(sorted(found))}; one name has one mode"
 
 
 _OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")

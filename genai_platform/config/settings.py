@@ -7,11 +7,13 @@ Each value is checked here by itself; what they say together is checked in ``con
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -180,7 +182,7 @@ API_VERSION = "2024-10-21"
 
 class Model(_Table):
     name: ModelName
-    """What callers ask for; used once."""
+    """What callers ask for; deployments of the same name are a group and share its load."""
     azure_deployment: ModelName
     """The deployment in Azure OpenAI."""
     base_model: Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)] | None = None
@@ -195,6 +197,20 @@ class Model(_Table):
     """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
     api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
+    weight: Annotated[Whole, Field(gt=0)] | None = None
+    """In a group: this deployment's share of the requests, beside the others' weights."""
+    rpm: Annotated[Whole, Field(gt=0)] | None = None
+    """The deployment's quota of requests a minute; without ``weight``, its share follows from it."""
+    tpm: Annotated[Whole, Field(gt=0)] | None = None
+    """The deployment's quota of tokens a minute; without ``weight`` and ``rpm``, its share follows from it."""
+    order: Annotated[Whole, Field(gt=0)] | None = None
+    """In a group: those with the lowest number are asked first, the next ones where these fail."""
+
+    @property
+    def id(self) -> str:
+        """The deployment's own name in LiteLLM: it can be asked by it past its group. ASCII, since it travels in a header."""
+        said = "\n".join((self.name, self.azure_deployment, self.api_base, self.api_key_env))
+        return f"{urlsplit(self.api_base).netloc}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
 
     @property
     def priced(self) -> bool:
@@ -227,6 +243,14 @@ class Litellm(_Table):
     """The models that are offered."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
+
+    @property
+    def groups(self) -> dict[str, list[Model]]:
+        """The deployments by the name that callers ask for."""
+        found: dict[str, list[Model]] = {}
+        for model in self.models:
+            found.setdefault(model.name, []).append(model)
+        return found
 
 
 class Chart(_Table):

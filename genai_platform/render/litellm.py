@@ -34,7 +34,7 @@ ending one serves so long. Reports call 15 s too short and 60 s enough (kubernet
 def proxy_config(settings: Settings) -> str:
     """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
     document: dict[str, Any] = {
-        "model_list": [_model(model) for model in settings.litellm.models],
+        "model_list": [_model(model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
             **_callbacks(settings),
             "request_timeout": REQUEST_TIMEOUT,
@@ -169,7 +169,8 @@ def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfor
     )
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _model(model: Model, grouped: bool) -> dict[str, Any]:
+    shares = {name: value for name in ("weight", "rpm", "tpm", "order") if (value := getattr(model, name)) is not None}
     return {
         "model_name": model.name,
         "litellm_params": {
@@ -177,9 +178,12 @@ def _model(model: Model) -> dict[str, Any]:
             "api_base": model.api_base,
             "api_key": f"os.environ/{model.api_key_env}",
             "api_version": QuotedText(model.api_version),
+            **shares,
         },
         # The price, the context window and which parameters the model takes: LiteLLM cannot tell from a deployment's own name.
-        "model_info": {"mode": model.mode} | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {}),
+        "model_info": {"mode": model.mode}
+        | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {})
+        | ({"id": model.id} if grouped else {}),
     }
 
 

@@ -46,7 +46,7 @@ client_id = "33333333-3333-4333-8333-33333333333A"
         "litellm.models[2].api_key_env: LiteLLM reads DATABASE_URL itself; choose another name, e.g. AZURE_DATABASE_URL (genai.toml)",
         "azure.callers.b.client_id: 33333333-3333-4333-8333-33333333333A is the caller 'a' already",
         "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
-        "litellm.models: the name 'gpt' is used twice; every model needs its own name (several deployments",
+        "litellm.models: the name 'gpt' is used twice for the deployment 'a' at https://a.example.com; deployments of one",
         "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are 4o, gpt (genai.toml)",
         "azure.callers.b.models: unknown model 'other'; configured are 4o, gpt (genai.toml)",
         "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
@@ -97,3 +97,10 @@ def test_api_management_needs_a_domain_or_the_owners_word(tmp_path: Path) -> Non
         load(tmp_path, sets=["azure.enabled=true"], environ={})
     for accepted in ("ingress.domain=genai.example.com", "azure.apim.unverified_backend=true"):
         assert load(tmp_path, sets=["azure.enabled=true", accepted], environ={}).settings.azure.enabled
+
+
+def test_a_name_has_several_deployments_of_one_mode(project: Project) -> None:
+    project.write(MODEL + MODEL.replace("a.example", "b.example"))
+    assert load(project.folder, environ={}).settings.litellm.groups.keys() == {"gpt"}
+    project.write(MODEL + MODEL.replace("a.example", "b.example") + 'mode = "embedding"\n')
+    assert "litellm.models: the deployments of 'gpt' have the modes chat and embedding" in project.refused()

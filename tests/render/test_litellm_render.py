@@ -192,3 +192,13 @@ def test_the_proxy_is_not_moved_and_has_the_memory_it_may_use():
     assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
     resources = template["spec"]["containers"][0]["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
+def test_deployments_of_one_name_share_its_load_and_can_be_told_apart():
+    two = [model("gpt", api_base=f"https://{region}.openai.azure.com", weight=weight, order=1) for region, weight in (("a", 3), ("b", 1))]
+    entries = yaml.safe_load(litellm.proxy_config(settings([*two, model("alone")])))["model_list"]
+    assert [(one["model_name"], one["litellm_params"].get("weight"), one["litellm_params"].get("order")) for one in entries] == [
+        ("gpt", 3, 1), ("gpt", 1, 1), ("alone", None, None),
+    ]  # fmt: skip
+    assert len({one["model_info"]["id"] for one in entries[:2]}) == 2
+    assert "id" not in entries[2]["model_info"], "who has no group keeps the configuration of before"

@@ -68,6 +68,7 @@ class OpenAI:
             Route("/openai/v1/{operation:path}", self._modern, methods=["POST"]),
             Route("/openai/responses", self._dated_responses, methods=["POST"]),
         ]
+        routes += [Route(f"/{{account}}{one.path}", one.endpoint, methods=one.methods) for one in routes]
         return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
     # -- routes -----------------------------------------------------------------------------------
@@ -113,7 +114,8 @@ class OpenAI:
             error = {"message": text, "type": "invalid_request_error", "param": needed, "code": "missing_required_parameter"}
             self._note(request, 400, {})
             return JSONResponse({"error": error}, 400, headers=_headers())
-        if wait := self._throttled(str(name)):
+        account = request.path_params.get("account", "")
+        if wait := self._throttled(str(name)) or self._throttled(f"{account}/{name}"):
             self._note(request, 429, {"refused": "429", "deployment": name})
             said = f"Requests to this operation have exceeded the rate limit of your deployment. Please retry after {wait} seconds."
             return JSONResponse({"error": {"code": "429", "message": said}}, 429, headers=_headers(0) | {"retry-after": str(wait)})

@@ -68,7 +68,7 @@ def regenerate_key(layout: SandboxLayout) -> None:
 
 
 def throttle(layout: SandboxLayout, deployment: str) -> None:
-    """Let a deployment be over its quota for as long as Azure counts."""
+    """Let a deployment be over its quota for as long as Azure counts. ``HOST/DEPLOYMENT``: in one account alone."""
     with layout.lock("openai"):
         until = {deployment: time.time() + layout.pace.of(OPENAI_THROTTLED)}
         _write(throttled_file(layout), _read(throttled_file(layout), {}) | until)
