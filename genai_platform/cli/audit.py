@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError
 from genai_platform.ui.screen import Screen
 
 if TYPE_CHECKING:
     from genai_platform.audit.leftovers import Audit
+
+All = Annotated[bool, typer.Option("--all", help="List every environment in the account and the subscription: age, owner, end, cost.")]
+Regions = Annotated[
+    list[str] | None, typer.Option("--region", help="With --all: only this AWS region. Repeatable. Default: every one.", metavar="REGION")
+]
+WithAzure = Annotated[bool, typer.Option("--azure/--no-azure", help="With --all: Azure, too.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
     @command(app, "audit", "genai audit --json")
-    def audit(run: Run) -> int:
-        """Look for anything left in the account."""
+    def audit(run: Run, everything: All = False, region: Regions = None, azure: WithAzure = True) -> int:
+        """Look for anything left in the account; with --all for every environment in it, no matter who made it."""
+        if everything:
+            from genai_platform.cli import audit_all
+
+            return audit_all.show(run, region or (), azure)
+        if region or not azure:
+            raise ConfigError("--region and --no-azure say where --all looks", remedy="add --all", id="usage")
         run.enter()
         found = look(run)
         show(run.screen, found)

@@ -88,7 +88,7 @@ def _states(run: Run) -> Mapping[str, str]:
     from genai_platform.steps.catalog import standing
 
     ids = standing(run.graph, run.target.settings)
-    with run.screen.looking(len(ids)) as seen:
+    with run.screen.looking(ids) as seen:
         found = observe_all((run.graph[id] for id in ids), seen, how=glance)
     return {id: found[id].state.value for id in ids}
 

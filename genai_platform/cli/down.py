@@ -82,7 +82,7 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     target, screen = run.target, run.screen
     ids, keeping = for_down(run.graph, target.settings)
     screen.say(f"looking at {len(ids)} steps of {screen.target}")
-    with screen.looking(len(ids)) as seen:
+    with screen.looking(ids) as seen:
         found = observe_all((run.graph[id] for id in ids), seen, how=glance)
     there = [id for id in ids if found[id].state is not State.ABSENT]
     kept = [id for id in there if id in keeping]
@@ -106,7 +106,7 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     if not run.options.yes:
         screen.confirm(f"Remove these {len(going)} steps of {screen.target}?")
     foreign_objects.unblock(run, going)
-    report = run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept, inside(run.graph)))
+    report = run.execute("genai down", ids, lambda scheduler: scheduler.destroy(ids, kept, inside(run.graph)), destroying=True)
     return report, sizes, foreign
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from genai_platform.cli.run import Run
-from genai_platform.engine.step import Progress
+from genai_platform.ui.voice import Voice
 
 _OWNERLESS = "in the network, owned by nothing in the cluster"
 _CLUSTER, _NETWORK = "infra.cluster", "infra.network"
@@ -65,7 +65,7 @@ def finish(run: Run) -> None:
     from genai_platform.steps.infra import orphans
 
     try:
-        for one in orphans.finish(run.clients, _Voice(run)):
+        for one in orphans.finish(run.clients, Voice(run.screen)):
             run.screen.say(f"deleted, since its cluster is gone: {one}")
     except Interrupted:
         raise
@@ -105,16 +105,3 @@ def _in_network(run: Run) -> list[dict[str, Any]]:
         }
         for one, goes in found
     ]  # fmt: skip
-
-
-class _Voice(Progress):
-    """The screen as a step's progress: the first Ctrl-C ends the command here."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def say(self, text: str) -> None:
-        self._run.screen.say(text)
-
-    def check(self) -> None:
-        """Ctrl-C is raised where it is heard."""

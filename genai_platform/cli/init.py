@@ -13,6 +13,7 @@ from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import WITHOUT_ACCOUNT
 
 if TYPE_CHECKING:
+    from genai_platform.cli.choices import Finder
     from genai_platform.config.wizard import Question
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a genai.toml that exists.")]
@@ -39,6 +40,11 @@ Domain = Annotated[
 Email = Annotated[
     str | None, typer.Option("--publisher-email", help="Where Azure writes about the API Management service; or: none.", metavar="ADDRESS")
 ]
+Zones = Annotated[str | None, typer.Option("--zones", help="Availability zones, 2 to 6.", metavar="NUMBER")]
+Nat = Annotated[str | None, typer.Option("--nat", help="NAT gateways: single or per-zone.", metavar="WHICH")]
+Service = Annotated[
+    str | None, typer.Option("--apim", help="An API Management service that exists, or the tier of one to be made.", metavar="NAME")
+]
 Caller = Annotated[str | None, typer.Option("--caller", help="The first caller.", metavar="NAME")]
 
 
@@ -53,12 +59,15 @@ def add_to(app: typer.Typer) -> None:
         account_id: Account = None,
         api_base: Base = None,
         model: Model = None,
+        zones: Zones = None,
+        nat: Nat = None,
         azure: Front = None,
         tenant_id: Tenant = None,
         subscription_id: Subscription = None,
         location: Location = None,
         resource_group: Group = None,
         domain: Domain = None,
+        apim: Service = None,
         publisher_email: Email = None,
         caller: Caller = None,
         force: Force = False,
@@ -70,11 +79,14 @@ def add_to(app: typer.Typer) -> None:
             "account_id": account_id,
             "api_base": api_base,
             "models": ", ".join(model) if model else None,
+            "zones": zones,
+            "nat": nat,
             "tenant_id": tenant_id,
             "subscription_id": subscription_id,
             "location": location,
             "resource_group": resource_group,
             "domain": domain,
+            "apim": apim,
             "publisher_email": publisher_email,
             "caller": caller,
         }
@@ -92,15 +104,23 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
     path = Path.cwd() / FILE
     if path.exists() and not force:
         raise ConfigError(f"{FILE} exists already", remedy="edit it, or give --force to replace it", id="init.exists")
-    answers = _answers(run, wizard.QUESTIONS, given, {} if "account_id" in given else {"account_id": _account() or ""})
+    finder = _finder(run)
+    account = _account() if _asking(run) or "account_id" not in given else None
+    signed_in = _signed_in() if azure is not False and not {"tenant_id", "subscription_id"} <= given.keys() else {}
+    # With these things are looked up; whether they are configured is asked below.
+    near = {key: value for key, value in {**signed_in, **given}.items() if key in ("tenant_id", "subscription_id")}
+    known = {"account_id": account or "", "signed_in": account or ""}
+    answers = _answers(run, wizard.QUESTIONS, given, known, finder, near)
     if azure is not False:
-        known = {"resource_group": answers["name"]} | ({} if {"tenant_id", "subscription_id"} <= given.keys() else _signed_in())
+        known = {"resource_group": answers["name"]} | signed_in
         if _front(run, azure, {**known, **given}):
-            answers |= _answers(run, wizard.AZURE, given, known)
-    text = wizard.document(answers)
+            answers |= _answers(run, wizard.AZURE, given, known, finder, near)
+    text = wizard.document(answers, finder.model_of({**near, **answers}))
     validate([Layer("init", tomllib.loads(text))])
     path.write_text(text, encoding="utf-8")
     run.screen.tell(f"wrote {path}")
+    for line in finder.unseen:
+        run.screen.say(f"not offered: {line}")
     if answers.get("domain") == wizard.NO_DOMAIN:
         from genai_platform.render.gateway import UNVERIFIED
 
@@ -113,14 +133,33 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
     run.screen.document({"ok": True, "file": str(path)})
 
 
-def _answers(run: Run, questions: Sequence[Question], given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """What is given, asked for or, where nobody can be asked, known otherwise."""
+def _answers(
+    run: Run, questions: Sequence[Question], given: Mapping[str, str], known: Mapping[str, str], finder: Finder, near: Mapping[str, str]
+) -> dict[str, str]:
+    """What is given, asked for or, where nobody can be asked, known otherwise.
+
+    Args:
+        near: tenant and subscription in which is looked for what can be chosen.
+    """
     from genai_platform.config.wizard import answer, missing
     from genai_platform.errors import ConfigError
 
+    answers: dict[str, str] = {}
     if _asking(run):
-        return {one.key: given.get(one.key) or answer(one, known.get(one.key), run.screen.ask) for one in questions}
+        for one in questions:
+            if one.key in given:
+                answers[one.key] = given[one.key]
+                continue
+            choices = finder.found(one.key, {**known, **near, **answers}) or list(one.choices)
+            numbered = not any(choice.value.isdecimal() for choice in choices)
+            for number, choice in enumerate(choices, 1):
+                run.screen.tell(f"  {f'{number}. ' if numbered else ''}{choice.value}{f': {choice.text}' if choice.text else ''}")
+            suggestion = known.get(one.key) or (choices[0].value if choices and not one.choices and not one.default else None)
+            answers[one.key] = answer(one, suggestion, run.screen.ask, choices if numbered else ())
+        return answers
     answers = {one.key: given.get(one.key) or known.get(one.key) or one.default for one in questions}
+    if "api_base" in answers and not answers["api_base"] and len(offered := finder.found("api_base", near)) == 1:
+        answers["api_base"] = offered[0].value
     without = missing(answers, questions)
     if without:
         raise ConfigError(
@@ -129,6 +168,18 @@ def _answers(run: Run, questions: Sequence[Question], given: Mapping[str, str], 
             id="init.no_terminal",
         )
     return answers
+
+
+def _finder(run: Run) -> Finder:
+    """What looks for choices, with the credentials at hand."""
+    from genai_platform.cli.choices import Finder
+    from genai_platform.cli.worlds import Purpose
+    from genai_platform.config.endpoints import Endpoints
+    from genai_platform.config.settings import Settings
+    from genai_platform.config.target import Target
+
+    local = run.world.local
+    return Finder(run.enter(Purpose.ACCOUNT) if local else Target("default", Settings(), Endpoints(), Path.cwd()))
 
 
 def _front(run: Run, azure: bool | None, known: Mapping[str, str]) -> bool:

@@ -52,11 +52,11 @@ def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
         _warn(run, before)
         yield
         return
-    length = lasting if lasting is not None else durations.parse(str(setting))
+    lasting = lasting if lasting is not None else durations.parse(str(setting))
     # Of an environment that was built without an end, nobody knows since when it exists.
     first = lifetime.Lifetime(started=now, started_by=lifetime.who())
-    wanted = replace(before or first, ends=now + length)
-    run.screen.say(f"ends {lifetime.iso(wanted.ends)}, in {_length(length)}; nothing is removed by itself then: genai down{run.flags}")
+    wanted = replace(before or first, ends=now + lasting)
+    run.screen.say(f"ends {lifetime.iso(wanted.ends)}, in {length(lasting)}; nothing is removed by itself then: genai down{run.flags}")
     if lifetime.write(aws, wanted):
         yield
         return
@@ -112,7 +112,7 @@ def warn(run: Run) -> Lifetime | None:
 def _warn(run: Run, found: Lifetime) -> None:
     if found.ends is not None and (over := datetime.now(UTC) - found.ends) >= timedelta():
         run.screen.warn(
-            f"its time ended {_length(over)} ago; remove it: genai down{run.flags}, or move the end: genai up --for 8h{run.flags}"
+            f"its time ended {length(over)} ago; remove it: genai down{run.flags}, or move the end: genai up --for 8h{run.flags}"
         )
 
 
@@ -125,7 +125,7 @@ def told(found: Lifetime) -> str:
         parts.append(f"since {iso(found.started)}" + (f", started by {found.started_by}" if found.started_by else ""))
     if found.ends is not None:
         left = found.ends - datetime.now(UTC)
-        parts.append(f"ends {iso(found.ends)}, {_length(left)} left" if left > timedelta() else f"ended {iso(found.ends)}")
+        parts.append(f"ends {iso(found.ends)}, {length(left)} left" if left > timedelta() else f"ended {iso(found.ends)}")
     return "; ".join(parts)
 
 
@@ -137,9 +137,9 @@ def document(found: Lifetime | None) -> dict[str, str | None]:
     return {"ends": iso(known.ends), "started": iso(known.started), "started_by": known.started_by}
 
 
-def _length(length: timedelta) -> str:
+def length(time: timedelta) -> str:
     """``45 min``, ``7 h 30 min``, ``2 d 4 h``; rounded to the nearest minute."""
-    minutes = round(length.total_seconds() / 60)
+    minutes = round(time.total_seconds() / 60)
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     shown = [(days, "d"), (hours, "h")] if days else [(hours, "h"), (rest, "min")]
     return " ".join(f"{number} {unit}" for number, unit in shown if number) or "less than a minute"

@@ -43,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
                 "--follow and --previous: a run that is over writes nothing more", remedy="give one of the two", id="usage.follow_previous"
             )
         if follow:
+            run.endless = True
             follow_logs(run, workloads, tail)
         else:
             show_logs(run, workloads, tail, previous)

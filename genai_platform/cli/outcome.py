@@ -22,9 +22,9 @@ from genai_platform.ui.screen import Screen
 def finish(options: Options, work: Callable[[Run], int | None]) -> None:
     """Do a command's work and leave with its exit code."""
     screen = Screen(json=options.json, plain=options.plain, quiet=options.quiet, verbose=options.verbose)
-    code = 0
+    run, code = Run(options, screen), 0
     try:
-        with Run(options, screen) as run:
+        with run:
             code = work(run) or 0
     except GenaiError as error:
         error.remedy = typed(error.remedy, options.flags)
@@ -36,7 +36,9 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
         # The first Ctrl-C lets programs finish cleanly; this is a second one, or no such program runs.
         process.kill_all()
         interrupted = Interrupted()
-        screen.error(interrupted)
+        # `kubectl logs -f` says nothing either, and its shell sees 130.
+        if not run.endless:
+            screen.error(interrupted)
         code = interrupted.exit_code
     except BrokenPipeError:
         _discard_output()

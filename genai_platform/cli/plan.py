@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +53,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     from genai_platform.cli.notices import notices
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.step import State
+    from genai_platform.render import model_groups
     from genai_platform.ui.text import duration
 
     clients = preflight.names(run, only, skip)
@@ -60,7 +61,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     seen = _nothing_yet(run, clients, only, skip, absent) if absent else _look(run, only, skip)
     screen, found = run.screen, seen.found
     pending = [id for id in found if found[id].state is not State.PRESENT]
-    path, minutes = seen.graph.critical_path(pending)
+    path, minutes = _estimate(run, seen, pending)
     cost = usd_per_hour(seen.settings, frozenset(found))
     moving = [(id, change) for id, change in seen.changes if change.action != "none"]
     if moving:
@@ -77,14 +78,30 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     said = notices(seen.settings, found)
     for notice in said:
         screen.tell(notice)
+    groups = model_groups.groups(seen.settings) if any(id.startswith("litellm.") for id in found) else []
+    for line in model_groups.lines(groups):
+        screen.tell(line)
     screen.document(
         {
             "changes": [_document(id, change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
             "notices": said,
+            "groups": [asdict(group) for group in groups],
         }
     )
     return bool(pending)
+
+
+def _estimate(run: Run, seen: Observed, pending: Sequence[str]) -> tuple[tuple[str, ...], float]:
+    """The chain of steps that decides how long ``up`` would take, and its minutes on the real clouds."""
+    from genai_platform.engine.step import State
+    from genai_platform.engine.usual import Usual, Work
+
+    # What is measured on this machine alone tells nothing about the clouds.
+    usual = Usual() if run.world.local else run.usual
+    works: dict[str, Work] = {id: "update" if seen.found[id].state is State.DRIFTED else "create" for id in pending}
+    path, seconds = usual.critical_path(seen.graph, works)
+    return path, seconds / 60
 
 
 def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
@@ -96,7 +113,7 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     target = run.enter(Purpose.BUILD)
     selection = for_up(run.graph, target.settings, only, skip)
     preflight.world(run, selection)
-    with run.screen.looking(len(selection.ids)) as one_more:
+    with run.screen.looking(selection.ids) as one_more:
         found = observe_all((run.graph[id] for id in selection.ids), one_more)
     listed = [(id, change) for id in selection.ids for change in changes(id, found[id])]
     return Observed(run.graph, target.settings, found, listed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from genai_platform.advice import joined
+from genai_platform.advice import joined, typed
 from genai_platform.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
@@ -43,17 +43,18 @@ def azure(settings: Settings) -> None:
 
 
 def world(run: Run, selection: Selection) -> None:
-    """What only the world tells: the states, the region's zones, EKS's versions, the models' keys, rights and names in Azure.
+    """What only the world tells: the states, the region's zones, quotas, names and rights, EKS's versions, the models' keys.
 
     Raises:
         ConfigError: the region has fewer zones than the configuration asks for, EKS would refuse its Kubernetes version, or the
             chart line is another one than what exists.
-        MissingError: a state cannot be read, a model has no key, or Azure refuses what a step needs.
+        MissingError: a state cannot be read, a quota is full, a name is taken, a model has no key, or Azure refuses what a step needs.
     """
     credentials(run.clients, run.graph.critical_path(selection.ids)[1], "this run")
     states(run.clients)
     if "infra.network" in selection.ids:
         zones(run.clients)
+        account(run)
     if "infra.cluster" in selection.ids:
         kubernetes(run)
     if "infra.secrets" in selection.ids:
@@ -68,8 +69,8 @@ def world(run: Run, selection: Selection) -> None:
         prerequisites.refuse(run.clients)
 
 
-def credentials(clients: Clients, minutes: float, command: str) -> None:
-    """The AWS credentials last as long as the run: what ends in its middle leaves work half done.
+def credentials(clients: Clients, minutes: float, command: str) -> str:
+    """The AWS credentials last as long as the run: what ends in its middle leaves work half done. Answers until when they last.
 
     Args:
         clients: of the outside systems.
@@ -81,7 +82,7 @@ def credentials(clients: Clients, minutes: float, command: str) -> None:
     """
     end = clients.aws.credentials_end()
     if end is None:
-        return
+        return "they do not end, or are renewed without a person"
     left, wanted = (end - datetime.now(UTC)).total_seconds() / 60, max(5.0, 1.5 * minutes)
     if left < wanted:
         raise MissingError(
@@ -91,6 +92,7 @@ def credentials(clients: Clients, minutes: float, command: str) -> None:
             "that renews them by itself and unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
             id="aws.credentials_end",
         )
+    return f"they last another {left:.0f} minutes; {command} may need {wanted:.0f}"
 
 
 def states(clients: Clients) -> None:
@@ -117,6 +119,14 @@ def zones(clients: Clients) -> int:
             id="config.zones",
         )
     return len(found)
+
+
+def account(run: Run) -> None:
+    """The account has room and the names, and what seems not to be allowed is shown. Raises ``MissingError``."""
+    from genai_platform.steps.infra.prerequisites import preflight
+
+    if warning := preflight.refuse(run.clients):
+        run.screen.warn(typed(warning, run.flags))
 
 
 def kubernetes(run: Run) -> None:

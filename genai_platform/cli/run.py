@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from genai_platform.engine.events import Sink
     from genai_platform.engine.graph import Graph
     from genai_platform.engine.scheduler import Report, Scheduler
+    from genai_platform.engine.usual import Usual
     from genai_platform.steps.clients import Clients
 
 
@@ -35,6 +36,8 @@ class Run:
         self.flags = options.flags
         """The options that choose the world, as one would type them again, with a leading blank."""
         self.screen = screen
+        self.endless = False
+        """Whether the command goes on until Ctrl-C, which is then its normal end: nothing is said about it."""
         self._stack = ExitStack()
         self._target: Target | None = None
 
@@ -98,19 +101,36 @@ class Run:
     # -- work -------------------------------------------------------------------------------------
     def lock(self, folder: Path, command: str) -> None:
         """Hold the environment's lock until the command ends."""
+        from genai_platform.engine.journal import last_run
         from genai_platform.engine.lock import hold
+        from genai_platform.ui.at_work import at_work
 
-        before = self._stack.enter_context(hold(folder / "lock", command))
+        before = self._stack.enter_context(
+            hold(folder / "lock", command, lambda holder: at_work(last_run(folder / "journal.jsonl"), holder))
+        )
         if before:
-            self.screen.say(f"took over the lock of '{before.command}' (process {before.pid}), which ended without letting go")
+            self.screen.say(f"replaced the stale lock of '{before.command}' (process {before.pid} is no longer running)")
 
-    def execute(self, command: str, ids: tuple[str, ...], work: Callable[[Scheduler], Report], *, events: Path | None = None) -> Report:
-        """Run steps with the journal, the screen and, where asked for, a file of events listening."""
+    def execute(
+        self,
+        command: str,
+        ids: tuple[str, ...],
+        work: Callable[[Scheduler], Report],
+        *,
+        destroying: bool = False,
+        events: Path | None = None,
+    ) -> Report:
+        """Run steps with the journal, the screen and, where asked for, a file of events listening.
+
+        Args:
+            destroying: the work removes them.
+        """
         from genai_platform.engine.events import Bus
+        from genai_platform.engine.forecast import Forecast
         from genai_platform.engine.journal import Journal
         from genai_platform.engine.scheduler import Scheduler
 
-        bus = Bus()
+        bus, usual = Bus(), self.usual
         with ExitStack() as sinks:
             try:
                 bus.add(sinks.enter_context(Journal(self.journal)))
@@ -119,12 +139,20 @@ class Run:
             if events is not None:
                 events.unlink(missing_ok=True)
                 bus.add(sinks.enter_context(Journal(events)))
-            follow: Sink = sinks.enter_context(self.screen.follow(ids))
+            follow: Sink = sinks.enter_context(self.screen.follow(ids, forecast=Forecast(self.graph, ids, usual, destroying=destroying)))
             bus.add(follow)
-            report = work(Scheduler(self.graph, bus, command, self.target.environment))
+            report = work(Scheduler(self.graph, bus, command, self.target.environment, usual=usual))
         for error in bus.lost:
             self.screen.warn(f"not all events could be written: {error.strerror or error}")
         return replace(report, results=tuple(replace(result, remedy=typed(result.remedy, self.flags)) for result in report.results))
+
+    @property
+    def usual(self) -> Usual:
+        """How long steps usually take here."""
+        from genai_platform.engine.journal import read
+        from genai_platform.engine.usual import usual
+
+        return usual(read(self.world.configured.folder / "journal.jsonl"), self.world.typical_minute)
 
     @property
     def journal(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -37,6 +37,7 @@ def follow(run: Run, drift: bool) -> NoReturn:
     """Show it again and again, until the person has seen enough."""
     if run.screen.json:
         raise ConfigError("--watch shows tables, and --json gives one document", remedy="leave one of them out", id="usage")
+    run.endless = True
     while True:
         found = _look(run, (), drift)
         run.screen.clear()
@@ -63,7 +64,7 @@ def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
-    with screen.looking(len(ids)) as seen:
+    with screen.looking(ids) as seen:
         found = observe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
     return {id: found[id] for id in ids}
 
@@ -130,6 +131,7 @@ def _last_run(run: Run) -> str:
     """What the journal tells of the run under way, or of the last one; it explains, and decides nothing."""
     from genai_platform.engine.journal import last_run
     from genai_platform.engine.lock import holder
+    from genai_platform.ui.at_work import at_work
 
     events = last_run(run.journal)
     if not events:
@@ -139,20 +141,8 @@ def _last_run(run: Run) -> str:
     if end.get("event") == "run.finished":
         failed = [str(event.get("step")) for event in events if event.get("outcome") == "failed"]
         return f"last run: {what} " + (f"failed at {', '.join(failed)}" if failed else "finished")
-    at_work = holder(run.target.folder / "lock")
-    if at_work is None or at_work.command != start.get("command"):
+    found = holder(run.target.folder / "lock")
+    doing = at_work(events, found) if found else ""
+    if found is None or not doing:
         return f"last run: {what} did not finish"
-    return f"at work: {what}, process {at_work.pid} of {at_work.user}: {_progress(events)}"
-
-
-def _progress(events: Sequence[Mapping[str, Any]]) -> str:
-    """How far a run is that has not finished: how many steps, and the last words of those at work."""
-    finished = {event["step"] for event in events if event["event"] == "step.finished"}
-    at_work: dict[str, str] = {}
-    for event in events:
-        if event["event"] == "step.started" and event.get("action") != "probe":
-            at_work[event["step"]] = "begun"
-        elif event["event"] == "step.said" and event["step"] in at_work:
-            at_work[event["step"]] = str(event["text"])
-    now = [f"{id} ({said})" for id, said in at_work.items() if id not in finished]
-    return f"{len(finished)} of {len(events[0]['steps'])} steps done" + (f"; now {'; '.join(now)}" if now else "")
+    return f"at work: {what}, process {found.pid} of {found.user}: {doing}"

@@ -40,7 +40,7 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     run.enter(Purpose.TEARDOWN)
     preflight.states(run.clients)
     ids = run.graph.closure(run.graph.expand(names), users=True)
-    with run.screen.looking(len(ids)) as seen:
+    with run.screen.looking(ids) as seen:
         found = observe_all((run.graph[id] for id in ids), seen, how=glance)
     going = [id for id in ids if found[id].state is not State.ABSENT]
     if not going:
@@ -56,7 +56,7 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     if not run.options.yes:
         run.screen.confirm(f"Remove these {len(going)} steps of {run.screen.target}?")
     foreign_objects.unblock(run, going)
-    report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids, (), inside(run.graph)))
+    report = run.execute("genai teardown", ids, lambda scheduler: scheduler.destroy(ids, (), inside(run.graph)), destroying=True)
     failures(run.screen, report)
     gone = sum(1 for result in report.results if result.outcome == "done")
     run.screen.tell(f"{gone} steps removed" if report.ok else f"go on with: {shown}")

@@ -45,7 +45,7 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], lasting
     Args:
         lasting: how long the environment is meant to exist from now, e.g. ``8h``; None: as it is, or as configured.
     """
-    from genai_platform.cli import disk_space, lifetime, preflight
+    from genai_platform.cli import disk_space, env_join, lifetime, outside_needs, preflight
     from genai_platform.cli.endpoints import endpoints, told
     from genai_platform.cli.paths import state_folder, state_path
     from genai_platform.cli.reports import steps_document
@@ -65,8 +65,10 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], lasting
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)
     _announce(run, selection)
+    outside_needs.warn(run, selection)
     with lifetime.kept(run, length):
         report = run.execute(f"genai {name}", selection.ids, lambda scheduler: scheduler.apply(selection), events=events)
+    env_join.share(run)
     addresses = endpoints(run) if report.ok else {}
     _summary(run, report, told(run, addresses), _again(name, run, only, skip))
     run.screen.document(steps_document(report) | {"endpoints": addresses})
@@ -87,7 +89,7 @@ def _announce(run: Run, selection: Selection) -> None:
 
     target, screen = run.target, run.screen
     screen.say(f"building {target.prefix} in {screen.target}")
-    for line in nested(run.graph, selection.ids):
+    for line in nested(run.graph, selection.ids, run.usual):
         screen.say(f"  {line}")
     left = [id for id in run.graph.ids if id not in selection.ids]
     if left:

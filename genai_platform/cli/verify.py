@@ -119,15 +119,21 @@ def _write(run: Run, reports: Reports, results: Sequence[Result], seconds: float
         write(reports.junit, run.target.environment, screen.target, results, seconds)
     if reports.html is not None:
         from genai_platform.cli.endpoints import endpoints
+        from genai_platform.engine import timeline
+        from genai_platform.engine.journal import read
         from genai_platform.engine.scheduler import observe_all
         from genai_platform.render.addresses import protection
+        from genai_platform.render.diagram import diagram
         from genai_platform.steps.catalog import standing
         from genai_platform.ui.html import Page, write_page
 
         ids = standing(run.graph, run.target.settings)
-        states = observe_all(run.graph[id] for id in ids)
+        with screen.looking(ids) as seen:
+            states = observe_all((run.graph[id] for id in ids), seen)
+        drawn = diagram(run.target, ids, {id: found.state.value for id, found in states.items()})
+        last_up = timeline.last_up(read(run.journal), lambda id: run.graph.needs(id) if id in run.graph else ())
         note = protection(run.target.settings)
-        write_page(reports.html, Page(screen.target, run.target.prefix, run.graph, states, endpoints(run), note, results, seconds))
+        write_page(reports.html, Page(screen.target, run.target.prefix, drawn, states, endpoints(run), note, results, seconds, last_up))
     if reports.github:
         from genai_platform.ui.github import annotation_lines, summary
 

@@ -234,6 +234,34 @@ def needs_responses(model: Mapping[str, Any]) -> bool:
     return model.get("mode") == "responses" or azure_models.PRICED.get(called) == "responses"
 
 
+class Router(_Table):
+    """``router_settings`` of LiteLLM's proxy, with its names; what is not set is LiteLLM's own default."""
+
+    routing_strategy: Literal["simple-shuffle", "least-busy", "usage-based-routing-v2", "latency-based-routing", "cost-based-routing"] = (
+        "simple-shuffle"
+    )
+    """How a deployment of a group is chosen; ``weight``, ``rpm`` and ``tpm`` count in ``simple-shuffle``."""
+    num_retries: Annotated[Whole, Field(ge=0, le=10)] | None = None
+    """How often a failed request is sent again."""
+    allowed_fails: Annotated[Whole, Field(ge=0, le=1000)] | None = None
+    """Failures in a minute until a deployment rests."""
+    cooldown_time: Annotated[Whole, Field(ge=1, le=3600)] | None = None
+    """Seconds that a deployment rests."""
+    timeout: Annotated[Whole, Field(ge=1, le=3600)] | None = None
+    """Seconds for a whole request, retries and fallbacks included."""
+
+
+class Fallbacks(_Table):
+    """Model to the models that are asked instead, in their order; with LiteLLM's names."""
+
+    fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    """When every deployment of the model failed."""
+    context_window_fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    """When a request is too long for the model."""
+    content_policy_fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    """When the model's content filter refused a request."""
+
+
 class Litellm(_Table):
     replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
     """Pods of the proxy; with two or more no request is lost when they are exchanged."""
@@ -241,6 +269,10 @@ class Litellm(_Table):
     """The proxy's image; the migration job uses the same."""
     models: tuple[Model, ...] = ()
     """The models that are offered."""
+    router: Router = Router()
+    """How the deployments of one name share its load."""
+    fallbacks: Fallbacks = Fallbacks()
+    """Which model is asked where another one cannot answer."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
 

@@ -42,15 +42,21 @@ class RunStarted:
 class StepStarted:
     step: str
     action: Action
+    found: str = ""
+    """The state that was observed before; empty while it is not known."""
     time: str = field(default_factory=now)
 
 
 @dataclass(frozen=True)
 class StepSaid:
-    """What a step is doing or waiting for."""
+    """What a step is doing or waiting for. Said again while it goes on and nothing else is said."""
 
     step: str
     text: str
+    since: str = ""
+    """When the step began."""
+    usual_seconds: float | None = None
+    """How long it usually takes; None: not known."""
     time: str = field(default_factory=now)
 
 
@@ -94,7 +100,11 @@ _NAMES: Mapping[type[Any], str] = {
 def document(event: Event) -> dict[str, Any]:
     """The event as the journal and ``--events`` write it."""
     content = asdict(event)
-    return {"time": content.pop("time"), "event": _NAMES[type(event)], **{key: value for key, value in content.items() if value != ""}}
+    return {
+        "time": content.pop("time"),
+        "event": _NAMES[type(event)],
+        **{key: value for key, value in content.items() if value not in ("", None)},
+    }
 
 
 class Bus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -126,16 +126,20 @@ class Graph:
         chosen = self.expand(only) if only else self.ids
         return Selection(tuple(id for id in chosen if id not in skipped), skipped)
 
-    def critical_path(self, ids: Iterable[str] | None = None) -> tuple[tuple[str, ...], float]:
-        """The longest chain among the given steps and its minutes."""
+    def critical_path(self, ids: Iterable[str] | None = None, takes: Callable[[str], float] | None = None) -> tuple[tuple[str, ...], float]:
+        """The longest chain among the given steps and how long it is.
+
+        Args:
+            takes: how long a step takes; its typical minutes where this is not given.
+        """
         chosen = self.ordered(self.ids if ids is None else ids)
         best: dict[str, tuple[float, tuple[str, ...]]] = {}
         for id in chosen:
             step = self._steps[id]
             before = max((best[need] for need in step.needs if need in best), default=(0.0, ()))
-            best[id] = (before[0] + step.minutes, (*before[1], id))
-        minutes, path = max(best.values(), default=(0.0, ()))
-        return path, minutes
+            best[id] = (before[0] + (takes(id) if takes else step.minutes), (*before[1], id))
+        length, path = max(best.values(), default=(0.0, ()))
+        return path, length
 
     def _near(self, name: str) -> str:
         near = difflib.get_close_matches(name, [*self.families, *self.ids], n=1)

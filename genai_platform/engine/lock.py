@@ -7,8 +7,9 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,7 @@ class Holder:
 
 
 @contextlib.contextmanager
-def hold(path: Path, command: str) -> Iterator[Holder | None]:
+def hold(path: Path, command: str, doing: Callable[[Holder], str] = lambda holder: "") -> Iterator[Holder | None]:
     """Hold the environment's lock.
 
     The kernel keeps the lock (flock), so it vanishes with its process, however that one ended; the file
@@ -44,6 +45,7 @@ def hold(path: Path, command: str) -> Iterator[Holder | None]:
     Args:
         path: the lock's file.
         command: what to tell others, e.g. ``genai up``.
+        doing: what a holder is known to be doing just now; empty where nothing is.
 
     Yields:
         The dead holder whose lock was taken over, or None.
@@ -57,7 +59,7 @@ def hold(path: Path, command: str) -> Iterator[Holder | None]:
     try:
         lock.acquire()
     except Timeout:
-        raise _taken(about) from None
+        raise _taken(about, doing) from None
     try:
         before = _read(about)
         me = Holder(os.getpid(), socket.gethostname(), _user(), command, now())
@@ -80,12 +82,24 @@ def holder(path: Path) -> Holder | None:
     return found if found and found.host == socket.gethostname() and psutil.pid_exists(found.pid) else None
 
 
-def _taken(about: Path) -> Locked:
+def _taken(about: Path, doing: Callable[[Holder], str]) -> Locked:
     holder = _read(about)
     who = "another run is at work here"
     if holder:
-        who = f"'{holder.command}' is at work here: process {holder.pid} of {holder.user} on {holder.host}, since {holder.since}"
+        now_doing = doing(holder)
+        who = (
+            f"'{holder.command}' is at work here: process {holder.pid} of {holder.user} on {holder.host}, since {_local(holder.since)}"
+            + (f": {now_doing}" if now_doing else "")
+        )
     return Locked(who, remedy="wait until it has finished, or stop it with Ctrl-C where it runs", id="locked")
+
+
+def _local(time: str) -> str:
+    """By this machine's clock."""
+    try:
+        return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return time
 
 
 def _read(about: Path) -> Holder | None:

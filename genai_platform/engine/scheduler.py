@@ -18,10 +18,12 @@ from types import FrameType, MappingProxyType
 from typing import Literal
 
 from genai_platform.advice import Remedy, run_genai, typed
-from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepSaid, StepStarted, StopAsked
+from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StopAsked
 from genai_platform.engine.graph import Graph, Selection
 from genai_platform.engine.observe import observe
+from genai_platform.engine.running import Running
 from genai_platform.engine.step import Observation, State, Step
+from genai_platform.engine.usual import Usual, Work
 from genai_platform.errors import GenaiError, Interrupted, StepError, unexpected
 
 GRACE = 60.0
@@ -48,36 +50,6 @@ class Report:
 
 
 @dataclass
-class _Running:
-    step: Step
-    started: float
-
-
-class _Voice:
-    """The progress a step is given."""
-
-    def __init__(self, step: Step, bus: Bus, stop: threading.Event, clock: Callable[[], float]) -> None:
-        self._step, self._bus, self._stop, self._clock = step, bus, stop, clock
-        self._deadline = clock() + step.limit
-        self._last = ""
-
-    def say(self, text: str) -> None:
-        if text != self._last:
-            self._last = text
-            self._bus(StepSaid(self._step.id, text))
-
-    def check(self) -> None:
-        if self._stop.is_set():
-            raise Interrupted
-        if self._clock() > self._deadline:
-            raise StepError(
-                f"not finished after {self._step.limit:.0f} s{f'; last: {self._last}' if self._last else ''}",
-                remedy="run the same command again: it goes on where it stopped",
-                id="step.timeout",
-            )
-
-
-@dataclass
 class Scheduler:
     """Runs a graph's steps.
 
@@ -92,6 +64,8 @@ class Scheduler:
     command: str = ""
     environment: str = ""
     clock: Callable[[], float] = time.monotonic
+    usual: Usual = field(default_factory=Usual)
+    """How long steps take, for what is said of those that take long."""
 
     def apply(self, selection: Selection) -> Report:
         """Make the selected steps present. What else they need must be there already."""
@@ -119,7 +93,7 @@ class _Run:
         self._inside = {id: other for id, other in inside.items() if other in selection.ids and other not in retained}
         order = selection.ids if action == "apply" else tuple(reversed(selection.ids))
         self._waiting: dict[str, Step] = {id: self._graph[id] for id in order}
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._results: dict[str, StepResult] = {}
         # None: Ctrl-C. A SimpleQueue may be written to by a signal handler while the same thread reads it.
         self._ended: queue.SimpleQueue[StepResult | None] = queue.SimpleQueue()
@@ -183,8 +157,10 @@ class _Run:
                 if all(before):
                     self._end(StepResult(id, "retained", 0.0, "kept"))
             elif all(before):
-                thread = threading.Thread(target=self._work, args=(step,), name=id, daemon=True)
-                self._running[id] = _Running(step, self._clock())
+                work: Work = "create" if self._action == "apply" else "destroy"
+                running = Running(step, work, self._bus, self._stop, self._clock, self._scheduler.usual)
+                thread = threading.Thread(target=self._work, args=(running,), name=id, daemon=True)
+                self._running[id] = running
                 del self._waiting[id]
                 thread.start()
 
@@ -196,6 +172,8 @@ class _Run:
         )
 
     def _collect(self) -> None:
+        for running in self._running.values():
+            running.remind()
         try:
             result = self._ended.get(timeout=0.5)
         except queue.Empty:
@@ -221,12 +199,12 @@ class _Run:
         self._bus(StepFinished(result.id, result.outcome, result.seconds, result.evidence, typed(result.remedy)))
 
     # -- the step's own thread --------------------------------------------------------------------
-    def _work(self, step: Step) -> None:
-        started = self._clock()
+    def _work(self, running: Running) -> None:
+        step, started = running.step, self._clock()
         outcome: Outcome = "failed"
         remedy: Remedy = ""
         try:
-            outcome, evidence = self._applied(step) if self._action == "apply" else self._destroyed(step)
+            outcome, evidence = self._applied(running) if self._action == "apply" else self._destroyed(running)
         except GenaiError as error:
             evidence, remedy = error.message, error.remedy
         except Exception as error:
@@ -235,7 +213,8 @@ class _Run:
             evidence, remedy = fault.message, fault.remedy
         self._ended.put(StepResult(step.id, outcome, self._clock() - started, evidence, remedy))
 
-    def _applied(self, step: Step) -> tuple[Outcome, str]:
+    def _applied(self, running: Running) -> tuple[Outcome, str]:
+        step = running.step
         missing = self._missing(step)
         if missing:
             return missing
@@ -247,10 +226,11 @@ class _Run:
             raise _unknown(step.id, finding)
         if self._stop.is_set():
             raise Interrupted
-        self._bus(StepStarted(step.id, "apply"))
-        return "done", step.apply(_Voice(step, self._bus, self._stop, self._clock))
+        running.begin("apply", finding.state)
+        return "done", step.apply(running)
 
-    def _destroyed(self, step: Step) -> tuple[Outcome, str]:
+    def _destroyed(self, running: Running) -> tuple[Outcome, str]:
+        step = running.step
         self._bus(StepStarted(step.id, "probe"))
         finding = observe(step)
         if finding.state is State.ABSENT:
@@ -258,8 +238,8 @@ class _Run:
         if self._stop.is_set():
             raise Interrupted
         # UNKNOWN is not taken for absent: what cannot be seen is removed, and says itself when that fails.
-        self._bus(StepStarted(step.id, "destroy"))
-        return "done", step.destroy(_Voice(step, self._bus, self._stop, self._clock))
+        running.begin("destroy", finding.state)
+        return "done", step.destroy(running)
 
     def _missing(self, step: Step) -> tuple[Outcome, str] | None:
         """Whether something the step needs, and this run does not make, is not there."""
@@ -297,14 +277,14 @@ OBSERVE_LIMIT = 300.0
 
 def observe_all(
     steps: Iterable[Step],
-    seen: Callable[[], None] = lambda: None,
+    seen: Callable[[str], None] = lambda id: None,
     limit: float = OBSERVE_LIMIT,
     how: Callable[[Step], Observation] = observe,
 ) -> dict[str, Observation]:
     """Look at steps at the same time.
 
     Args:
-        seen: called after each.
+        seen: called with the id of each that gave an answer.
         limit: seconds to wait for all of them; what has given no answer by then is ``UNKNOWN``.
         how: ``observe``, or ``glance`` where what exists is enough to know.
     """
@@ -329,5 +309,5 @@ def observe_all(
         except queue.Empty:
             break
         findings[id] = finding
-        seen()
+        seen(id)
     return findings

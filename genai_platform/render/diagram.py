@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE, Target
@@ -20,10 +19,11 @@ _LANGFUSE = ("langfuse.config", "langfuse.database", "langfuse.chart", "patch.id
 
 @dataclass(frozen=True)
 class Diagram:
-    """The picture's text and the boxes in it."""
+    """The picture's text, and the boxes and arrows in it."""
 
     mermaid: str
     nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
 
 
 def diagram(target: Target, steps: Collection[str], states: Mapping[str, str] | None = None) -> Diagram:
@@ -40,7 +40,7 @@ def diagram(target: Target, steps: Collection[str], states: Mapping[str, str] | 
         nodes = [replace(node, state=_together(node.steps, states)) for node in nodes]
     there = {node.id for node in nodes}
     arrows = [arrow for arrow in _arrows(settings) if {arrow.start, arrow.end} <= there]
-    return Diagram(flowchart(f"Architecture of {target.prefix}", nodes, arrows), tuple(nodes))
+    return Diagram(flowchart(f"Architecture of {target.prefix}", nodes, arrows), tuple(nodes), tuple(arrows))
 
 
 def _together(steps: Sequence[str], states: Mapping[str, str]) -> str:
@@ -141,7 +141,7 @@ def _accounts(settings: Settings) -> Iterator[Node]:
         if number == _ACCOUNTS:
             yield Node("openai_more", ("Azure OpenAI", f"{len(found) - _ACCOUNTS} more accounts"), "azure")
             return
-        yield Node(f"openai_{number}", ("Azure OpenAI", urlsplit(address).netloc, *_listed(deployments)), "azure")
+        yield Node(f"openai_{number}", ("Azure OpenAI", address.partition("://")[2], *_listed(deployments)), "azure")
     if not found:
         yield Node("openai_0", ("Azure OpenAI", "no model is configured"), "azure")
 

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import jinja2
-import yaml
 
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE, Target
@@ -166,8 +165,7 @@ def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
 
 def values(target: Target, outputs: Outputs, public_url: str) -> dict[str, Any]:
     """The same, as data."""
-    document = yaml.safe_load(values_text(target, outputs, public_url))
-    assert isinstance(document, dict)
+    [document] = manifests.parsed(values_text(target, outputs, public_url))
     return document
 
 

@@ -48,6 +48,7 @@ def proxy_config(settings: Settings) -> str:
             "redis_host": "os.environ/REDIS_HOST",
             "redis_port": "os.environ/REDIS_PORT",
             "redis_password": "os.environ/REDIS_PASSWORD",
+            **_routing(settings),
         },
         "general_settings": {
             "master_key": "os.environ/LITELLM_MASTER_KEY",
@@ -58,6 +59,7 @@ def proxy_config(settings: Settings) -> str:
             "store_model_in_db": False,
             "health_check_interval": 300,
             "background_health_checks": False,
+            **({"enforce_fallback_model_access": True} if _fallbacks(settings) else {}),
         },
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
@@ -167,6 +169,20 @@ def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfor
         variables=own,
         checksum=manifests.checksum(config(settings, data, role_arn, secrets)),
     )
+
+
+def _routing(settings: Settings) -> dict[str, Any]:
+    """What ``router_settings`` says of groups and fallbacks; nothing where there are none and nothing is set."""
+    router = settings.litellm.router.model_dump(exclude_none=True, exclude_unset=True)
+    if any(len(group) > 1 for group in settings.litellm.groups.values()):
+        # Else a retry is as likely to meet the deployment that just failed as any other one.
+        router["enable_weighted_failover"] = True
+    return router | _fallbacks(settings)
+
+
+def _fallbacks(settings: Settings) -> dict[str, list[dict[str, list[str]]]]:
+    kinds = settings.litellm.fallbacks.model_dump()
+    return {kind: [{name: list(others)} for name, others in chosen.items()] for kind, chosen in kinds.items() if chosen}
 
 
 def _model(model: Model, grouped: bool) -> dict[str, Any]:

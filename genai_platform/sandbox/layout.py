@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import random
+import secrets
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from genai_platform.sandbox.pace import DEFAULT, Pace
 
 _PORTS = (
     "aws", "etcd", "etcd_peer", "kubernetes", "endpoint", "controllers", "kubelet", "webhook", "openai",
-    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models",
+    "entra", "arm", "vault", "graph", "gateway", "litellm", "langfuse", "models", "oidc", "cognitive",
 )  # fmt: skip
 # Below the range Linux takes the ports of outgoing connections from: a stopped sandbox must find its ports free again.
 _FIRST_PORT, _LAST_PORT = 18000, 31000
@@ -49,6 +50,8 @@ class SandboxLayout:
     """How late its stand-ins are. A part learns of a change when it is started again."""
     tenant: Path | None = None
     """The root of the sandbox whose Entra tenant this one has joined (``azure/shared_tenant.py``); default: it has its own."""
+    issuer_id: str = ""
+    """What the address of its cluster's issuer ends with; empty in a sandbox that an older version made."""
 
     @classmethod
     def create(
@@ -93,6 +96,7 @@ class SandboxLayout:
                 "region": region or cls.region,
                 "pace": pace or DEFAULT,
                 "tenant": str(tenant) if tenant else None,
+                "issuer": secrets.token_hex(16).upper(),
             }
             _keep(root, document)
         return cls.open(root)
@@ -108,7 +112,8 @@ class SandboxLayout:
             _keep(root, document)
         pace, region = Pace(document.get("pace", DEFAULT)), document.get("region", cls.region)
         tenant = Path(document["tenant"]) if document.get("tenant") else None
-        return cls(root, document["environment"], document["network"], document["ports"], region, pace, tenant)
+        issuer = document.get("issuer", "")
+        return cls(root, document["environment"], document["network"], document["ports"], region, pace, tenant, issuer)
 
     # -- addresses ------------------------------------------------------------------------------
     @property

@@ -94,6 +94,9 @@ ROLE_ASSIGNED = Duration(300, "Troubleshoot Azure RBAC: up to 10 minutes until a
 ROLE_ASSIGNED_TO_IDENTITY = Duration(
     450, "estimate; Troubleshoot Azure RBAC: up to 10 minutes; a resource's own identity is later than people and applications"
 )
+FEDERATED_CREDENTIAL_KNOWN = Duration(
+    120, "Microsoft Entra, federated identity credentials, considerations: a new one is refused (AADSTS70021) for some minutes"
+)
 RESOURCE_PRINCIPAL_KNOWN = Duration(
     15, "estimate; Entra replication, Microsoft identity platform: AADSTS500011 until the token endpoint knows a new API"
 )
@@ -119,6 +122,13 @@ ENTITY_WRITTEN = Duration(10, "estimate; API Management: APIs and named values a
 # -- Azure: gateway, Azure OpenAI -------------------------------------------------------------------
 APIM_EFFECTIVE = Duration(25, "an API's or a policy's change reaches the v2 gateways after seconds; no figure is published: estimate")
 APIM_FORWARD = Duration(240, 'Microsoft Learn, "forward-request policy": more than 240 seconds may not be honored')
+COGNITIVE_ACCOUNT_MADE = Duration(30, "estimate; azurerm cognitive_account: an account of Azure OpenAI is made within a minute")
+COGNITIVE_ACCOUNT_DELETED = Duration(30, "estimate; azurerm cognitive_account: deletion is a long-running operation")
+COGNITIVE_ACCOUNT_PURGED = Duration(60, "estimate; Recover or purge deleted Azure AI services resources: a purge is asynchronous")
+COGNITIVE_SUBDOMAIN_FREE = Duration(180, "estimate; Azure/ResourceModules#468: the name of a purged account is not free at once")
+DEPLOYMENT_MADE = Duration(30, "estimate; azurerm cognitive_deployment: creation is a long-running operation of some seconds")
+DEPLOYMENT_DELETED = Duration(10, "estimate; azurerm cognitive_deployment: deletion is a long-running operation of some seconds")
+DEPLOYMENT_ANSWERS = Duration(60, "Azure OpenAI's DeploymentNotFound: created within the last 5 minutes, please wait a moment")
 OPENAI_THROTTLED = Duration(60, "Microsoft Learn, Azure OpenAI quotas: tokens and requests are counted per minute")
 APIM_FORWARD_LEAST = Duration(30, "not a duration of Azure: the least time that a real proxy on a busy machine gets for an answer")
 

@@ -36,7 +36,7 @@ def environment(layout: SandboxLayout) -> dict[str, str]:
     clean.setdefault("TMPDIR", tempfile.gettempdir())
     # The interpreter's own folder first: parts find the programs that were installed beside this one.
     clean["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), clean.get("PATH", os.defpath)))
-    clean |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    clean |= {"PYTHONUNBUFFERED": "1", "AWS_EC2_METADATA_DISABLED": "true"}
     clean |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return clean | {MARK: str(layout.root)}
 

@@ -12,7 +12,7 @@ from genai_platform.render.manifests import Document
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.objects import Objects, Ref
 from genai_platform.tools.aws import dns, load_balancers
-from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes import obstacles
 from genai_platform.tools.wait import wait_for
 
 _API = "networking.k8s.io/v1"
@@ -35,7 +35,7 @@ def ingress_step(
     host = addresses.listener(clients.target.settings, name).host if name in _NAMED else None
 
     def waiting() -> str:
-        reason = kube_wait.last_warning(clients.kube, NAMESPACE, "Ingress", name)
+        reason = obstacles.of_ingress(clients.kube, name, NAMESPACE)
         return f"ingress {name}: waiting for the load balancer's address" + (f"; {reason}" if reason else "")
 
     def align() -> None:

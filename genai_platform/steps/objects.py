@@ -10,7 +10,7 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.render.manifests import INPUTS, Document, secret_values
-from genai_platform.tools.kubernetes import reasons as kube_reasons
+from genai_platform.tools.kubernetes import images as kube_images
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import ClusterAbsent, Kube
 
@@ -210,7 +210,7 @@ def start_afresh(kube: Kube, kind: str, name: str) -> None:
 
 def _gave_up(container: Document) -> bool:
     waiting = container.get("state", {}).get("waiting", {}).get("reason")
-    hopeless = waiting in ("CrashLoopBackOff", *kube_reasons.PULLS)
+    hopeless = waiting in ("CrashLoopBackOff", *kube_images.PULLS)
     return hopeless or (not container.get("ready") and container.get("restartCount", 0) >= 2)
 
 

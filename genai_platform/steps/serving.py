@@ -8,15 +8,20 @@ may also resolve minutes after it was made.
 from __future__ import annotations
 
 import ipaddress
+import time
 
 import httpx
 
 from genai_platform.engine.step import Progress
+from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
 from genai_platform.tools import http
+from genai_platform.tools.aws import load_balancers
 from genai_platform.tools.wait import wait_for
 
 LIMIT = 300
+EXPECTED = 15.0
+"""Seconds for which no answer is the rule; after them the health checks are asked for what keeps it."""
 
 
 def admits_us(clients: Clients) -> bool:
@@ -43,7 +48,12 @@ def wait_served(clients: Clients, name: str, path: str, progress: Progress, limi
     Raises:
         StepError: it has no address, or did not serve in time; the message says what it answered last.
     """
-    url, last = clients.need_address(name), "nothing yet"
+    url, last, began = clients.need_address(name), "nothing yet", time.monotonic()
+
+    def status() -> str:
+        reason = _health(clients, name) if time.monotonic() - began >= EXPECTED else ""
+        return f"waiting until the load balancer serves {url}: {last}" + (f"; {reason}" if reason else "")
+
     with http.client(clients.target, url, timeout=10) as client:
 
         def look() -> bool | None:
@@ -56,4 +66,12 @@ def wait_served(clients: Clients, name: str, path: str, progress: Progress, limi
             last = f"it answers {answer.status_code}"
             return True if answer.status_code == 200 else None
 
-        wait_for(look, progress, lambda: f"waiting until the load balancer serves {url}: {last}", limit)
+        wait_for(look, progress, status, limit)
+
+
+def _health(clients: Clients, name: str) -> str:
+    """What the load balancer's health checks say; empty where it cannot be asked, since this only explains the wait."""
+    try:
+        return load_balancers.unhealthy(clients.aws, clients.target.prefix, name)
+    except GenaiError:
+        return ""

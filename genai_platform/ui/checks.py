@@ -8,9 +8,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from genai_platform.engine.events import StepFinished, StepSaid, StepStarted
+from genai_platform.engine.events import StepFinished, StepSaid, StepStarted, now
+from genai_platform.engine.running import AGAIN, QUIET
 from genai_platform.ui.screen import Screen
-from genai_platform.ui.text import duration, one_line
+from genai_platform.ui.text import duration, one_line, since
 
 if TYPE_CHECKING:
     from genai_platform.checks.check import Result
@@ -24,8 +25,9 @@ class FollowChecks:
         self._screen = screen
         self._ids = list(ids)
         self._live: LiveSteps | None = None
-        self._said: dict[str, str] = {}
-        self._started = time.monotonic()
+        self._said: dict[str, tuple[str, float]] = {}
+        """What each check was last heard to wait for, and when."""
+        self._started, self._began = time.monotonic(), now()
 
     def __enter__(self) -> Self:
         if self._screen.live:
@@ -46,9 +48,13 @@ class FollowChecks:
         """What a check that is not satisfied yet saw."""
         if self._live is not None:
             self._live(StepSaid(id, text))
-        elif self._screen.verbose and self._said.get(id) != text:
-            self._said[id] = text
-            self._line(f"{id}: {one_line(text)}")
+            return
+        told, at = self._said.get(id, ("", self._started))
+        quiet = time.monotonic() - at
+        # In lines, a check is heard when it takes long, and not at each of its looks.
+        if (text != told and self._screen.verbose) or quiet >= (AGAIN if told else QUIET):
+            self._said[id] = text, time.monotonic()
+            self._line(f"{id}: {one_line(text)}{since(self._began, now(), None)}")
 
     def result(self, result: Result) -> None:
         """A check has ended."""

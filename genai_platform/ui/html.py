@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page: the architecture as it really stands, endpoints, checks, timings.
+"""A report as one self-contained HTML page: endpoints, the architecture as it is, checks, the timeline of the last ``up``.
 
 No script, no font, no picture from elsewhere; every text is escaped.
 """
@@ -13,25 +13,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genai_platform.advice import typed
-from genai_platform.engine.graph import Graph
 from genai_platform.engine.step import Observation, State
-from genai_platform.ui.drawing import drawing
+from genai_platform.engine.timeline import Timeline
+from genai_platform.render.diagram import Diagram
+from genai_platform.ui import architecture, timeline
 from genai_platform.ui.text import duration
 
 if TYPE_CHECKING:
     from genai_platform.checks.check import Result
 
-_STYLE = """
-:root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --odd: #9a6700; --line: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+_STYLE = (
+    """
+:root { color-scheme: light dark; --ok: #1a7f37; --bad: #cf222e; --odd: #9a6700; --line: #8884; --quiet: #8c959f; --path: #0969da;
+  --edge: #8c959f; --box: #fff; --ok-box: #dafbe1; --bad-box: #ffebe9; --odd-box: #fff8c5; }
+@media (prefers-color-scheme: dark) { :root { --ok: #3fb950; --bad: #f85149; --odd: #d29922; --quiet: #6e7681;
+  --path: #58a6ff; --box: #161b22; --ok-box: #12261e; --bad-box: #2d1618; --odd-box: #2b2111; }
+  body { background: #0d1117; color: #e6edf3; } a { color: #58a6ff; } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td.word { white-space: nowrap; }
 td.id { white-space: nowrap; font-family: ui-monospace, monospace; } td.time { white-space: nowrap; text-align: right; }
 .pass, .present { color: var(--ok); } .fail, .absent { color: var(--bad); } .skip, .unknown, .drifted { color: var(--odd); }
-.word { font-weight: 600; } .bar { height: .5rem; background: currentColor; opacity: .5; min-width: 2px; }
-svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
+.arch g { color: CanvasText; } .word { font-weight: 600; } .bar { height: .5rem; background: currentColor; opacity: .5; min-width: 2px; }
+@media (max-width: 40rem) { body { margin-top: 1rem; } thead { display: none; } tr { display: block; border-bottom: 1px solid var(--line); }
+  td, td.time { display: block; border: 0; padding: .1rem 0; text-align: left; } tr { padding: .4rem 0; } }
 """
+    + architecture.STYLE
+    + timeline.STYLE
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +52,16 @@ class Page:
     target: str
     """Which world that is, in words."""
     prefix: str
-    graph: Graph
+    drawn: Diagram
+    """Its architecture, with the states of its parts."""
     states: Mapping[str, Observation]
     endpoints: Mapping[str, str]
     note: str
     """How far the addresses are protected, where that is less than usual."""
     results: Sequence[Result]
     seconds: float
+    last_up: Timeline | None
+    """When each step of the last ``up`` was at work; None: this machine knows of none."""
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -71,8 +85,11 @@ def render(page: Page) -> str:
 <p>{escape(page.target)}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {duration(page.seconds)}</p>
 <h2>Endpoints</h2>
 {_endpoints(page.endpoints)}{f"<p>{escape(page.note)}</p>" if page.note else ""}
-<h2>What stands: {there} of {len(page.states)} steps present</h2>
-{drawing(page.graph, page.states)}
+<h2>Architecture</h2>
+{architecture.architecture(page.drawn)}
+<h2>Timeline of the last <code>up</code></h2>
+{timeline.timeline(page.last_up)}
+<h2>Steps: {there} of {len(page.states)} present</h2>
 {_table(("step", "state", "evidence"), [(id, finding.state.value, finding.evidence) for id, finding in page.states.items()])}
 <h2>Checks</h2>
 {_checks(page.results)}

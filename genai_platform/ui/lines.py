@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TextIO
 
 from genai_platform.engine.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
-from genai_platform.ui.text import duration, one_line
+from genai_platform.ui.text import duration, one_line, since
 
 _WORDS = {"probe": "checking", "apply": "started", "destroy": "removing"}
 
@@ -28,8 +28,8 @@ def line(event: Event) -> str:
     match event:
         case StepStarted(step=step, action=action):
             return "" if action == "probe" else f"{step}: {_WORDS[action]}"
-        case StepSaid(step=step, text=text):
-            return f"{step}: {one_line(text)}"
+        case StepSaid(step=step, text=text, time=time):
+            return f"{step}: {one_line(text)}{since(event.since, time, event.usual_seconds)}"
         case StepFinished(step=step, outcome=outcome, seconds=seconds, evidence=evidence):
             return f"{step}: {outcome}{f' after {duration(seconds)}' if seconds else ''}{f': {one_line(evidence)}' if evidence else ''}"
         case StopAsked(running=running):

@@ -10,14 +10,18 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from genai_platform.advice import typed
-from genai_platform.engine.events import Event, Sink
+from genai_platform.engine.events import Event, Sink, now
+from genai_platform.engine.running import QUIET
 from genai_platform.errors import Declined, GenaiError
-from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams
+from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams, since
+
+if TYPE_CHECKING:
+    from genai_platform.engine.forecast import Forecast
 
 SCHEMA = 1
 
@@ -154,35 +158,49 @@ class Screen:
 
     # -- looking ----------------------------------------------------------------------------------
     @contextmanager
-    def looking(self, total: int) -> Iterator[Callable[[], None]]:
-        """Count what has been looked at, in a line that goes away again; on a terminal only."""
-        lock, seen = threading.Lock(), -1
+    def looking(self, ids: Iterable[str]) -> Iterator[Callable[[str], None]]:
+        """Say what is still being looked at: on a terminal in a line that goes away again, elsewhere once it takes long.
 
-        def one_more() -> None:
-            nonlocal seen
+        Yields:
+            To be called with each that was looked at.
+        """
+        left, lock, began = list(ids), threading.Lock(), now()
+        total = len(left)
+
+        def told() -> str:
+            return f"looking: {total - len(left)} of {total}" + (f"; still at {', '.join(left[:3])}" if 0 < len(left) <= 3 else "")
+
+        def one_less(id: str) -> None:
             with lock:
-                seen += 1
-                print(f"\rlooking: {seen} of {total} ", end="", file=self.stream, flush=True)
+                left.remove(id)
+                if self.live:
+                    print(f"\r\x1b[2K{told()} ", end="", file=self.stream, flush=True)
 
+        def remind() -> None:
+            with lock:
+                self.note(f"{told()}{since(began, now(), None)}")
+
+        late = threading.Timer(QUIET, remind)
+        late.daemon = True
         if not self.live:
-            yield lambda: None
-            return
-        one_more()
+            late.start()
         try:
-            yield one_more
+            yield one_less
         finally:
-            print("\r\x1b[2K", end="", file=self.stream, flush=True)
+            late.cancel()
+            if self.live:
+                print("\r\x1b[2K", end="", file=self.stream, flush=True)
 
     # -- steps ------------------------------------------------------------------------------------
     @contextmanager
-    def follow(self, ids: Sequence[str], what: str = "steps") -> Iterator[Sink]:
+    def follow(self, ids: Sequence[str], what: str = "steps", forecast: Forecast | None = None) -> Iterator[Sink]:
         """Show the events of a run: a live table on a terminal, else one line per event."""
         if self.quiet:
             yield _silence
         elif self.live:
             from genai_platform.ui.rich_view import LiveSteps
 
-            with LiveSteps(self.stream, ids, what) as live:
+            with LiveSteps(self.stream, ids, what, forecast) as live:
                 yield live
         else:
             from genai_platform.ui.lines import EventLines

@@ -6,10 +6,14 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TextIO
 
 # Colours and cursor movements as terminals take them (ECMA-48), and titles (OSC).
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
+
+_LONG = 5.0
+"""Seconds after which a person wonders."""
 
 
 def prepare_streams() -> None:
@@ -54,6 +58,40 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """``0:03``, ``12:05``, ``1:02:00``: for columns that are narrow."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def rough(seconds: float) -> str:
+    """How long something takes, as one says it beforehand: ``20 s``, ``12 min``, ``1 h 05 min``."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def since(began: str, until: str, usual_seconds: float | None) -> str:
+    """`` (since 13:05:10, usually 12 min)``, to follow what is waited for; empty in its first five seconds.
+
+    Args:
+        began, until: ISO 8601, with their zones; the time shown is this machine's.
+        usual_seconds: how long it takes; None: not known.
+    """
+    try:
+        start = datetime.fromisoformat(began)
+        spent = (datetime.fromisoformat(until) - start).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    if spent < _LONG:
+        return ""
+    told = f"since {start.astimezone():%H:%M:%S}"
+    if usual_seconds is not None and usual_seconds >= 1:
+        told += f", longer than the usual {rough(usual_seconds)}" if spent > 1.5 * usual_seconds else f", usually {rough(usual_seconds)}"
+    return f" ({told})"
 
 
 def dollars(amount: float) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+import ssl
+import threading
+from datetime import UTC, date, datetime, timedelta
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from genai_platform.cli.doctor.line import Line, to_lines
+from genai_platform.cli.doctor.together import together
 from genai_platform.errors import MissingError
 from genai_platform.steps.infra.cluster_version import Offer
+from genai_platform.steps.infra.prerequisites.answer import Answer
 from genai_platform.tools.aws.client import Aws
 from tests.cli.conftest import Shell
 
@@ -45,6 +52,11 @@ def machine(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr("genai_platform.steps.infra.cluster_version.offers", lambda aws: machine.offered)
     monkeypatch.setattr(Aws, "my_address", lambda self: "203.0.113.7/32")
     monkeypatch.setattr(Aws, "secret_document", lambda self: machine.secrets)
+    # What rights, quotas and names are is another test's subject, and there is no network.
+    monkeypatch.setattr("genai_platform.cli.doctor.clouds.ACCOUNT_LOOKS", ())
+    monkeypatch.setattr(
+        "httpx.HTTPTransport.handle_request", lambda self, request: httpx.Response(200, headers={"Date": formatdate(usegmt=True)})
+    )
     return machine
 
 
@@ -132,3 +144,109 @@ def test_a_model_without_a_price_and_a_certificate_nobody_checks_are_said_and_st
         answer = shell("doctor", "--json", *front, "--set", accepted)
         assert [one["state"] for one in answer.document["checked"] if one["id"] == "azure.backend"] == warned
         assert answer.document["ok"]
+
+
+class Internet:
+    """What answers from this machine, and what time it is there."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, Exception] = {}
+        self.ahead = 0.0
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host in self.refused:
+            raise self.refused[request.url.host]
+        return httpx.Response(200, headers={"Date": formatdate(datetime.now(UTC).timestamp() - self.ahead, usegmt=True)})
+
+
+@pytest.fixture
+def internet(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Internet:
+    internet = Internet()
+    monkeypatch.setattr("httpx.HTTPTransport.handle_request", lambda self, request: internet.answer(request))
+    return internet
+
+
+def checked(shell: Shell, *words: str) -> dict[str, dict[str, str]]:
+    return {line["id"]: line for line in shell("doctor", "--json", *words).document["checked"]}
+
+
+def test_what_cannot_be_reached_is_named_with_why(shell: Shell, internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "a-mirror.tfrc")
+    assert checked(shell)["reach.terraform"]["state"] == "skip"
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE")
+    monkeypatch.setenv("HOME", str(shell.folder))
+    assert {line["state"] for id, line in checked(shell).items() if id.startswith("reach.")} == {"pass"}
+    opened = httpx.ConnectError("certificate verify failed: self-signed certificate in certificate chain")
+    opened.__cause__ = ssl.SSLCertVerificationError("certificate verify failed")  # as httpx raises it
+    internet.refused = {
+        "eks.ap-northeast-1.amazonaws.com": opened,
+        "a.example.com": httpx.ConnectTimeout("timed out"),
+        "langfuse.github.io": httpx.ConnectError("Name or service not known"),
+    }
+    found = problems(shell)
+    assert set(found) == {"reach.aws", "reach.models"}
+    assert "eks.ap-northeast-1.amazonaws.com: its certificate is not trusted" in found["reach.aws"][0]
+    assert "AWS_CA_BUNDLE" in found["reach.aws"][1]
+    assert "no connection" in found["reach.models"][0]
+    assert checked(shell)["reach.charts"]["state"] == "warn"  # the chart's other place answers
+
+
+def test_a_clock_that_is_wrong(shell: Shell, internet: Internet) -> None:
+    assert checked(shell)["clock"]["state"] == "pass"
+    internet.ahead = 120.0
+    assert checked(shell)["clock"]["state"] == "warn"
+    internet.ahead = -900.0
+    problem, remedy = problems(shell)["clock"]
+    assert "900 s behind AWS's" in problem or "899 s behind AWS's" in problem
+    assert "timedatectl" in remedy
+    internet.refused = {"sts.ap-northeast-1.amazonaws.com": httpx.ConnectError("no way")}
+    assert checked(shell)["clock"]["state"] == "unknown"
+
+
+def test_credentials_that_end_before_a_whole_up(shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Aws, "credentials_end", lambda self: datetime.now(UTC) + timedelta(minutes=10))
+    problem, remedy = problems(shell)["credentials.end"]
+    assert "end in 10 minutes" in problem
+    assert "sign in again" in remedy
+    monkeypatch.setattr(Aws, "credentials_end", lambda self: datetime.now(UTC) + timedelta(hours=8))
+    assert problems(shell) == {}
+
+
+def test_what_nobody_may_ask_is_neither_fine_nor_missing(shell: Shell, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = Answer("permissions", "unknown", "what you may do could not be found out", "aws iam put-role-policy --role-name you")
+    missing = Answer("permissions.cluster", "fail", "cluster: you may not eks:CreateCluster", "aws iam put-role-policy --role-name me")
+    told = [unknown]
+    monkeypatch.setattr("genai_platform.cli.doctor.clouds.ACCOUNT_LOOKS", (("permissions", lambda clients: to_lines(told)),))
+    answer = shell("doctor", "--json")
+    assert (answer.code, answer.document["ok"], answer.document["problems"]) == (0, True, [])
+    assert answer.document["unknown"] == [{"id": "permissions", "what": unknown.text, "remedy": unknown.remedy}]
+    text = shell("doctor").out
+    assert "no problem was seen, 1 thing could not be found out" in text
+    assert "put-role-policy" in text
+    assert "ready" not in text
+    told.append(missing)
+    assert problems(shell) == {"permissions.cluster": (missing.text, missing.remedy)}
+
+
+def test_one_look_that_fails_or_does_not_answer_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+
+    def hang() -> list[Line]:
+        held.wait(60)
+        return []
+
+    def explode() -> list[Line]:
+        raise RuntimeError("boom")
+
+    found = list(together([("a", hang), ("b", explode), ("c", lambda: [Line("c.1", "pass", "well")])], limit=0.5))
+    held.set()
+    assert [(line.id, line.state) for line in found] == [("a", "unknown"), ("b", "fail"), ("c.1", "pass")]
+
+
+def test_the_policy_is_in_the_document(shell: Shell, machine: Machine) -> None:
+    policy = shell("doctor", "--json").document["policy"]
+    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert {"eks:CreateCluster", "iam:PassRole", "ec2:AllocateAddress", "s3:CreateBucket"} <= actions
+    assert not any("*" in action for action in actions)
+    (shell.folder / "genai.toml").write_text("")
+    assert shell("doctor", "--json").document["policy"] is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from genai_platform.tools.azure.listings import Deployment, Listings, OpenAiAccount
 from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
 
@@ -41,12 +42,15 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
         "123456789012",
         "https://x.openai.azure.com",
         "",
+        "3",
+        "per-zone",
         "y",
         TENANT,
         SUBSCRIPTION,
         "",
         "",
         "",
+        "6",
         "a@example.com",
         "",
     ]
@@ -57,6 +61,8 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
     found = written(wizard.folder)
     assert (found["platform"], found["aws"]) == ({"name": "genai", "region": "eu-central-1"}, {"account_id": "123456789012"})
     azure = found["azure"]
+    assert (found["network"]["zones"], found["network"]["nat"]) == (3, "per-zone")
+    assert azure["apim"]["sku"] == "StandardV2"  # the sixth of those that are offered
     assert azure["apim"]["publisher_email"] == "a@example.com"
     assert (azure["enabled"], azure["tenant_id"], azure["subscription_id"], azure["resource_group"]) == (
         True,
@@ -68,13 +74,13 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
 
 
 def test_no_is_the_answer_to_an_empty_line(wizard: Shell, terminal: None) -> None:
-    assert wizard("init", *AWS, input="\n\n\n\n").code == 0
+    assert wizard("init", *AWS, input="\n" * 6).code == 0
     assert written(wizard.folder)["azure"] == {"enabled": False}
 
 
 @pytest.mark.parametrize("name", ["a-", "a--b", "-a", "A", "a" * 17])
 def test_a_name_that_the_settings_refuse_is_asked_for_again(wizard: Shell, terminal: None, name: str) -> None:
-    answer = wizard("init", *AWS, input=f"{name}\ngood\n\n\n\n")
+    answer = wizard("init", *AWS, input=f"{name}\ngood" + "\n" * 6)
     assert answer.code == 0
     assert f"'{name}' does not fit" in answer.out
     assert written(wizard.folder)["platform"]["name"] == "good"
@@ -130,3 +136,20 @@ def test_an_answer_that_does_not_fit_writes_nothing(wizard: Shell) -> None:
     assert wizard("init", "--account-id", "12", "--api-base", "https://x.example.com").code == 2
     assert wizard("init", *AWS, "--tenant-id", "contoso", "--subscription-id", SUBSCRIPTION).code == 2
     assert not (wizard.folder / "genai.toml").exists()
+
+
+def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = OpenAiAccount("/accounts/x", "x", "japaneast", "https://x.openai.azure.com")
+    monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
+    monkeypatch.setattr(Listings, "openai_accounts", lambda self: [account])
+    monkeypatch.setattr(
+        Listings,
+        "deployments",
+        lambda self, of: [Deployment("chat", "gpt-4o-mini", "Standard"), Deployment("gpt-4o", "gpt-4o", "Standard")],
+    )
+    answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
+    assert answer.code == 0, answer.err
+    first, second = written(wizard.folder)["litellm"]["models"]
+    assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", account.endpoint)
+    assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
+    assert "gpt-4o-mini, Standard: paid by the token" in answer.out

@@ -188,7 +188,8 @@ def test_following_shows_what_is_written_until_ctrl_c(shell: Shell, pods: PodsAp
     assert (process.returncode, out) == (130, "")
     assert "litellm-3: new pod\n" in err
     assert "litellm-2: the pod is gone\n" in err
-    assert err.endswith("error: interrupted\n  -> run the same command again to go on\n")
+    # Ctrl-C is how a person ends it: nothing went wrong, and nothing is to be gone on with. `kubectl logs -f` is as silent.
+    assert "error" not in err
     assert "Traceback" not in err
 
 
@@ -200,8 +201,8 @@ def test_following_for_programs_gives_one_document_a_line(shell: Shell, pods: Po
         lines += until(process, "the pod is gone")
         process.send_signal(signal.SIGINT)
         lines += process.communicate(timeout=30)[0].splitlines()
-    *documents, last = map(json.loads, lines)
-    assert (process.returncode, last["error"]["id"]) == (130, "interrupted")
+    documents = [json.loads(line) for line in lines]
+    assert process.returncode == 130
     for document in documents:
         assert list(schemas.validator("logs-follow", complete=True).iter_errors(document)) == []
     assert {

@@ -20,6 +20,7 @@ from genai_platform.config.target import Target
 from genai_platform.steps.azure.inventory import Inventory
 from genai_platform.steps.catalog import build as build_steps
 from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra.prerequisites.actions import needs
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGES = ("en", "ja")
@@ -133,3 +134,15 @@ def test_every_link_and_file_it_names_is_there(guide: Path) -> None:
         for name in re.findall(r"`([a-z_/]+/[a-z_*0-9/.]*)`", text):
             found = [*package.glob(name.rstrip("/")), *top.glob(name.rstrip("/")), *(package / "sandbox").glob(name.rstrip("/"))]
             assert found, f"ARCHITECTURE.md names {name}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_names_each_area_of_aws_actions(language: str) -> None:
+    settings = {"ingress": {"domain": "genai.example.com"}}
+    target = Target("default", Settings.model_validate(settings), Endpoints(), Path("/nonexistent"))
+    wanted: dict[str, set[str]] = {}
+    for need in needs(target, "123456789012"):
+        wanted.setdefault(need.area, set()).update(action.partition(":")[0] for action in need.actions)
+    text = (DOCS / language / "security.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([A-Za-z ]+) \| ((?:`[a-z0-9]+`[,、 ]*)+) \|", text, re.MULTILINE)
+    assert {area: set(re.findall(r"`([a-z0-9]+)`", services)) for area, services in rows} == wanted

@@ -8,6 +8,7 @@ import pytest
 
 from genai_platform.sandbox.aws.identity import control_key
 from genai_platform.sandbox.layout import SandboxLayout
+from tests.actions import unlisted
 from tests.end_to_end.conftest import Platform
 
 
@@ -26,8 +27,21 @@ def test_a_look_sends_no_writing_request(platform: Platform, command: str) -> No
     after = logs(platform)
     for cloud, number in before.items():
         asked = [entry for entry in after[cloud] if entry["number"] > number]
-        assert asked or command == "doctor", f"{command} asked {cloud} nothing"
+        assert asked, f"{command} asked {cloud} nothing"
         assert [entry for entry in asked if entry["writing"]] == []
+
+
+def test_all_that_was_asked_of_aws_is_on_the_list_of_actions(platform: Platform) -> None:
+    assert unlisted(logs(platform)["aws"]) == set()
+
+
+def test_doctor_asks_a_platform_that_exists(platform: Platform) -> None:
+    found = {line["id"]: line for line in platform.run("doctor", code=None).document["checked"]}
+    asked = {id: line for id, line in found.items() if id.startswith(("permissions.", "quota.", "name."))}
+    assert {line["state"] for line in asked.values()} == {"pass"}, asked
+    assert {"permissions.network", "permissions.iam_roles", "quota.addresses", "quota.networks", "name.buckets"} <= asked.keys()
+    assert "no more needed" in asked["quota.networks"]["evidence"]
+    assert "is ours" in asked["name.buckets"]["evidence"]
 
 
 def test_the_logs_know_what_writes(platform: Platform) -> None:

@@ -90,13 +90,17 @@ def test_the_junit_report_has_every_check(sound: Platform, reports: Reports) -> 
     assert [(one.get("name"), one.get("value")) for one in suite.iter("property")] == [("target", reports.result.document["target"])]
 
 
-def test_the_page_shows_every_check_and_draws_every_step(sound: Platform, reports: Reports) -> None:
+def test_the_page_shows_every_check_and_step_and_draws_the_architecture_twice(sound: Platform, reports: Reports) -> None:
     page = reports.html.read_text("utf-8")
     assert escape(reports.result.document["target"]) in page
     assert all(f">{id}<" in page for id in (*reports.result.checks, "infra.network", "langfuse.chart", "azure.policy"))
-    standing = re.search(r"What stands: (\d+) of (\d+) steps present", page)
-    assert standing is not None
-    assert int(standing[1]) == int(standing[2]) == page.count("<rect ")
+    present = re.search(r"Steps: (\d+) of (\d+) present", page)
+    assert present is not None
+    assert int(present[1]) == int(present[2])
+    nodes = sound.run("diagram").document["nodes"]
+    assert page.count("<rect ") == 2 * len(nodes)  # for a wide page and for a telephone
+    assert page.count('class="state"') == 2 * sum(1 for node in nodes if node["state"])
+    assert "Critical path (bold): infra." in page
     assert "<script" not in page
 
 

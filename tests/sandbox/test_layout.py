@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import re
 import shutil
 import socket
 import stat
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.sandbox.cluster.issuer import issuer
 from genai_platform.sandbox.layout import SandboxLayout, claim_network
 
 
@@ -141,3 +144,16 @@ def test_ports_of_a_place_that_is_stopped_are_not_given_to_another(tmp_path: Pat
 def test_folders_are_private(tmp_path: Path) -> None:
     layout = SandboxLayout.create(tmp_path / "w", "sandbox")
     assert stat.S_IMODE(layout.folder("data").stat().st_mode) == 0o700
+
+
+def test_a_sandbox_that_is_made_again_has_another_issuer(tmp_path: Path) -> None:
+    first = SandboxLayout.create(tmp_path / "first", "sandbox")
+    assert issuer(SandboxLayout.open(first.root)) == issuer(first)
+    again = SandboxLayout.create(tmp_path / "again", "sandbox")
+    assert issuer(again) != issuer(first)
+    document = json.loads((first.root / "place.json").read_text())
+    del document["issuer"]
+    (first.root / "place.json").write_text(json.dumps(document))
+    older = SandboxLayout.open(first.root)
+    assert re.fullmatch(r"https://oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/[0-9A-F]{32}", issuer(older))
+    assert re.fullmatch(r"https://oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/[0-9A-F]{32}", issuer(again))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from genai_platform.config.endpoints import Endpoints
@@ -149,3 +150,54 @@ def test_steps_that_go_through_the_load_balancer_come_after_it() -> None:
         assert {"litellm.proxy", "litellm.ingress"} <= set(step.needs)
     (proxy,) = [step for step in litellm.steps(clients(1)) if step.id == "litellm.proxy"]
     assert "litellm.ingress" in proxy.needs
+
+
+class HealthChecks:
+    """The load balancer's API: its target groups, and what their health checks say."""
+
+    def __init__(self, **groups: list[dict[str, str]]) -> None:
+        self.groups = {name.replace("_", "-"): targets for name, targets in groups.items()}
+        self.denied = False
+
+    def get_paginator(self, name: str) -> Any:
+        found = {"LoadBalancers": [{"LoadBalancerArn": "arn", "LoadBalancerName": "k8s", "DNSName": "localhost"}]}
+        return type("Pages", (), {"paginate": lambda self: [found]})()
+
+    def describe_tags(self, ResourceArns: list[str]) -> Any:
+        return {"TagDescriptions": [{"ResourceArn": "arn", "Tags": [{"Key": "eks:eks-cluster-name", "Value": "genai"}]}]}
+
+    def describe_target_groups(self, LoadBalancerArn: str) -> Any:
+        if self.denied:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not yours"}}, "DescribeTargetGroups")
+        return {"TargetGroups": [{"TargetGroupName": name, "TargetGroupArn": name} for name in self.groups]}
+
+    def describe_target_health(self, TargetGroupArn: str) -> Any:
+        return {"TargetHealthDescriptions": [{"TargetHealth": health} for health in self.groups[TargetGroupArn]]}
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (
+            [{"State": "unhealthy", "Reason": "Target.ResponseCodeMismatch", "Description": "failed with these codes: [500]"}],
+            "it answers 503; target of k8s-genai-litellm-1: unhealthy: Target.ResponseCodeMismatch: failed with these codes: [500]",
+        ),
+        ([], "it answers 503; target group k8s-genai-litellm-1 has no target yet"),
+        ([{"State": "healthy"}], "it answers 503"),
+        (None, "it answers 503"),
+    ],
+)
+def test_a_load_balancer_that_takes_long_says_what_its_health_checks_see(
+    balancer: tuple[type[Balancer], int], monkeypatch: pytest.MonkeyPatch, target: Any, told: str
+) -> None:
+    handler, port = balancer
+    handler.unready = 1000
+    monkeypatch.setattr(serving, "EXPECTED", 0.0)
+    checks = HealthChecks(k8s_genai_litellm_1=target or [], k8s_genai_langfuse_1=[{"State": "unhealthy"}])
+    checks.denied = target is None
+    given = clients(port)
+    monkeypatch.setattr(Aws, "client", lambda aws, name: checks, raising=False)
+    said = Said()
+    with pytest.raises(StepError):
+        serving.wait_served(given, "litellm", "/", said, limit=0)
+    assert said[0].endswith(told)

@@ -30,6 +30,7 @@ def test_doors_that_are_opened_at_the_same_time_import_nothing_more() -> None:
 import importlib, json, sys
 from genai_platform.tools import libraries
 libraries.load(azure=True)
+libraries.load_cognitive()
 before = set(sys.modules)
 for name in {sorted(set(lazy()))!r}:
     importlib.import_module(name)

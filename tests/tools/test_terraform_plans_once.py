@@ -16,6 +16,7 @@ from genai_platform.engine.step import Change, State
 from genai_platform.errors import NeverBuilt
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import Inputs, RootStep, no_inputs
+from genai_platform.tools.terraform import unfinished_run
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.inventory import Inventory
 
@@ -119,3 +120,13 @@ def test_a_root_that_another_run_has_locked_is_not_asked_again(tmp_path: Path, p
     assert (found.state, change.action, change.object) == (State.DRIFTED, "update", "terraform root network")
     assert "still at work" in change.detail
     assert program.plans == 1
+
+
+def test_a_look_that_waits_in_vain_for_a_run_that_goes_on_does_not_take_it_for_ended(tmp_path: Path, program: Program) -> None:
+    """The command that began that run was killed, its Terraform goes on, and holds the state for longer than a look waits."""
+    step = network(tmp_path, applied=True)
+    folder = tmp_path / "terraform" / "network"
+    program.answers([LOCKED], 1)
+    with unfinished_run.marked(folder):
+        assert observe(step).state is State.DRIFTED
+        assert unfinished_run.running(folder)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -35,15 +35,40 @@ def add_to(app: typer.Typer) -> None:
         for line in problems:
             run.screen.tell(f"{line.id}: {line.text}")
             run.screen.tell(f"  -> {line.remedy}")
-        run.screen.tell("ready" if not problems else f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+        unknown = [line for line in report if line.state == "unknown"]
+        for line in unknown:
+            run.screen.tell(f"{line.id}: unknown: {line.text}")
+            run.screen.tell(f"  -> {line.remedy}")
+        run.screen.tell(_summary(len(problems), len(unknown)))
         run.screen.document(
             {
                 "ok": not problems,
                 "problems": [{"id": line.id, "problem": line.text, "remedy": line.remedy} for line in problems],
+                "unknown": [{"id": line.id, "what": line.text, "remedy": line.remedy} for line in unknown],
+                "policy": _policy(run),
                 "checked": [{"id": line.id, "state": line.state, "evidence": line.text} for line in report],
             }
         )
         return 3 if problems else 0
+
+
+def _summary(problems: int, unknown: int) -> str:
+    told = f"{problems} problem{'s' if problems > 1 else ''}" if problems else "ready" if not unknown else "no problem was seen"
+    return f"{told}, {unknown} {'things' if unknown > 1 else 'thing'} could not be found out" if unknown else told
+
+
+def _policy(run: Run) -> dict[str, Any] | None:
+    """What the environment's AWS half needs, as a policy document; None where no account is known."""
+    from genai_platform.errors import ConfigError
+    from genai_platform.steps.infra.prerequisites.actions import needs, policy
+    from genai_platform.tools.aws.client import Aws
+
+    try:
+        target = run.world.configured
+    except ConfigError:
+        return None
+    account = target.settings.aws.account_id
+    return None if run.world.local or account is None else policy(needs(target, account, Aws(target).partition))
 
 
 def examine(run: Run) -> Iterator[Line]:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices
-from genai_platform.errors import unexpected
+from genai_platform.cli.doctor import clock, reach
+from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices, to_lines
+from genai_platform.cli.doctor.together import Look, together
+from genai_platform.errors import Forbidden
+from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
+from genai_platform.tools.parallel import begin
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.cli.worlds.clouds import Clouds
+    from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
     from genai_platform.steps.clients import Clients
+
+
+ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
+    ("permissions", lambda clients: to_lines(permissions.look(clients))),
+    ("quota", lambda clients: to_lines(quotas.look(clients))),
+    ("name", lambda clients: to_lines(taken_names.look(clients))),
+)
+"""What is asked of the account in every world, each by the first word of its lines."""
 
 
 def examine(run: Run, world: Clouds) -> Iterator[Line]:
@@ -35,16 +48,42 @@ def examine(run: Run, world: Clouds) -> Iterator[Line]:
         yield Line("credentials", "skip", "not looked at: the configuration has faults")
         return
     from genai_platform.steps.clients import Clients
+    from genai_platform.tools import libraries
 
-    clients, settings = Clients(found[0]), found[0].settings
-    yield from langfuse(settings)
-    account = look("credentials", lambda: f"AWS account {clients.aws.confirm_account()}")
-    yield account
-    if account.state == "pass":
-        yield from _account(clients)
+    target = found[0]
+    # The looks go on in threads, which must not import beside each other.
+    libraries.load(azure=target.settings.azure.enabled)
+    yield from together(_looks(Clients(target)))
+
+
+def _looks(clients: Clients) -> list[Look]:
+    """All begin at once; what is asked of the account waits until it is known to be the right one."""
+    settings = clients.target.settings
+    account = begin(lambda: look("credentials", lambda: f"AWS account {clients.aws.confirm_account()}"), "credentials")
+
+    def signed_in(ask: Callable[[Clients], Iterable[Line]]) -> Callable[[], Iterable[Line]]:
+        return lambda: ask(clients) if account.result().state == "pass" else ()
+
+    looks: list[Look] = [
+        ("langfuse", lambda: langfuse(settings)),
+        ("credentials", lambda: [account.result()]),
+        ("credentials.end", signed_in(_session)),
+        ("clock", lambda: [clock.look(clients)]),
+        ("region", signed_in(_account)),
+        *((id, signed_in(ask)) for id, ask in ACCOUNT_LOOKS),
+    ]
     if settings.azure.enabled:
-        yield from _azure(clients)
-    yield from _keys(clients, seen=account.state == "pass")
+        looks.append(("azure", lambda: azure(clients)))
+    looks += [
+        ("secret", lambda: _keys(clients, seen=account.result().state == "pass")),
+        ("reach", lambda: reach.look(clients)),
+        ("models", lambda: _configured(settings)),
+    ]
+    return looks
+
+
+def _configured(settings: Settings) -> Iterator[Line]:
+    """What the configuration alone tells."""
     if settings.azure.enabled and settings.ingress.domain is None:
         from genai_platform.render.gateway import UNVERIFIED
 
@@ -52,6 +91,16 @@ def examine(run: Run, world: Clouds) -> Iterator[Line]:
     yield from prices(settings)
     if not settings.litellm.models:
         yield Line("models", "fail", "litellm.models is empty", "add a [[litellm.models]] table to genai.toml")
+
+
+def _session(clients: Clients) -> Iterator[Line]:
+    """Whether the credentials last as long as a whole ``up``."""
+    from genai_platform.cli import preflight
+    from genai_platform.steps.catalog import build, for_up
+
+    graph = build(clients)
+    minutes = graph.critical_path(for_up(graph, clients.target.settings).ids)[1]
+    yield look("credentials.end", lambda: preflight.credentials(clients, minutes, "`genai up`"))
 
 
 def _account(clients: Clients) -> Iterator[Line]:
@@ -64,18 +113,19 @@ def _account(clients: Clients) -> Iterator[Line]:
         yield look("address", lambda: f"this machine is {clients.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
 
 
-def _azure(clients: Clients) -> Iterator[Line]:
+def azure(clients: Clients) -> Iterator[Line]:
+    """What the Azure half needs: who we are, rights, quotas, names, callers."""
     from genai_platform.steps.azure import prerequisites
 
-    try:
-        for found in prerequisites.looks(clients):
-            if found.error is None:
-                yield Line(found.id, "pass", found.text)
-            else:
-                yield Line(found.id, "fail", found.text, found.error.remedy or "see the message")
-    except Exception as error:
-        fault = unexpected(error)
-        yield Line("azure", "fail", fault.message, fault.remedy)
+    for found in prerequisites.looks(clients):
+        if found.unknown is not None:
+            yield Line(found.id, "unknown", found.text, found.unknown.remedy)
+        elif found.error is None:
+            yield Line(found.id, "pass", found.text)
+        else:
+            yield Line(
+                found.id, "unknown" if isinstance(found.error, Forbidden) else "fail", found.text, found.error.remedy or "see the message"
+            )
 
 
 def _keys(clients: Clients, *, seen: bool) -> Iterator[Line]:

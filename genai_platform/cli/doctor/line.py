@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from genai_platform.advice import Remedy
-from genai_platform.errors import GenaiError, unexpected
+from genai_platform.errors import Forbidden, GenaiError, unexpected
 
 if TYPE_CHECKING:
     from genai_platform.config.settings import Settings
     from genai_platform.steps.clients import Clients
+    from genai_platform.steps.infra.prerequisites.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Line:
     """One thing that was looked at."""
 
     id: str
-    state: Literal["pass", "fail", "skip", "warn"]
-    """``warn``: allowed, and worth knowing; not a problem that stops a start."""
+    state: Literal["pass", "fail", "skip", "warn", "unknown"]
+    """``warn``: allowed, and worth knowing; not a problem that stops a start. ``unknown``: nobody may look, or nothing answered."""
     text: str
     remedy: Remedy = ""
 
@@ -29,11 +30,18 @@ def look(id: str, ask: Callable[[], str]) -> Line:
     """What ``ask`` answers or raises, as a line."""
     try:
         return Line(id, "pass", ask())
+    except Forbidden as error:
+        return Line(id, "unknown", error.message, error.remedy or "see the message")
     except GenaiError as error:
         return Line(id, "fail", error.message, error.remedy or "see the message")
     except Exception as error:
         fault = unexpected(error)
         return Line(id, "fail", fault.message, fault.remedy)
+
+
+def to_lines(found: Iterable[Answer]) -> list[Line]:
+    """What the AWS half found out, as lines."""
+    return [Line(one.id, one.state, one.text, one.remedy) for one in found]
 
 
 def langfuse(settings: Settings) -> Iterator[Line]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from enum import Enum, auto
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from genai_platform.config.names import NAME, NAME_LENGTH
@@ -25,6 +28,8 @@ class Purpose(Enum):
     """What a command is about to do."""
 
     LOOK = auto()
+    ACCOUNT = auto()
+    """Look at a whole account: no environment need be configured, and nothing is written on this machine."""
     BUILD = auto()
     """Plan, or make some steps present: what is wrong is looked for before anything is changed."""
     UP = auto()
@@ -45,6 +50,8 @@ class World(Protocol):
     """The programs that commands run, as ``programs.PROGRAMS`` names them."""
     room: int
     """Bytes that must be free on the disk before everything is built."""
+    typical_minute: float
+    """The seconds that a step takes here for each of its typical minutes on the real clouds, where nothing was measured yet."""
     price_lists: bool
     """Whether the clouds' price lists may be asked: not where nothing leaves this machine."""
 
@@ -144,3 +151,15 @@ def choose(options: Options, screen: Screen) -> World:
     from genai_platform.cli.worlds.clouds import Clouds
 
     return Clouds(options, screen)
+
+
+def known(options: Options, screen: Screen, project: Path) -> Iterator[World]:
+    """The world of each environment that has a file of settings or a state in a project's folder."""
+    from genai_platform.cli.worlds import unvalidated
+    from genai_platform.config.layers import FILE
+
+    names = {*unvalidated.names(project), *(["default"] if (project / FILE).is_file() else [])}
+    for name in sorted(names):
+        sandbox = name == "sandbox" or name.startswith("sandbox-")
+        with suppress(ConfigError):  # a name that no environment can have
+            yield choose(replace(options, env=None if name in ("default", "sandbox") else name, sandbox=sandbox), screen)

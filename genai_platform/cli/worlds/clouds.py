@@ -29,6 +29,7 @@ class Clouds:
     local = False
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
+    typical_minute = 60.0
     price_lists = True
 
     def __init__(self, options: Options, screen: Screen) -> None:
@@ -48,6 +49,8 @@ class Clouds:
 
     def enter(self, purpose: Purpose) -> Target:
         target = self.away_from_here()
+        if purpose is Purpose.ACCOUNT:
+            return target
         if purpose in (Purpose.BUILD, Purpose.UP):
             catalog.preflight(target)
         self._verify_account(target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from genai_platform.advice import advice, genai
 from genai_platform.cli import fetch_programs
@@ -35,6 +35,8 @@ class Sandbox:
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
     room = 2048 << 20
     """What the servers write in a day of rehearsing: databases, traces, images, etcd's log."""
+    typical_minute = 6.0
+    """A first ``up`` takes between two and three minutes on two cores; its steps' typical minutes add up to ten times that."""
     price_lists = False
 
     def __init__(self, options: Options, screen: Screen) -> None:
@@ -156,9 +158,17 @@ class Sandbox:
         yield Line("sandbox.packages", "pass", "all installed")
         yield look("sandbox.ports", lambda: sandboxes.ports(self.project, self.environment))
         if not self.absent() and sandboxes.runs(self.project, self.environment):
+            from genai_platform.cli.doctor import clouds
+            from genai_platform.cli.doctor.together import together
             from genai_platform.steps.clients import Clients
+            from genai_platform.tools import libraries
 
-            yield look("kubernetes", lambda: kubernetes(Clients(self.target_of(self.layout()))))
+            clients = Clients(self.target_of(self.layout()))
+            enabled = clients.target.settings.azure.enabled
+            libraries.load(azure=enabled)
+            yield look("kubernetes", lambda: kubernetes(clients))
+            asked: list[tuple[str, Any]] = [*clouds.ACCOUNT_LOOKS, *([("azure", clouds.azure)] if enabled else [])]
+            yield from together([(id, partial(ask, clients)) for id, ask in asked])
 
     def before_down(self, run: Run) -> None:
         return

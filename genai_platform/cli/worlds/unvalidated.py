@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -37,14 +38,18 @@ def values(ctx: typer.Context) -> Mapping[str, Any]:
 def environments(ctx: typer.Context) -> list[str]:
     """The names for ``--env``: of the environments that have a file of settings or a state in this world."""
     with suppress(OSError):
-        project = project_folder()
-        files = [path.name.removeprefix("genai.").removesuffix(".toml") for path in project.glob("genai.?*.toml")]
-        folders = [path.name for path in (project / ".genai").glob("*") if path.is_dir()]
-        names = sorted({name for name in (*files, *folders) if re.fullmatch(NAME, name)})
+        found = names(project_folder())
         if _options(ctx).sandbox:
-            return [name.removeprefix("sandbox-") for name in names if name.startswith("sandbox-")]
-        return [name for name in names if name != "sandbox" and not name.startswith("sandbox-")]
+            return [name.removeprefix("sandbox-") for name in found if name.startswith("sandbox-")]
+        return [name for name in found if name != "sandbox" and not name.startswith("sandbox-")]
     return []
+
+
+def names(project: Path) -> list[str]:
+    """The environments, sandboxes among them, that have a file of settings or a state in a project's folder. Raises ``OSError``."""
+    files = [path.name.removeprefix("genai.").removesuffix(".toml") for path in project.glob("genai.?*.toml")]
+    folders = [path.name for path in (project / ".genai").glob("*") if path.is_dir()]
+    return sorted({name for name in (*files, *folders) if re.fullmatch(NAME, name)})
 
 
 def _options(ctx: typer.Context) -> Options:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,11 +10,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from moto.core.utils import utcnow
-from moto.iam.models import iam_backends
-from moto.secretsmanager.models import secretsmanager_backends
 from werkzeug.wrappers import Request, Response
 
-from genai_platform.sandbox.aws import control_routes, eks, errors, policy, request_log, rest_operations, s3, signature, sts
+from genai_platform.sandbox.aws import (
+    control_routes,
+    eks,
+    errors,
+    operations,
+    policy,
+    principals,
+    request_log,
+    rest_operations,
+    s3,
+    signature,
+    sts,
+)
+from genai_platform.sandbox.aws.bedrock import access, routes
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, control_key
 from genai_platform.sandbox.aws.sessions import SESSIONS, Session
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
@@ -31,6 +41,7 @@ class Guard:
 
     def __init__(self, stand_in: AwsStandIn, application: Any, save: Any) -> None:
         self._application = application
+        self._layout = stand_in.layout
         self._admin = administrator(stand_in.layout)
         self.changes = 0
         """How many requests may have changed something."""
@@ -66,25 +77,35 @@ class Guard:
         if signature.overdue(signed, environ):
             return errors.refusal(service, "AccessDenied", "Request has expired")
         body = _body(environ) if service != "s3" or environ["REQUEST_METHOD"] == "POST" else None
+        asked = operations.asked(environ, signed, body or b"")
+        own, held, user = SESSIONS.find(signed.access_key_id), sts.session(signed.access_key_id), principals.user(signed.access_key_id)
+        who = user.arn if user else held.arn if held else ADMINISTRATOR
         # Many services are asked by POST: counted by the method, the node's agent alone would have everything saved all the time.
-        if self._requests.add(environ["REQUEST_METHOD"], service, _action(environ, signed, body), path):
+        if self._requests.add(
+            environ["REQUEST_METHOD"], service, [action for action, _ in asked], path, who, environ.get("HTTP_USER_AGENT", "")
+        ):
             self.changes += 1
         if signed.access_key_id == self._admin.access_key_id:
             if not signature.valid(signed, self._admin.secret_access_key, environ, body):
                 return errors.wrong_signature(service)
-            return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
-        if own := SESSIONS.find(signed.access_key_id):
-            return self._session(own, environ, signed, body)
-        held = sts.session(signed.access_key_id)
+            return self._policies(environ, signed, asked, None) or self._missing_operations(environ, signed)
+        if own:
+            return self._session(own, environ, signed, body, asked)
+        if user:
+            if not signature.valid(signed, principals.secret(user, signed.access_key_id), environ, body):
+                return errors.wrong_signature(service)
+            return self._policies(environ, signed, asked, user) or self._missing_operations(environ, signed)
         if held is None or signed.token != held.session_token:
             return errors.unknown_key(service)
         if not signature.valid(signed, held.secret_access_key, environ, body):
             return errors.wrong_signature(service)
         if held.expiration <= utcnow():
             return errors.expired(service)
-        return self._policies(environ, signed, body, held) or self._missing_operations(environ, signed)
+        return self._policies(environ, signed, asked, held) or self._missing_operations(environ, signed)
 
-    def _session(self, own: Session, environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> Response | None:
+    def _session(
+        self, own: Session, environ: dict[str, Any], signed: signature.Signed, body: bytes | None, asked: list[tuple[str, str]]
+    ) -> Response | None:
         """The administrator by session credentials."""
         if signed.token != own.session_token:
             return errors.unknown_key(signed.service)
@@ -92,9 +113,9 @@ class Guard:
             return errors.wrong_signature(signed.service)
         if own.ended:
             return errors.expired(signed.service)
-        if own.after and f"{signed.service}:{_action(environ, signed, body)}" == own.after:
+        if own.after and own.after in [action for action, _ in asked]:
             own.expiration = datetime.now(UTC)  # this one is still answered
-        return self._policies(environ, signed, body, None) or self._missing_operations(environ, signed)
+        return self._policies(environ, signed, asked, None) or self._missing_operations(environ, signed)
 
     def _unsigned(self, environ: dict[str, Any]) -> Response | None:
         form = parse_qs((_body(environ) if "form-urlencoded" in environ.get("CONTENT_TYPE", "") else b"").decode("utf-8", "replace"))
@@ -103,42 +124,51 @@ class Guard:
             return None
         if action:
             return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
+        if environ.get("PATH_INFO", "").startswith(routes.PATHS):
+            return errors.refusal("bedrock", "MissingAuthenticationTokenException", "Missing Authentication Token")
         return errors.refusal("s3", "AccessDenied", "Access Denied")
 
     def _missing_operations(self, environ: dict[str, Any], signed: signature.Signed) -> Response | None:
+        if signed.service == "bedrock":
+            return routes.answer(self._layout, Request(environ), operations.raw_path(environ), signed.region)
         if signed.service != "eks":
             return None
-        raw = str(environ.get("REQUEST_URI") or environ["PATH_INFO"]).partition("?")[0]
+        raw = operations.raw_path(environ)
         return rest_operations.answer(eks.ROUTES, Request(environ), raw, signed.region)
 
     # -- policies -------------------------------------------------------------------------------
-    def _policies(self, environ: dict[str, Any], signed: signature.Signed, body: bytes | None, held: Any | None) -> Response | None:
-        who = ADMINISTRATOR if held is None else held.arn
-        documents = None if held is None else _role_policies(held.role_arn)
-        context = dict(_SECURE)
+    def _policies(
+        self, environ: dict[str, Any], signed: signature.Signed, asked: list[tuple[str, str]], principal: Any | None
+    ) -> Response | None:
+        """``principal``: a session of a role, or a user; None: the administrator."""
+        documents = None if principal is None else principals.documents(getattr(principal, "role_arn", principal.arn))
+        who = ADMINISTRATOR if principal is None else principal.arn
         if signed.service == "s3" and not environ["PATH_INFO"].startswith("/v20180820/"):
-            return self._s3(environ, body or b"", who, documents, held)
+            return self._s3(environ, asked, who, documents, principal)
         if documents is None:
             return None
-        action, resource = _operation(environ, signed, body or b"")
-        if action == "sts:GetCallerIdentity" or policy.verdict(documents, action, resource, context) == "allow":
-            return None
-        return errors.denied(signed.service, who, action, resource)
+        if signed.service == "bedrock":
+            wanted = access.needed(environ["REQUEST_METHOD"], operations.raw_path(environ), signed.region)
+            refused = (one for one in wanted if policy.verdict(documents, one.action, one.resource, _SECURE | one.context) != "allow")
+            return next((errors.denied(signed.service, who, one.action, one.resource) for one in refused), None)
+        person = not hasattr(principal, "role_arn")
+        for action, resource in asked:
+            judged = None if person and resource == "*" else resource
+            if action == "sts:GetCallerIdentity" or policy.verdict(documents, action, judged, _context(signed)) == "allow":
+                continue
+            return errors.denied(signed.service, who, action, resource)
+        return None
 
-    def _s3(self, environ: dict[str, Any], body: bytes, who: str, documents: list[str] | None, held: Any | None) -> Response | None:
-        method, path, query = (
-            environ["REQUEST_METHOD"],
-            environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
-            environ.get("QUERY_STRING", ""),
-        )
-        headers = {"x-amz-copy-source": environ["HTTP_X_AMZ_COPY_SOURCE"]} if "HTTP_X_AMZ_COPY_SOURCE" in environ else {}
-        bucket, key = path.lstrip("/").partition("/")[::2]
-        asked = parse_qs(query)
-        context = _SECURE | {f"s3:{name}": asked[name][0] for name in ("prefix", "delimiter", "max-keys") if name in asked}
-        names = {who, ADMINISTRATOR if held is None else held.role_arn, f"arn:aws:iam::{ACCOUNT}:root"}
+    def _s3(
+        self, environ: dict[str, Any], asked: list[tuple[str, str]], who: str, documents: list[str] | None, principal: Any | None
+    ) -> Response | None:
+        bucket, key = s3.split(environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"))
+        given = parse_qs(environ.get("QUERY_STRING", ""))
+        context = _SECURE | {f"s3:{name}": given[name][0] for name in ("prefix", "delimiter", "max-keys") if name in given}
+        names = {who, ADMINISTRATOR if principal is None else getattr(principal, "role_arn", who), f"arn:aws:iam::{ACCOUNT}:root"}
         own = s3.bucket_policy(bucket)
         relevant = [one for one in policy.statements(own) if policy.principal_matches(one, names)] if own else []
-        for action, resource in s3.wanted(method, path, query, headers, body):
+        for action, resource in asked:
             by_bucket = policy.verdict([{"Statement": relevant}], action, resource, context)
             by_role = "allow" if documents is None else policy.verdict(documents, action, resource, context)
             # Who may not list a bucket is not told that a key is missing.
@@ -151,6 +181,10 @@ class Guard:
         return None
 
 
+def _context(signed: signature.Signed) -> dict[str, str]:
+    return _SECURE | {"aws:RequestedRegion": signed.region}
+
+
 def _body(environ: dict[str, Any]) -> bytes:
     """Read the body and put it back for the next reader."""
     stream = environ["wsgi.input"]
@@ -158,37 +192,3 @@ def _body(environ: dict[str, Any]) -> bytes:
     body: bytes = stream.read(int(length)) if length else stream.read() if environ.get("wsgi.input_terminated") else b""
     environ["wsgi.input"] = io.BytesIO(body)
     return body
-
-
-def _action(environ: dict[str, Any], signed: signature.Signed, body: bytes | None) -> str:
-    """The name of what is asked for; the method where a service goes by method and path."""
-    if signed.service == "s3":
-        return str(environ["REQUEST_METHOD"])
-    return _operation(environ, signed, body or b"")[0].partition(":")[2]
-
-
-def _role_policies(role_arn: str) -> list[str]:
-    iam = iam_backends[ACCOUNT]["aws"]
-    role = next((role for role in iam.roles.values() if role.arn == role_arn), None)
-    if role is None:
-        return []
-    attached = [held.document for held in role.managed_policies.values()]
-    return [*role.policies.values(), *attached]
-
-
-def _operation(environ: dict[str, Any], signed: signature.Signed, body: bytes) -> tuple[str, str]:
-    target = environ.get("HTTP_X_AMZ_TARGET")
-    if target:
-        name = target.rpartition(".")[2]
-        asked = json.loads(body or b"{}")
-        return f"{signed.service}:{name}", _secret(asked.get("SecretId"), signed.region) if signed.service == "secretsmanager" else "*"
-    form = parse_qs(body.decode("utf-8", "replace")) or parse_qs(environ.get("QUERY_STRING", ""))
-    name = form.get("Action", [environ["REQUEST_METHOD"]])[0]
-    return f"{signed.service}:{name}", form.get("RoleArn", ["*"])[0]
-
-
-def _secret(name: str | None, region: str) -> str:
-    if name is None:
-        return "*"
-    held = secretsmanager_backends[ACCOUNT][region].secrets.get(name)
-    return name if held is None else str(held.arn)

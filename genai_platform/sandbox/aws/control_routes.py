@@ -1,4 +1,4 @@
-"""Routes that AWS does not have: the caller's address, a certificate's key, saving, ending credentials, the request log."""
+"""Routes that AWS does not have: the caller's address, a certificate's key, saving, ending credentials, quotas, the request log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from moto.acm.models import acm_backends
 from werkzeug.wrappers import Request, Response
 
-from genai_platform.sandbox.aws import eks_versions
+from genai_platform.sandbox.aws import eks_versions, quotas
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.request_log import Requests
 from genai_platform.sandbox.aws.sessions import SESSIONS
@@ -42,6 +42,10 @@ class ControlRoutes:
         if request.path == "/_sandbox/eks/end-standard-support" and request.method == "POST":
             asked = request.get_json()
             return _json({"upgraded": eks_versions.end_standard(asked["region"], asked["version"])})
+        if request.path == "/_sandbox/quotas" and request.method == "POST":
+            asked = request.get_json()
+            quotas.apply(asked["region"], asked["code"], float(asked["value"]))
+            return _json(asked)
         if request.path.startswith("/_sandbox/acm/"):
             return _certificate(unquote(request.path.removeprefix("/_sandbox/acm/")))
         return Response("not found\n", 404, content_type="text/plain")

@@ -48,7 +48,7 @@ def patch(stand_in: AwsStandIn) -> None:
         _check_networks(asked.get("resourcesVpcConfig"))
         result = create(self)
         _complete(stand_in, result.result["cluster"], asked, self.region)
-        stand_in.endpoint.opened(result.result["cluster"].active_since)
+        _endpoint(stand_in)
         return result
 
     def delete_cluster(self: Any) -> Any:
@@ -84,7 +84,7 @@ def resume(stand_in: AwsStandIn) -> None:
 
 
 def _endpoint(stand_in: AwsStandIn) -> None:
-    """There is an endpoint as long as there is a cluster that is not being deleted."""
+    """There is an endpoint, and an issuer, as long as there is a cluster that is not being deleted."""
     standing = [
         getattr(cluster, "active_since", 0.0)
         for backend in eks_backends[ACCOUNT].values()
@@ -93,8 +93,10 @@ def _endpoint(stand_in: AwsStandIn) -> None:
     ]
     if standing:
         stand_in.endpoint.opened(min(standing))
+        stand_in.oidc_issuer.opened()
     else:
         stand_in.endpoint.closed()
+        stand_in.oidc_issuer.closed()
 
 
 def _gone(region: str, cluster: Any) -> None:

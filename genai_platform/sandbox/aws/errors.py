@@ -10,6 +10,9 @@ from werkzeug.wrappers import Response
 
 _QUERY = {"sts", "iam", "rds", "elasticache", "elasticloadbalancing", "autoscaling", "monitoring", "cloudformation"}
 
+_FORBIDDEN_BY_STATUS = {"bedrock", "eks"}
+"""Services that say with the status 403 what others of their protocol family say with 400."""
+
 
 def refusal(service: str, code: str, message: str, status: int = 403, *, resource: str = "") -> Response:
     """A refusal of a request that never reached its service."""
@@ -57,7 +60,9 @@ def expired(service: str) -> Response:
         return refusal(service, "RequestExpired", "Request has expired.", 400)
     query = service in _QUERY or service == "route53"
     text = "The security token included in the request is expired"
-    return refusal(service, "ExpiredToken" if query else "ExpiredTokenException", text, 403 if query or service == "eks" else 400)
+    return refusal(
+        service, "ExpiredToken" if query else "ExpiredTokenException", text, 403 if query or service in _FORBIDDEN_BY_STATUS else 400
+    )
 
 
 def denied(service: str, who: str, action: str, resource: str) -> Response:
@@ -67,4 +72,5 @@ def denied(service: str, who: str, action: str, resource: str) -> Response:
     if service == "ec2":
         return refusal(service, "UnauthorizedOperation", message)
     code = "AccessDenied" if service in _QUERY | {"s3", "route53"} else "AccessDeniedException"
-    return refusal(service, code, message, 403 if code == "AccessDenied" else 400, resource=resource if service == "s3" else "")
+    forbidden = code == "AccessDenied" or service in _FORBIDDEN_BY_STATUS
+    return refusal(service, code, message, 403 if forbidden else 400, resource=resource if service == "s3" else "")

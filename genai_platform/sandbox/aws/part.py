@@ -18,7 +18,7 @@ class Aws(PythonPart):
     name = "aws"
     kind: Kind = "stand-in"
     port = "aws"
-    further_ports: tuple[str, ...] = ("endpoint",)
+    further_ports: tuple[str, ...] = ("endpoint", "oidc")
 
     @property
     def version(self) -> str:

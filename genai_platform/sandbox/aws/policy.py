@@ -82,25 +82,34 @@ def statements(document: str | Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return _listed(parsed.get("Statement", []))
 
 
-def verdict(documents: Iterable[str | Mapping[str, Any]], action: str, resource: str, context: Context) -> str:
-    """``deny`` where a statement denies, else ``allow`` where one allows, else ``none``."""
+def verdict(documents: Iterable[str | Mapping[str, Any]], action: str, resource: str | None, context: Context) -> str:
+    """``deny`` where a statement denies, else ``allow`` where one allows, else ``none``.
+
+    Args:
+        resource: its ARN; None where the sandbox does not know it: then it is not judged whether an allowing statement covers it.
+    """
     answer = "none"
     for document in documents:
         for statement in statements(document):
-            if "Action" in statement and not _matches(statement["Action"], action, fold=True):
-                continue
-            if "NotAction" in statement and _matches(statement["NotAction"], action, fold=True):
-                continue
-            if "Resource" in statement and not _matches(statement["Resource"], resource):
-                continue
-            if "NotResource" in statement and _matches(statement["NotResource"], resource):
-                continue
-            if not conditions_hold(statement, context):
+            if not concerns(statement, action, resource) or not conditions_hold(statement, context):
                 continue
             if statement["Effect"] == "Deny":
                 return "deny"
             answer = "allow"
     return answer
+
+
+def concerns(statement: Mapping[str, Any], action: str, resource: str | None) -> bool:
+    """Whether a statement is about this action on this resource, its conditions left aside."""
+    if "Action" in statement and not _matches(statement["Action"], action, fold=True):
+        return False
+    if "NotAction" in statement and _matches(statement["NotAction"], action, fold=True):
+        return False
+    if resource is None:
+        return statement["Effect"] == "Allow" or "*" in _listed(statement.get("Resource", "*"))
+    if "Resource" in statement and not _matches(statement["Resource"], resource):
+        return False
+    return not ("NotResource" in statement and _matches(statement["NotResource"], resource))
 
 
 def principal_matches(statement: Mapping[str, Any], arns: Iterable[str]) -> bool:

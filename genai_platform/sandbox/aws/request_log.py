@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-_READING = re.compile(r"Get|List|Describe|Head|Search|Lookup|Query|Check|Simulate|Decode|Assume|Select|GET$|HEAD$")
-"""How AWS begins the names of actions that read; what is known by its method alone has that for a name."""
+_READING = re.compile(r"Get|List|Describe|Head|Search|Lookup|Query|Check|Simulate|Decode|Assume|Select|Invoke|GET$|HEAD$")
+"""How AWS begins the names of actions that read."""
 _KEPT = 20_000
 
 
@@ -21,14 +21,16 @@ class Requests:
         self._held: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._count = 0
 
-    def add(self, method: str, service: str, action: str, path: str) -> bool:
+    def add(self, method: str, service: str, actions: Sequence[str], path: str, principal: str, agent: str) -> bool:
         """Write down one request, and say whether it would change something.
 
         Args:
-            action: its name at AWS, or the method where a service goes by method and path.
+            actions: as IAM names what must be allowed for it.
             path: without the query, which may carry a signature.
+            principal: the ARN of who asks.
+            agent: the client's ``User-Agent``.
         """
-        writing = _READING.match(action) is None
+        writing = not all(_READING.match(action.partition(":")[2]) for action in actions)
         with self._lock:
             self._count += 1
             self._held.append(
@@ -36,7 +38,9 @@ class Requests:
                     "number": self._count,
                     "method": method,
                     "service": service,
-                    "action": action,
+                    "actions": list(actions),
+                    "principal": principal,
+                    "agent": agent,
                     "path": path,
                     "writing": writing,
                 }

@@ -23,13 +23,28 @@ import moto.backends as services
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from genai_platform.sandbox.aws import acm, ec2, eks, elasticache, iam, instance_profiles, rds, s3, secretsmanager, snapshot, sts, tagging
+from genai_platform.sandbox.aws import (
+    acm,
+    ec2,
+    eks,
+    elasticache,
+    iam,
+    instance_profiles,
+    policy_simulation,
+    quotas,
+    rds,
+    s3,
+    secretsmanager,
+    snapshot,
+    sts,
+    tagging,
+)
 from genai_platform.sandbox.aws.authorization import Guard
 from genai_platform.sandbox.aws.stand_in import AwsStandIn, Engines, NoEngines
 from genai_platform.sandbox.layout import SandboxLayout
 
 log = logging.getLogger("genai.sandbox.aws")
-_PATCHES = (acm, ec2, eks, instance_profiles, elasticache, iam, rds, s3, secretsmanager, sts, tagging)
+_PATCHES = (acm, ec2, eks, instance_profiles, elasticache, iam, policy_simulation, quotas, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from genai_platform.sandbox.aws.eks_endpoint import Endpoint
+from genai_platform.sandbox.aws.oidc_issuer import OidcIssuer
 from genai_platform.sandbox.layout import SandboxLayout
 
 
@@ -64,3 +65,8 @@ class AwsStandIn:
     def endpoint(self) -> Endpoint:
         """Where the cluster's Kubernetes API is reached."""
         return Endpoint(self.layout)
+
+    @cached_property
+    def oidc_issuer(self) -> OidcIssuer:
+        """Where the cluster's issuer publishes its keys."""
+        return OidcIssuer(self.layout)

@@ -29,6 +29,8 @@ from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
 
 Body = dict[str, Any]
+_KEPT = {"Microsoft.CognitiveServices/accounts": "deletedAccounts"}
+"""Types of which a removed resource can be restored or purged, also after its group was removed, and where it is remembered."""
 _WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
 
 
@@ -126,7 +128,8 @@ class Arm:
 
     def put(self, call: Call, body: Body, kind: str) -> Body:
         """Store a resource; the answer is what a client sees."""
-        stored = {**body, "id": call.id, "name": call.name, "type": kind, "_etag": uuid4().hex}
+        created = (self.azure.store.get("arm", call.id) or {}).get("_created", time.time())
+        stored = {**body, "id": call.id, "name": call.name, "type": kind, "_etag": uuid4().hex, "_created": created}
         self.azure.store.put("arm", call.id, stored)
         return visible(stored)
 
@@ -137,10 +140,16 @@ class Arm:
         return JSONResponse({"value": [visible(entry) for entry in found], "count": len(found)})
 
     def remove(self, id: str) -> None:
-        """Remove a resource and everything below it."""
-        for entry in self.azure.store.all("arm", id + "/"):
-            self.azure.store.delete("arm", entry["id"])
-        self.azure.store.delete("arm", id)
+        """Remove a resource and everything below it, role assignments included; of some types something is kept for a while."""
+        store, below = self.azure.store, self.azure.store.all("arm", id + "/")
+        held = store.get("arm", id)
+        for entry in [*([held] if held else []), *below]:
+            if kept := _KEPT.get(entry["type"]):
+                inside = [one for one in below if one["id"].lower().startswith(entry["id"].lower() + "/")]
+                store.put(kept, entry["id"], {"resource": entry, "below": inside, "at": time.time()})
+            store.delete("arm", entry["id"])
+        for assignment in store.all("roleAssignments", id + "/"):
+            store.delete("roleAssignments", assignment["id"])
 
     def may_read(self, call: Call, id: str) -> bool:
         """Whether a list shows this resource to who calls."""
@@ -186,6 +195,26 @@ def _subscription(entry: Body) -> Body:
     return {"id": f"/subscriptions/{entry['subscriptionId']}", "state": "Enabled", **entry}
 
 
+_LOCATIONS = {
+    "eastus2": "East US 2", "japaneast": "Japan East", "japanwest": "Japan West", "swedencentral": "Sweden Central",
+    "westeurope": "West Europe",
+}  # fmt: skip
+
+
+def locations(arm: Arm, call: Call) -> Response:
+    """Some of Azure's regions, physical and logical ones (Subscriptions - List Locations)."""
+    found = [(name, display, "Physical") for name, display in _LOCATIONS.items()] + [("europe", "Europe", "Logical")]
+    base = f"/subscriptions/{call.subscription}/locations"
+    return JSONResponse(
+        {
+            "value": [
+                {"id": f"{base}/{name}", "name": name, "type": "Region", "displayName": display, "metadata": {"regionType": kind}}
+                for name, display, kind in found
+            ]
+        }
+    )
+
+
 def resources(arm: Arm, call: Call) -> Response:
     """What lies in a resource group or, with a filter by one tag, in the subscription: then without tags, as documented."""
     group = call.id.rsplit("/", 1)[0]
@@ -200,8 +229,17 @@ def resources(arm: Arm, call: Call) -> Response:
     elif wanted:
         found = [entry for entry in found if _meets(entry, wanted)]
     found = [entry for entry in found if arm.may_read(call, entry["id"])]
-    shown = ("id", "name", "type", "location", *(() if by_tag else ("tags",)))
-    return JSONResponse({"value": [{name: entry[name] for name in shown if name in entry} for entry in found]})
+    shown = ("id", "name", "type", "location", "sku", *(() if by_tag else ("tags",)))
+    expanded = "createdtime" in call.query.get("$expand", "").lower()
+    return JSONResponse(
+        {"value": [{name: entry[name] for name in shown if name in entry} | (_times(entry) if expanded else {}) for entry in found]}
+    )
+
+
+def _times(entry: Body) -> Body:
+    """What ``$expand=createdTime`` adds; nothing for what an older version of the sandbox stored."""
+    at = entry.get("_created")
+    return {} if at is None else {"createdTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))}
 
 
 def _meets(entry: Body, wanted: str) -> bool:

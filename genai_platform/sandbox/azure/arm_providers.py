@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAMESPACES = {
     "Microsoft.ApiManagement": ("service", "deletedServices"),
     "Microsoft.Authorization": ("roleAssignments", "roleDefinitions"),
+    "Microsoft.CognitiveServices": ("accounts", "accounts/deployments", "deletedAccounts"),
     "Microsoft.KeyVault": ("vaults", "deletedVaults"),
     "Microsoft.Resources": ("resourceGroups", "subscriptions"),
 }

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found
 from genai_platform.sandbox.azure.arm_admission import Refusal
-from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OPENAI_CONTRIBUTOR, OPENAI_USER, OWNER
 from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN, ROLE_ASSIGNED, ROLE_ASSIGNED_TO_IDENTITY
 
 _KIND = "Microsoft.Authorization/roleAssignments"
@@ -94,6 +94,18 @@ _ACTIONS = {
     ACCESS_ADMINISTRATOR: {"actions": ["Microsoft.Authorization/roleAssignments/*", "*/read"], "notActions": []},
 }
 
+_DATA_ACTIONS = {
+    OPENAI_USER: (
+        "Microsoft.CognitiveServices/accounts/OpenAI/*/read",
+        "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+        "Microsoft.CognitiveServices/accounts/OpenAI/deployments/completions/action",
+        "Microsoft.CognitiveServices/accounts/OpenAI/deployments/embeddings/action",
+        "Microsoft.CognitiveServices/accounts/OpenAI/responses/*",
+    ),
+    OPENAI_CONTRIBUTOR: ("Microsoft.CognitiveServices/accounts/OpenAI/*",),
+}
+"""What these roles allow at an account itself (a part of the built-in definitions)."""
+
 
 def role_definitions(arm: Arm, call: Call) -> Response:
     """Built-in roles by name or id."""
@@ -110,6 +122,6 @@ def role_definitions(arm: Arm, call: Call) -> Response:
 
 
 def _definition(name: str, id: str) -> Body:
-    actions = _ACTIONS.get(id, {"actions": [], "notActions": []})
+    actions = {**_ACTIONS.get(id, {"actions": [], "notActions": []}), "dataActions": list(_DATA_ACTIONS.get(id, ()))}
     properties = {"roleName": name, "type": "BuiltInRole", "assignableScopes": ["/"], "permissions": [actions]}
     return {"id": f"/providers/Microsoft.Authorization/roleDefinitions/{id}", "name": id, "properties": properties}

@@ -39,11 +39,6 @@ def vaults(arm: Arm, call: Call) -> Response:
         arm.remove(call.id)
         store.delete("vaults", call.name)
         store.put("deletedVaults", call.name, {"vault": visible(found), "at": time.time()})
-        # What held at the vault's scope is gone: a recovered vault has no role assignments.
-        for entry in store.all("roleAssignments"):
-            if entry["scope"].lower() == call.id.lower():
-                store.delete("roleAssignments", entry["id"])
-                store.delete("arm", entry["id"])
         return Response(status_code=200)
     return _put(arm, call)
 

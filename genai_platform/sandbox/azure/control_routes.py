@@ -47,7 +47,7 @@ class Probe:
     ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
     ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a
     deployer of its own, by default in the first tenant. ``POST …/person {name, subscription?, directory_roles?}``: somebody
-    who can sign in and build there.
+    who can sign in and build there. ``POST …/user {name, tenant?, groups?}``: somebody who can sign in and nothing else.
     """
 
     def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle) -> None:
@@ -63,6 +63,7 @@ class Probe:
             "throttle": self._slow_down,
             "subscription": self._subscription,
             "person": self._person,
+            "user": self._user,
         }
         return [Route(f"{PATH}/{name}", self._guarded(handler), methods=["POST"]) for name, handler in asked.items()]
 
@@ -97,6 +98,11 @@ class Probe:
         subscription, roles = str(body.get("subscription") or SUBSCRIPTION), list(body.get("directory_roles") or ())
         with self._azure.store.exclusively():
             return dict(tenancy.add_person(self._azure.store, subscription, str(body["name"]), roles))
+
+    def _user(self, body: dict[str, Any]) -> dict[str, Any]:
+        directory = self._azure.directory(str(body.get("tenant") or TENANT))
+        with self._azure.store.exclusively():
+            return dict(tenancy.add_user(directory, str(body["name"]), list(body.get("groups") or ())))
 
     def _guarded(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:

@@ -19,6 +19,8 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.azure.entra_applications import Applications
 from genai_platform.sandbox.azure.entra_directory import EVERYTHING, Asked, body_of, denied, fault, filtered, listed, not_found, public
+from genai_platform.sandbox.azure.entra_federated_credentials import FederatedCredentials
+from genai_platform.sandbox.azure.entra_people import People
 from genai_platform.sandbox.azure.entra_principals import Principals
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
@@ -27,11 +29,16 @@ from genai_platform.sandbox.azure.throttle import Throttle
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
 _READ = _WRITE | {"Application.Read.All"}
+_SIGNED_IN = frozenset({"openid", "User.Read"})
+"""Delegated permissions of a client that a person signed in to: userinfo, and the person's own entry."""
+_DIRECTORY = frozenset({"Directory.Read.All", "Group.Read.All", "GroupMember.Read.All", "User.Read.All"})
+"""Any of them reads people's groups (user: getMemberObjects)."""
 _ADMINISTRATORS = {
     "158c047a-c907-4556-b7ef-446551a6b5f7", "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3", "62e90394-69f5-4237-9190-012177145e10",
 }  # fmt: skip
 """Template ids of the directory roles that administer applications: Cloud Application, Application, Global Administrator."""
 Kind = TypeVar("Kind", bound=Asked)
+_READ_ORGANIZATION = frozenset({"Organization.Read.All", "Directory.Read.All"})
 
 
 class Deleted(Asked):
@@ -66,10 +73,18 @@ class Deleted(Asked):
 
 
 class Others(Asked):
-    """The tenant itself, and who is signed in."""
+    """The tenant itself, and objects of any kind."""
 
     def organization(self, request: Request) -> Response:
         return listed([{"id": self.store.tenant, "displayName": "sandbox"}])
+
+    def size(self, request: Request) -> Response:
+        """The beta's organization, which tells how full the directory is. 50 000 objects: a tenant without a verified domain."""
+        if not self.permissions & _READ_ORGANIZATION:
+            return denied()
+        kinds = ("applications", "servicePrincipals", "users", "deletedApplications", "deletedServicePrincipals")
+        quota = {"used": sum(len(self.store.all(kind)) for kind in kinds), "total": 50_000, **(self.store.get("quota", "directory") or {})}
+        return listed([{"id": self.store.tenant, "directorySizeQuota": quota}])
 
     def by_ids(self, request: Request) -> Response:
         """Objects of any kind by their identifiers; unknown ones are left out."""
@@ -82,15 +97,9 @@ class Others(Asked):
         ]
         return listed(found)
 
-    def me(self, request: Request) -> Response:
-        found = self.store.get("users", self.caller)
-        return (
-            JSONResponse(public(found)) if found else fault(400, "BadRequest", "/me request is only valid with delegated authentication.")
-        )
-
 
 class Graph:
-    """The routes under ``/v1.0``."""
+    """The routes under ``/v1.0``, and the one of ``/beta`` that is asked for."""
 
     def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle | None = None) -> None:
         self._azure, self._entra = azure, entra
@@ -98,6 +107,7 @@ class Graph:
 
     def routes(self) -> list[Route]:
         return [
+            *self._of(Others, ("GET", "/organization", Others.size), version="/beta"),
             *self._of(
                 Applications,
                 ("GET", "/applications", Applications.every),
@@ -110,6 +120,15 @@ class Graph:
                 ("DELETE", "/applications/{id}", Applications.delete),
                 ("POST", "/applications/{id}/addPassword", Applications.add_password),
                 ("POST", "/applications/{id}/removePassword", Applications.remove_password),
+            ),
+            *self._of(
+                FederatedCredentials,
+                ("GET", "/applications/{id}/federatedIdentityCredentials", FederatedCredentials.every),
+                ("POST", "/applications/{id}/federatedIdentityCredentials", FederatedCredentials.create),
+                ("PATCH", "/applications/{id}/federatedIdentityCredentials(name='{credential}')", FederatedCredentials.upsert),
+                ("GET", "/applications/{id}/federatedIdentityCredentials/{credential}", FederatedCredentials.get),
+                ("PATCH", "/applications/{id}/federatedIdentityCredentials/{credential}", FederatedCredentials.patch),
+                ("DELETE", "/applications/{id}/federatedIdentityCredentials/{credential}", FederatedCredentials.delete),
             ),
             *self._of(
                 Principals,
@@ -134,13 +153,21 @@ class Graph:
             *self._of(
                 Others,
                 ("GET", "/organization", Others.organization),
-                ("GET", "/me", Others.me),
                 ("POST", "/directoryObjects/getByIds", Others.by_ids),
             ),
+            *self._of(
+                People,
+                ("GET", "/me", People.me),
+                ("POST", "/me/getMemberObjects", People.my_groups),
+                ("POST", "/users/{id}/getMemberObjects", People.groups_of),
+                ("GET", "/groups", People.groups),
+                ("GET", "/groups/{id}", People.group),
+            ),
+            Route("/oidc/userinfo", self._guarded(People, People.userinfo, "GET"), methods=["GET", "POST"]),
         ]
 
-    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]]) -> list[Route]:
-        return [Route("/v1.0" + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
+    def _of(self, kind: type[Kind], *handlers: tuple[str, str, Callable[[Kind, Request], Response]], version: str = "/v1.0") -> list[Route]:
+        return [Route(version + path, self._guarded(kind, handler, method), methods=[method]) for method, path, handler in handlers]
 
     def _guarded(self, kind: type[Kind], handler: Callable[[Kind, Request], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -156,7 +183,7 @@ class Graph:
             held = _permissions(claims)
             if not held & _needed(method, request.url.path):
                 return denied()
-            asked = kind(self._azure, self._azure.directory(str(claims["tid"])), str(claims.get("oid")), held)
+            asked = kind(self._azure, self._azure.directory(str(claims["tid"])), str(claims.get("oid")), held, str(claims.get("appid")))
             with self._azure.store.exclusively():
                 return handler(asked, request)
 
@@ -165,8 +192,14 @@ class Graph:
 
 def _needed(method: str, path: str) -> frozenset[str]:
     """Any one of these permissions is enough for a request."""
+    if path.startswith("/oidc/"):
+        return frozenset({"openid"})
+    if path.startswith("/v1.0/me"):
+        return _READ | {"User.Read"}
+    if path.startswith(("/v1.0/users", "/v1.0/groups")):
+        return _DIRECTORY
     if method == "GET" or path.endswith("/getByIds"):
-        return _READ
+        return _READ | _READ_ORGANIZATION if path == "/beta/organization" else _READ
     return _ASSIGN if "appRoleAssignedTo" in path else _WRITE
 
 
@@ -176,8 +209,8 @@ def _permissions(claims: dict[str, Any]) -> frozenset[str]:
         return frozenset(claims.get("roles", []))
     delegated = set(str(claims.get("scp", "")).split())
     if "Directory.AccessAsUser.All" not in delegated and EVERYTHING not in delegated:
-        return frozenset()
+        return _SIGNED_IN & delegated
     if _ADMINISTRATORS & set(claims.get("wids", [])):
-        return frozenset({EVERYTHING} | (_ASSIGN & delegated))
+        return frozenset({EVERYTHING, "Directory.Read.All"} | (_ASSIGN & delegated))
     # By default everybody in a tenant may read it and register applications.
-    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy"})
+    return frozenset({"Application.Read.All", "Application.ReadWrite.OwnedBy", "Directory.Read.All"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,8 @@ class Applications(Asked):
     def _new(self, name: str, body: Body, owners: list[str]) -> Response:
         if any(self.store.find(kind, "uniqueName", name) for kind in ("applications", "deletedApplications")):
             return fault(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
+        if refused := _bad_redirect(body):
+            return refused
         made = {"id": str(uuid4()), "appId": str(uuid4()), "identifierUris": [], "appRoles": [], "tags": [], **body, "uniqueName": name}
         made |= {"passwordCredentials": [], "secrets": [], "createdAt": time.time(), "owners": owners, "createdDateTime": stamp()}
         self.store.put("applications", made["id"], made)
@@ -54,6 +57,8 @@ class Applications(Asked):
         for uri in body.get("identifierUris", []):
             if uri != f"api://{found['appId']}":
                 return fault(400, "HostNameNotOnVerifiedDomain", f"Values of identifierUris property must use a verified domain: '{uri}'.")
+        if refused := _bad_redirect(body):
+            return refused
         if _enabled_changed(found, body):
             text = "Property value cannot be deleted or updated unless it is disabled first."
             return fault(400, "CannotDeleteOrUpdateEnabledEntitlement", text)
@@ -95,6 +100,15 @@ class Applications(Asked):
             found[name] = [entry for entry in found[name] if entry["keyId"] != key]
         self.store.put("applications", found["id"], found)
         return Response(status_code=204)
+
+
+def _bad_redirect(body: Body) -> Response | None:
+    """Redirect addresses are https, or this machine ("Redirect URI (reply URL) best practices and limitations")."""
+    for kind in ("web", "spa"):
+        for uri in (body.get(kind) or {}).get("redirectUris") or ():
+            if not re.match(r"https://[^*]+$|http://(localhost|127\.0\.0\.1)([:/]|$)", uri):
+                return fault(400, "Request_BadRequest", f"Reply url '{uri}' is invalid: it must start with https:// or http://localhost.")
+    return None
 
 
 def _enabled_changed(found: Body, body: Body) -> bool:

@@ -18,7 +18,7 @@ from genai_platform.sandbox.azure.tenancy import Directory
 from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN
 
 Body = dict[str, Any]
-_HIDDEN = ("secrets", "createdAt", "graphPermissions", "owners", "tenant", "password", "wids")
+_HIDDEN = ("secrets", "createdAt", "graphPermissions", "owners", "tenant", "password", "wids", "groups")
 EVERYTHING = "Application.ReadWrite.All"
 
 
@@ -31,6 +31,8 @@ class Asked:
     caller: str
     """Object id of who asks."""
     permissions: frozenset[str]
+    client: str = ""
+    """Application id of the program that asks."""
 
     def find(self, kind: str, request: Request) -> Body | None:
         """The object that the path names; None for one that is not shown yet, too."""
@@ -90,7 +92,7 @@ def _many(entry: Body, name: str) -> list[str]:
 
 def public(entry: Body) -> Body:
     """What a client sees of an object."""
-    return {name: value for name, value in entry.items() if name not in _HIDDEN}
+    return {name: value for name, value in entry.items() if name not in _HIDDEN and not name.startswith("_")}
 
 
 def denied() -> Response:

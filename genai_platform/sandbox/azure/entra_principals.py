@@ -10,6 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.entra_directory import Asked, Body, body_of, denied, fault, filtered, listed, not_found, public, stamp
 
+DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
+"""The role of an application that declares none (appRoleAssignment resource type)."""
+
 
 class Principals(Asked):
     """``/servicePrincipals``."""
@@ -81,21 +84,28 @@ class Principals(Asked):
 
     def assign(self, request: Request) -> Response:
         body, resource = body_of(request), self.store.get("servicePrincipals", request.path_params["id"])
-        principal = self.store.get("servicePrincipals", str(body.get("principalId")))
+        kind, principal = self._holder(str(body.get("principalId")))
         if resource is None or principal is None:
             return fault(404, "Request_ResourceNotFound", f"Resource '{body.get('principalId')}' does not exist.")
         if self.fresh(resource) or self.fresh(principal):
             return fault(400, "Request_BadRequest", "Not a valid reference update.")
         api = self.store.find("applications", "appId", resource["appId"]) or {}
-        if body.get("appRoleId") not in [role["id"] for role in api.get("appRoles", [])]:
+        roles = [role["id"] for role in api.get("appRoles", [])]
+        if body.get("appRoleId") not in (roles or [DEFAULT_ROLE]):
             return fault(400, "Request_BadRequest", "Permission being assigned was not found on application.")
         for known in self.store.matching("appRoleAssignments", "principalId", principal["id"]):
             if (known["resourceId"], known["appRoleId"]) == (resource["id"], body["appRoleId"]):
                 return fault(400, "Request_BadRequest", "Permission being assigned already exists on the object.")
         made = {"id": uuid4().hex, "principalId": principal["id"], "resourceId": resource["id"], "appRoleId": body["appRoleId"]}
-        made |= {"principalDisplayName": principal.get("displayName"), "principalType": "ServicePrincipal", "createdDateTime": stamp()}
+        made |= {"principalDisplayName": principal.get("displayName"), "principalType": kind, "createdDateTime": stamp()}
         self.store.put("appRoleAssignments", f"{resource['id']}/{made['id']}", made)
         return JSONResponse(public(made), 201)
+
+    def _holder(self, id: str) -> tuple[str, Body | None]:
+        for kind, name in (("servicePrincipals", "ServicePrincipal"), ("users", "User"), ("groups", "Group")):
+            if found := self.store.get(kind, id):
+                return name, found
+        return "", None
 
     def unassign(self, request: Request) -> Response:
         key = f"{request.path_params['id']}/{request.path_params['assignment']}"

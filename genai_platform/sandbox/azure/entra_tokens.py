@@ -1,4 +1,4 @@
-"""Entra ID: the token endpoint of the Microsoft identity platform v2.0, with published keys, for every tenant of the sandbox.
+"""Entra ID: the endpoints of the Microsoft identity platform v2.0, with published keys, for every tenant of the sandbox.
 
 Errors carry the codes the real one uses (AADSTS…, Microsoft identity platform error reference).
 """
@@ -9,14 +9,18 @@ import base64
 import json
 import time
 from typing import Any
+from urllib.parse import unquote_plus
 from uuid import uuid4
 
 import jwt
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure import entra_assertions, entra_sign_in, tenancy
+from genai_platform.sandbox.azure.entra_errors import Refused
+from genai_platform.sandbox.azure.entra_person_tokens import id_claims
 from genai_platform.sandbox.azure.state import MICROSOFT_RESOURCES, AzureState
 from genai_platform.sandbox.azure.tenancy import TENANT
 from genai_platform.sandbox.azure.throttle import Throttle
@@ -43,6 +47,7 @@ class Entra:
             Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
             Route("/{tenant}/discovery/v2.0/keys", self._keys),
             Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
+            Route("/{tenant}/oauth2/v2.0/authorize", self._authorize, methods=["GET", "POST"]),
         ]
 
     async def _configuration(self, request: Request) -> Response:
@@ -55,12 +60,15 @@ class Entra:
                 "issuer": self._azure.issuer(tenant),
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "userinfo_endpoint": f"https://localhost:{self._azure.layout.ports['graph']}/oidc/userinfo",
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
                 "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
                 "id_token_signing_alg_values_supported": ["RS256"],
-                "response_types_supported": ["code", "id_token"],
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query", "fragment", "form_post"],
+                "code_challenge_methods_supported": ["plain", "S256"],
                 "subject_types_supported": ["pairwise"],
-                "scopes_supported": ["openid"],
+                "scopes_supported": ["openid", "profile", "email", "offline_access"],
             }
         )
 
@@ -76,42 +84,97 @@ class Entra:
         if wait := self._throttle.refuses("entra"):
             text = "AADSTS90055: There are too many requests for this tenant or application."
             return JSONResponse({"error": "temporarily_unavailable", "error_description": text}, 429, {"Retry-After": wait})
-        form = await request.form()
+        form = {name: str(value) for name, value in (await request.form()).items()}
         directory = self._azure.directory(request.path_params["tenant"])
-        scope = " ".join(one for one in str(form.get("scope", "")).split() if one not in _OF_THE_PROTOCOL)
-        if form.get("grant_type") == "password":
+        try:
+            return await run_in_threadpool(self._granted, directory, form, request.headers.get("authorization", ""))
+        except Refused as error:
+            return error.answer()
+
+    async def _authorize(self, request: Request) -> Response:
+        if refused := self._wrong_tenant(request):
+            return refused
+        directory, login = self._azure.directory(request.path_params["tenant"]), await entra_sign_in.given(request)
+        with self._azure.store.exclusively():
+            return entra_sign_in.page(self._azure, directory, request, login)
+
+    def _granted(self, directory: tenancy.Directory, form: dict[str, str], authorization: str) -> Response:
+        scope = " ".join(one for one in form.get("scope", "").split() if one not in _OF_THE_PROTOCOL)
+        kind = form.get("grant_type")
+        if kind == "password":
             return self._signed_in(directory, str(form.get("username")), str(form.get("password")), scope)
-        if form.get("grant_type") != "client_credentials":
-            return _error("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
-        client_id, secret = str(form.get("client_id", "")), form.get("client_secret")
-        if secret is None:
-            basic = request.headers.get("authorization", "").partition(" ")[2]
-            if basic:
-                client_id, _, secret = base64.b64decode(basic).decode().partition(":")
+        if kind not in ("client_credentials", "authorization_code", "refresh_token"):
+            raise Refused("unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
+        if authorization.lower().startswith("basic "):
+            client_id, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
+            form = {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret), **form}
+        client_id = form.get("client_id", "")
         application = directory.find("applications", "appId", client_id)
         if application is None:
-            return _error("unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found in the directory.")
-        if fault := self._secret_fault(application, str(secret or "")):
-            return fault
-        return self._issue(directory, application, scope)
+            raise Refused("unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found in the directory.")
+        if kind == "client_credentials":
+            self._prove(directory, application, form)
+            return self._issue(directory, application, scope)
+        return self._of_person(directory, application, form)
 
-    def _secret_fault(self, application: dict[str, Any], secret: str) -> Response | None:
+    def _prove(self, directory: tenancy.Directory, application: dict[str, Any], form: dict[str, str]) -> None:
+        """The client is who it says, by a secret or by another issuer's token. Raises ``Refused``."""
+        if "client_assertion" in form:
+            if form.get("client_assertion_type") != entra_assertions.TYPE:
+                raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'client_assertion_type'.")
+            entra_assertions.check(self._azure, directory, application, form["client_assertion"])
+        elif "client_secret" in form:
+            self._check_secret(application, form["client_secret"])
+        else:
+            text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+            raise Refused("invalid_client", 7000218, text, 401)
+
+    def _of_person(self, directory: tenancy.Directory, application: dict[str, Any], form: dict[str, str]) -> Response:
+        """Tokens for a code or a refresh token: for Microsoft Graph, and an ID token for the client itself."""
+        redeem = entra_sign_in.redeemed if form["grant_type"] == "authorization_code" else entra_sign_in.refreshed
+        with self._azure.store.exclusively():
+            grant = redeem(directory, application, form)
+        if grant["kind"] == "web":
+            self._prove(directory, application, form)
+        elif "client_secret" in form:
+            text = (
+                "Public clients can't send a client secret"
+                if grant["kind"] == "publicClient"
+                else "Cross-origin clients can't use a secret"
+            )
+            raise Refused("invalid_request", 90023 if grant["kind"] == "spa" else 700025, f"{text}.")
+        person, scopes = directory.get("users", grant["person"]), grant["scope"].split()
+        if person is None:
+            raise Refused("invalid_grant", 50034, "The user account does not exist in the directory.")
+        graph = f"https://localhost:{self._azure.layout.ports['graph']}"
+        nonce = {"nonce": grant["nonce"]} if grant["nonce"] else {}
+        claims = id_claims(directory, application, person, scopes, graph) | {"iss": self._azure.issuer(directory.tenant)} | nonce
+        access = {
+            **self._v1(directory.tenant, "https://graph.microsoft.com", person["id"]),
+            "appid": application["appId"], "idtyp": "user", "upn": person["userPrincipalName"], "wids": person["wids"],
+            "scp": " ".join(one.removeprefix("https://graph.microsoft.com/") for one in scopes if one != "offline_access"),
+        }  # fmt: skip
+        answer = _answer(self.sign(access)) | {"scope": access["scp"], "id_token": self.sign(claims)}
+        if "offline_access" in scopes:
+            answer["refresh_token"] = entra_sign_in.refresh_token(directory, grant)
+        return JSONResponse(answer)
+
+    def _check_secret(self, application: dict[str, Any], secret: str) -> None:
         now = time.time()
         known = next((entry for entry in application["secrets"] if entry["value"] == secret), None)
         if known is None or now < known["from"] + self._azure.layout.pace.of(CLIENT_SECRET_KNOWN) * (known["from"] > 0):
-            return _error("invalid_client", 7000215, "Invalid client secret provided.", 401)
+            raise Refused("invalid_client", 7000215, "Invalid client secret provided.", 401)
         if now > known["until"]:
-            return _error("invalid_client", 7000222, "The provided client secret keys are expired.", 401)
-        return None
+            raise Refused("invalid_client", 7000222, "The provided client secret keys are expired.", 401)
 
     def _signed_in(self, directory: tenancy.Directory, name: str, password: str, scope: str) -> Response:
         """A person's token for one of Microsoft's services: what a client gets with which somebody is signed in."""
         person = directory.find("users", "userPrincipalName", name)
         if person is None or person["password"] != password:
-            return _error("invalid_grant", 50126, "Error validating credentials due to invalid username or password.")
+            raise Refused("invalid_grant", 50126, "Error validating credentials due to invalid username or password.")
         resource = self._service(scope)
         if resource not in (*MICROSOFT_RESOURCES, self._azure.vault_resource):
-            return _error("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
+            raise Refused("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
         claims = {
             **self._v1(directory.tenant, resource, person["id"]),
             "idtyp": "user",
@@ -125,10 +188,10 @@ class Entra:
     def _issue(self, directory: tenancy.Directory, application: dict[str, Any], scope: str) -> Response:
         resource = scope.removesuffix("/.default")
         if scope == resource:
-            return _error("invalid_scope", 1002012, f"The provided value for scope {scope} is not valid; it must end with /.default.")
+            raise Refused("invalid_scope", 1002012, f"The provided value for scope {scope} is not valid; it must end with /.default.")
         principal = directory.find("servicePrincipals", "appId", application["appId"])
         if principal is None:
-            return _error("unauthorized_client", 700016, "The application has no service principal in the directory.")
+            raise Refused("unauthorized_client", 700016, "The application has no service principal in the directory.")
         service = self._service(scope)
         if service in (*MICROSOFT_RESOURCES, self._azure.vault_resource):
             roles = application.get("graphPermissions", []) if "graph" in service else []
@@ -138,13 +201,13 @@ class Entra:
         )
         api_principal = directory.find("servicePrincipals", "appId", api["appId"]) if api else None
         if api is None or api_principal is None or self._unknown_yet(api_principal):
-            return _error("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
+            raise Refused("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
         if api["appId"] == application["appId"] != resource:
             text = f"Application '{api['appId']}' is requesting a token for itself. This scenario is supported only if resource is"
-            return _error("invalid_request", 90009, f"{text} specified using the GUID based App Identifier.")
+            raise Refused("invalid_request", 90009, f"{text} specified using the GUID based App Identifier.")
         roles = self._roles(directory, api, api_principal["id"], principal["id"])
         if not roles and api_principal.get("appRoleAssignmentRequired"):
-            return _error("invalid_grant", 501051, f"Application '{application['appId']}' is not assigned to a role for the application.")
+            raise Refused("invalid_grant", 501051, f"Application '{application['appId']}' is not assigned to a role for the application.")
         claims: dict[str, Any] = {
             "aud": api["appId"],
             "azp": application["appId"],
@@ -204,13 +267,10 @@ class Entra:
         tenant = request.path_params["tenant"]
         if tenancy.known(self._azure.store, tenant):
             return None
-        return _error("invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
+        return Refused(
+            "invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+        ).answer()
 
 
 def _answer(token: str) -> dict[str, Any]:
     return {"token_type": "Bearer", "expires_in": LIFETIME_SECONDS, "ext_expires_in": LIFETIME_SECONDS, "access_token": token}
-
-
-def _error(name: str, code: int, text: str, status: int = 400) -> Response:
-    body = {"error": name, "error_description": f"AADSTS{code}: {text}", "error_codes": [code], "trace_id": str(uuid4())}
-    return JSONResponse(body, status)

@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,17 +26,15 @@ from starlette.routing import Route
 
 from genai_platform.config.azure_models import RESPONSES_API_VERSION, reasons
 from genai_platform.sandbox.azure import openai_answers
-from genai_platform.sandbox.azure.openai_part import deployments_file, key_file, models_file, throttled_file
+from genai_platform.sandbox.azure.openai_part import deployments_file, down_file, key_file, models_file, throttled_file
 from genai_platform.sandbox.layout import SandboxLayout
 
 PAUSE = 0.02
 """Seconds between two pieces of a stream."""
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|preview|latest|v1")
-_DENIED = (
-    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription "
-)
-_DENIED += "and use a correct regional API endpoint for your resource."
+DENIED = "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription "
+DENIED += "and use a correct regional API endpoint for your resource."
 _ABSENT = (
     "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment "
 )
@@ -50,15 +48,76 @@ _OPERATIONS: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], openai_answer
 }
 
 
-class OpenAI:
-    """The application over one sandbox's files."""
+class Refusal(Exception):
+    """An answer that is not given, with the code that Azure OpenAI puts into its body; an empty one has another form of body."""
 
-    def __init__(self, layout: SandboxLayout) -> None:
-        self._key = key_file(layout)
-        self._deployments = deployments_file(layout)
-        self._models_file = models_file(layout)
-        self._throttled_file = throttled_file(layout)
-        self._log = layout.root / "openai" / "requests.jsonl"
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+    def body(self) -> dict[str, Any]:
+        if not self.code:
+            return {"statusCode": self.status, "message": str(self)}
+        return {"error": {"code": self.code, "message": str(self)}}
+
+
+class Resource(Protocol):
+    """One account of Azure OpenAI."""
+
+    def admit(self, request: Request, operation: str) -> None:
+        """Raises ``Refusal`` unless the request may have this operation."""
+
+    def deployments(self) -> Mapping[str, str]:
+        """Deployment to the model that it is of."""
+
+    def throttled(self, deployment: str) -> int:
+        """Seconds until a deployment answers again; 0: it does."""
+
+
+class KeyResource:
+    """An account that somebody else made: one key, and deployments in files that may change while it runs.
+
+    Args:
+        account: which of several; they differ in what is throttled and what is down.
+    """
+
+    def __init__(self, layout: SandboxLayout, account: str = "") -> None:
+        self._layout, self._account = layout, account
+
+    def admit(self, request: Request, operation: str) -> None:
+        if self._account in _object(down_file(self._layout)):
+            raise Refusal(503, "ServiceUnavailable", "The service is temporarily unable to process your request. Please try again later.")
+        given = key_of(request)
+        if not given or not hmac.compare_digest(given.encode(), key_file(self._layout).read_text().strip().encode()):
+            raise Refusal(401, "401", DENIED)
+
+    def deployments(self) -> Mapping[str, str]:
+        models = _object(models_file(self._layout))
+        names: list[str] = json.loads(deployments_file(self._layout).read_text())
+        return {name: str(models.get(name, name)) for name in names}
+
+    def throttled(self, deployment: str) -> int:
+        until = _object(throttled_file(self._layout))
+        latest = max(float(until.get(name, 0)) for name in (deployment, f"{self._account}/{deployment}"))
+        return max(0, math.ceil(latest - time.time()))
+
+
+def key_of(request: Request) -> str:
+    """What a client shows: its key, or what follows ``Bearer``."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return request.headers.get("api-key", "") or (token if scheme.lower() == "bearer" else "")
+
+
+class OpenAI:
+    """The application over the resource that each request is for.
+
+    Args:
+        resource_of: may raise ``Refusal``.
+        log: file to which a line for each request is added.
+    """
+
+    def __init__(self, resource_of: Callable[[Request], Resource], log: Path) -> None:
+        self._resource_of, self._log = resource_of, log
 
     def application(self) -> Starlette:
         routes = [
@@ -68,6 +127,7 @@ class OpenAI:
             Route("/openai/v1/{operation:path}", self._modern, methods=["POST"]),
             Route("/openai/responses", self._dated_responses, methods=["POST"]),
         ]
+        # Several accounts behind one address: each has a path of its own.
         routes += [Route(f"/{{account}}{one.path}", one.endpoint, methods=one.methods) for one in routes]
         return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
@@ -90,15 +150,21 @@ class OpenAI:
         return await self._answer(request, "responses", None)
 
     async def _models(self, request: Request) -> Response:
-        if not self._admitted(request):
-            return self._refuse(request, 401, "401", _DENIED)
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in self._names()]
+        try:
+            resource = self._resource_of(request)
+            resource.admit(request, "models")
+        except Refusal as refusal:
+            return self._refused(request, refusal)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in resource.deployments()]
         return JSONResponse({"object": "list", "data": data})
 
     # -- inside -----------------------------------------------------------------------------------
     async def _answer(self, request: Request, operation: str, deployment: str | None) -> Response:
-        if not self._admitted(request):
-            return self._refuse(request, 401, "401", _DENIED)
+        try:
+            resource = self._resource_of(request)
+            resource.admit(request, operation)
+        except Refusal as refusal:
+            return self._refused(request, refusal)
         if operation not in _OPERATIONS:
             return self._refuse(request, 404, "404", "Resource not found")
         make, needed = _OPERATIONS[operation]
@@ -107,19 +173,19 @@ class OpenAI:
         except ValueError:
             return self._refuse(request, 400, "BadRequest", "We could not parse the JSON body of your request.")
         name = deployment if deployment is not None else body.get("model") if isinstance(body, dict) else None
-        if name not in self._names():
+        deployments = resource.deployments()
+        if name not in deployments:
             return self._refuse(request, 404, "DeploymentNotFound", _ABSENT)
         if not isinstance(body, dict) or needed not in body or (needed == "messages" and not isinstance(body[needed], list)):
             text = f"Missing required parameter: '{needed}'."
             error = {"message": text, "type": "invalid_request_error", "param": needed, "code": "missing_required_parameter"}
             self._note(request, 400, {})
             return JSONResponse({"error": error}, 400, headers=_headers())
-        account = request.path_params.get("account", "")
-        if wait := self._throttled(str(name)) or self._throttled(f"{account}/{name}"):
+        if wait := resource.throttled(str(name)):
             self._note(request, 429, {"refused": "429", "deployment": name})
             said = f"Requests to this operation have exceeded the rate limit of your deployment. Please retry after {wait} seconds."
             return JSONResponse({"error": {"code": "429", "message": said}}, 429, headers=_headers(0) | {"retry-after": str(wait)})
-        model = self._model(str(name))
+        model = deployments[str(name)]
         if operation == "chat/completions" and reasons(model) and (fault := _not_for_reasoning(body)):
             self._note(request, 400, {"refused": fault["code"], "deployment": name})
             return JSONResponse({"error": fault}, 400, headers=_headers())
@@ -132,28 +198,12 @@ class OpenAI:
             return StreamingResponse(events, media_type="text/event-stream", headers={**_headers(), "cache-control": "no-cache"})
         return _json(answer.whole())
 
-    def _admitted(self, request: Request) -> bool:
-        given = request.headers.get("api-key", "")
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if not given and scheme.lower() == "bearer":
-            given = token
-        return bool(given) and hmac.compare_digest(given.encode(), self._key.read_text().strip().encode())
-
-    def _model(self, deployment: str) -> str:
-        """The model of a deployment, which Azure's answers name; where it is not known, the deployment's own name."""
-        return str(_object(self._models_file).get(deployment, deployment))
-
-    def _throttled(self, deployment: str) -> int:
-        """Seconds until a deployment answers again; 0: it does."""
-        return max(0, math.ceil(float(_object(self._throttled_file).get(deployment, 0)) - time.time()))
-
-    def _names(self) -> list[str]:
-        names: list[str] = json.loads(self._deployments.read_text())
-        return names
-
     def _refuse(self, request: Request, status: int, code: str, message: str) -> Response:
-        self._note(request, status, {"refused": code})
-        return JSONResponse({"error": {"code": code, "message": message}}, status, headers=_headers())
+        return self._refused(request, Refusal(status, code, message))
+
+    def _refused(self, request: Request, refusal: Refusal) -> Response:
+        self._note(request, refusal.status, {"refused": refusal.code or str(refusal.status)})
+        return JSONResponse(refusal.body(), refusal.status, headers=_headers())
 
     def _note(self, request: Request, status: int, facts: Mapping[str, Any]) -> None:
         line = {"at": time.time(), "method": request.method, "path": request.url.path, "status": status, **facts}
@@ -208,8 +258,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--layout", type=Path, required=True)
     layout = SandboxLayout.open(parser.parse_args().layout)
+    log = layout.folder("openai") / "requests.jsonl"
+    account = lambda request: KeyResource(layout, str(request.path_params.get("account", "")))  # noqa: E731
     uvicorn.run(
-        OpenAI(layout).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
+        OpenAI(account, log).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
         timeout_graceful_shutdown=2, server_header=False,
     )  # fmt: skip
 

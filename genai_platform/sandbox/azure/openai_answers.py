@@ -74,7 +74,7 @@ class Chat:
         users = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
         full = reply_to(users[-1] if users else "")
         self._limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        self.text, self._reason = _cut(full, self._limit)
+        self.text, self._reason = cut(full, self._limit)
         prompt = sum(4 + tokens(text_of(message.get("content"))) for message in messages) + 3
         self.usage = Usage(prompt, tokens(self.text))
         self._include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -117,7 +117,7 @@ class Completion:
     def __init__(self, deployment: str, body: Mapping[str, Any]) -> None:
         given = body.get("prompt", "")
         prompt = given if isinstance(given, str) else "\n".join(map(str, given))
-        self.text, self._reason = _cut(reply_to(prompt), body.get("max_tokens"))
+        self.text, self._reason = cut(reply_to(prompt), body.get("max_tokens"))
         self.usage = Usage(tokens(prompt), tokens(self.text))
         self._frame = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": deployment}
 
@@ -144,7 +144,7 @@ class Response:
         asked = (
             given if isinstance(given, str) else next((text_of(i.get("content")) for i in reversed(items) if i.get("role") == "user"), "")
         )
-        self.text, _ = _cut(reply_to(asked), body.get("max_output_tokens"))
+        self.text, _ = cut(reply_to(asked), body.get("max_output_tokens"))
         self.usage = Usage(tokens(asked) + tokens(text_of(body.get("instructions"))) + 7, tokens(self.text))
         self._item = f"msg_{uuid.uuid4().hex}"
         self._frame: dict[str, Any] = {
@@ -221,7 +221,7 @@ _SAFE = {kind: {"filtered": False, "severity": "safe"} for kind in ("hate", "sel
 _PROMPT_SAFE = [{"prompt_index": 0, "content_filter_results": _SAFE}]
 
 
-def _cut(text: str, limit: Any) -> tuple[str, str]:
+def cut(text: str, limit: Any) -> tuple[str, str]:
     """The text within a limit of tokens, and why it ends."""
     if not isinstance(limit, int) or tokens(text) <= limit:
         return text, "stop"

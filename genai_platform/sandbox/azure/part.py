@@ -1,4 +1,4 @@
-"""The part that holds Entra ID, Graph, ARM, Key Vault and the gateway."""
+"""The part that holds Entra ID, Graph, ARM, Key Vault, the accounts of Azure OpenAI and the gateway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AzurePart(PythonPart):
     kind: Kind = "stand-in"
     version: str = "Entra ID, Graph, ARM, Key Vault, API Management 2024-05-01"
     port: str | None = "entra"
-    further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway")
+    further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway", "cognitive")
 
     def prepare(self, layout: SandboxLayout) -> None:
         ca.authority(layout)

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 PATH = "/_sandbox/requests"
 _READING = re.compile(
-    r"/(token|devicecode|checknameavailability|listsecrets|listvalue|getbyids|getmemberobjects|getmembergroups|resources)$", re.IGNORECASE
+    r"/(token|devicecode|checknameavailability|listsecrets|listkeys|listvalue|checkdomainavailability|getbyids|getmemberobjects|getmembergroups|resources)$",
+    re.IGNORECASE,
 )
 """Questions that are asked with POST."""
 

@@ -12,12 +12,16 @@ SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 ACCESS_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+OPENAI_USER = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"
+OPENAI_CONTRIBUTOR = "a001fd3d-188f-4b5d-821b-7da978bf7442"
 """Built-in role definition ids (Azure built-in roles, read November 2026)."""
 
 NAMES = {
     "Contributor": CONTRIBUTOR,
     "Owner": OWNER,
     "Role Based Access Control Administrator": ACCESS_ADMINISTRATOR,
+    "Cognitive Services OpenAI Contributor": OPENAI_CONTRIBUTOR,
+    "Cognitive Services OpenAI User": OPENAI_USER,
     "Key Vault Secrets Officer": SECRETS_OFFICER,
     "Key Vault Secrets User": SECRETS_USER,
 }
@@ -33,7 +37,7 @@ class Roles:
         """``roles`` are role definition ids."""
         return any(
             assignment["principalId"] == principal_id
-            and scope.lower().startswith(assignment["scope"].lower())
+            and f"{scope}/".lower().startswith(f"{assignment['scope'].rstrip('/')}/".lower())
             and assignment["roleId"] in roles
             and time.time() >= assignment["effectiveAt"]
             for assignment in self._assignments()

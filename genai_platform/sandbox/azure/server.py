@@ -1,4 +1,4 @@
-"""The Azure stand-ins in one process: Entra ID, Graph, ARM, Key Vault and the API Management gateway, each on its port."""
+"""The Azure stand-ins in one process: Entra ID, Graph, ARM, Key Vault, accounts of Azure OpenAI and the gateway, each on its port."""
 
 from __future__ import annotations
 
@@ -16,12 +16,25 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure import arm_apim, arm_named_values, arm_providers, arm_roles, arm_services, arm_vaults, request_log
-from genai_platform.sandbox.azure.arm import Arm, resource_groups, resources, subscriptions
+from genai_platform.sandbox.azure import (
+    arm_apim,
+    arm_cognitive_accounts,
+    arm_cognitive_deployments,
+    arm_cognitive_models,
+    arm_named_values,
+    arm_openai,
+    arm_providers,
+    arm_roles,
+    arm_services,
+    arm_vaults,
+    request_log,
+)
+from genai_platform.sandbox.azure.arm import Arm, locations, resource_groups, resources, subscriptions
 from genai_platform.sandbox.azure.control_routes import Probe
 from genai_platform.sandbox.azure.entra import Graph
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
+from genai_platform.sandbox.azure.openai_accounts import Accounts
 from genai_platform.sandbox.azure.request_log import Requests
 from genai_platform.sandbox.azure.roles import Roles
 from genai_platform.sandbox.azure.state import AzureState, open_state
@@ -32,11 +45,13 @@ from genai_platform.sandbox.layout import SandboxLayout
 _GROUP = r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 _VAULTS = r"/providers/microsoft\.keyvault"
 _APIM = r"/providers/microsoft\.apimanagement"
+_COGNITIVE = r"/providers/microsoft\.cognitiveservices"
 _SUBSCRIPTION = r"/subscriptions/[^/]+"
 _ROLES = r".*/providers/microsoft\.authorization"
 
 TYPES = {
     r"/subscriptions(/[^/]+)?": subscriptions,
+    rf"{_SUBSCRIPTION}/locations": locations,
     rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
@@ -44,9 +59,20 @@ TYPES = {
     rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_providers.providers,
     rf"{_SUBSCRIPTION}{_VAULTS}/deletedmanagedhsms": arm_vaults.deleted_hsms,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
+    arm_openai.ID.lower().replace(".", r"\."): arm_openai.account,
+    arm_openai.ID.lower().replace(".", r"\.") + "/deployments(/[^/]+)?": arm_openai.deployments,
     rf"{_GROUP}{_VAULTS}/vaults(/[^/]+)?": arm_vaults.vaults,
     rf"{_SUBSCRIPTION}{_VAULTS}/checknameavailability": arm_vaults.vault_names,
     rf"{_SUBSCRIPTION}{_VAULTS}(/locations/[^/]+)?/deletedvaults(/[^/]+)?(/purge)?": arm_vaults.deleted_vaults,
+    rf"({_GROUP}|{_SUBSCRIPTION}){_COGNITIVE}/accounts": arm_cognitive_accounts.accounts,
+    rf"{_GROUP}{_COGNITIVE}/accounts/[^/]+": arm_cognitive_accounts.accounts,
+    rf"{_GROUP}{_COGNITIVE}/accounts/[^/]+/(listkeys|regeneratekey|models)": arm_cognitive_accounts.actions,
+    rf"{_GROUP}{_COGNITIVE}/accounts/[^/]+/deployments(/[^/]+)?": arm_cognitive_deployments.deployments,
+    rf"{_SUBSCRIPTION}{_COGNITIVE}/deletedaccounts": arm_cognitive_accounts.deleted_accounts,
+    rf"{_SUBSCRIPTION}{_COGNITIVE}/locations/[^/]+/resourcegroups/[^/]+/deletedaccounts/[^/]+": arm_cognitive_accounts.deleted_accounts,
+    rf"{_SUBSCRIPTION}{_COGNITIVE}/locations/[^/]+/models": arm_cognitive_models.models,
+    rf"{_SUBSCRIPTION}{_COGNITIVE}/locations/[^/]+/usages": arm_cognitive_models.usages,
+    rf"{_SUBSCRIPTION}{_COGNITIVE}/checkdomainavailability": arm_cognitive_accounts.domain_availability,
     rf"{_GROUP}{_APIM}/service(/[^/]+)?": arm_services.services,
     rf"{_SUBSCRIPTION}{_APIM}/service": arm_services.every_service,
     rf"{_SUBSCRIPTION}{_APIM}/checknameavailability": arm_services.service_names,
@@ -70,8 +96,9 @@ def applications(azure: AzureState) -> dict[str, ASGIApp]:
         "arm": Starlette(routes=Arm(azure, entra, roles, dict(TYPES), throttle).routes()),
         "vault": Starlette(routes=Vault(azure, entra, roles, control.unreachable, throttle).routes()),
         "gateway": Starlette(routes=gateway.routes()),
+        "cognitive": Accounts(azure, entra, roles, throttle).application(),
     }
-    return {port: one if port == "gateway" else requests.over(port, one) for port, one in made.items()}
+    return {port: one if port in ("gateway", "cognitive") else requests.over(port, one) for port, one in made.items()}
 
 
 async def _ready(request: Request) -> Response:
@@ -84,6 +111,7 @@ def certificate_names(port: str) -> list[str]:
         "vault": ["vault.localhost", "*.vault.localhost"],
         "gateway": ["azure-api.localhost", "*.azure-api.localhost"],
         "entra": ["login.microsoftonline.com"],
+        "cognitive": ["*.openai.localhost", "*.api.cognitive.localhost"],
     }
     return ["localhost", "127.0.0.1", *further.get(port, [])]
 

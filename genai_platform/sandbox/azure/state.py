@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from genai_platform.files import write_private
-from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure import arm_providers, tenancy
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.layout import SandboxLayout
@@ -22,6 +22,7 @@ MICROSOFT_RESOURCES = {
     "https://management.azure.com": "797f4846-ba00-4fd7-ba43-dac1f8f63013",
     "https://graph.microsoft.com": "00000003-0000-0000-c000-000000000000",
     "https://vault.azure.net": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+    "https://cognitiveservices.azure.com": "7d312290-28c8-473c-a0ed-8e53749b6d6d",
 }
 """Well-known application ids of Microsoft's own services."""
 
@@ -90,5 +91,7 @@ def open_state(layout: SandboxLayout) -> AzureState:
 def _seed(azure: AzureState, deployer: dict[str, str]) -> None:
     if azure.store.get("subscriptions", SUBSCRIPTION) is None:
         tenancy.add_subscription(azure.store, SUBSCRIPTION, TENANT, "sandbox")
+    # Somebody has an Azure OpenAI resource in it (``arm_openai``).
+    arm_providers.register(azure.store, SUBSCRIPTION, "Microsoft.CognitiveServices")
     if not azure.store.all("applications"):
         tenancy.add_deployer(azure.store, SUBSCRIPTION, deployer["client_id"], deployer["client_secret"], "sandbox deployer")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -101,9 +102,23 @@ def add_person(store: Store, subscription: str, name: str, directory_roles: list
     Args:
         directory_roles: template ids of the directory roles held.
     """
+    person = add_user(Directory(store, tenant_of(store, subscription)), name, directory_roles=directory_roles)
+    _give_roles(store, subscription, person["object_id"])
+    return person
+
+
+def add_user(directory: Directory, name: str, groups: Sequence[str] = (), directory_roles: Sequence[str] = ()) -> dict[str, str]:
+    """Somebody who can sign in.
+
+    Args:
+        groups: object ids of security groups; those that do not exist are made.
+    """
     person = {"id": str(uuid4()), "userPrincipalName": name, "displayName": name.split("@")[0], "password": secrets.token_urlsafe(16)}
-    Directory(store, tenant_of(store, subscription)).put("users", person["id"], {**person, "wids": directory_roles, "createdAt": 0})
-    _give_roles(store, subscription, person["id"])
+    held = {"wids": list(directory_roles), "groups": list(groups), "mail": name, "createdAt": 0}
+    directory.put("users", person["id"], person | held)
+    for id in groups:
+        if directory.get("groups", id) is None:
+            directory.put("groups", id, {"id": id, "displayName": f"group {id[:8]}", "securityEnabled": True, "createdAt": 0})
     return {"object_id": person["id"], "username": name, "password": person["password"]}
 
 

@@ -19,7 +19,7 @@ class Throttle:
         """The next requests to a service are refused.
 
         Args:
-            service: ``entra``, ``graph``, ``arm`` or ``vault``.
+            service: ``entra``, ``graph``, ``arm``, ``vault`` or ``openai`` (the accounts).
             requests: how many.
             retry_after: seconds that the answers name.
         """

@@ -1,4 +1,4 @@
-"""What can be known before anything is made in Azure, asked in order. None of it changes anything."""
+"""What can be known before anything is made in Azure, asked at the same time. None of it changes anything."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from genai_platform.advice import typed
-from genai_platform.errors import GenaiError
-from genai_platform.steps.azure import existing_service, name_availability, resource_providers, rights
+from genai_platform.errors import Forbidden, GenaiError
+from genai_platform.steps.azure import directory_size, existing_service, name_availability, resource_providers, rights
 from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.clients import Clients
+from genai_platform.tools.parallel import gather
 
 
 @dataclass(frozen=True)
@@ -19,30 +20,42 @@ class Answer:
     id: str
     text: str
     error: GenaiError | None = None
+    unknown: GenaiError | None = None
+    """Set where nobody may tell, and a start can do without knowing."""
 
 
 def looks(clients: Clients) -> Iterator[Answer]:
     """Look at everything that the Azure half needs: who we are, rights, quotas, names, callers."""
     service = existing_service.fit if clients.target.settings.azure.apim.existing else name_availability.service
-    questions: list[tuple[str, Callable[[], str]]] = [
-        ("azure.callers", lambda: caller_settings.callers(clients.target)),
+    yield _answer("azure.callers", lambda: caller_settings.callers(clients.target))
+    for id, ask in (
         ("azure.identity", lambda: rights.identity(clients)),
         ("azure.subscription", lambda: f"subscription {clients.azure.arm.confirm()}"),
+    ):
+        found = _answer(id, ask)
+        yield found
+        if found.error is not None:
+            return  # the rest would say the same again
+    questions: list[tuple[str, Callable[[], str]]] = [
         ("azure.directory", lambda: rights.directory(clients)),
         ("azure.rights", lambda: rights.resources(clients)),
         ("azure.providers", lambda: resource_providers.look(clients)),
         ("azure.purge", lambda: rights.purge(clients)),
         ("azure.quota", lambda: rights.quota(clients)),
+        ("azure.directory_size", lambda: directory_size.look(clients)),
         ("azure.vault_name", lambda: name_availability.vault(clients)),
         ("azure.service_name", lambda: service(clients)),
     ]
-    for id, ask in questions:
-        try:
-            yield Answer(id, ask())
-        except GenaiError as error:
-            yield Answer(id, error.message, error)
-            if id in ("azure.identity", "azure.subscription"):
-                return  # the rest would say the same again
+    yield from gather(questions, lambda question: _answer(*question))
+
+
+def _answer(id: str, ask: Callable[[], str]) -> Answer:
+    try:
+        return Answer(id, ask())
+    except Forbidden as error:
+        return Answer(id, error.message, unknown=error) if id == "azure.directory_size" else Answer(id, error.message, error)
+    except GenaiError as error:
+        return Answer(id, error.message, error)
 
 
 def refuse(clients: Clients) -> None:

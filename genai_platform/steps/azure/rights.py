@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, MissingError
 from genai_platform.steps.azure import check_applications, lookup
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.arm import allows
 from genai_platform.tools.azure.entra import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
 
-_GRAPH = "00000003-0000-0000-c000-000000000000"
+GRAPH = "00000003-0000-0000-c000-000000000000"
 _IDS = {
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
@@ -75,7 +77,7 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
         return MissingError(
             f"{who.name} lacks the Graph permission {', '.join(permissions)}",
             remedy=f"by an administrator, with the object id of Microsoft Graph's service principal: "
-            f"G=$(az ad sp show --id {_GRAPH} --query id -o tsv); "
+            f"G=$(az ad sp show --id {GRAPH} --query id -o tsv); "
             + "; ".join(
                 f"az rest --method POST --url 'https://graph.microsoft.com/v1.0/servicePrincipals/{who.object_id}/appRoleAssignments' "
                 f'--body \'{{"principalId":"{who.object_id}","resourceId":"\'$G\'","appRoleId":"{_IDS[name]}"}}\''
@@ -83,7 +85,7 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
             ),
             id="azure.graph_permission",
         )
-    commands = [f"az ad app permission add --id {who.name} --api {_GRAPH} --api-permissions {_IDS[name]}=Role" for name in permissions]
+    commands = [f"az ad app permission add --id {who.name} --api {GRAPH} --api-permissions {_IDS[name]}=Role" for name in permissions]
     return MissingError(
         f"{who.name} lacks the Graph permission {', '.join(permissions)}",
         remedy=f"{'; '.join(commands)}; then, by an administrator: az ad app permission admin-consent --id {who.name}",
@@ -92,9 +94,21 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
 
 
 def resources(clients: Clients) -> str:
-    """Whether ARM lets us build and assign roles, at the group or, while there is none, at the subscription. Raises ``MissingError``."""
+    """Whether ARM lets us build and assign roles, at the group or, while there is none, at the subscription.
+
+    Raises:
+        MissingError: it does not.
+        Forbidden: we may not even ask.
+    """
     azure, scope = clients.azure, _building_site(clients)
-    missing = [role for role, actions in _BUILD.items() if not all(azure.arm.may(scope, action) for action in actions)]
+    try:
+        held = azure.arm.permissions(scope)
+    except Forbidden as error:
+        raise error.said(
+            f"what {azure.identity.name} may do at {scope} could not be found out: {error.message}",
+            "; ".join(_grant(clients, role, scope) for role in _BUILD) + " (both include the right to ask)",
+        ) from None
+    missing = [role for role, actions in _BUILD.items() if not all(allows(held, action) for action in actions)]
     if missing:
         commands = "; ".join(_grant(clients, role, scope) for role in missing)
         raise MissingError(f"{azure.identity.name} lacks {' and '.join(missing)} at {scope}", remedy=commands, id="azure.rights")
@@ -130,15 +144,23 @@ def may_purge(clients: Clients, what: Literal["vaults", "API Management services
 
 def quota(clients: Clients) -> str:
     """How many directory objects the callers need."""
-    own = sum(caller.client_id is None for caller in clients.target.settings.azure.callers.values())
-    # Each is an application and its service principal: the API, the callers, and those `verify` probes with.
-    objects = 2 * (1 + own + len(check_applications.roles(clients.target)))
-    if objects <= _QUOTA:
-        return f"{objects} directory objects for {own} callers"
+    own, made = _own_callers(clients.target), objects(clients.target)
+    if made <= _QUOTA:
+        return f"{made} directory objects for {own} callers"
     return (
-        f"{objects} directory objects for {own} callers: an identity without a directory role may own {_QUOTA}, deleted ones included; "
+        f"{made} directory objects for {own} callers: an identity without a directory role may own {_QUOTA}, deleted ones included; "
         "name existing applications by client_id, or work as an administrator of applications"
     )
+
+
+def objects(target: Target) -> int:
+    """How many directory objects an environment makes: the API, its callers and those `verify` asks with, each an application and its
+    service principal."""
+    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)))
+
+
+def _own_callers(target: Target) -> int:
+    return sum(caller.client_id is None for caller in target.settings.azure.callers.values())
 
 
 def _subscription(clients: Clients) -> str:

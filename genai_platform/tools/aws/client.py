@@ -173,6 +173,12 @@ class Aws:
                 )
         return self._session
 
+    def sharing(self, target: Target) -> Aws:
+        """The client for another target of the same account, with the same session: nobody signs in twice."""
+        other = Aws(target)
+        other._session, other._lock, other._clients = self._boto3(), self._lock, self._clients
+        return other
+
     def environment(self) -> dict[str, str]:
         """The environment for programs that talk to AWS: the person's own, or only ours where AWS is not the real one."""
         world = self.target.endpoints

@@ -10,11 +10,15 @@ import getpass
 import os
 import re
 import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from genai_platform.tools.aws.client import Aws, explained
 
+_OWNERS = ("owner", "createdby", "created-by", "creator")
+"""Tags, in any case, in which organisations write down who made something."""
 ENDS, STARTED, STARTED_BY = "genai:ends", "genai:started", "genai:started-by"
 
 
@@ -40,6 +44,30 @@ def read(aws: Aws) -> Lifetime | None:
     # Several: one is left over from earlier, and what has an end comes before what has none.
     tags = next((one for one in found.values() if ENDS in one), next(iter(found.values())))
     return Lifetime(_moment(tags.get(ENDS)), _moment(tags.get(STARTED)), tags.get(STARTED_BY) or None)
+
+
+def owner(aws: Aws) -> str | None:
+    """Who made it, as far as a tag of the VPC tells: this tool's own, else one that organisations write. Raises ``GenaiError``."""
+    return next(filter(None, (tags.get(STARTED_BY) or owner_of(tags) for tags in _networks(aws).values())), None)
+
+
+def owner_of(tags: Mapping[str, str]) -> str | None:
+    """Who made something, as the tags of organisations tell."""
+    return next((value for name in _OWNERS for key, value in sorted(tags.items()) if key.lower() == name and value), None)
+
+
+def since(aws: Aws) -> datetime | None:
+    """When the oldest of what tells its age was made: the cluster, else the secret, which comes first and is kept with the data.
+
+    Raises:
+        GenaiError: AWS could not be asked.
+    """
+    made = (aws.describe_cluster(aws.target.prefix) or {}).get("createdAt")
+    if made is None:
+        client = aws.client("secretsmanager")
+        with explained(f"look at the secret {aws.secret_name}"), suppress(client.exceptions.ResourceNotFoundException):
+            made = client.describe_secret(SecretId=aws.secret_name).get("CreatedDate")
+    return made.astimezone(UTC) if isinstance(made, datetime) else None
 
 
 def write(aws: Aws, lifetime: Lifetime) -> bool:

@@ -63,6 +63,38 @@ def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[s
                 yield from tags_of(client, [arn])
 
 
+def unhealthy(aws: Aws, cluster: str, name: str) -> str:
+    """What the health checks of the group's load balancer say of an application's targets; empty where all of them pass.
+
+    Args:
+        name: the application's, which the controller writes into the names of its target groups, shortened to eight characters.
+
+    Raises:
+        StepError: AWS does not say, e.g. for want of a permission.
+    """
+    client = aws.client("elbv2")
+    with explained(f"ask for the health of {name}'s targets"):
+        groups = [
+            group for one in of_cluster(aws, cluster) for group in client.describe_target_groups(LoadBalancerArn=one.arn)["TargetGroups"]
+        ]
+        own = [group for group in groups if f"-{name[:8]}-" in group["TargetGroupName"]] or groups
+        found = {
+            group["TargetGroupName"]: client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+            for group in own
+        }
+    told = [
+        _health(group, target) for group, targets in found.items() for target in targets if target["TargetHealth"]["State"] != "healthy"
+    ]
+    return "; ".join(
+        dict.fromkeys([*told, *(f"target group {group} has no target yet" for group, targets in found.items() if not targets)])
+    )
+
+
+def _health(group: str, target: dict[str, Any]) -> str:
+    health = target["TargetHealth"]
+    return f"target of {group}: {': '.join(filter(None, (health['State'], health.get('Reason'), health.get('Description'))))}"
+
+
 def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
     """Wait until the group's load balancer is gone. While one exists, its network cannot be deleted."""
     left: list[LoadBalancer] = []

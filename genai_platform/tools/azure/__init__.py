@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from genai_platform.tools.azure.apim import Apim
     from genai_platform.tools.azure.arm import Arm
+    from genai_platform.tools.azure.cognitive import CognitiveAccounts
     from genai_platform.tools.azure.credentials import Identity
     from genai_platform.tools.azure.entra import Entra
+    from genai_platform.tools.azure.listings import Listings
     from genai_platform.tools.azure.named_values import NamedValues
     from genai_platform.tools.azure.vaults import Vaults
 
@@ -63,6 +65,13 @@ class Azure:
         return Arm(self)
 
     @cached_property
+    def listings(self) -> Listings:
+        """What exists in the subscription."""
+        from genai_platform.tools.azure.listings import Listings
+
+        return Listings(self)
+
+    @cached_property
     def graph(self) -> Entra:
         """Applications and service principals of the tenant."""
         from genai_platform.tools.azure.entra import Entra
@@ -82,6 +91,15 @@ class Azure:
         from genai_platform.tools.azure.apim import Apim
 
         return Apim(self)
+
+    @cached_property
+    def cognitive(self) -> CognitiveAccounts:
+        """Accounts and deployments of Azure OpenAI."""
+        from genai_platform.tools import libraries
+        from genai_platform.tools.azure.cognitive import CognitiveAccounts
+
+        libraries.load_cognitive()
+        return CognitiveAccounts(self)
 
     @cached_property
     def named_values(self) -> NamedValues:

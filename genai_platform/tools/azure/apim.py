@@ -116,10 +116,13 @@ class Apim:
         """The services of a resource group; none when there is no such group."""
         return self._listed(f"list the API Management services of {group}", "list_by_resource_group", group)
 
+    def every(self) -> list[Service]:
+        """The services of the subscription."""
+        return self._listed("list the API Management services", "list")
+
     def find(self, name: str) -> Service | None:
         """A service of this name in any resource group of the subscription."""
-        found = self._listed("list the API Management services", "list")
-        return next((entry for entry in found if entry.name.lower() == name.lower()), None)
+        return next((entry for entry in self.every() if entry.name.lower() == name.lower()), None)
 
     def _listed(self, what: str, method: str, *at: str) -> list[Service]:
         """A list of services; an empty one where there is no such group, or where the subscription never had any."""

@@ -98,18 +98,17 @@ class Arm:
             found = those if found is None else {id: entry for id, entry in found.items() if id in those}
         return list((found or {}).values())
 
+    def permissions(self, scope: str) -> list[Body]:
+        """The signed-in identity's effective permissions at a scope. Raises ``Forbidden`` where it may not even ask."""
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        return list(self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES))
+
     def may(self, scope: str, action: str) -> bool:
         """Whether the signed-in identity's effective permissions at a scope allow an action; not, where it may not even ask."""
-        path = f"{scope}/providers/Microsoft.Authorization/permissions"
         try:
-            held = list(self._rest.pages(path, f"read our permissions at {_last(scope)}", _ROLES))
+            return allows(self.permissions(scope), action)
         except Forbidden:
-            held = []
-        for entry in held:
-            allowed = any(_matches(pattern, action) for pattern in entry.get("actions") or ())
-            if allowed and not any(_matches(pattern, action) for pattern in entry.get("notActions") or ()):
-                return True
-        return False
+            return False
 
     # -- role assignments -------------------------------------------------------------------------
     def assignment(self, scope: str, principal: str, role: str) -> Body | None:
@@ -137,6 +136,15 @@ class Arm:
     def unassign(self, assignment_id: str) -> None:
         """Take a role away."""
         self._rest.call("DELETE", assignment_id, "remove a role assignment", query=_ROLES)
+
+
+def allows(held: list[Body], action: str) -> bool:
+    """Whether one of these permissions allows an action and does not take it out again."""
+    for entry in held:
+        allowed = any(_matches(pattern, action) for pattern in entry.get("actions") or ())
+        if allowed and not any(_matches(pattern, action) for pattern in entry.get("notActions") or ()):
+            return True
+    return False
 
 
 def _matches(pattern: str, action: str) -> bool:

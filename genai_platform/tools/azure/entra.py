@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from genai_platform.errors import AlreadyExists, StepError
 from genai_platform.tools.azure.credentials import GRAPH_SCOPE
 from genai_platform.tools.azure.errors import TemporaryRefusal, explained
+from genai_platform.tools.azure.federated_credentials import FederatedCredentials
 from genai_platform.tools.azure.rest import Body, Rest
 from genai_platform.tools.azure.token import claims
 
@@ -61,6 +62,7 @@ class Entra:
     def __init__(self, azure: Azure) -> None:
         self._azure = azure
         self._rest = Rest(azure.target.endpoints.azure.graph, GRAPH_SCOPE, azure.credential, azure.target.endpoints, kind=_kind)
+        self.federated_credentials = FederatedCredentials(self._rest)
 
     # -- applications -----------------------------------------------------------------------------
     def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
@@ -230,6 +232,17 @@ class Entra:
         """Template ids of the directory roles a person holds; None when the token does not say."""
         found = self._claims().get("wids")
         return None if found is None else set(found)
+
+    def directory_size(self) -> tuple[int, int] | None:
+        """Objects in the directory, and how many it may have; None where Graph does not tell. Raises ``Forbidden``.
+
+        Graph has this in its beta alone (directorySizeQuota resource type).
+        """
+        for found in self._rest.pages("/beta/organization", "read how full the directory is", {"$select": "id,directorySizeQuota"}):
+            size = found.get("directorySizeQuota") or {}
+            if "used" in size and "total" in size:
+                return int(size["used"]), int(size["total"])
+        return None
 
     def _claims(self) -> Body:
         with explained("sign in to Graph"):

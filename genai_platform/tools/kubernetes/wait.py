@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from genai_platform.engine.step import Progress
 from genai_platform.errors import JobFailed, StepError
-from genai_platform.tools.kubernetes import reasons as kube_reasons
+from genai_platform.tools.kubernetes import images as kube_images
+from genai_platform.tools.kubernetes import obstacles
 from genai_platform.tools.kubernetes import stuck as kube_stuck
 from genai_platform.tools.kubernetes.client import Document, Kube
 from genai_platform.tools.wait import wait_for
@@ -83,7 +83,7 @@ def rollout(kube: Kube, kind: str, name: str, namespace: str, progress: Progress
             return f"{wanted}/{wanted} pods ready"
         ready = workload.get("status", {}).get("readyReplicas", 0)
         found = _pods(kube, workload, namespace)
-        reason = _reason(kube, found, namespace)
+        reason = obstacles.of_workload(kube, kind, workload, found, namespace)
         # While an old pod still serves, its number says nothing about the new revision.
         updated = workload.get("status", {}).get("updatedReplicas", 0)
         counted = (
@@ -131,13 +131,13 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
         if state == "complete":
             return _brief(hide(_last_log(kube, pods, namespace)))
         if state == "failed":
-            lines = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
+            lines = _brief(hide(_last_log(kube, pods, namespace))) or obstacles.of_pods(kube, pods, namespace) or "it left no log"
             raise JobFailed(f"job {name} failed:\n{lines}", remedy="fix the cause and run the same command again", id="kube.job_failed")
-        reason = _reason(kube, pods, namespace) if pods else _refused(kube, name, namespace)
+        reason = obstacles.of_pods(kube, pods, namespace) if pods else _refused(kube, name, namespace)
         _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
         if failed >= TRIES_ALLOWED:
-            told = _brief(hide(_last_log(kube, pods, namespace))) or _reason(kube, pods, namespace) or "it left no log"
+            told = _brief(hide(_last_log(kube, pods, namespace))) or obstacles.of_pods(kube, pods, namespace) or "it left no log"
             raise JobFailed(
                 f"job {name} failed {failed} times; its last line: {told.splitlines()[-1]}",
                 remedy=f"fix the cause and run the same command again; whole log: kubectl -n {namespace} logs job/{name}",
@@ -197,37 +197,8 @@ def _pods(kube: Kube, owner: Document, namespace: str) -> list[Document]:
     return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
 
-def _statuses(pod: Document) -> list[dict[str, Any]]:
-    status = pod.get("status", {})
-    return [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
-
-
 def _phase(pods: Sequence[Document]) -> str:
     return str(pods[-1].get("status", {}).get("phase", "Pending")).lower() if pods else "no pod yet"
-
-
-def _reason(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
-    """Why the newest pod that is not ready is not ready: its container's reason, or its last warning."""
-    for pod in reversed(pods):
-        conditions = {one["type"]: one for one in pod.get("status", {}).get("conditions", ())}
-        if conditions.get("Ready", {}).get("status") == "True" or pod.get("status", {}).get("phase") == "Succeeded":
-            continue
-        if fault := kube_reasons.pull_fault(kube, namespace, pod):
-            return fault[0]
-        for status in _statuses(pod):
-            waiting = status.get("state", {}).get("waiting", {})
-            if waiting.get("reason") and waiting["reason"] not in ("ContainerCreating", "PodInitializing"):
-                return f"last event: {waiting['reason']}" + (f", {status['restartCount']} restarts" if status.get("restartCount") else "")
-        scheduled = conditions.get("PodScheduled", {})
-        deeper = kube_reasons.unplaced(kube, namespace, pod) if scheduled.get("status") == "False" else ""
-        if warning := last_warning(kube, namespace, "Pod", pod["metadata"]["name"]):
-            return "; ".join(filter(None, (warning, deeper)))
-        if scheduled.get("status") == "False":
-            own = str(scheduled.get("message") or scheduled.get("reason") or "not scheduled yet")[:160]
-            return "; ".join(filter(None, (own, deeper)))
-        if pod.get("status", {}).get("phase") == "Running":
-            return "running, not ready yet"
-    return ""
 
 
 def _refused(kube: Kube, name: str, namespace: str) -> str:
@@ -242,17 +213,11 @@ def _refused(kube: Kube, name: str, namespace: str) -> str:
     return ""
 
 
-def last_warning(kube: Kube, namespace: str, kind: str, name: str) -> str:
-    """``last event: FailedScheduling: 0/3 nodes fit``, of one object; empty when nobody complained."""
-    warnings = [event for event in kube.events(namespace, kind, name) if event.get("type") == "Warning"]
-    return f"last event: {warnings[-1].get('reason')}: {str(warnings[-1].get('message', ''))[:160]}" if warnings else ""
-
-
 def _fail_for_image(kube: Kube, name: str, workload: Document, pods: Sequence[Document], namespace: str) -> None:
     """Give up where a registry does not have, or does not give, an image of the newest revision."""
-    wanted = kube_reasons.images(workload)
+    wanted = kube_images.images(workload)
     for pod in pods:
-        fault = None if pod["metadata"].get("deletionTimestamp") else kube_reasons.pull_fault(kube, namespace, pod, wanted)
+        fault = None if pod["metadata"].get("deletionTimestamp") else kube_images.pull_fault(kube, namespace, pod, wanted)
         if fault and fault[1]:
             raise StepError(
                 f"{name}: {fault[0]}",
@@ -265,7 +230,7 @@ def _fail_early(kube: Kube, name: str, pods: Sequence[Document], namespace: str,
     for pod in pods:
         if pod["metadata"].get("deletionTimestamp"):
             continue
-        for status in _statuses(pod):
+        for status in obstacles.container_statuses(pod):
             waiting = status.get("state", {}).get("waiting", {}).get("reason", "")
             crashing = status.get("restartCount", 0) >= _RESTARTS_ALLOWED and not status.get("ready")
             if crashing or waiting in _HOPELESS:
@@ -283,7 +248,7 @@ def _fail_early(kube: Kube, name: str, pods: Sequence[Document], namespace: str,
 
 def _last_log(kube: Kube, pods: Sequence[Document], namespace: str) -> str:
     for pod in reversed(pods):
-        for status in reversed(_statuses(pod)):
+        for status in reversed(obstacles.container_statuses(pod)):
             text = kube.logs(pod["metadata"]["name"], namespace, container=status["name"])
             if text.strip():
                 return text.strip()

@@ -104,7 +104,10 @@ class Terraform:
         elif not self.state.resources(root):
             return self._without_state(root)
         elif holder := self.state.holder(root):
-            evidence = f"terraform of another run is at work on root '{root}': {holder['Who']}, {holder['Created'][:19]}"
+            evidence = (
+                f"terraform of another run is at work on root '{root}': {holder['Who']}, since {holder['Created'][:19]}"
+                + terraform_run.doing(holder)
+            )
         else:
             return None
         return Observation(State.DRIFTED, evidence).with_change(f"terraform root {root}")
@@ -332,6 +335,9 @@ class Terraform:
     def _events(self, root: Root, folder: Path, progress: Progress) -> Events:
         def locked() -> str:
             held = self.state.holder(root)
-            return f"{held['Who']} has it since {held['Created'][:19]}; if that run ended: {unlock(folder, held['ID'])}" if held else ""
+            if not held:
+                return ""
+            about = f"{held['Who']} has it since {held['Created'][:19]}{terraform_run.doing(held)}"
+            return f"{about}; if that run ended: {unlock(folder, held['ID'])}"
 
         return Events(root, progress, locked)

@@ -129,9 +129,9 @@ class Program:
             return
         # The plugin cache is not safe to be written by two at once, be they threads or programs.
         lock = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai", ensure_exists=True), "terraform-init.lock")
+        if progress is not None:
+            progress.say("terraform init" + (", after another root's: one at a time" if _INIT.locked() else ""))
         with _INIT, FileLock(str(lock)):
-            if progress is not None:
-                progress.say("terraform init")
             self.run(folder, Command("init", 900, options={"reconfigure": True}), progress)
         write_private(mark, wanted)
 
@@ -160,6 +160,7 @@ class Program:
             options["json"] = True
         elif command.name != "state":
             options["no_color"] = True
+        mark: tuple[int, ...] = ()
         try:
             with terraform_run.marked(folder) if "lock_timeout" in options else contextlib.nullcontext(()) as mark:
                 # A minute and a half of grace: interrupted, Terraform still writes down what it made.
@@ -174,7 +175,8 @@ class Program:
                 )
         except process.CommandError as error:
             told = error.tail if events is None else json.dumps(events.errors)
-            if error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
+            # Another run's mark stays: this one may have failed because that one is still at work.
+            if mark and error.code is not None and error.code >= 0 and "releasing the state lock" not in told:
                 terraform_run.unmark(folder)
             if events is not None and events.errors:
                 raise events.failure(command.name, folder) from None

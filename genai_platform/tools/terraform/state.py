@@ -162,7 +162,7 @@ class States:
         return {}
 
     def holder(self, root: str) -> dict[str, str] | None:
-        """Who holds the lock of a state in S3: Terraform's document, e.g. ``ID``, ``Who`` and ``Created``. None: nobody, or unknown.
+        """Who holds the lock of a state in S3: Terraform's ``ID``, ``Who``, ``Created`` and ``Operation``. None: nobody, or unknown.
 
         A local state's lock ends with its process; the one in S3 is an object beside the state, and outlives a power cut.
         """
@@ -174,7 +174,7 @@ class States:
                 found = json.loads(answer["Body"].read())
         except (GenaiError, ValueError):
             return None
-        return {name: str(found.get(name, "")) for name in ("ID", "Who", "Created")} if isinstance(found, dict) else None
+        return {name: str(found.get(name, "")) for name in ("ID", "Who", "Created", "Operation")} if isinstance(found, dict) else None
 
     def _local_text(self, root: str) -> str | None:
         path = self.target.folder / "terraform" / root / "terraform.tfstate"

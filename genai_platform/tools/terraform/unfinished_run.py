@@ -91,6 +91,12 @@ def abandoned(folder: Path, holder: Mapping[str, str]) -> bool:
     return holder.get("Who") == myself() and taken >= since - _CLOCK
 
 
+def doing(holder: Mapping[str, str]) -> str:
+    """``, for apply``: what the run that holds a lock does; empty where Terraform did not say."""
+    operation = holder.get("Operation", "").removeprefix("OperationType").lower()
+    return f", for {operation}" if operation else ""
+
+
 def myself() -> str:
     """How Terraform calls who runs it: ``user@host``."""
     try:

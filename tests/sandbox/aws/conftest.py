@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.aws.identity import administrator, control_key, issuer
+from genai_platform.sandbox.aws.identity import ACCOUNT, administrator, control_key, issuer
 from genai_platform.sandbox.aws.part import Aws
 from genai_platform.sandbox.layout import SandboxLayout
 
@@ -83,6 +83,20 @@ class Cloud:
             "aws_session_token": got["SessionToken"],
         }  # fmt: skip
 
+    def identity_provider(self) -> str:
+        """The ARN of the cluster's identity provider; made when it is first asked for."""
+        iam, url = self.client("iam"), issuer(self.layout)
+        arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
+        if arn not in [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]:
+            iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
+        return arn
+
+    def web_identity_role(self, name: str) -> str:
+        """The ARN of a new role without a policy that any service account of the cluster may assume."""
+        trust = {"Effect": "Allow", "Principal": {"Federated": self.identity_provider()}, "Action": "sts:AssumeRoleWithWebIdentity"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        return str(self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
+
     def session(self, seconds: float = 3600, after: str = "") -> dict[str, str]:
         """The administrator's session credentials; they end after so many seconds, or with the first answer to an action."""
         body = json.dumps({"seconds": seconds, "after": after}).encode()
@@ -91,6 +105,12 @@ class Cloud:
         with urllib.request.urlopen(request, timeout=5) as answer:
             made: dict[str, str] = json.loads(answer.read())
         return made
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every request so far."""
+        text = self.get("/_sandbox/requests", Authorization=f"Bearer {control_key(self.layout)}")
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
 
     def get(self, path: str, **headers: str) -> bytes:
         request = urllib.request.Request(self.layout.url("aws") + path, headers=headers)

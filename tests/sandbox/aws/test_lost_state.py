@@ -21,6 +21,7 @@ from genai_platform.sandbox.endpoints import closed_variables
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import PLACEHOLDERS, NetworkStep, RootStep, StorageStep, network_inputs, no_inputs
 from genai_platform.tools.terraform import credentials_watch as terraform_watch
+from tests.actions import unlisted
 from tests.sandbox.aws.conftest import REGION, Cloud
 from tests.tools.aws_world import MODELS, Quiet
 
@@ -115,6 +116,7 @@ def test_a_network_whose_state_is_lost_is_taken_over_and_goes(cloud: Cloud, tmp_
     third = network(clients(cloud, tmp_path / "c", "lost"))
     third.destroy(Quiet())
     assert counted(cloud, "lost") == NOTHING
+    assert unlisted(cloud.log()) == set()
 
 
 def test_what_has_the_name_and_not_the_tags_stays_somebody_elses(cloud: Cloud, tmp_path: Path) -> None:

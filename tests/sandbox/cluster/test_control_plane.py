@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import psutil
 import pytest
 
 from genai_platform.sandbox import supervisor
 from genai_platform.sandbox.cluster.api import session
 from genai_platform.sandbox.cluster.control_plane import API, ETCD, MANAGER
-from genai_platform.sandbox.cluster.issuer import issuer
+from genai_platform.sandbox.cluster.issuer import documents, issuer
 from genai_platform.sandbox.cluster.webhook import PART
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.parts import PartSpec
@@ -95,6 +96,15 @@ def test_tokens_name_the_issuer_and_carry_the_audience(layout: SandboxLayout) ->
     assert claims["iss"] == issuer(layout, "eu-west-1")
     assert claims["aud"] == ["sts.amazonaws.com"]
     assert claims["sub"] == "system:serviceaccount:default:default"
+
+
+def test_what_the_issuer_publishes_checks_the_real_api_servers_tokens(layout: SandboxLayout) -> None:
+    token = kubectl(layout, "create", "token", "default", "--audience", "api://AzureADTokenExchange").strip()
+    (published,) = documents(layout)["/keys"]["keys"]
+    assert jwt.get_unverified_header(token)["kid"] == published["kid"]
+    claims = jwt.decode(token, jwt.PyJWK(published), ["RS256"], audience="api://AzureADTokenExchange", issuer=issuer(layout))
+    assert claims["sub"] == "system:serviceaccount:default:default"
+    assert claims["iat"] <= claims["exp"] <= claims["iat"] + 25 * 3600, "Entra takes no longer life"
 
 
 def test_the_controllers_work(layout: SandboxLayout) -> None:

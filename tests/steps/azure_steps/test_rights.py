@@ -9,13 +9,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from genai_platform.errors import MissingError
+from genai_platform.errors import Forbidden, MissingError
 from genai_platform.steps.azure import prerequisites, rights
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.credentials import Identity
 from genai_platform.tools.azure.entra import CLOUD_APPLICATION_ADMINISTRATOR
 
-from .world import AzureWorld, without
+from .world import AzureWorld, store, without
 
 
 def test_with_every_right_nothing_is_wrong(world: AzureWorld) -> None:
@@ -82,3 +82,37 @@ def test_a_quota_that_would_not_hold_is_told(world: AzureWorld) -> None:
     for callers, fits in ((122, True), (123, False)):
         world.configure(callers={f"team-{number}": {} for number in range(callers)})
         assert ("may own 250" not in rights.quota(world.clients())) is fits
+
+
+def test_who_may_not_ask_what_is_allowed_is_told_so(world: AzureWorld) -> None:
+    clients = world.clients()
+    refusal = Forbidden("could not read our permissions: AuthorizationFailed", id="azure.403")
+    clients.azure.arm.permissions = Mock(side_effect=refusal)  # type: ignore[method-assign]
+    with pytest.raises(Forbidden) as refused:
+        rights.resources(clients)
+    assert "could not be found out" in refused.value.message
+    assert 'az role assignment create --role "Contributor"' in refused.value.remedy
+
+
+def directory(world: AzureWorld) -> prerequisites.Answer:
+    (found,) = [one for one in prerequisites.looks(world.clients()) if one.id == "azure.directory_size"]
+    return found
+
+
+def test_how_full_the_directory_is(world: AzureWorld) -> None:
+    unseen = directory(world)
+    assert (unseen.error, unseen.unknown is None) == (None, False)
+    assert unseen.unknown is not None
+    assert "498476ce-e0fe-48b0-b801-37ba7e2685c6=Role" in str(unseen.unknown.remedy)
+    held = {"graphPermissions": [*rights._IDS, "Organization.Read.All"]}
+    with without(world, "applications", "sandbox deployer", held), store(world) as opened:
+        seen = directory(world)
+        assert (seen.error, seen.unknown) == (None, None)
+        assert "of 50000 objects" in seen.text
+        opened.put("quota", "directory", {"used": 50_000, "total": 50_000, "tenant": world.clients().azure.tenant})
+        try:
+            full = directory(world)
+            assert isinstance(full.error, MissingError)
+            assert "50000 of 50000 objects" in full.text
+        finally:
+            opened.delete("quota", "directory")

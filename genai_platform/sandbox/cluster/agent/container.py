@@ -156,6 +156,8 @@ def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
         "KUBERNETES_SERVICE_PORT": "443",
         "KUBERNETES_SERVICE_PORT_HTTPS": "443",
         "AWS_ENDPOINT_URL": context.layout.url("aws"),
+        # LiteLLM makes its own requests to Bedrock and does not read the SDKs' variable.
+        "AWS_BEDROCK_RUNTIME_ENDPOINT": context.layout.url("aws"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,

@@ -1,0 +1,145 @@
+"""What ``genai init`` offers to choose from: found in the clouds with whatever credentials are at hand, each with what it costs.
+
+Nothing found is no error: nobody is signed in, or the identity may not look. The same questions are then answered by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from genai_platform.config.wizard import Choice, tiers
+from genai_platform.errors import GenaiError
+
+if TYPE_CHECKING:
+    from genai_platform.config.target import Target
+    from genai_platform.tools.aws.client import Aws
+    from genai_platform.tools.azure import Azure
+    from genai_platform.tools.azure.listings import Deployment, OpenAiAccount
+
+_BY_THE_TOKEN = "paid by the token, whether it is used through the platform or not"  # noqa: S105 (not a secret)
+
+
+@dataclass
+class Finder:
+    """Looks things up when they are first needed.
+
+    Args:
+        target: whose credentials are used; its settings are not.
+    """
+
+    target: Target
+    unseen: list[str] = field(default_factory=list)
+    """What could not be looked up, one line each."""
+    _azures: dict[tuple[str, str], Azure] = field(default_factory=dict)
+
+    def found(self, key: str, answers: Mapping[str, str]) -> list[Choice]:
+        """The choices for a question of the wizard.
+
+        Args:
+            answers: what is known so far.
+        """
+        finders: Mapping[str, Callable[[Mapping[str, str]], Iterable[Choice]]] = {
+            "region": self._regions, "zones": self._zones, "api_base": self._accounts, "models": self._models,
+            "subscription_id": self._subscriptions, "location": self._locations, "apim": self._services,
+        }  # fmt: skip
+        if key not in finders:
+            return []
+        try:
+            return list(finders[key](answers))
+        except GenaiError as error:
+            self.unseen.append(error.message)
+            return []
+
+    def model_of(self, answers: Mapping[str, str]) -> dict[str, str]:
+        """The model behind each deployment of the chosen resource; empty where that is not known."""
+        try:
+            return {one.name: one.model for one in self._deployments(answers)}
+        except GenaiError:
+            return {}
+
+    # -- AWS --------------------------------------------------------------------------------------
+    @cached_property
+    def _aws(self) -> Aws:
+        from genai_platform.tools.aws.client import Aws
+
+        return Aws(self.target)
+
+    def _regions(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        from genai_platform.config.unit_prices import AWS_REGION
+        from genai_platform.tools.aws.regions import enabled
+
+        for name in enabled(self._aws) if answers.get("signed_in") else ():
+            yield Choice(name, "the prices shown here are this region's" if name == AWS_REGION else "")
+
+    def _zones(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        from genai_platform.config.wizard import nat_usd
+
+        if not answers.get("signed_in"):
+            return
+        settings = self.target.settings
+        there = replace(
+            self.target,
+            settings=settings.model_copy(update={"platform": settings.platform.model_copy(update={"region": answers["region"]})}),
+        )
+        zones = self._aws.sharing(there).zones()
+        for count in range(2, min(len(zones), 6) + 1):
+            yield Choice(str(count), f"{', '.join(zones[:count])}; with a NAT gateway in each {nat_usd(count)}, with one {nat_usd(1)}")
+
+    # -- Azure ------------------------------------------------------------------------------------
+    def _azure(self, answers: Mapping[str, str]) -> Azure | None:
+        from genai_platform.tools.azure import Azure
+
+        tenant, subscription = answers.get("tenant_id"), answers.get("subscription_id")
+        if not tenant or not subscription:
+            return None
+        if (tenant, subscription) not in self._azures:
+            settings = self.target.settings
+            azure = settings.azure.model_copy(update={"tenant_id": tenant, "subscription_id": subscription})
+            self._azures[tenant, subscription] = Azure(replace(self.target, settings=settings.model_copy(update={"azure": azure})))
+        return self._azures[tenant, subscription]
+
+    def _subscriptions(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        azure = self._azure(answers)
+        for id, name in azure.listings.subscriptions().items() if azure else ():
+            yield Choice(id, name)
+
+    def _locations(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        azure = self._azure(answers)
+        for name, shown in azure.listings.locations().items() if azure else ():
+            yield Choice(name, shown)
+
+    def _services(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        azure = self._azure(answers)
+        for one in azure.apim.every() if azure else ():
+            yield Choice(one.name, f"exists in {one.location}, {one.sku}: costs nothing more")
+        yield from tiers()
+
+    @cached_property
+    def _known_accounts(self) -> dict[tuple[str, str], list[OpenAiAccount]]:
+        return {}
+
+    def _accounts_of(self, answers: Mapping[str, str]) -> list[OpenAiAccount]:
+        azure = self._azure(answers)
+        if azure is None:
+            return []
+        key = (azure.tenant, azure.subscription)
+        if key not in self._known_accounts:
+            self._known_accounts[key] = azure.listings.openai_accounts()
+        return self._known_accounts[key]
+
+    def _accounts(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        for one in self._accounts_of(answers):
+            yield Choice(one.endpoint, f"{one.name} in {one.location}, {_BY_THE_TOKEN}")
+
+    def _deployments(self, answers: Mapping[str, str]) -> list[Deployment]:
+        azure = self._azure(answers)
+        chosen = next((one for one in self._accounts_of(answers) if one.endpoint == answers.get("api_base", "").rstrip("/")), None)
+        return azure.listings.deployments(chosen) if azure and chosen else []
+
+    def _models(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        for one in self._deployments(answers):
+            paid = "paid by the hour" if "provisioned" in one.sku.lower() else "paid by the token"
+            yield Choice(one.name, f"{one.model}, {one.sku}: {paid}")

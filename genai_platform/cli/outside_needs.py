@@ -1,0 +1,46 @@
+"""What the chosen steps need and this run does not make: looked at before anything waits for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genai_platform.advice import advice, genai, typed
+
+if TYPE_CHECKING:
+    from genai_platform.cli.run import Run
+    from genai_platform.engine.graph import Selection
+
+
+def warn(run: Run, selection: Selection) -> None:
+    """Say of each step that the chosen ones rest on, directly or not, and that is not as configured, what is wrong and what helps.
+
+    The run goes on: the scheduler stops exactly the steps that cannot be made without it. Where all of the chosen steps are there
+    already, nothing will wait, and nothing else is looked at.
+    """
+    from genai_platform.engine.observe import glance
+    from genai_platform.engine.scheduler import observe_all
+    from genai_platform.engine.step import State
+
+    ids = [id for id in run.graph.closure(selection.ids) if id not in selection.ids]
+    if not ids:
+        return
+    own = observe_all((run.graph[id] for id in selection.ids), how=glance)
+    if all(one.state is State.PRESENT for one in own.values()):
+        return
+    with run.screen.looking(ids) as seen:
+        found = observe_all((run.graph[id] for id in ids), seen)
+    for id in ids:
+        if found[id].state is State.PRESENT:
+            continue
+        remedy = found[id].remedy or advice("to change that first: {}", genai(f"up --only {id}"))
+        if found[id].state is State.UNKNOWN:
+            what = f"cannot see the state of '{id}', which {_users(run, selection, id)}: {found[id].evidence}"
+        else:
+            what = f"'{id}', which {_users(run, selection, id)}, is {found[id].state.value}: {found[id].evidence}"
+        run.screen.warn(f"{what}\n  -> {typed(remedy, run.flags)}")
+
+
+def _users(run: Run, selection: Selection, id: str) -> str:
+    """``litellm.proxy needs``: the first of the chosen steps that rests on it."""
+    user = next(one for one in selection.ids if id in run.graph.closure([one]))
+    return f"'{user}' needs"

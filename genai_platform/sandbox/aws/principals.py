@@ -1,0 +1,77 @@
+"""IAM's users and roles by the policies they have: who signs with an access key, and what is simulated for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from moto.iam.models import IAMBackend, iam_backends
+
+from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR
+
+_EVERYTHING = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+
+
+class Held(NamedTuple):
+    """One policy of a user, a group or a role."""
+
+    name: str
+    kind: str
+    """As ``SourcePolicyType`` names it."""
+    document: str
+
+
+def user(access_key_id: str) -> Any | None:
+    """The IAM user who has this active access key."""
+    found = _iam().access_keys.get(access_key_id)
+    if found is None or found.status != "Active" or found.user_name is None:
+        return None
+    return _iam().users.get(found.user_name)
+
+
+def secret(user: Any, access_key_id: str) -> str:
+    """The secret of a user's access key."""
+    return str(user.get_access_key_by_id(access_key_id).secret_access_key)
+
+
+def documents(arn: str) -> list[str]:
+    """The policy documents of a user or a role; empty for one that does not exist."""
+    return [policy.document for policy in policies(arn) or ()]
+
+
+def policies(arn: str) -> list[Held] | None:
+    """The policies of a user, with those of their groups, or of a role; None for one that does not exist."""
+    if arn == ADMINISTRATOR:
+        return [Held("AdministratorAccess", "aws-managed", _EVERYTHING)]
+    iam = _iam()
+    for role in iam.roles.values():
+        if role.arn == arn:
+            return list(_of(role, "role"))
+    for user in iam.users.values():
+        if user.arn == arn:
+            groups = [group for group in iam.groups.values() if user in group.users]
+            return [*_of(user, "user"), *(policy for group in groups for policy in _of(group, "group"))]
+    return None
+
+
+def boundary(arn: str) -> str | None:
+    """The document of a role's permissions boundary; moto keeps none of users."""
+    role = next((role for role in _iam().roles.values() if role.arn == arn), None)
+    held = role and _iam().managed_policies.get(role.permissions_boundary_arn)
+    return _document(held) if held else None
+
+
+def _of(entity: Any, kind: str) -> Iterator[Held]:
+    for name, document in entity.policies.items():
+        yield Held(f"{kind}_{entity.name}_{name}", kind, document)
+    for policy in entity.managed_policies.values():
+        yield Held(policy.name, "aws-managed" if ":iam::aws:" in policy.arn else "user-managed", _document(policy))
+
+
+def _document(policy: Any) -> str:
+    """The version of a managed policy that counts."""
+    return next(str(version.document) for version in policy.versions if version.is_default_version)
+
+
+def _iam() -> IAMBackend:
+    return iam_backends[ACCOUNT]["aws"]

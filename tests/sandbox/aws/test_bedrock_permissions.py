@@ -1,0 +1,120 @@
+"""From a configured identifier to what a role may do: the product asks Bedrock's control plane, and the service holds the policy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from genai_platform.config.endpoints import AwsEndpoints, Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.errors import ConfigError, Forbidden
+from genai_platform.render.bedrock import Invocable, policy
+from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+from genai_platform.tools.aws import bedrock
+from genai_platform.tools.aws.client import Aws
+
+HAIKU, NOVA, TITAN = "anthropic.claude-haiku-4-5-20251001-v1:0", "amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
+SESSION = boto3.Session()
+ROLE = "litellm-exactly"
+
+
+def product(cloud: Any, folder: Path, key: dict[str, str] | None = None) -> Aws:
+    """AWS as the product sees it, in a region of its own: the models' regions are others."""
+    admin = administrator(cloud.layout)
+    held = key or {"aws_access_key_id": admin.access_key_id, "aws_secret_access_key": admin.secret_access_key, "aws_session_token": ""}
+    endpoints = AwsEndpoints(
+        url=cloud.layout.url("aws"), access_key_id=held["aws_access_key_id"], secret_access_key=held["aws_secret_access_key"],
+        session_token=held["aws_session_token"] or None,
+    )  # fmt: skip
+    return Aws(Target("work", Settings(), Endpoints(aws=endpoints), folder))
+
+
+@pytest.fixture
+def aws(cloud: Any, tmp_path: Path) -> Aws:
+    return product(cloud, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pod(cloud: Any) -> dict[str, str]:
+    """Credentials of a pod with a role that has no policy yet."""
+    token = cloud.token(sub="system:serviceaccount:genai-platform:litellm")
+    return dict(cloud.assume(cloud.web_identity_role(ROLE), token))
+
+
+def model_arn(region: str, model: str) -> str:
+    return f"arn:aws:bedrock:{region}::foundation-model/{model}"
+
+
+@pytest.mark.parametrize(
+    ("region", "identifier", "destinations"),
+    [
+        ("eu-central-1", f"eu.{HAIKU}", ["eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-3"]),
+        ("ap-northeast-1", f"jp.{HAIKU}", ["ap-northeast-1", "ap-northeast-3"]),
+        ("us-west-1", f"us.{HAIKU}", ["us-east-1", "us-east-2", "us-west-2", "us-west-1"]),
+        ("eu-west-1", f"global.{HAIKU}", ["eu-west-1", ""]),
+    ],
+)
+def test_a_profile_is_itself_and_its_model_in_each_destination(aws: Aws, region: str, identifier: str, destinations: list[str]) -> None:
+    found = bedrock.find(aws, region, identifier)
+    assert found.arn == f"arn:aws:bedrock:{region}:{ACCOUNT}:inference-profile/{identifier}"
+    assert found.model_arns == tuple(model_arn(one, HAIKU) for one in destinations)
+    assert bedrock.find(aws, region, found.arn) == found
+
+
+def test_a_model_is_itself_in_its_region(aws: Aws) -> None:
+    assert bedrock.find(aws, "us-east-1", NOVA) == Invocable(model_arn("us-east-1", NOVA))
+
+
+def test_what_a_region_does_not_have_is_refused_with_what_it_has(aws: Aws) -> None:
+    with pytest.raises(ConfigError, match=f"eu-central-1 has neither a foundation model nor an inference profile 'us.{HAIKU}'"):
+        bedrock.find(aws, "eu-central-1", f"us.{HAIKU}")
+    with pytest.raises(ConfigError, match=f"does not invoke '{HAIKU}' by its own id") as caught:
+        bedrock.find(aws, "eu-central-1", HAIKU)
+    assert str(caught.value.remedy) == f"use an inference profile: eu.{HAIKU}, global.{HAIKU}"
+
+
+def test_not_allowed_to_look_is_not_taken_for_unknown(cloud: Any, pod: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(Forbidden, match=f"could not look up {NOVA} on Amazon Bedrock in us-east-1"):
+        bedrock.find(product(cloud, tmp_path, pod), "us-east-1", NOVA)
+
+
+def test_a_role_may_do_what_is_configured_and_nothing_else(cloud: Any, aws: Aws, pod: dict[str, str]) -> None:
+    configured = [
+        ("eu-central-1", f"eu.{HAIKU}"), ("eu-west-1", f"global.{HAIKU}"), ("us-east-1", NOVA), ("eu-central-1", f"eu.{NOVA}"),
+        ("eu-central-1", TITAN),
+    ]  # fmt: skip
+    document = policy(bedrock.find(aws, *one) for one in configured)
+    cloud.client("iam").put_role_policy(RoleName=ROLE, PolicyName="bedrock", PolicyDocument=document)
+
+    def allowed(region: str, model: str) -> bool:
+        runtime = SESSION.client(
+            "bedrock-runtime", region_name=region, endpoint_url=cloud.layout.url("aws"), config=Config(retries={"max_attempts": 0}), **pod
+        )
+        try:
+            if model == TITAN:
+                runtime.invoke_model(modelId=model, body=json.dumps({"inputText": "hello"}))
+            else:
+                asked = {"modelId": model, "messages": [{"role": "user", "content": [{"text": "hello"}]}]}
+                assert runtime.converse(**asked)["stopReason"] == "end_turn"
+                assert list(runtime.converse_stream(**asked)["stream"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return False
+        return True
+
+    assert [one for one in configured if not allowed(*one)] == []
+    others = [
+        ("eu-west-1", f"eu.{HAIKU}"),  # the same profile in another region, which is a destination
+        ("eu-central-1", f"global.{HAIKU}"), ("us-east-1", f"us.{NOVA}"), ("ap-northeast-1", NOVA), ("eu-west-1", TITAN),
+        ("eu-central-1", NOVA),  # a profile's model without the profile
+        ("us-east-1", "amazon.nova-micro-v1:0"),
+    ]  # fmt: skip
+    assert [one for one in others if allowed(*one)] == []
