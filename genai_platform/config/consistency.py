@@ -16,7 +16,8 @@ from typing import Any
 from genai_platform.config import api_base, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.merged import Contradiction, models, names, table
-from genai_platform.config.settings import default_api_version, is_public, needs_responses
+from genai_platform.config.models import default_api_version, needs_responses
+from genai_platform.config.values import is_public
 
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from genai_platform.advice import advice, genai
-from genai_platform.config.settings import Model, Settings
+from genai_platform.config.models import Model
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
 from genai_platform.render import manifests

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from genai_platform.config.settings import Model, Settings
+from genai_platform.config.models import Model
+from genai_platform.config.settings import Settings
 
 _SHOWN = 10
 

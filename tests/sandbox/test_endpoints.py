@@ -12,7 +12,8 @@ import pytest
 
 from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.settings import Litellm, Model, Settings
+from genai_platform.config.models import Litellm, Model
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell_exports
 from genai_platform.sandbox.endpoints import clean_environment, environment_of, trusted
