@@ -179,6 +179,7 @@ def _needs(target: Target, arn: _Arns) -> Iterator[Need]:
     passed = {"iam:PassedToService": "eks.amazonaws.com"}
     yield _on("IAM roles", ("iam:PassRole",), arn("iam", f"role/{prefix}-*"), context=passed)
     yield _on("IAM roles", _named("iam", _PROVIDER), arn("iam", "oidc-provider/*"))
+    yield _on("IAM roles", ("iam:ListPolicyTags",), arn("iam", f"policy/{prefix}*"), arn("iam", "policy/eks*"))
     yield _on("IAM roles", _named("iam", _PROFILE), arn("iam", "instance-profile/eks*"))
     for service, name in SERVICE_ROLES.items():
         role = arn("iam", f"role/aws-service-role/{service}/{name}")
