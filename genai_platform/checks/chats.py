@@ -59,11 +59,13 @@ class Chats:
     Args:
         client: LiteLLM, opened when first needed.
         models: the configured chat models; the first one's chat is the one looked for in logs and buckets.
+        deployments: what each of their deployments is asked by; default: the models' names.
     """
 
-    def __init__(self, client: Callable[[], Litellm], models: Sequence[str]) -> None:
+    def __init__(self, client: Callable[[], Litellm], models: Sequence[str], deployments: Sequence[str] = ()) -> None:
         self.session = f"genai-verify-{uuid.uuid4()}"
         self.models = tuple(models)
+        self.deployments = tuple(deployments) or self.models
         self._client = client
         self._once = Once()
 
@@ -81,7 +83,7 @@ class Chats:
         self._once.forget(chat.model)
 
     def chats(self) -> tuple[list[Chat], dict[str, str]]:
-        """The chats with every model, a few at a time: those answered, and why others were not.
+        """The chats with every deployment, a few at a time: those answered, and why others were not.
 
         Raises:
             GenaiError: there is no way to any of them.
@@ -96,7 +98,7 @@ class Chats:
             except Exception as error:
                 return f"{type(error).__name__}: {error}"[:300]
 
-        found = dict(zip(self.models, gather(self.models, ask), strict=True))
+        found = dict(zip(self.deployments, gather(self.deployments, ask), strict=True))
         wrong = {name: one for name, one in found.items() if isinstance(one, str)}
         return [one for one in found.values() if isinstance(one, Chat)], wrong
 

@@ -58,7 +58,7 @@ def _ui(platform: Platform) -> Outcome:
 
 
 def _models(platform: Platform) -> Outcome:
-    wanted = sorted(model.name for model in platform.settings.litellm.models)
+    wanted = sorted(platform.settings.litellm.groups)
     listed = sorted(set(platform.litellm().models()))
     if listed == wanted:
         return passed(f"{len(listed)} models: {_short(listed)}")
@@ -71,17 +71,18 @@ def _models(platform: Platform) -> Outcome:
 def _chat(platform: Platform) -> Outcome:
     if not platform.chat_models:
         return skipped(_NO_CHAT)
+    names = platform.chat_deployments
     answered, wrong = platform.run.chats()
     for chat in answered:
         if seen := flaw(chat.answer.text):
             wrong[chat.model] = seen
     if wrong:
-        said = "; ".join(f"{name}: {reason}" for name, reason in sorted(wrong.items())[:5])
+        said = "; ".join(f"{names[name]}: {reason}" for name, reason in sorted(wrong.items())[:5])
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         return failed(said + more, advice("check api_base, azure_deployment and the key of that model; run: {}", genai("litellm")))
     first = answered[0]
     rest = f" (and {len(answered) - 1} more models)" if len(answered) > 1 else ""
-    return passed(f"{first.model} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
+    return passed(f"{names[first.model]} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
 
 
 def _stream(platform: Platform) -> Outcome:

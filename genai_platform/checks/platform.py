@@ -56,12 +56,24 @@ class Platform:
         self.settings = clients.target.settings
         self._kept: dict[str, Any] = {}
         self._once = Once(self._kept)
-        self.run = Chats(self.litellm, self.chat_models)
+        self.run = Chats(self.litellm, self.chat_models, tuple(self.chat_deployments))
 
     @property
     def chat_models(self) -> tuple[str, ...]:
         """The configured models that chat."""
-        return tuple(model.name for model in self.settings.litellm.models if model.mode == "chat")
+        return tuple(name for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat")
+
+    @property
+    def chat_deployments(self) -> dict[str, str]:
+        """What each chat deployment is asked by, and how it is called in evidence: one of a group is asked past the group."""
+        groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
+        alone = {name: name for name, group in groups.items() if len(group) == 1}
+        return alone | {
+            one.id: f"{name} ({one.azure_deployment} at {one.api_base})"
+            for name, group in groups.items()
+            if len(group) > 1
+            for one in group
+        }
 
     def secrets(self) -> PlatformSecrets:
         return self._once("secrets", self.clients.secrets)

@@ -58,7 +58,7 @@ def chat_models(ctx: typer.Context, incomplete: str) -> list[str]:
     """The models that chat."""
     found = _value(_configured(ctx), "litellm.models")
     models = [model for model in found if isinstance(model, Mapping)] if isinstance(found, list) else []
-    return _beginning(incomplete, (model.get("name") for model in models if model.get("mode", "chat") == "chat"))
+    return _beginning(incomplete, dict.fromkeys(model.get("name") for model in models if model.get("mode", "chat") == "chat"))
 
 
 def workloads(ctx: typer.Context, incomplete: str) -> list[str]:

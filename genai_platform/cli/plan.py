@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,6 +53,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     from genai_platform.cli.notices import notices
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.step import State
+    from genai_platform.render import model_groups
     from genai_platform.ui.text import duration
 
     clients = preflight.names(run, only, skip)
@@ -77,11 +78,15 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
     said = notices(seen.settings, found)
     for notice in said:
         screen.tell(notice)
+    groups = model_groups.groups(seen.settings) if any(id.startswith("litellm.") for id in found) else []
+    for line in model_groups.lines(groups):
+        screen.tell(line)
     screen.document(
         {
             "changes": [_document(id, change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
             "notices": said,
+            "groups": [asdict(group) for group in groups],
         }
     )
     return bool(pending)

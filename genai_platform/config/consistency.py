@@ -10,36 +10,23 @@ import contextlib
 import difflib
 import ipaddress
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base
+from genai_platform.config import api_base, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
-from genai_platform.config.settings import default_api_version, is_public, needs_responses
-
-Contradiction = tuple[tuple[str | int, ...], str]
-"""Where, and what is wrong there."""
+from genai_platform.config.merged import Contradiction, models, names, table
+from genai_platform.config.models import default_api_version, needs_responses
+from genai_platform.config.values import is_public
 
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     looks = (
-        _model_names, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports, _networks,
-        _china, _gateway, _backend, _chart, _langfuse,
+        model_groups.contradictions, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
+        _networks, _china, _gateway, _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
-
-
-def _model_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    for name, count in Counter(_names(values)).items():
-        if count > 1:
-            times = "twice" if count == 2 else f"{count} times"
-            yield (
-                ("litellm", "models"),
-                f"the name '{name}' is used {times}; every model needs its own name"
-                " (several deployments behind one name, and fallbacks, are not offered)",
-            )
 
 
 _OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
@@ -48,8 +35,8 @@ _OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABL
 
 def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A model's key must not take the place of one of the proxy's own variables."""
-    for number, model in enumerate(_models(values)):
-        name = _table(model).get("api_key_env")
+    for number, model in enumerate(models(values)):
+        name = table(model).get("api_key_env")
         if isinstance(name, str) and _OWN_VARIABLES.fullmatch(name):
             yield ("litellm", "models", number, "api_key_env"), f"LiteLLM reads {name} itself; choose another name, e.g. AZURE_{name}"
 
@@ -57,8 +44,8 @@ def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """LiteLLM keeps what it knows of a model under its deployment's name, once: of two modes one would win for both."""
     seen: dict[str, tuple[str, str]] = {}
-    for number, model in enumerate(_models(values)):
-        entry = _table(model)
+    for number, model in enumerate(models(values)):
+        entry = table(model)
         deployment, mode = entry.get("azure_deployment"), str(entry.get("mode", "chat"))
         if not isinstance(deployment, str):
             continue
@@ -73,8 +60,8 @@ def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A portal's target URI names deployment and api-version, too: they must not be other ones than configured."""
-    for number, model in enumerate(_models(values)):
-        entry = _table(model)
+    for number, model in enumerate(models(values)):
+        entry = table(model)
         if not isinstance(entry.get("api_base"), str):
             continue
         found = api_base.parse(entry["api_base"])
@@ -88,8 +75,8 @@ def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _api_versions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    for number, model in enumerate(_models(values)):
-        entry = _table(model)
+    for number, model in enumerate(models(values)):
+        entry = table(model)
         version = entry.get("api_version")
         if isinstance(version, str) and needs_responses(entry) and version[:1].isdigit() and version < RESPONSES_API_VERSION[:10]:
             yield (
@@ -101,8 +88,8 @@ def _api_versions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """One application is one caller."""
     seen: dict[str, str] = {}
-    for caller, wanted in _table(values, "azure", "callers").items():
-        client = _table(wanted).get("client_id")
+    for caller, wanted in table(values, "azure", "callers").items():
+        client = table(wanted).get("client_id")
         if isinstance(client, str) and (other := seen.setdefault(client.lower(), caller)) != caller:
             yield (
                 ("azure", "callers", caller, "client_id"),
@@ -111,9 +98,9 @@ def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    known = sorted(set(_names(values)))
-    for caller, wanted in _table(values, "azure", "callers").items():
-        models = _table(wanted).get("models")
+    known = sorted(set(names(values)))
+    for caller, wanted in table(values, "azure", "callers").items():
+        models = table(wanted).get("models")
         for name in models if isinstance(models, list | tuple) else ():
             if isinstance(name, str) and name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -123,12 +110,12 @@ def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _ports(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """One load balancer: what has no name of its own needs a port of its own."""
-    ingress = _table(values, "ingress")
+    ingress = table(values, "ingress")
     named = ingress.get("domain") is not None
     litellm, langfuse = _listeners(ingress)
     if litellm == langfuse and not named:
         yield ("ingress", "langfuse_port"), f"{langfuse} is LiteLLM's port, too; without a domain each needs its own"
-    if _table(values, "azure").get("enabled") is True and (gateway := ingress.get("gateway_port")) in (litellm, langfuse):
+    if table(values, "azure").get("enabled") is True and (gateway := ingress.get("gateway_port")) in (litellm, langfuse):
         yield ("ingress", "gateway_port"), f"{gateway} is taken by {'LiteLLM' if gateway == litellm else 'Langfuse'}; it needs its own"
 
 
@@ -147,7 +134,7 @@ _PUBLIC_NETWORKS = 40
 
 def _networks(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """The load balancer's security group has a rule for each network and port; EKS takes a list of its own length."""
-    ingress, cluster = _table(values, "ingress"), _table(values, "cluster")
+    ingress, cluster = table(values, "ingress"), table(values, "cluster")
     allowed = _parsed(ingress.get("allowed_cidrs"))
     ports = len(set(_listeners(ingress)))
     most = _RULES // ports
@@ -184,7 +171,7 @@ def _parsed(given: Any) -> set[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 
 def _china(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    region = _table(values, "platform").get("region")
+    region = table(values, "platform").get("region")
     if isinstance(region, str) and region.startswith("cn-"):
         yield (
             ("platform", "region"),
@@ -194,11 +181,11 @@ def _china(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _gateway(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    if _table(values, "azure").get("enabled") is not True:
+    if table(values, "azure").get("enabled") is not True:
         return
-    if _table(values, "ingress").get("tls") == "none":
+    if table(values, "ingress").get("tls") == "none":
         yield ("ingress", "tls"), "'none' is refused when API Management is in front; leave it 'auto'"
-    apim = _table(values, "azure", "apim")
+    apim = table(values, "azure", "apim")
     if apim.get("sku") != "Consumption" or apim.get("existing") is not None:
         return
     if apim.get("streaming", True) is not False:
@@ -209,9 +196,9 @@ def _gateway(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _backend(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Without a domain the load balancer's certificate is the platform's own, and API Management can be told of no authority."""
-    if _table(values, "azure").get("enabled") is not True or _table(values, "ingress").get("domain") is not None:
+    if table(values, "azure").get("enabled") is not True or table(values, "ingress").get("domain") is not None:
         return
-    if _table(values, "azure", "apim").get("unverified_backend") is not True:
+    if table(values, "azure", "apim").get("unverified_backend") is not True:
         yield (
             ("ingress", "domain"),
             "is needed with API Management in front: without a domain it cannot check whose certificate the load balancer shows, and"
@@ -221,7 +208,7 @@ def _backend(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _chart(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    chart = _table(values, "langfuse", "chart")
+    chart = table(values, "langfuse", "chart")
     given = [name for name in ("repository", "oci", "path") if chart.get(name) is not None]
     if len(given) > 1:
         yield ("langfuse", "chart"), f"give one of repository, oci and path, not {' and '.join(given)}"
@@ -229,8 +216,8 @@ def _chart(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _langfuse(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """The application's version belongs to its chart's line; what Langfuse 4 does not take in must not be sent to it."""
-    langfuse = _table(values, "langfuse")
-    major = "4" if str(_table(values, "langfuse", "chart").get("version", "")).startswith("2.") else "3"
+    langfuse = table(values, "langfuse")
+    major = "4" if str(table(values, "langfuse", "chart").get("version", "")).startswith("2.") else "3"
     tag = langfuse.get("image_tag")
     if isinstance(tag, str) and tag[:2] in ("3.", "4.") and tag[0] != major:
         yield (
@@ -239,27 +226,10 @@ def _langfuse(values: Mapping[str, Any]) -> Iterator[Contradiction]:
         )
     if (
         major == "4"
-        and _table(values, "litellm").get("callback") == "langfuse"
+        and table(values, "litellm").get("callback") == "langfuse"
         and langfuse.get("write_mode", "events_only") == "events_only"
     ):
         yield (
             ("litellm", "callback"),
             "'langfuse' is refused by Langfuse 4 with write_mode 'events_only'; use 'langfuse_otel', or set langfuse.write_mode to 'dual'",
         )
-
-
-def _names(values: Mapping[str, Any]) -> list[str]:
-    return [name for entry in _models(values) if isinstance(name := _table(entry).get("name"), str)]
-
-
-def _models(values: Mapping[str, Any]) -> Sequence[Any]:
-    models = _table(values, "litellm").get("models")
-    return models if isinstance(models, list | tuple) else ()
-
-
-def _table(values: Any, *path: str) -> Mapping[str, Any]:
-    """The table at a place; an empty one where there is none."""
-    here = values
-    for part in path:
-        here = here.get(part) if isinstance(here, Mapping) else None
-    return here if isinstance(here, Mapping) else {}

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from genai_platform.config import settings
+from genai_platform.config import models, settings
 from genai_platform.config.settings import Settings
 
 
@@ -43,7 +43,8 @@ def schema() -> dict[str, Any]:
 
 def _meanings() -> dict[tuple[str, str], str]:
     """What is written below each field, by table and field. Read here, since pydantic would read it in every command."""
-    tables = [node for node in ast.parse(inspect.getsource(settings)).body if isinstance(node, ast.ClassDef)]
+    bodies = [ast.parse(inspect.getsource(module)).body for module in (settings, models)]
+    tables = [node for body in bodies for node in body if isinstance(node, ast.ClassDef)]
     found = {}
     for table in tables:
         for field, below in pairwise(table.body):

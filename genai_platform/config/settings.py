@@ -1,146 +1,63 @@
 """What a person can configure, as one frozen, typed value. Secrets are never settings.
 
-Each value is checked here by itself; what they say together is checked in ``config/consistency.py``. Both are asked by
+What a single value may be is in ``config/values.py``, what values say together in ``config/consistency.py``. Both are asked by
 ``config/layers.py``, the one way that settings come in. What is written below a field is shown by editors, too
 (``config/schema.py``).
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
-from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints
 
-from genai_platform.config import api_base, azure_models
-from genai_platform.config.durations import DURATION
-from genai_platform.config.names import NAME, NAME_LENGTH
-
-_NOT_PUBLIC = [
-    ipaddress.IPv4Network(text)
-    for text in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# A validator's error is what the value should have been: faults are told as "… is not allowed; expected …".
-def _network(value: str) -> str:
-    """The network as AWS writes it; one address becomes a network of one."""
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise ValueError("a network, e.g. 203.0.113.0/24") from None
-
-
-def _private(value: str) -> str:
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError:
-        network = None
-    if not isinstance(network, ipaddress.IPv4Network) or not 16 <= network.prefixlen <= 22 or not network.is_private:
-        raise ValueError("a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16")
-    return value
+from genai_platform.config.models import Litellm
+from genai_platform.config.values import (
+    AccountId,
+    AwsRegion,
+    AzureRegion,
+    CallerName,
+    Cidr,
+    Duration,
+    Email,
+    Flag,
+    Guid,
+    Host,
+    Image,
+    Lasting,
+    ModelName,
+    Moment,
+    Name,
+    Port,
+    PrivateCidr,
+    PublicCidr,
+    ResourceGroup,
+    Table,
+    Whole,
+)
 
 
-def is_public(value: str) -> bool:
-    """Whether a network is of IPv4 and not a private one: what EKS takes."""
-    network = ipaddress.ip_network(value)
-    return isinstance(network, ipaddress.IPv4Network) and not any(map(network.subnet_of, _NOT_PUBLIC))
-
-
-def _public(value: str) -> str:
-    if not is_public(_network(value)):
-        raise ValueError("a public IPv4 network, e.g. 203.0.113.0/24")
-    return _network(value)
-
-
-def _plain(value: str) -> str:
-    if "{{" in value or "}}" in value or "@" in value:
-        raise ValueError("text without '@', '{{' and '}}'")
-    return value
-
-
-def _guid(value: str) -> str:
-    try:
-        return str(UUID(value))
-    except ValueError:
-        raise ValueError("a GUID, e.g. 11111111-2222-3333-4444-555555555555") from None
-
-
-def _address(value: Any) -> Any:
-    """A portal's target URI becomes the address that it begins with."""
-    return api_base.parse(value).address if isinstance(value, str) else value
-
-
-def _base_model(value: str) -> str:
-    """The model as Azure names it; LiteLLM's own way to write it is understood, too."""
-    return _plain(value.removeprefix("azure/"))
-
-
-def _moment(value: Any) -> Any:
-    """TOML's own dates and times, and text that is one."""
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        try:
-            datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            raise ValueError("a date or time, e.g. 2027-03-31 or 2027-03-31T18:00:00Z") from None
-    return value
-
-
-Cidr = Annotated[str, AfterValidator(_network)]
-PrivateCidr = Annotated[str, AfterValidator(_private)]
-PublicCidr = Annotated[str, AfterValidator(_public)]
-Guid = Annotated[str, AfterValidator(_guid)]
-Name = Annotated[str, StringConstraints(max_length=NAME_LENGTH, pattern=rf"^{NAME}$")]
-AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
-AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-AzureRegion = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
-ResourceGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._()-]{1,89}[A-Za-z0-9_()-]$")]
-CallerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
-Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
-HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
-ApiBase = Annotated[HttpsUrl, BeforeValidator(_address), WithJsonSchema({"type": "string", "pattern": r"^\s*https?://"})]
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
-Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
-"""``registry/repository:tag``, all of it said."""
-Whole = Annotated[int, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Port = Annotated[Whole, Field(ge=1, le=65535)]
-Moment = Annotated[str, BeforeValidator(_moment)]
-Lasting = Annotated[str, StringConstraints(pattern=DURATION)]
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
-
-
-class Platform(_Table):
+class Platform(Table):
     name: Name = "genai"
     """The first part of every name: lower-case letters and digits, single hyphens between, a letter first, at most 16."""
     region: AwsRegion = "ap-northeast-1"
     """The AWS region."""
 
 
-class Aws(_Table):
+class Aws(Table):
     account_id: AccountId | None = None
     """The account this environment may touch. Required for a real environment."""
 
 
-class TerraformState(_Table):
+class TerraformState(Table):
     backend: Literal["local", "s3"] = "local"
     """Where Terraform's state lies: in ``.genai/NAME/terraform/``, or in S3 with Terraform's own lock file."""
     bucket: str | None = None
     """With ``s3``: the bucket's name; default ``PREFIX-state-ACCOUNT``. The tool makes it."""
 
 
-class Network(_Table):
+class Network(Table):
     cidr: PrivateCidr = "10.0.0.0/16"
     """The VPC's private IPv4 network, /16 to /22."""
     zones: Annotated[Whole, Field(ge=2, le=6)] = 2
@@ -149,7 +66,7 @@ class Network(_Table):
     """One NAT gateway, or one in every zone."""
 
 
-class Cluster(_Table):
+class Cluster(Table):
     version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{2}$")] = "1.35"
     """The Kubernetes version, one that EKS offers in standard support."""
     admins: tuple[Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+$")], ...] = ()
@@ -159,7 +76,7 @@ class Cluster(_Table):
     ``ingress.allowed_cidrs``, and where those are empty too, any: today's own address would lock you out tomorrow."""
 
 
-class Ingress(_Table):
+class Ingress(Table):
     allowed_cidrs: tuple[Cidr, ...] = ()
     """Who may reach LiteLLM and Langfuse. Empty: the address this command comes from."""
     domain: Host | None = None
@@ -174,62 +91,7 @@ class Ingress(_Table):
     """Where API Management comes in, a port of its own: the model routes and nothing else."""
 
 
-API_VERSION = "2024-10-21"
-"""The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
-
-
-class Model(_Table):
-    name: ModelName
-    """What callers ask for; used once."""
-    azure_deployment: ModelName
-    """The deployment in Azure OpenAI."""
-    base_model: Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)] | None = None
-    """The model behind the deployment, e.g. ``gpt-4o``; not needed where the deployment is called like it."""
-    api_base: ApiBase
-    """The address of the Azure OpenAI resource, e.g. ``https://NAME.openai.azure.com``; of a portal's target URI the rest is dropped."""
-    mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
-    """Which route the model serves; ``verify`` asks those that chat."""
-    api_version: Annotated[
-        str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$"), Field(validate_default=True)
-    ] = Field(default_factory=lambda known: default_api_version(known))
-    """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
-    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = "AZURE_API_KEY"
-    """The environment variable the key is read from (the value itself is a secret, never a setting)."""
-
-    @property
-    def priced(self) -> bool:
-        """Whether LiteLLM has a price for it. Without one it costs nothing in its books, and no budget closes on it."""
-        return self.model in azure_models.PRICED
-
-    @property
-    def model(self) -> str:
-        """What LiteLLM takes it for: its base model, else what its deployment is called."""
-        return self.base_model or self.azure_deployment
-
-
-def default_api_version(model: Mapping[str, Any]) -> str:
-    """The api-version of a model that names none."""
-    return azure_models.RESPONSES_API_VERSION if needs_responses(model) else API_VERSION
-
-
-def needs_responses(model: Mapping[str, Any]) -> bool:
-    """Whether a model's table leads to ``/openai/responses``: LiteLLM asks some models there whatever route a caller takes."""
-    called = str(model.get("base_model") or model.get("azure_deployment")).removeprefix("azure/")
-    return model.get("mode") == "responses" or azure_models.PRICED.get(called) == "responses"
-
-
-class Litellm(_Table):
-    replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
-    """Pods of the proxy; with two or more no request is lost when they are exchanged."""
-    image: str = "ghcr.io/berriai/litellm-database:v1.106.2"
-    """The proxy's image; the migration job uses the same."""
-    models: tuple[Model, ...] = ()
-    """The models that are offered."""
-    callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
-    """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
-
-
-class Chart(_Table):
+class Chart(Table):
     version: Annotated[str, StringConstraints(pattern=r"^[12]\.[0-9]+\.[0-9]+$")] = "1.5.41"
     """``1.x.y``: Langfuse 3 with ClickHouse and ZooKeeper; ``2.x.y``: Langfuse 4 with the ClickHouse operator."""
     repository: str | None = None
@@ -245,7 +107,7 @@ class Chart(_Table):
         return 2 if self.version.startswith("2.") else 1
 
 
-class Langfuse(_Table):
+class Langfuse(Table):
     post_install: Literal["values", "patch", "none"] = "values"
     """Who gives Langfuse and ClickHouse their roles and ClickHouse its S3 disk: the chart's values, ``genai patch`` after the install,
     or nobody."""
@@ -263,7 +125,7 @@ class Langfuse(_Table):
     """Langfuse's Helm chart."""
 
 
-class Apim(_Table):
+class Apim(Table):
     sku: Literal["Consumption", "Developer", "Basic", "Standard", "Premium", "BasicV2", "StandardV2"] = "BasicV2"
     """The tier of the service that the tool makes: one that the api-version 2024-05-01 has, which does not have PremiumV2."""
     existing: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")] | None = None
@@ -284,7 +146,7 @@ class Apim(_Table):
     """Without ``ingress.domain``: whether API Management may send to a load balancer whose certificate it cannot check."""
 
 
-class Caller(_Table):
+class Caller(Table):
     models: tuple[ModelName, ...] = ()
     """What the caller may use; empty: every configured model."""
     max_budget: Annotated[float, Field(strict=True, gt=0)] | None = None
@@ -301,7 +163,7 @@ class Caller(_Table):
     """An existing application; default: the tool makes one with a secret."""
 
 
-class Azure(_Table):
+class Azure(Table):
     enabled: Flag = False
     """Whether API Management is in front."""
     tenant_id: Guid | None = None
@@ -320,7 +182,7 @@ class Azure(_Table):
     """Who calls, by name: lower-case letters, digits and hyphens, at most 40."""
 
 
-class Lifecycle(_Table):
+class Lifecycle(Table):
     down: Literal["everything", "keep-data"] = "everything"
     """What ``genai down`` does without ``--keep-data``."""
     backup: Literal["checked", "smaller", "last"] = "checked"
@@ -331,7 +193,7 @@ class Lifecycle(_Table):
     is removed by itself. ``up --for`` wins."""
 
 
-class Settings(_Table):
+class Settings(Table):
     """Everything a person can configure."""
 
     platform: Platform = Platform()

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, Val
 
 from genai_platform.config import api_base
 from genai_platform.config.azure_models import PRICED
-from genai_platform.config.settings import (
+from genai_platform.config.unit_prices import APIM_METERS, TABLE, apim_usd_per_hour
+from genai_platform.config.values import (
     AccountId,
     ApiBase,
     AwsRegion,
@@ -24,7 +25,6 @@ from genai_platform.config.settings import (
     Name,
     ResourceGroup,
 )
-from genai_platform.config.unit_prices import APIM_METERS, TABLE, apim_usd_per_hour
 
 NO_DOMAIN = NO_EMAIL = "none"
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE, Target
@@ -142,7 +141,7 @@ def _accounts(settings: Settings) -> Iterator[Node]:
         if number == _ACCOUNTS:
             yield Node("openai_more", ("Azure OpenAI", f"{len(found) - _ACCOUNTS} more accounts"), "azure")
             return
-        yield Node(f"openai_{number}", ("Azure OpenAI", urlsplit(address).netloc, *_listed(deployments)), "azure")
+        yield Node(f"openai_{number}", ("Azure OpenAI", address.partition("://")[2], *_listed(deployments)), "azure")
     if not found:
         yield Node("openai_0", ("Azure OpenAI", "no model is configured"), "azure")
 

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from genai_platform.advice import advice, genai
-from genai_platform.config.settings import Model, Settings
+from genai_platform.config.models import Model
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
 from genai_platform.render import manifests
@@ -34,7 +35,7 @@ ending one serves so long. Reports call 15 s too short and 60 s enough (kubernet
 def proxy_config(settings: Settings) -> str:
     """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
     document: dict[str, Any] = {
-        "model_list": [_model(model) for model in settings.litellm.models],
+        "model_list": [_model(model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
             **_callbacks(settings),
             "request_timeout": REQUEST_TIMEOUT,
@@ -48,6 +49,7 @@ def proxy_config(settings: Settings) -> str:
             "redis_host": "os.environ/REDIS_HOST",
             "redis_port": "os.environ/REDIS_PORT",
             "redis_password": "os.environ/REDIS_PASSWORD",
+            **_routing(settings),
         },
         "general_settings": {
             "master_key": "os.environ/LITELLM_MASTER_KEY",
@@ -58,6 +60,7 @@ def proxy_config(settings: Settings) -> str:
             "store_model_in_db": False,
             "health_check_interval": 300,
             "background_health_checks": False,
+            **({"enforce_fallback_model_access": True} if _fallbacks(settings) else {}),
         },
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
@@ -169,7 +172,22 @@ def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfor
     )
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _routing(settings: Settings) -> dict[str, Any]:
+    """What ``router_settings`` says of groups and fallbacks; nothing where there are none and nothing is set."""
+    router = settings.litellm.router.model_dump(exclude_none=True, exclude_unset=True)
+    if any(len(group) > 1 for group in settings.litellm.groups.values()):
+        # Else a retry is as likely to meet the deployment that just failed as any other one.
+        router["enable_weighted_failover"] = True
+    return router | _fallbacks(settings)
+
+
+def _fallbacks(settings: Settings) -> dict[str, list[dict[str, list[str]]]]:
+    kinds = settings.litellm.fallbacks.model_dump()
+    return {kind: [{name: list(others)} for name, others in chosen.items()] for kind, chosen in kinds.items() if chosen}
+
+
+def _model(model: Model, grouped: bool) -> dict[str, Any]:
+    shares = {name: value for name in ("weight", "rpm", "tpm", "order") if (value := getattr(model, name)) is not None}
     return {
         "model_name": model.name,
         "litellm_params": {
@@ -177,9 +195,12 @@ def _model(model: Model) -> dict[str, Any]:
             "api_base": model.api_base,
             "api_key": f"os.environ/{model.api_key_env}",
             "api_version": QuotedText(model.api_version),
+            **shares,
         },
         # The price, the context window and which parameters the model takes: LiteLLM cannot tell from a deployment's own name.
-        "model_info": {"mode": model.mode} | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {}),
+        "model_info": {"mode": model.mode}
+        | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {})
+        | ({"id": model.id} if grouped else {}),
     }
 
 

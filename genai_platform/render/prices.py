@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from genai_platform.config.azure_models import VERSION
-from genai_platform.config.settings import Model, Settings
+from genai_platform.config.models import Model
+from genai_platform.config.settings import Settings
 
 
 def notices(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.settings import Settings
@@ -58,7 +59,12 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    models = [model.model_dump() | {"api_base": layout.url("openai")} for model in wanted]
+    several = len({model.api_base for model in wanted}) > 1
+    # Several accounts stay several: each has a path of its own at the one stand-in.
+    models = [
+        model.model_dump() | {"api_base": layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")}
+        for model in wanted
+    ]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},

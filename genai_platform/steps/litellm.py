@@ -87,8 +87,10 @@ def steps(clients: Clients) -> list[Objects]:
 
 
 def _models(clients: Clients) -> str:
-    count = len(clients.target.settings.litellm.models)
-    return f"{count} model{'' if count == 1 else 's'} configured"
+    litellm = clients.target.settings.litellm
+    count, deployments = len(litellm.groups), len(litellm.models)
+    behind = f" in {deployments} deployments" if deployments > count else ""
+    return f"{count} model{'' if count == 1 else 's'}{behind} configured"
 
 
 def _tag(image: str) -> str:

@@ -215,6 +215,19 @@ def test_hundreds_of_models_are_asked_and_the_ones_that_fail_are_named():
     assert len(platform.sent) == 300
 
 
+def test_each_deployment_of_a_group_is_asked_and_the_one_that_fails_is_named():
+    models = [{"name": "gpt", "azure_deployment": "d", "api_base": f"https://{region}.example"} for region in ("east", "west")]
+    settings = Settings.model_validate({"litellm": {"models": models}})
+    east, west = (model.id for model in settings.litellm.models)
+    platform = PlatformWorld(settings=settings, models=["gpt"], broken_models={west: "no such deployment"})
+    outcome = look(platform, "litellm.chat")
+    assert outcome.status == "fail"
+    assert "gpt (d at https://west.example): /v1/chat/completions answered 500" in outcome.evidence
+    assert "east" not in outcome.evidence
+    assert {json.loads(content)["model"] for content in platform.sent} == {east, west}
+    assert look(PlatformWorld(settings=settings, models=["gpt"]), "litellm.models").status == "pass"
+
+
 @pytest.mark.parametrize("kind", [NeverBuilt, ClusterAbsent, BudgetSpent])
 def test_before_anything_stands_a_check_says_so_and_does_not_wait(kind):
     def absent():

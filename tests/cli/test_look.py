@@ -307,3 +307,32 @@ def test_help_needs_no_slow_library(tmp_path: Path) -> None:
     code += "slow = {'boto3', 'kubernetes', 'pyhelm3', 'azure', 'rich', 'pydantic', 'httpx', 'moto', 'jinja2'}"
     code += " & set(sys.modules)\nassert not slow, slow"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+
+
+GROUP = """
+[[litellm.models]]
+name = "gpt"
+azure_deployment = "d"
+api_base = "https://east.example.com"
+weight = 3
+[[litellm.models]]
+name = "gpt"
+azure_deployment = "d"
+api_base = "https://west.example.com"
+weight = 1
+[[litellm.models]]
+name = "small"
+azure_deployment = "s"
+api_base = "https://east.example.com"
+[litellm.fallbacks]
+fallbacks = { gpt = ["small"] }
+"""
+
+
+def test_a_plan_shows_the_groups(shell: Shell) -> None:
+    with (shell.folder / "genai.toml").open("a") as file:
+        file.write(GROUP)
+    answer = shell("plan")
+    assert "model gpt: d at east.example.com (weight 3), d at west.example.com (weight 1); else small" in answer.out
+    (group,) = shell("plan", "--json").document["groups"]
+    assert (group["name"], group["fallbacks"], len(group["deployments"])) == ("gpt", ["small"], 2)

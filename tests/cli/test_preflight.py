@@ -11,7 +11,8 @@ import pytest
 from genai_platform.cli import preflight
 from genai_platform.cli.preflight import states
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.settings import Litellm, Model, Settings
+from genai_platform.config.models import Litellm, Model
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Selection
 from genai_platform.errors import ConfigError, MissingError

@@ -46,7 +46,7 @@ client_id = "33333333-3333-4333-8333-33333333333A"
         "litellm.models[2].api_key_env: LiteLLM reads DATABASE_URL itself; choose another name, e.g. AZURE_DATABASE_URL (genai.toml)",
         "azure.callers.b.client_id: 33333333-3333-4333-8333-33333333333A is the caller 'a' already",
         "network.zones: 1 is not allowed; expected at least 2 (genai.toml)",
-        "litellm.models: the name 'gpt' is used twice; every model needs its own name (several deployments",
+        "litellm.models: the name 'gpt' is used twice for the deployment 'a' at https://a.example.com; deployments of one",
         "azure.callers.a.models: unknown model 'gtp'; did you mean 'gpt'?; configured are 4o, gpt (genai.toml)",
         "azure.callers.b.models: unknown model 'other'; configured are 4o, gpt (genai.toml)",
         "ingress.langfuse_port: 80 is LiteLLM's port, too; without a domain each needs its own (genai.toml)",
@@ -97,3 +97,44 @@ def test_api_management_needs_a_domain_or_the_owners_word(tmp_path: Path) -> Non
         load(tmp_path, sets=["azure.enabled=true"], environ={})
     for accepted in ("ingress.domain=genai.example.com", "azure.apim.unverified_backend=true"):
         assert load(tmp_path, sets=["azure.enabled=true", accepted], environ={}).settings.azure.enabled
+
+
+def test_a_name_has_several_deployments_of_one_mode(project: Project) -> None:
+    project.write(MODEL + MODEL.replace("a.example", "b.example"))
+    assert load(project.folder, environ={}).settings.litellm.groups.keys() == {"gpt"}
+    project.write(MODEL + MODEL.replace("a.example", "b.example") + 'mode = "embedding"\n')
+    assert "litellm.models: the deployments of 'gpt' have the modes chat and embedding" in project.refused()
+
+
+def test_a_share_is_set_for_the_whole_group(project: Project) -> None:
+    project.write(MODEL + "weight = 2\n" + MODEL.replace("a.example", "b.example"))
+    assert "weight is set for 1 of the 2 deployments of 'gpt'" in project.refused()
+
+
+OTHERS = MODEL.replace("gpt", "small") + MODEL.replace("gpt", "vectors").replace('"a"', '"b"') + 'mode = "embedding"\n'
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "expected"),
+    [
+        ('fallbacks = { gpt = ["smal"] }', "litellm.fallbacks.fallbacks: unknown model 'smal'; did you mean 'small'?"),
+        ('content_policy_fallbacks = { gtp = ["small"] }', "litellm.fallbacks.content_policy_fallbacks: unknown model 'gtp'"),
+        (
+            'context_window_fallbacks = { gpt = ["small"], small = ["gpt"] }',
+            "litellm.fallbacks.context_window_fallbacks: the fallbacks go in a circle: ",
+        ),
+        ('fallbacks = { gpt = ["gpt"] }', "the fallbacks go in a circle: gpt -> gpt"),
+        ('fallbacks = { gpt = ["vectors"] }', "'gpt' is a model for chat and 'vectors' one for embedding"),
+    ],
+)
+def test_fallbacks_lead_to_another_model_of_the_same_kind(project: Project, fallbacks: str, expected: str) -> None:
+    project.write(MODEL + OTHERS + f"[litellm.fallbacks]\n{fallbacks}\n")
+    assert expected in project.refused()
+
+
+def test_a_caller_has_the_fallbacks_of_its_models(project: Project) -> None:
+    text = MODEL + OTHERS + '[litellm.fallbacks]\nfallbacks = { gpt = ["small"] }\n[azure.callers.a]\nmodels = ["gpt"]\n'
+    project.write(text)
+    assert "azure.callers.a.models: small is missing: litellm.fallbacks.fallbacks leads there" in project.refused()
+    project.write(text.replace('models = ["gpt"]', 'models = ["gpt", "small"]'))
+    assert load(project.folder, environ={}).settings.litellm.fallbacks.fallbacks == {"gpt": ("small",)}

@@ -192,3 +192,35 @@ def test_the_proxy_is_not_moved_and_has_the_memory_it_may_use():
     assert template["metadata"]["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
     resources = template["spec"]["containers"][0]["resources"]
     assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
+def test_deployments_of_one_name_share_its_load_and_can_be_told_apart():
+    two = [model("gpt", api_base=f"https://{region}.openai.azure.com", weight=weight, order=1) for region, weight in (("a", 3), ("b", 1))]
+    entries = yaml.safe_load(litellm.proxy_config(settings([*two, model("alone")])))["model_list"]
+    assert [(one["model_name"], one["litellm_params"].get("weight"), one["litellm_params"].get("order")) for one in entries] == [
+        ("gpt", 3, 1), ("gpt", 1, 1), ("alone", None, None),
+    ]  # fmt: skip
+    assert len({one["model_info"]["id"] for one in entries[:2]}) == 2
+    assert "id" not in entries[2]["model_info"], "who has no group keeps the configuration of before"
+
+
+def test_what_routes_is_said_with_litellms_names_and_a_group_tries_its_others_first():
+    made = settings(
+        [model("gpt", api_base="https://a.example.com"), model("gpt", api_base="https://b.example.com"), model("small")],
+        router={"num_retries": 3, "cooldown_time": 60},
+        fallbacks={"fallbacks": {"gpt": ["small"]}, "content_policy_fallbacks": {"small": ["gpt"]}},
+    )
+    document = yaml.safe_load(litellm.proxy_config(made))
+    routing = {name: value for name, value in document["router_settings"].items() if not name.startswith("redis_")}
+    assert routing == {
+        "num_retries": 3, "cooldown_time": 60, "enable_weighted_failover": True,
+        "fallbacks": [{"gpt": ["small"]}], "content_policy_fallbacks": [{"small": ["gpt"]}],
+    }  # fmt: skip
+    # Else a caller is led to models it may not have.
+    assert document["general_settings"]["enforce_fallback_model_access"] is True
+
+
+def test_without_groups_and_fallbacks_the_configuration_is_as_before():
+    document = yaml.safe_load(litellm.proxy_config(settings([model("alone")])))
+    assert all(name.startswith("redis_") for name in document["router_settings"])
+    assert "enforce_fallback_model_access" not in document["general_settings"]

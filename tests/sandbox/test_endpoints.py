@@ -12,7 +12,8 @@ import pytest
 
 from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.settings import Litellm, Model, Settings
+from genai_platform.config.models import Litellm, Model
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell_exports
 from genai_platform.sandbox.endpoints import clean_environment, environment_of, trusted
@@ -124,3 +125,9 @@ def test_neither_a_proxy_nor_another_endpoint_of_the_persons_comes_between(layou
     other, *lists = done.stdout.split("|")
     assert other == "none"
     assert set(lists) == {"intranet.example.com,localhost,.localhost,127.0.0.1"}
+
+
+def test_a_group_of_two_regions_stays_two_accounts(layout: SandboxLayout) -> None:
+    models = [{"name": "gpt", "azure_deployment": "d", "api_base": f"https://{one}.openai.azure.com"} for one in ("east", "west")]
+    made = target(layout, Layer("genai.toml", {"litellm": {"models": models}})).settings.litellm.models
+    assert [one.api_base for one in made] == [f"{layout.url('openai')}/{one}.openai.azure.com" for one in ("east", "west")]

@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from genai_platform.config.azure_models import RESPONSES_API_VERSION, reasons
 from genai_platform.sandbox.azure import openai_answers
-from genai_platform.sandbox.azure.openai_part import deployments_file, key_file, models_file, throttled_file
+from genai_platform.sandbox.azure.openai_part import deployments_file, down_file, key_file, models_file, throttled_file
 from genai_platform.sandbox.layout import SandboxLayout
 
 PAUSE = 0.02
@@ -75,12 +75,18 @@ class Resource(Protocol):
 
 
 class KeyResource:
-    """An account that somebody else made: one key, and deployments in files that may change while it runs."""
+    """An account that somebody else made: one key, and deployments in files that may change while it runs.
 
-    def __init__(self, layout: SandboxLayout) -> None:
-        self._layout = layout
+    Args:
+        account: which of several; they differ in what is throttled and what is down.
+    """
+
+    def __init__(self, layout: SandboxLayout, account: str = "") -> None:
+        self._layout, self._account = layout, account
 
     def admit(self, request: Request, operation: str) -> None:
+        if self._account in _object(down_file(self._layout)):
+            raise Refusal(503, "ServiceUnavailable", "The service is temporarily unable to process your request. Please try again later.")
         given = key_of(request)
         if not given or not hmac.compare_digest(given.encode(), key_file(self._layout).read_text().strip().encode()):
             raise Refusal(401, "401", DENIED)
@@ -91,7 +97,9 @@ class KeyResource:
         return {name: str(models.get(name, name)) for name in names}
 
     def throttled(self, deployment: str) -> int:
-        return max(0, math.ceil(float(_object(throttled_file(self._layout)).get(deployment, 0)) - time.time()))
+        until = _object(throttled_file(self._layout))
+        latest = max(float(until.get(name, 0)) for name in (deployment, f"{self._account}/{deployment}"))
+        return max(0, math.ceil(latest - time.time()))
 
 
 def key_of(request: Request) -> str:
@@ -119,6 +127,8 @@ class OpenAI:
             Route("/openai/v1/{operation:path}", self._modern, methods=["POST"]),
             Route("/openai/responses", self._dated_responses, methods=["POST"]),
         ]
+        # Several accounts behind one address: each has a path of its own.
+        routes += [Route(f"/{{account}}{one.path}", one.endpoint, methods=one.methods) for one in routes]
         return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
     # -- routes -----------------------------------------------------------------------------------
@@ -248,9 +258,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--layout", type=Path, required=True)
     layout = SandboxLayout.open(parser.parse_args().layout)
-    resource, log = KeyResource(layout), layout.folder("openai") / "requests.jsonl"
+    log = layout.folder("openai") / "requests.jsonl"
+    account = lambda request: KeyResource(layout, str(request.path_params.get("account", "")))  # noqa: E731
     uvicorn.run(
-        OpenAI(lambda _: resource, log).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
+        OpenAI(account, log).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
         timeout_graceful_shutdown=2, server_header=False,
     )  # fmt: skip
 

@@ -48,6 +48,11 @@ def throttled_file(layout: SandboxLayout) -> Path:
     return layout.root / "openai" / "throttled.json"
 
 
+def down_file(layout: SandboxLayout) -> Path:
+    """A JSON object whose keys are the hosts of accounts that answer 503; read at each request."""
+    return layout.root / "openai" / "down.json"
+
+
 def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str | None]) -> None:
     """Make deployments, as a person would in Azure before they are configured. None is ever taken away.
 
@@ -68,10 +73,16 @@ def regenerate_key(layout: SandboxLayout) -> None:
 
 
 def throttle(layout: SandboxLayout, deployment: str) -> None:
-    """Let a deployment be over its quota for as long as Azure counts."""
+    """Let a deployment be over its quota for as long as Azure counts. ``HOST/DEPLOYMENT``: in one account alone."""
     with layout.lock("openai"):
         until = {deployment: time.time() + layout.pace.of(OPENAI_THROTTLED)}
         _write(throttled_file(layout), _read(throttled_file(layout), {}) | until)
+
+
+def take_down(layout: SandboxLayout, *hosts: str) -> None:
+    """Let exactly these accounts be down, each named by its host; none: every account answers again."""
+    with layout.lock("openai"):
+        _write(down_file(layout), dict.fromkeys(hosts, True))
 
 
 def _read(file: Path, otherwise: Any) -> Any:

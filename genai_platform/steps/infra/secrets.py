@@ -84,7 +84,7 @@ class SecretsStep:
 
 def missing_key(clients: Clients, variable: str) -> MissingError:
     """The error for a model whose key is neither in the environment nor stored."""
-    models = ", ".join(model.name for model in clients.target.settings.litellm.models if model.api_key_env == variable)
+    models = ", ".join(dict.fromkeys(model.name for model in clients.target.settings.litellm.models if model.api_key_env == variable))
     return MissingError(
         f"no key for {models}: the environment variable {variable} is not set, and none was stored before",
         remedy=f"set {variable} and run the same command again",

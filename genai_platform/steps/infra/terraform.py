@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.advice import run_genai
-from genai_platform.config.settings import Settings, is_public
+from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.config.values import is_public
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, StepError

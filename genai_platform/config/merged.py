@@ -1,0 +1,33 @@
+"""Merged values before they are typed: what has the wrong type is a fault already, and is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Contradiction = tuple[tuple[str | int, ...], str]
+"""Where, and what is wrong there."""
+
+
+def table(values: Any, *path: str) -> Mapping[str, Any]:
+    """The table at a place; an empty one where there is none."""
+    here = values
+    for part in path:
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return here if isinstance(here, Mapping) else {}
+
+
+def models(values: Mapping[str, Any]) -> Sequence[Any]:
+    """The entries of ``litellm.models``."""
+    found = table(values, "litellm").get("models")
+    return found if isinstance(found, list | tuple) else ()
+
+
+def names(values: Mapping[str, Any]) -> list[str]:
+    """The names of the models, one for each entry."""
+    return [name for entry in models(values) if isinstance(name := table(entry).get("name"), str)]
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in a list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
