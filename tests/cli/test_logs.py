@@ -161,13 +161,13 @@ def following(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def until(process: subprocess.Popen[str], text: str) -> list[str]:
-    """The lines on standard output up to the one that ends so."""
+def until(process: subprocess.Popen[str], *texts: str) -> list[str]:
+    """The lines on standard output until each text has been in one: several pods write in any order."""
     assert process.stdout is not None
     found: list[str] = []
     for line in process.stdout:
         found.append(line.rstrip("\n"))
-        if text in line:
+        if all(any(text in one for one in found) for text in texts):
             return found
     raise AssertionError(f"it ended: {found}: {process.stderr.read() if process.stderr else ''}")
 
@@ -195,7 +195,7 @@ def test_following_shows_what_is_written_until_ctrl_c(shell: Shell, pods: PodsAp
 
 def test_following_for_programs_gives_one_document_a_line(shell: Shell, pods: PodsApi) -> None:
     with following(shell.folder, "litellm", "--json") as process:
-        lines = until(process, "ready")
+        lines = until(process, "ready", "key=<secret>")
         with pods.change() as world:
             del world["litellm-2"]
         lines += until(process, "the pod is gone")

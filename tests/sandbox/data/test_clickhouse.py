@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from genai_platform.steps.langfuse.clickhouse import RESTORE_SETTINGS
+from tests.ports import free_port
 
 PASSWORD = "Geheim42"
 
@@ -32,12 +32,6 @@ DISK = """<clickhouse>
   <merge_tree><storage_policy>s3_policy</storage_policy></merge_tree>
 </clickhouse>"""
 LAST = "<local><disk>default</disk></local>"
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Server:

@@ -21,6 +21,8 @@ def test_the_proxy_is_imported_ahead_once_and_only_where_it_never_was(
     if compiled:
         cached.touch()
     monkeypatch.setattr("importlib.util.cache_from_source", lambda source: str(cached))
+    # Another test of this process may have imported it.
+    monkeypatch.delitem(sys.modules, "litellm", raising=False)
     runs: list[list[str]] = []
 
     real = subprocess.run

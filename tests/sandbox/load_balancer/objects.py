@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 from typing import Any
 
 from genai_platform.sandbox.load_balancer.routes import CONTROLLER, Cluster
@@ -74,10 +72,3 @@ def cluster(*ingresses: dict[str, Any], parameters: Any = None, services: Any = 
         services=[service(name, PORTS[name]) for name in names] if services is None else services,
         slices=[slice_of(name, ADDRESSES[name], PORTS[name]) for name in names] if slices is None else slices,
     )
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        number: int = one.getsockname()[1]
-        return number

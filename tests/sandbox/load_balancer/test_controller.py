@@ -13,8 +13,9 @@ from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.load_balancer.controller import Controller
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import FINALIZER
+from tests.ports import free_port
 
-from .objects import cluster, free_port, ingress, service
+from .objects import cluster, ingress, service
 
 
 class ApiServer:

@@ -15,8 +15,9 @@ import trustme
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import Cluster, groups
 from genai_platform.sandbox.pace import Pace
+from tests.ports import free_port
 
-from .objects import cluster, free_port, ingress, params, slice_of
+from .objects import cluster, ingress, params, slice_of
 
 PACE = Pace(0.002)
 

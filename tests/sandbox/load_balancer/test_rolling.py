@@ -32,8 +32,7 @@ from genai_platform.sandbox.load_balancer.routes import groups
 from genai_platform.sandbox.load_balancer.watch import Mirror
 from genai_platform.sandbox.pace import Pace
 from genai_platform.sandbox.parts import PartSpec
-
-from .objects import free_port
+from tests.ports import free_port
 
 PACE = Pace(0.1)
 """Of the load balancer, and of what the pods wait for it: both are as much shorter."""
