@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -45,13 +47,14 @@ class Guard:
         self._admin = administrator(stand_in.layout)
         self.changes = 0
         """How many requests may have changed something."""
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._requests = request_log.Requests()
         self._control_routes = control_routes.ControlRoutes(control_key(stand_in.layout), save, self._requests)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         try:
-            chosen = self._judge(environ) or self._application
-            found: Iterable[bytes] = chosen(environ, start_response)
+            refused = self._judge(environ)
+            found: Iterable[bytes] = refused(environ, start_response) if refused else self._one_at_a_time(environ, start_response)
         except Exception as error:
             # Answered as a refusal: a server fault would have every client try again for minutes.
             logger.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
@@ -59,6 +62,20 @@ class Guard:
             service = "s3" if signed is None else signed.service
             found = errors.refusal(service, "NotSupportedBySandbox", f"{type(error).__name__}: {error}"[:300], 400)(environ, start_response)
         return found
+
+    def _one_at_a_time(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """moto's services read what other threads of theirs write, and fail halfway ("dictionary changed size during iteration"):
+        the change is made, the answer is a server fault, and who asks again is told that it exists. Amazon S3 may be asked by many at once:
+        each of its requests can be repeated."""
+        signed = signature.read(environ)
+        service = signed.service if signed else "sts"
+        if service == "s3":
+            answer: Iterable[bytes] = self._application(environ, start_response)
+            return answer
+        # The network of a cluster is Amazon EC2's.
+        with self._turns["ec2" if service == "eks" else service]:
+            answer = self._application(environ, start_response)
+            return answer
 
     def _judge(self, environ: dict[str, Any]) -> Response | None:
         """An answer in place of moto's, or ``None`` to let it pass."""
