@@ -81,7 +81,7 @@ def add_to(app: typer.Typer) -> None:
         folder = _lock(run, "restore")
         world.provide()
         layout = read(file.absolute(), sandboxes.folder(world.project, world.environment), folder, Voice(run.screen))
-        run.screen.tell(f"restored '{layout.environment}'; it runs")
+        run.screen.tell(f"restored '{layout.environment}'; its pods are starting")
         run.screen.document({"ok": True, "restored": layout.environment})
 
     @command(group, "stop", "genai sandbox stop")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -46,10 +48,15 @@ def _interrupted_and_killed(own: Platform) -> None:
     assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
 
 
-def _chat(own: Platform, session: str) -> None:
+def _chat(own: Platform, session: str) -> bool:
+    """Whether a chat is answered."""
     body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hello"}], "metadata": {"session_id": session}}
-    with own.http(own.variables["OPENAI_BASE_URL"], headers={"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}) as http:
-        assert http.post("chat/completions", json=body).status_code == 200
+    with (
+        own.http(own.variables["OPENAI_BASE_URL"], headers={"Authorization": f"Bearer {own.variables['OPENAI_API_KEY']}"}) as http,
+        contextlib.suppress(httpx.TransportError),
+    ):
+        return http.post("chat/completions", json=body).status_code == 200
+    return False
 
 
 def _traces(own: Platform, session: str) -> list[Any]:
@@ -65,7 +72,7 @@ def _stopped_and_started(own: Platform) -> None:
     torn = own.run("teardown", "litellm.proxy", "--yes").steps
     assert {id: step["outcome"] for id, step in torn.items()} == {"azure.callers": "done", "litellm.proxy": "done"}
     assert own.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
-    _chat(own, "before-the-stop")
+    assert _chat(own, "before-the-stop")
     wait_until(lambda: _traces(own, "before-the-stop"), "the chat is traced")
     (azure,) = [part for part in own.run("sandbox", "status", sandbox=False).document["parts"] if part["name"] == "azure"]
     killed = psutil.Process(azure["pid"])
@@ -86,6 +93,7 @@ def _saved_and_restored(own: Platform) -> None:
     own.run("sandbox", "remove", "--yes", sandbox=False)
     own.run("sandbox", "restore", str(file), sandbox=False)
     wait_until(lambda: _traces(own, "before-the-stop"), "the trace from before the restore")
+    wait_until(lambda: _chat(own, "after-the-restore"), "a chat through the restored LiteLLM", limit=200)
     assert own.verify().document["passed"]
 
 
