@@ -193,6 +193,22 @@ def wait_until(look: Callable[[], Any], what: str, limit: float = 60, interval: 
         time.sleep(interval)
 
 
+TWO_REGIONS = ("east.openai.azure.com", "west.openai.azure.com")
+"""The accounts that share the load of the standing platform's ``gpt-4o-mini``."""
+_MODELS = (
+    ("gpt-4o", "chat", TWO_REGIONS[1]),
+    ("gpt-4o-mini", "chat", TWO_REGIONS[0]),
+    ("gpt-4o-mini", "chat", TWO_REGIONS[1]),
+    ("text-embedding-3-small", "embedding", TWO_REGIONS[0]),
+)
+_MODEL = """[[litellm.models]]
+name = "{0}"
+azure_deployment = "{0}"
+mode = "{1}"
+api_base = "https://{2}"
+"""
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that stands. Tests leave it as they found it; it is taken down when the session ends.
@@ -203,6 +219,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield Platform(Path(standing))
         return
     made = Platform(tmp_path_factory.mktemp("platform"))
+    (made.folder / "genai.toml").write_text("\n".join(_MODEL.format(*one) for one in _MODELS))
     try:
         made.up()
         yield made
