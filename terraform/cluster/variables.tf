@@ -108,4 +108,9 @@ variable "litellm_policy" {
     condition     = var.litellm_policy == null ? true : can(jsondecode(var.litellm_policy).Statement)
     error_message = "litellm_policy must be an IAM policy document in JSON."
   }
+
+  validation {
+    condition     = var.litellm_policy == null ? true : !strcontains(var.litellm_policy, "*")
+    error_message = "litellm_policy must name every action and resource in full."
+  }
 }

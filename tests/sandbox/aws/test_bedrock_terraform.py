@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genai_platform.engine.step import Change
+from genai_platform.errors import StepError
 from genai_platform.render.bedrock import Invocable, policy
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import PLACEHOLDERS, target_variables
@@ -19,9 +19,10 @@ from tests.sandbox.aws.test_lost_state import clients
 POLICY = policy([Invocable("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0")])
 
 
-@pytest.fixture
-def found(cloud: Cloud, tmp_path: Path) -> Clients:
-    return clients(cloud, tmp_path, "rock")
+@pytest.fixture(scope="module")
+def found(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Clients:
+    """Terraform is initialized once for all tests here."""
+    return clients(cloud, tmp_path_factory.mktemp("rock"), "rock")
 
 
 def planned(found: Clients, **variables: Any) -> list[Change]:
@@ -35,6 +36,11 @@ def test_only_a_configured_model_gives_litellms_role_a_policy(found: Clients) ->
     more = planned(found, litellm_policy=POLICY)
     assert [one for one in more if one not in without] == [Change("create", "aws_iam_role_policy.litellm[0]")]
     assert [one for one in without if one not in more] == []
+
+
+def test_a_policy_with_a_wildcard_is_refused(found: Clients) -> None:
+    with pytest.raises(StepError, match="must name every action and resource in full"):
+        planned(found, litellm_policy=str(POLICY).replace("us-east-1", "*"))
 
 
 @pytest.fixture
