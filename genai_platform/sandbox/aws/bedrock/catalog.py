@@ -17,10 +17,12 @@ Kind = Literal["claude", "nova", "titan-embedding", "cohere-embedding"]
 
 _EU = ("eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-3")
 _US = ("us-east-1", "us-east-2", "us-west-2")
+_EU_NOVA = ("eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3")
 _JP = ("ap-northeast-1", "ap-northeast-3")
 _AU = ("ap-southeast-2", "ap-southeast-4")
 _APAC = ("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2")
 _CLAUDE = {"us": _US, "eu": _EU, "jp": _JP, "au": _AU, "global": ()}
+_NOVA = {"us": _US, "eu": _EU_NOVA, "apac": _APAC}
 _SOURCES = {"us": ("us-west-1", "ca-central-1"), "apac": ("ap-south-2", "ap-southeast-4")}
 """Regions that may use a geography's profiles and are destinations of their own requests alone."""
 _EMBEDDING = (
@@ -110,9 +112,9 @@ MODELS: tuple[FoundationModel, ...] = (
         profiles=_CLAUDE | {"eu": (*_EU, "eu-central-2", "eu-west-2")},
     ),
     FoundationModel(
-        "amazon.nova-lite-v1:0", "Nova Lite", "Amazon", "nova", ("us-east-1", "ap-northeast-1"), {"us": _US, "eu": _EU, "apac": _APAC}
+        "amazon.nova-lite-v1:0", "Nova Lite", "Amazon", "nova", ("us-east-1", "ap-northeast-1"), _NOVA
     ),
-    FoundationModel("amazon.nova-micro-v1:0", "Nova Micro", "Amazon", "nova", ("us-east-1",), {"us": _US, "eu": _EU, "apac": _APAC}),
+    FoundationModel("amazon.nova-micro-v1:0", "Nova Micro", "Amazon", "nova", ("us-east-1",), _NOVA),
     FoundationModel(
         "amazon.titan-embed-text-v2:0", "Titan Text Embeddings V2", "Amazon", "titan-embedding", _EMBEDDING, dimensions=(1024, 512, 256)
     ),
