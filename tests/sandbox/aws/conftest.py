@@ -83,15 +83,19 @@ class Cloud:
             "aws_session_token": got["SessionToken"],
         }  # fmt: skip
 
+    def identity_provider(self) -> str:
+        """The ARN of the cluster's identity provider; made when it is first asked for."""
+        iam, url = self.client("iam"), issuer(self.layout)
+        arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
+        if arn not in [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]:
+            iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
+        return arn
+
     def web_identity_role(self, name: str) -> str:
         """The ARN of a new role without a policy that any service account of the cluster may assume."""
-        iam, url = self.client("iam"), issuer(self.layout)
-        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{url.removeprefix('https://')}"
-        if provider not in [one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]:
-            iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])
-        trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
+        trust = {"Effect": "Allow", "Principal": {"Federated": self.identity_provider()}, "Action": "sts:AssumeRoleWithWebIdentity"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
+        return str(self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
 
     def session(self, seconds: float = 3600, after: str = "") -> dict[str, str]:
         """The administrator's session credentials; they end after so many seconds, or with the first answer to an action."""

@@ -23,9 +23,8 @@ def code(error: pytest.ExceptionInfo[ClientError]) -> str:
 @pytest.fixture(scope="module")
 def role(cloud: Any) -> str:
     """A role trusted by the cluster's issuer for one service account, allowed to read and write under one prefix of one bucket."""
-    iam, url = cloud.client("iam"), issuer(cloud.layout)
-    provider = iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
-    name = url.removeprefix("https://")
+    iam, provider = cloud.client("iam"), cloud.identity_provider()
+    name = issuer(cloud.layout).removeprefix("https://")
     trust = {
         "Version": "2012-10-17",
         "Statement": [
