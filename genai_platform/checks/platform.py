@@ -69,10 +69,7 @@ class Platform:
         groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
         alone = {name: name for name, group in groups.items() if len(group) == 1}
         return alone | {
-            one.id: f"{name} ({one.azure_deployment} at {one.api_base})"
-            for name, group in groups.items()
-            if len(group) > 1
-            for one in group
+            one.id: f"{name} ({one.upstream} at {one.address})" for name, group in groups.items() if len(group) > 1 for one in group
         }
 
     def secrets(self) -> PlatformSecrets:

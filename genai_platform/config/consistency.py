@@ -46,7 +46,7 @@ def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     seen: dict[str, tuple[str, str]] = {}
     for number, model in enumerate(models(values)):
         entry = table(model)
-        deployment, mode = entry.get("azure_deployment"), str(entry.get("mode", "chat"))
+        deployment, mode = entry.get("azure_deployment") or entry.get("model"), str(entry.get("mode", "chat"))
         if not isinstance(deployment, str):
             continue
         first = seen.setdefault(deployment, (str(entry.get("name")), mode))
@@ -62,7 +62,7 @@ def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A portal's target URI names deployment and api-version, too: they must not be other ones than configured."""
     for number, model in enumerate(models(values)):
         entry = table(model)
-        if not isinstance(entry.get("api_base"), str):
+        if not isinstance(entry.get("api_base"), str) or entry.get("provider", "azure") != "azure":
             continue
         found = api_base.parse(entry["api_base"])
         for key, said in (("azure_deployment", found.deployment), ("api_version", found.api_version)):

@@ -91,7 +91,9 @@ class Sandbox:
         if purpose in (Purpose.BUILD, Purpose.UP):
             from genai_platform.sandbox.azure import openai_part
 
-            openai_part.offer(layout, {model.azure_deployment: model.base_model for model in target.settings.litellm.models})
+            openai_part.offer(
+                layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.provider != "bedrock"}
+            )
         return target
 
     def provide(self) -> None:
