@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticUndefined
 
 from genai_platform.advice import advice, genai
 from genai_platform.config import durations
@@ -89,8 +90,10 @@ def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], 
     # What a model of the wrong provider lacks says nothing: it has the keys of another one.
     misplaced = {found["loc"][:4] for found in errors if found["type"] == "extra_forbidden" and _other_providers(*_place(found["loc"]))}
     for found in errors:
-        if found["type"] == "missing" and found["loc"][:4] in misplaced:
+        if found["loc"][:4] in misplaced and found["type"] == "missing":
             continue
+        if found["input"] is PydanticUndefined:
+            continue  # a default that follows from what is missing
         path, provider = _place(found["loc"])
         while path and path[-1] == "[key]":
             path = path[:-1]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from genai_platform.config import azure_models, priced_models
 from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
@@ -178,12 +178,15 @@ Model = AzureModel | OpenAIModel | BedrockModel
 PROVIDERS: dict[str, type[Model]] = {"azure": AzureModel, "openai": OpenAIModel, "bedrock": BedrockModel}
 
 
-def _with_provider(value: Any) -> Any:
-    """A model that names no provider is one of Azure OpenAI."""
-    return {"provider": "azure", **value} if isinstance(value, Mapping) else value
+def _provider(value: Any) -> Any:
+    """Whose model it is; one that names no provider is Azure OpenAI's."""
+    return value.get("provider", "azure") if isinstance(value, Mapping) else getattr(value, "provider", None)
 
 
-AnyModel = Annotated[Model, Field(discriminator="provider"), BeforeValidator(_with_provider)]
+AnyModel = Annotated[
+    Annotated[AzureModel, Tag("azure")] | Annotated[OpenAIModel, Tag("openai")] | Annotated[BedrockModel, Tag("bedrock")],
+    Discriminator(_provider),
+]
 
 
 def with_regions(models: Sequence[Any], region: str) -> list[Any]:

@@ -31,7 +31,7 @@ class _Toml(GenerateJsonSchema):
 
     def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         """By ``if``, so that the key that is wrong is marked and not the whole table; what names no kind is of the first one."""
-        key = schema["discriminator"]
+        key = "provider"
         (_, exact), *others = [(name, self.generate_inner(one)) for name, one in schema["choices"].items()]
         for name, one in others:
             exact = {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": one, "else": exact}
