@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from genai_platform.config.merged import Contradiction, models, table, texts
+from genai_platform.config.merged import Contradiction, all_known, models, names, table, texts
 
 KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _SHARES = ("weight", "rpm", "tpm")
@@ -25,8 +25,9 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
             yield ("litellm", "models"), text
     fallbacks = {kind: table(values, "litellm", "fallbacks", kind) for kind in KINDS}
     modes = {name: str(group[0].get("mode", "chat")) for name, group in groups.items()}
+    known = sorted({*names(values)})
     for kind, chosen in fallbacks.items():
-        for text in (*_unknown(chosen, sorted(modes)), *_other_mode(chosen, modes), *_circle(chosen)):
+        for text in (*(_unknown(chosen, known) if all_known(values) else ()), *_other_mode(chosen, modes), *_circle(chosen)):
             yield ("litellm", "fallbacks", kind), text
     yield from _callers(values, fallbacks)
 
