@@ -18,6 +18,7 @@ from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
     from genai_platform.checks.azure_inventory import Inventory
+    from genai_platform.config.models import Model
     from genai_platform.tools.aws.client import Aws
     from genai_platform.tools.kubernetes.client import Kube
     from genai_platform.tools.langfuse import Langfuse
@@ -69,11 +70,15 @@ class Platform:
         groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
         alone = {name: name for name, group in groups.items() if len(group) == 1}
         return alone | {
-            one.id: f"{name} ({one.azure_deployment} at {one.api_base})"
+            self.asked_by(one): f"{name} ({one.upstream} at {one.address})"
             for name, group in groups.items()
             if len(group) > 1
             for one in group
         }
+
+    def asked_by(self, model: Model) -> str:
+        """What reaches exactly this deployment: its own id in a group, else the model's name."""
+        return model.id if len(self.settings.litellm.groups[model.name]) > 1 else model.name
 
     def secrets(self) -> PlatformSecrets:
         return self._once("secrets", self.clients.secrets)
@@ -183,7 +188,7 @@ _UNREACHABLE = advice(
     genai("up"),
     genai("status"),
 )
-_PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
+_PODS = {"litellm": "litellm", "models": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
 """Whose pods tell why a family's checks fail; the command of that name makes them again."""
 
 

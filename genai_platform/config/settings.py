@@ -8,12 +8,14 @@ What a single value may be is in ``config/values.py``, what values say together 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from genai_platform.config.models import Litellm
+from genai_platform.config.merged import table
+from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.values import (
+    REGION,
     AccountId,
     AwsRegion,
     AzureRegion,
@@ -41,7 +43,7 @@ from genai_platform.config.values import (
 class Platform(Table):
     name: Name = "genai"
     """The first part of every name: lower-case letters and digits, single hyphens between, a letter first, at most 16."""
-    region: AwsRegion = "ap-northeast-1"
+    region: AwsRegion = REGION
     """The AWS region."""
 
 
@@ -216,3 +218,13 @@ class Settings(Table):
     """API Management, Entra ID and Key Vault."""
     lifecycle: Lifecycle = Lifecycle()
     """What an evening keeps."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _regions(cls, values: Any) -> Any:
+        """A model of Amazon Bedrock that names no region is asked in the platform's."""
+        litellm, region = table(values, "litellm"), table(values, "platform").get("region", REGION)
+        models = litellm.get("models")
+        if not isinstance(models, list | tuple) or not isinstance(region, str):
+            return values
+        return {**values, "litellm": {**litellm, "models": with_regions(models, region)}}

@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from genai_platform.advice import advice, genai
-from genai_platform.config.models import Model
+from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
-from genai_platform.render import manifests
+from genai_platform.render import extra_config, manifests
 from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
@@ -33,7 +33,11 @@ ending one serves so long. Reports call 15 s too short and 60 s enough (kubernet
 
 
 def proxy_config(settings: Settings) -> str:
-    """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
+    """``config.yaml`` of the proxy. It names environment variables and holds no secret.
+
+    Raises:
+        ConfigError: ``litellm.extra_config`` gives what the platform gives.
+    """
     document: dict[str, Any] = {
         "model_list": [_model(model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
@@ -63,6 +67,8 @@ def proxy_config(settings: Settings) -> str:
             **({"enforce_fallback_model_access": True} if _fallbacks(settings) else {}),
         },
     }
+    if settings.litellm.extra_config:
+        document = extra_config.merged(document, settings.litellm.extra_config)
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
@@ -92,7 +98,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
     Raises:
         ConfigError: a model's key is neither in the environment nor in Secrets Manager.
     """
-    missing = sorted({model.api_key_env for model in settings.litellm.models} - set(secrets.upstream_keys))
+    missing = sorted(set(settings.litellm.key_variables) - set(secrets.upstream_keys))
     if missing:
         raise ConfigError(
             f"no key for the models that read it from {', '.join(missing)}",
@@ -108,10 +114,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
         "LITELLM_MASTER_KEY": secrets.litellm_master_key.get_secret_value(),
         "LITELLM_SALT_KEY": secrets.litellm_salt_key.get_secret_value(),
         "REDIS_PASSWORD": secrets.redis_token.get_secret_value(),
-        **{
-            model.api_key_env: secrets.upstream_keys[model.api_key_env].get_secret_value()
-            for model in sorted(settings.litellm.models, key=lambda model: model.api_key_env)
-        },
+        **{variable: secrets.upstream_keys[variable].get_secret_value() for variable in settings.litellm.key_variables},
     }
 
 
@@ -188,20 +191,41 @@ def _fallbacks(settings: Settings) -> dict[str, list[dict[str, list[str]]]]:
 
 def _model(model: Model, grouped: bool) -> dict[str, Any]:
     shares = {name: value for name in ("weight", "rpm", "tpm", "order") if (value := getattr(model, name)) is not None}
+    base_model = _base_model(model)
     return {
         "model_name": model.name,
-        "litellm_params": {
-            "model": f"azure/{model.azure_deployment}",
-            "api_base": model.api_base,
-            "api_key": f"os.environ/{model.api_key_env}",
-            "api_version": QuotedText(model.api_version),
-            **shares,
-        },
+        "litellm_params": _upstream(model) | shares,
         # The price, the context window and which parameters the model takes: LiteLLM cannot tell from a deployment's own name.
-        "model_info": {"mode": model.mode}
-        | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {})
-        | ({"id": model.id} if grouped else {}),
+        "model_info": {"mode": model.mode} | ({"base_model": base_model} if base_model else {}) | ({"id": model.id} if grouped else {}),
     }
+
+
+def _upstream(model: Model) -> dict[str, Any]:
+    """What the proxy asks, where, and with which key."""
+    match model:
+        case AzureModel():
+            return {
+                "model": f"azure/{model.azure_deployment}",
+                "api_base": model.api_base,
+                "api_key": f"os.environ/{model.api_key_env}",
+                "api_version": QuotedText(model.api_version),
+            }
+        case OpenAIModel():
+            route = "text-completion-openai" if model.mode == "completion" else "openai"
+            return {"model": f"{route}/{model.model}", "api_base": model.api_base, "api_key": f"os.environ/{model.api_key_env}"}
+        case BedrockModel():
+            # The route converse has tools and streams for every model; embeddings are not on it. The pod's role signs.
+            route = "bedrock" if model.mode == "embedding" else "bedrock/converse"
+            return {"model": f"{route}/{model.model}", "aws_region_name": model.region}
+
+
+def _base_model(model: Model) -> str | None:
+    match model:
+        case AzureModel(base_model=str()):
+            return f"azure/{model.base_model}"
+        case OpenAIModel():
+            return model.base_model
+    return None
 
 
 def _callbacks(settings: Settings) -> dict[str, Any]:

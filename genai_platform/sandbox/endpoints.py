@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
+from genai_platform.config.extra_config import ExtraConfig
+from genai_platform.config.models import BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
@@ -59,12 +62,8 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    several = len({model.api_base for model in wanted}) > 1
-    # Several accounts stay several: each has a path of its own at the one stand-in.
-    models = [
-        model.model_dump() | {"api_base": layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")}
-        for model in wanted
-    ]
+    several = len({model.address for model in wanted if not isinstance(model, BedrockModel)}) > 1
+    models = [model.model_dump() | _elsewhere(layout, model, several) for model in wanted]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},
@@ -73,12 +72,27 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
             "langfuse_port": layout.ports["langfuse"],
             "gateway_port": layout.ports["models"],
         },
-        "litellm": {"models": models},
+        "litellm": {"models": models, **_extra(layout, settings.litellm.extra_config)},
         "azure": subscription(layout) | {"auth": "service_principal"},
     }
-    return SandboxEnvironment(
-        endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, openai_part.key(layout))
-    )
+    return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *settings.litellm.key_variables}, openai_part.key(layout)))
+
+
+def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraConfig]:
+    """A person's own models are asked at the stand-in, too, whoever serves them."""
+    if extra is None or not (models := (extra.document or {}).get("model_list")):
+        return {}
+    base = f"{layout.url('openai')}/openai/v1"
+    moved = [{**model, "litellm_params": {**model["litellm_params"], "api_base": base}} for model in models]
+    return {"extra_config": replace(extra, document={**(extra.document or {}), "model_list": moved})}
+
+
+def _elsewhere(layout: SandboxLayout, model: Model, several: bool) -> dict[str, str]:
+    """Where a model is asked here. Several accounts stay several: each has a path of its own at the one stand-in."""
+    if isinstance(model, BedrockModel):
+        return {}
+    base = layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")
+    return {"api_base": f"{base}/openai/v1" if isinstance(model, OpenAIModel) else base}
 
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:

@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from genai_platform.steps.clients import Clients
 
 
+def _bedrock(clients: Clients) -> Iterable[Line]:
+    """Whether Amazon Bedrock has the configured models, where there are any."""
+    from genai_platform.cli import preflight
+
+    return [look("models.bedrock", lambda: preflight.bedrock(clients))] if clients.target.settings.litellm.bedrock else []
+
+
 ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
     ("permissions", lambda clients: to_lines(permissions.look(clients))),
     ("quota", lambda clients: to_lines(quotas.look(clients))),
     ("name", lambda clients: to_lines(taken_names.look(clients))),
+    ("models.bedrock", _bedrock),
 )
 """What is asked of the account in every world, each by the first word of its lines."""
 

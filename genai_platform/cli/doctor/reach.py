@@ -44,7 +44,7 @@ def look(clients: Clients) -> list[Line]:
 def addresses(clients: Clients) -> dict[str, tuple[str, ...]]:
     """What a run talks to, by group: without a path, once each."""
     target = clients.target
-    models = tuple(model.api_base for model in target.settings.litellm.models if model.api_base)
+    models = tuple(base for model in target.settings.litellm.models if (base := getattr(model, "api_base", None)))
     found = {
         "aws": tuple(aws_endpoint(clients.aws, name) for name in _AWS),
         "terraform": () if _mirrored() else _TERRAFORM,
