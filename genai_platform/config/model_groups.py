@@ -33,7 +33,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _same(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Each deployment of a group is another one."""
-    keys = ("provider", "api_key_env")
+    keys = ("provider", "auth", "api_key_env")
     places = Counter((*_place(one), *(str(one.get(key)) for key in keys)) for one in group)
     for (deployment, address, *_), count in places.items():
         if count > 1:
