@@ -46,7 +46,18 @@ def steps(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def checks(ctx: typer.Context, incomplete: str) -> list[str]:
     """Checks, and what several of them begin with."""
-    return _beginning(incomplete, _with_groups(_existing(CHECKS, _configured(ctx))))
+    values = _configured(ctx)
+    return _beginning(incomplete, _with_groups([*_existing(CHECKS, values), *_of_models(values)]))
+
+
+def _of_models(values: Values) -> list[str]:
+    """The checks of the configured models' deployments."""
+    from genai_platform.config.model_checks import MODES, ids
+
+    found = _value(values, "litellm.models")
+    models = [one for one in found if isinstance(one, Mapping) and isinstance(one.get("name"), str)] if isinstance(found, list) else []
+    named = zip(ids([model["name"] for model in models]), models, strict=True)
+    return [id for id, model in named if model.get("mode", "chat") in MODES]
 
 
 def callers(ctx: typer.Context, incomplete: str) -> list[str]:

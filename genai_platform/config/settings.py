@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 from genai_platform.config.merged import table
 from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.values import (
+    REGION,
     AccountId,
     AwsRegion,
     AzureRegion,
@@ -42,7 +43,7 @@ from genai_platform.config.values import (
 class Platform(Table):
     name: Name = "genai"
     """The first part of every name: lower-case letters and digits, single hyphens between, a letter first, at most 16."""
-    region: AwsRegion = "ap-northeast-1"
+    region: AwsRegion = REGION
     """The AWS region."""
 
 
@@ -222,7 +223,7 @@ class Settings(Table):
     @classmethod
     def _regions(cls, values: Any) -> Any:
         """A model of Amazon Bedrock that names no region is asked in the platform's."""
-        litellm, region = table(values, "litellm"), table(values, "platform").get("region", Platform().region)
+        litellm, region = table(values, "litellm"), table(values, "platform").get("region", REGION)
         models = litellm.get("models")
         if not isinstance(models, list | tuple) or not isinstance(region, str):
             return values

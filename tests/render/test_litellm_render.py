@@ -273,3 +273,32 @@ def test_beside_it_no_key_has_a_name_that_litellm_takes_for_every_models():
     secrets = PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("one"), "OTHER_KEY": SecretStr("two")})
     values = litellm.secret_values(both, DATA, secrets)
     assert (values["KEY_OF_AZURE_API_KEY"], values["OTHER_KEY"], "AZURE_API_KEY" in values) == ("one", "two", False)
+
+
+def test_each_provider_is_asked_its_own_way_and_bedrock_without_a_key():
+    bedrock = {"provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}
+    titan = {"provider": "bedrock", "model": "amazon.titan-embed-text-v2:0", "mode": "embedding", "region": "us-east-1"}
+    vllm = {"provider": "openai", "model": "qwen3", "api_base": "http://vllm:8000/v1", "api_key_env": "VLLM_KEY", "base_model": "gpt-4o"}
+    old = {"provider": "openai", "model": "gpt-3.5-turbo-instruct", "mode": "completion"}
+    wanted = settings([model(), {"name": "nova", **bedrock}, {"name": "titan", **titan}, {"name": "qwen", **vllm}, {"name": "old", **old}])
+    found = {one["model_name"]: one for one in yaml.safe_load(litellm.proxy_config(wanted))["model_list"]}
+    assert found["nova"]["litellm_params"] == {
+        "model": "bedrock/converse/us.amazon.nova-lite-v1:0",
+        "aws_region_name": wanted.platform.region,
+    }
+    assert found["titan"]["litellm_params"] == {"model": "bedrock/amazon.titan-embed-text-v2:0", "aws_region_name": "us-east-1"}
+    assert found["titan"]["model_info"] == {"mode": "embedding"}
+    assert found["qwen"]["litellm_params"] == {
+        "model": "openai/qwen3",
+        "api_base": "http://vllm:8000/v1",
+        "api_key": "os.environ/VLLM_KEY",
+    }
+    assert found["qwen"]["model_info"] == {"mode": "chat", "base_model": "gpt-4o"}
+    assert found["old"]["litellm_params"]["model"] == "text-completion-openai/gpt-3.5-turbo-instruct"
+
+
+def test_a_model_without_a_key_demands_none():
+    only = settings([{"name": "nova", "provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}])
+    assert set(litellm.secret_values(only, DATA, PlatformSecrets())) == set(litellm.secret_values(settings(), DATA, SECRETS)) - {
+        "AZURE_API_KEY"
+    }

@@ -92,7 +92,10 @@ class SecretsStep:
 
 def missing_key(clients: Clients, variable: str) -> MissingError:
     """The error for a model whose key is neither in the environment nor stored."""
-    models = ", ".join(dict.fromkeys(model.name for model in clients.target.settings.litellm.models if model.key_variable == variable))
+    litellm = clients.target.settings.litellm
+    named = [model.name for model in litellm.models if model.key_variable == variable]
+    named += [litellm.extra_config.path] if litellm.extra_config and variable in litellm.extra_config.variables else []
+    models = ", ".join(dict.fromkeys(named))
     return MissingError(
         f"no key for {models}: the environment variable {variable} is not set, and none was stored before",
         remedy=f"set {variable} and run the same command again",
