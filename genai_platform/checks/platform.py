@@ -10,6 +10,7 @@ from genai_platform.advice import Advice, Remedy, advice, genai, joined, run_gen
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.once import Once
+from genai_platform.config.models import Model
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import BudgetSpent, GenaiError, NeverBuilt, StepError, Unreachable
 from genai_platform.render import addresses
@@ -75,6 +76,12 @@ class Platform:
             if len(group) > 1
             for one in group
         }
+
+    @property
+    def keyless_chat_deployments(self) -> dict[str, str]:
+        """The same of those that are asked without a key."""
+        asked = {self.asked_by(one) for one in self.settings.litellm.keyless}
+        return {name: text for name, text in self.chat_deployments.items() if name in asked}
 
     def asked_by(self, model: Model) -> str:
         """What reaches exactly this deployment: its own id in a group, else the model's name."""

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base, model_groups
+from genai_platform.config import api_base, keyless, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.extra_config import IDENTITY, OWN_VARIABLES, ExtraConfig
 from genai_platform.config.merged import Contradiction, all_known, models, names, table
@@ -23,7 +23,8 @@ from genai_platform.config.values import is_public
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     looks = (
-        model_groups.contradictions, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
+        model_groups.contradictions, keyless.contradictions, _key_names, _deployments,
+        _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
         _networks, _china, _gateway, _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]

@@ -52,6 +52,8 @@ class AzureModel(_Deployment):
         str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$"), Field(validate_default=True)
     ] = Field(default_factory=lambda known: default_api_version(known))
     """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
+    auth: Literal["key", "entra"] = "key"
+    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one."""
     api_key_env: Variable = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
@@ -68,12 +70,12 @@ class AzureModel(_Deployment):
     @property
     def key_variable(self) -> str | None:
         """The environment variable its key comes from; ``None`` for a model that needs no key."""
-        return self.api_key_env
+        return self.api_key_env if self.auth == "key" else None
 
     @property
     def id(self) -> str:
         """The deployment's own name in LiteLLM: it can be asked by it past its group. ASCII, since it travels in a header."""
-        return _id(urlsplit(self.api_base).netloc, self.name, self.azure_deployment, self.api_base, self.api_key_env)
+        return _id(urlsplit(self.api_base).netloc, self.name, self.azure_deployment, self.api_base, self.key_variable or self.auth)
 
     @property
     def priced_as(self) -> str:
@@ -277,6 +279,11 @@ class Litellm(Table):
     def names(self) -> tuple[str, ...]:
         """What callers can ask for: the models, and those that ``extra_config`` adds."""
         return (*self.groups, *(self.extra_config.model_names if self.extra_config else ()))
+
+    @property
+    def keyless(self) -> tuple[AzureModel, ...]:
+        """The models of Azure OpenAI that are asked with tokens of Entra ID instead of keys."""
+        return tuple(model for model in self.models if isinstance(model, AzureModel) and model.auth == "entra")
 
     @property
     def bedrock(self) -> tuple[BedrockModel, ...]:

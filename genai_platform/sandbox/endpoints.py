@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.extra_config import ExtraConfig
-from genai_platform.config.models import BedrockModel, Model, OpenAIModel
+from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
@@ -62,8 +62,8 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    several = len({model.address for model in wanted if not isinstance(model, BedrockModel)}) > 1
-    models = [model.model_dump() | _elsewhere(layout, model, several) for model in wanted]
+    several = len({model.address for model in wanted if model.key_variable}) > 1
+    models = [model.model_dump(exclude=_of_no_use(model)) | _elsewhere(layout, model, several) for model in wanted]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},
@@ -78,6 +78,11 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *settings.litellm.key_variables}, openai_part.key(layout)))
 
 
+def _of_no_use(model: Model) -> set[str]:
+    """What a model's table would not say itself: a default that contradicts the rest once it is written down."""
+    return {"api_key_env"} if model.key_variable is None else set()
+
+
 def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraConfig]:
     """A person's own models are asked at the stand-in, too, whoever serves them."""
     if extra is None or not (models := (extra.document or {}).get("model_list")):
@@ -89,8 +94,12 @@ def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraC
 
 def _elsewhere(layout: SandboxLayout, model: Model, several: bool) -> dict[str, str]:
     """Where a model is asked here. Several accounts stay several: each has a path of its own at the one stand-in."""
+    from genai_platform.sandbox.azure import existing_accounts
+
     if isinstance(model, BedrockModel):
         return {}
+    if isinstance(model, AzureModel) and model.auth == "entra":
+        return {"api_base": existing_accounts.address(layout, model)}
     base = layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")
     return {"api_base": f"{base}/openai/v1" if isinstance(model, OpenAIModel) else base}
 

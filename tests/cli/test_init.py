@@ -153,3 +153,16 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
     assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", account.endpoint)
     assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
+
+
+@pytest.mark.parametrize(("address", "auth"), [("https://x.openai.azure.com", "entra"), ("https://y.openai.azure.com", "key")])
+def test_an_account_in_the_pinned_subscription_needs_no_key(
+    wizard: Shell, monkeypatch: pytest.MonkeyPatch, address: str, auth: str
+) -> None:
+    monkeypatch.setattr(Listings, "openai_accounts", lambda self: [OpenAiAccount("/x", "x", "japaneast", "https://x.openai.azure.com")])
+    monkeypatch.setattr(Listings, "deployments", lambda self, of: [])
+    given = ("--account-id", "123456789012", "--api-base", address, "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION)
+    answer = wizard("init", *given, "--publisher-email", "a@example.com")
+    assert answer.code == 0, answer.err
+    assert [model.get("auth", "key") for model in written(wizard.folder)["litellm"]["models"]] == [auth]
+    assert ("AZURE_API_KEY." in (wizard.folder / "genai.toml").read_text().splitlines()[0]) is (auth == "key")

@@ -89,11 +89,10 @@ class Sandbox:
                 self.screen.warn(f"of the sandbox '{self.environment}' these parts have ended: {', '.join(ended)}; {run_it}")
         target = self.target_of(layout)
         if purpose in (Purpose.BUILD, Purpose.UP):
-            from genai_platform.sandbox.azure import openai_part
+            from genai_platform.sandbox.azure import existing_accounts, openai_part
 
-            openai_part.offer(
-                layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.provider != "bedrock"}
-            )
+            openai_part.offer(layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.key_variable})
+            existing_accounts.offer(layout, target.settings.litellm.keyless)
         return target
 
     def provide(self) -> None:

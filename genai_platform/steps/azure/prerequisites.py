@@ -46,6 +46,8 @@ def looks(clients: Clients) -> Iterator[Answer]:
         ("azure.vault_name", lambda: name_availability.vault(clients)),
         ("azure.service_name", lambda: service(clients)),
     ]
+    if clients.target.settings.litellm.keyless:
+        questions.append(("azure.model_access", lambda: rights.model_access(clients)))
     yield from gather(questions, lambda question: _answer(*question))
 
 

@@ -8,13 +8,20 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.wait import wait_for
 
 NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
+_COGNITIVE = "Microsoft.CognitiveServices"
+"""Only with models without a key."""
 _LIMIT = 900.0
 """Seconds; Azure registers a provider in some minutes."""
 
 
+def needed(clients: Clients) -> tuple[str, ...]:
+    """The providers whose resources this environment makes or gives roles at."""
+    return (*NAMESPACES, _COGNITIVE) if clients.target.settings.litellm.keyless else NAMESPACES
+
+
 def missing(clients: Clients) -> list[str]:
     """The providers that are needed and not registered. What we may not see counts as registered: it shows when it is used."""
-    return [name for name in NAMESPACES if clients.azure.arm.registration(name) not in ("Registered", "")]
+    return [name for name in needed(clients) if clients.azure.arm.registration(name) not in ("Registered", "")]
 
 
 def look(clients: Clients) -> str:
@@ -26,7 +33,7 @@ def look(clients: Clients) -> str:
     arm, scope = clients.azure.arm, f"/subscriptions/{clients.azure.subscription}"
     absent = missing(clients)
     if not absent:
-        return f"{' and '.join(NAMESPACES)} are registered"
+        return f"{' and '.join(needed(clients))} are registered"
     refused = [name for name in absent if not arm.may(scope, f"{name}/register/action")]
     if refused:
         raise MissingError(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from genai_platform.errors import AlreadyExists, StepError
 from genai_platform.tools.azure.credentials import ARM_SCOPE
@@ -40,6 +41,10 @@ class Account:
     keyless: bool
     """Whether keys are refused."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    subdomain: str = ""
+    """Its own subdomain; an account without one is asked at its region's address, with a key."""
+    hosts: frozenset[str] = frozenset()
+    """All host names it is asked at."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ class CognitiveAccounts:
         )
 
     # -- accounts ---------------------------------------------------------------------------------
+    def everywhere(self) -> list[Account]:
+        """The accounts of the subscription; none when it never had any."""
+        with explained("list the accounts of Azure OpenAI in the subscription"):
+            return [_account(one) for one in unless([404], lambda: list(self._client.accounts.list())) or ()]
+
     def in_group(self, group: str) -> list[Account]:
         """The accounts of a resource group; none when the group does not exist, or the subscription never had any."""
         with explained(f"list the accounts of Azure OpenAI in {group}"):
@@ -175,6 +185,7 @@ class CognitiveAccounts:
 
 def _account(entry: Any) -> Account:
     properties = entry.properties
+    addresses = [str(properties.endpoint or ""), *map(str, (properties.endpoints or {}).values())]
     return Account(
         entry.name,
         entry.id,
@@ -183,6 +194,8 @@ def _account(entry: Any) -> Account:
         str(properties.provisioning_state),
         bool(properties.disable_local_auth),
         dict(entry.tags or {}),
+        str(properties.custom_sub_domain_name or ""),
+        frozenset(host for address in addresses if (host := urlsplit(address).hostname)),
     )
 
 
