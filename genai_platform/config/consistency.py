@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base, model_groups
+from genai_platform.config import api_base, azure_openai, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.merged import Contradiction, models, names, table
 from genai_platform.config.models import default_api_version, needs_responses
@@ -22,9 +22,10 @@ from genai_platform.config.values import is_public
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
+    values = azure_openai.completed(values)
     looks = (
-        model_groups.contradictions, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
-        _networks, _china, _gateway, _backend, _chart, _langfuse,
+        model_groups.contradictions, azure_openai.contradictions, _key_names, _deployments, _target_uris, _api_versions,
+        _models_of_callers, _clients_of_callers, _ports, _networks, _china, _gateway, _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
 

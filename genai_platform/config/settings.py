@@ -8,10 +8,11 @@ What a single value may be is in ``config/values.py``, what values say together 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
+from genai_platform.config import azure_openai
 from genai_platform.config.models import Litellm
 from genai_platform.config.values import (
     AccountId,
@@ -178,6 +179,8 @@ class Azure(Table):
     """Who deploys: ``az login``; ``AZURE_CLIENT_ID`` with ``AZURE_CLIENT_SECRET``; the two federated kinds."""
     apim: Apim = Apim()
     """The API Management service and the API in it."""
+    openai: azure_openai.OpenAi | None = None
+    """An account of Azure OpenAI and its deployments, made where they do not exist."""
     callers: Annotated[dict[CallerName, Caller], Field(json_schema_extra={"additionalProperties": False})] = {}
     """Who calls, by name: lower-case letters, digits and hyphens, at most 40."""
 
@@ -216,3 +219,8 @@ class Settings(Table):
     """API Management, Entra ID and Key Vault."""
     lifecycle: Lifecycle = Lifecycle()
     """What an evening keeps."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, values: Any) -> Any:
+        return azure_openai.completed(values)

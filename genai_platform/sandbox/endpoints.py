@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
+from genai_platform.config.models import Model
 from genai_platform.config.settings import Settings
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
@@ -59,12 +61,17 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    several = len({model.api_base for model in wanted}) > 1
-    # Several accounts stay several: each has a path of its own at the one stand-in.
-    models = [
-        model.model_dump() | {"api_base": layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")}
-        for model in wanted
-    ]
+    made = models_of_account(settings)
+    several = len({model.api_base for model in wanted if model not in made}) > 1
+
+    def address(model: Model) -> str:
+        host = urlsplit(model.api_base).hostname or ""
+        if model in made:
+            return f"https://{host.split('.')[0]}.openai.localhost:{layout.azure.ports['cognitive']}"
+        # Several accounts stay several: each has a path of its own at the one stand-in.
+        return layout.url("openai") + (f"/{host}" if several else "")
+
+    models = [model.model_dump() | {"api_base": address(model)} for model in wanted]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from genai_platform.tools.azure.listings import Deployment, Listings, OpenAiAccount
+from genai_platform.tools.azure.cognitive import READY, Account, CognitiveAccounts, Deployment
 from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
 
@@ -139,14 +139,11 @@ def test_an_answer_that_does_not_fit_writes_nothing(wizard: Shell) -> None:
 
 
 def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = OpenAiAccount("/accounts/x", "x", "japaneast", "https://x.openai.azure.com")
+    account = Account("x", "/subscriptions/s/resourceGroups/g/x", "japaneast", "https://x.openai.azure.com", READY, keyless=False)
+    deployed = [Deployment("chat", "gpt-4o-mini", "", "Standard", 1), Deployment("gpt-4o", "gpt-4o", "", "Standard", 1)]
     monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
-    monkeypatch.setattr(Listings, "openai_accounts", lambda self: [account])
-    monkeypatch.setattr(
-        Listings,
-        "deployments",
-        lambda self, of: [Deployment("chat", "gpt-4o-mini", "Standard"), Deployment("gpt-4o", "gpt-4o", "Standard")],
-    )
+    monkeypatch.setattr(CognitiveAccounts, "every", lambda self: [account])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed if (group, name) == ("g", "x") else [])
     answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
     assert answer.code == 0, answer.err
     first, second = written(wizard.folder)["litellm"]["models"]

@@ -30,12 +30,14 @@ def steps(clients: Clients) -> list[Step]:
     from genai_platform.steps.azure.callers.step import CallersStep
     from genai_platform.steps.azure.check_applications import CheckApplicationsStep
     from genai_platform.steps.azure.group import GroupStep
+    from genai_platform.steps.azure.openai.step import OpenAiStep
     from genai_platform.steps.azure.policy import PolicyStep
     from genai_platform.steps.azure.service import ServiceStep
     from genai_platform.steps.azure.shared_key import SharedKeyStep
     from genai_platform.steps.azure.vault import VaultStep
 
+    models = (OpenAiStep,) if clients.target.settings.azure.openai else ()
     shared = (SharedKeyStep,) if clients.target.settings.azure.apim.keys == "shared" else ()
-    first = (GroupStep, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
+    first = (GroupStep, *models, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
     last = (ApiStep, PolicyStep, CallersStep)
     return [*(kind(clients) for kind in first), ingress.step(clients), *(kind(clients) for kind in last)]

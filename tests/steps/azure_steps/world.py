@@ -280,7 +280,7 @@ class AzureWorld:
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Clients:
-        """Other settings for the same world; new clients for them."""
+        """Other settings for the same world; new clients for them. ``models`` are those of LiteLLM."""
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
@@ -302,7 +302,9 @@ class AzureWorld:
             "auth": "service_principal",
             "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},
         }
-        models = [{"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}]
+        models = azure.pop("models", None) or [
+            {"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}
+        ]
         azure = {**azure, "apim": {"publisher_email": "a@example.com", **azure.get("apim", {})}}
         settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": models}, "ingress": {"litellm_port": 8443}})
         self.target = Target(self.environment, settings, endpoints, self._folder)
