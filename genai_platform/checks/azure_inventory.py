@@ -6,6 +6,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from genai_platform.render.workload_identity import WorkloadIdentity
+
 
 class Client(Protocol):
     """How a caller signs in; ``steps.azure.caller.Client`` is one."""
@@ -40,6 +42,9 @@ class Inventory(Protocol):
 
     def check_application(self, name: str) -> Client | None:
         """An application for checks: ``role`` holds a role that the policy does not accept, ``key`` the right one and no key."""
+
+    def model_identity(self) -> WorkloadIdentity | None:
+        """As what LiteLLM asks models without a key; None where every model has one."""
 
     def policy(self) -> str:
         """The API's policy as the service holds it."""

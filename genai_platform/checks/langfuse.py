@@ -107,5 +107,5 @@ def _storage(platform: Platform) -> Outcome:
 
 
 def _same_model(seen: str, name: str, platform: Platform) -> bool:
-    deployments = [model.azure_deployment for model in platform.settings.litellm.groups.get(name, ())]
+    deployments = [model.upstream for model in platform.settings.litellm.groups.get(name, ())]
     return any(wanted in seen for wanted in (name, *deployments))

@@ -79,7 +79,7 @@ def _chat(platform: Platform) -> Outcome:
     if wrong:
         said = "; ".join(f"{names[name]}: {reason}" for name, reason in sorted(wrong.items())[:5])
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        return failed(said + more, advice("check api_base, azure_deployment and the key of that model; run: {}", genai("litellm")))
+        return failed(said + more, advice("check that model's address, deployment or id, and its key; run: {}", genai("litellm")))
     first = answered[0]
     rest = f" (and {len(answered) - 1} more models)" if len(answered) > 1 else ""
     return passed(f"{names[first.model]} answered in {first.answer.seconds:.1f} s: {line(first.answer.text)}{rest}")
@@ -115,9 +115,9 @@ def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:
     if spend > 0:
         return passed(f"{what}, {spend:.8f} USD")
     if not model.priced:
-        return passed(f"{what}, 0 USD: LiteLLM has no price for '{model.model}', and no budget closes on it")
+        return passed(f"{what}, 0 USD: LiteLLM has no price for '{model.priced_as}', and no budget closes on it")
     hint = advice("budgets do not close; compare base_model and litellm.image with docs, configuration; then run: {}", genai("litellm"))
-    return failed(f"{what}, 0 USD, although LiteLLM {VERSION} has a price for '{model.model}'", hint)
+    return failed(f"{what}, 0 USD, although LiteLLM {VERSION} has a price for '{model.priced_as}'", hint)
 
 
 def _refuses(platform: Platform) -> Outcome:

@@ -10,6 +10,7 @@ from genai_platform.advice import Advice, Remedy, advice, genai, joined, run_gen
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.once import Once
+from genai_platform.config.models import Model
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import BudgetSpent, GenaiError, NeverBuilt, StepError, Unreachable
 from genai_platform.render import addresses
@@ -66,14 +67,18 @@ class Platform:
     @property
     def chat_deployments(self) -> dict[str, str]:
         """What each chat deployment is asked by, and how it is called in evidence: one of a group is asked past the group."""
-        groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
-        alone = {name: name for name, group in groups.items() if len(group) == 1}
-        return alone | {
-            one.id: f"{name} ({one.azure_deployment} at {one.api_base})"
-            for name, group in groups.items()
-            if len(group) > 1
-            for one in group
-        }
+        return self._deployments(lambda one: one.mode == "chat")
+
+    @property
+    def keyless_chat_deployments(self) -> dict[str, str]:
+        """The same of those that are asked without a key."""
+        return self._deployments(lambda one: one.mode == "chat" and one in self.settings.litellm.keyless)
+
+    def _deployments(self, chosen: Callable[[Model], bool]) -> dict[str, str]:
+        groups = self.settings.litellm.groups.items()
+        alone = {name: name for name, group in groups if len(group) == 1 and chosen(group[0])}
+        grouped = [(name, one) for name, group in groups if len(group) > 1 for one in group if chosen(one)]
+        return alone | {one.id: f"{name} ({one.upstream} at {one.address})" for name, one in grouped}
 
     def secrets(self) -> PlatformSecrets:
         return self._once("secrets", self.clients.secrets)
@@ -183,7 +188,7 @@ _UNREACHABLE = advice(
     genai("up"),
     genai("status"),
 )
-_PODS = {"litellm": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
+_PODS = {"litellm": "litellm", "models": "litellm", "langfuse": "langfuse", "clickhouse": "langfuse"}
 """Whose pods tell why a family's checks fail; the command of that name makes them again."""
 
 

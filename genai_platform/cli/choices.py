@@ -127,7 +127,7 @@ class Finder:
             return []
         key = (azure.tenant, azure.subscription)
         if key not in self._known_accounts:
-            self._known_accounts[key] = azure.cognitive.every()
+            self._known_accounts[key] = azure.cognitive.everywhere()
         return self._known_accounts[key]
 
     def _accounts(self, answers: Mapping[str, str]) -> Iterable[Choice]:

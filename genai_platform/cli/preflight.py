@@ -46,8 +46,8 @@ def world(run: Run, selection: Selection) -> None:
     """What only the world tells: the states, the region's zones, quotas, names and rights, EKS's versions, the models' keys.
 
     Raises:
-        ConfigError: the region has fewer zones than the configuration asks for, EKS would refuse its Kubernetes version, or the
-            chart line is another one than what exists.
+        ConfigError: the region has fewer zones than the configuration asks for, EKS would refuse its Kubernetes version,
+            Amazon Bedrock does not have a model, or the chart line is another one than what exists.
         MissingError: a state cannot be read, a quota is full, a name is taken, a model has no key, or Azure refuses what a step needs.
     """
     credentials(run.clients, run.graph.critical_path(selection.ids)[1], "this run")
@@ -57,6 +57,8 @@ def world(run: Run, selection: Selection) -> None:
         account(run)
     if "infra.cluster" in selection.ids:
         kubernetes(run)
+        if run.clients.target.settings.litellm.bedrock:
+            bedrock(run.clients)
     if "infra.secrets" in selection.ids:
         keys(run.clients)
     if "langfuse.chart" in selection.ids:
@@ -135,6 +137,13 @@ def kubernetes(run: Run) -> None:
 
     if notice := cluster_version.look(run.clients).notice:
         run.screen.warn(notice)
+
+
+def bedrock(clients: Clients) -> str:
+    """Amazon Bedrock has each configured model in its region. Raises ``ConfigError`` where it has not."""
+    from genai_platform.steps.infra import bedrock
+
+    return bedrock.look(clients)
 
 
 def keys(clients: Clients) -> None:

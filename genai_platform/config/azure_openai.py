@@ -13,7 +13,7 @@ from genai_platform.config.merged import Contradiction, models, table
 from genai_platform.config.values import AzureRegion, ModelName, ResourceGroup, Table, Whole
 
 if TYPE_CHECKING:
-    from genai_platform.config.models import Model
+    from genai_platform.config.models import AzureModel
     from genai_platform.config.settings import Settings
 
 
@@ -57,7 +57,7 @@ def completed(values: Any) -> Any:
 def _completed(model: Any, account: str, known: Mapping[str, Any]) -> Any:
     entry = table(model)
     deployment, address = entry.get("azure_deployment"), entry.get("api_base")
-    if not isinstance(deployment, str) or deployment not in known or not (address is None or _at(address, account)):
+    if not isinstance(deployment, str) or deployment not in known or not (address is None or _at(address, account)) or not _azure(entry):
         return model
     more = {"api_base": f"https://{account.lower()}.openai.azure.com"} if address is None else {}
     behind = known[deployment]
@@ -66,15 +66,15 @@ def _completed(model: Any, account: str, known: Mapping[str, Any]) -> Any:
     return {**entry, **more}
 
 
-def models_of_account(settings: Settings) -> list[Model]:
+def models_of_account(settings: Settings) -> list[AzureModel]:
     """The models that are asked at the account."""
     wanted = settings.azure.openai
-    return [model for model in settings.litellm.models if wanted and _at(model.api_base, wanted.account)]
+    return [model for model in settings.litellm.models if wanted and model.provider == "azure" and _at(model.api_base, wanted.account)]
 
 
 def key_variables(settings: Settings) -> frozenset[str]:
     """The environment variables that name the account's key. They belong to no other account."""
-    return frozenset(model.api_key_env for model in models_of_account(settings))
+    return frozenset(variable for model in models_of_account(settings) if (variable := model.key_variable))
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -91,14 +91,14 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     known, elsewhere = _deployments(values), _keys_elsewhere(values, account)
     for number, model in enumerate(models(values)):
         entry = table(model)
-        if not _at(entry.get("api_base"), account):
+        if not _azure(entry) or not _at(entry.get("api_base"), account):
             continue
         if isinstance(deployment := entry.get("azure_deployment"), str) and deployment not in known:
             yield (
                 ("litellm", "models", number, "azure_deployment"),
                 f"'{deployment}' is not among azure.openai.deployments: {', '.join(known)}",
             )
-        if (variable := entry.get("api_key_env", "AZURE_API_KEY")) in elsewhere:
+        if entry.get("auth") != "entra" and (variable := entry.get("api_key_env", "AZURE_API_KEY")) in elsewhere:
             yield (
                 ("litellm", "models", number, "api_key_env"),
                 f"'{variable}' is the key of {elsewhere[variable]}, too, which is not the account {account}; name another variable",
@@ -109,10 +109,14 @@ def _keys_elsewhere(values: Mapping[str, Any], account: str) -> dict[Any, str]:
     """The variables of other accounts' keys, each with a model that uses it."""
     entries = [table(one) for one in models(values)]
     return {
-        one.get("api_key_env", "AZURE_API_KEY"): str(one.get("name"))
+        one.get("api_key_env", "AZURE_API_KEY" if _azure(one) else "OPENAI_API_KEY"): str(one.get("name"))
         for one in entries
-        if isinstance(one.get("api_base"), str) and not _at(one["api_base"], account)
+        if isinstance(one.get("api_base"), str) and not _at(one["api_base"], account) and one.get("auth") != "entra"
     }
+
+
+def _azure(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("provider", "azure") == "azure")
 
 
 def _deployments(values: Any) -> dict[str, Any]:

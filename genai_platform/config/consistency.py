@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base, azure_openai, model_groups
+from genai_platform.config import api_base, azure_openai, keyless, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.merged import Contradiction, models, names, table
 from genai_platform.config.models import default_api_version, needs_responses
@@ -24,8 +24,9 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     values = azure_openai.completed(values)
     looks = (
-        model_groups.contradictions, azure_openai.contradictions, _key_names, _deployments, _target_uris, _api_versions,
-        _models_of_callers, _clients_of_callers, _ports, _networks, _china, _gateway, _backend, _chart, _langfuse,
+        model_groups.contradictions, azure_openai.contradictions, keyless.contradictions, _key_names, _deployments,
+        _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
+        _networks, _china, _gateway, _backend, _chart, _langfuse,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
 
@@ -47,7 +48,7 @@ def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     seen: dict[str, tuple[str, str]] = {}
     for number, model in enumerate(models(values)):
         entry = table(model)
-        deployment, mode = entry.get("azure_deployment"), str(entry.get("mode", "chat"))
+        deployment, mode = entry.get("azure_deployment") or entry.get("model"), str(entry.get("mode", "chat"))
         if not isinstance(deployment, str):
             continue
         first = seen.setdefault(deployment, (str(entry.get("name")), mode))
@@ -63,7 +64,7 @@ def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A portal's target URI names deployment and api-version, too: they must not be other ones than configured."""
     for number, model in enumerate(models(values)):
         entry = table(model)
-        if not isinstance(entry.get("api_base"), str):
+        if not isinstance(entry.get("api_base"), str) or entry.get("provider", "azure") != "azure":
             continue
         found = api_base.parse(entry["api_base"])
         for key, said in (("azure_deployment", found.deployment), ("api_version", found.api_version)):

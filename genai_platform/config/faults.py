@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticUndefined
 
 from genai_platform.advice import advice, genai
 from genai_platform.config import durations
+from genai_platform.config.models import PROVIDERS
 from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError
 
@@ -28,6 +30,9 @@ _MEANINGS = {
     "ingress.domain": "a host name, e.g. genai.example.com",
     "network.cidr": "a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16",
     "litellm.models.api_base": "the address of the resource, e.g. https://NAME.openai.azure.com",
+    "litellm.models.api_base of openai": "the address that OpenAI's routes begin with, e.g. https://api.openai.com/v1",
+    "litellm.models.model of bedrock": "the id of a foundation model or an inference profile, e.g. us.amazon.nova-lite-v1:0",
+    "litellm.models.region": "an AWS region, e.g. us-east-1",
     "litellm.models.base_model": "a model as Azure names it, e.g. gpt-4o",
     "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",
     "litellm.models.api_key_env": "the name of an environment variable, e.g. AZURE_API_KEY",
@@ -81,11 +86,18 @@ def gather(faults: Sequence[Fault]) -> ConfigError:
 def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], str]) -> list[Fault]:
     """What pydantic found, in a person's words."""
     faults: list[Fault] = []
-    for found in error.errors(include_url=False):
-        path = tuple(found["loc"])
+    errors = error.errors(include_url=False)
+    # What a model of the wrong provider lacks says nothing: it has the keys of another one.
+    misplaced = {found["loc"][:4] for found in errors if found["type"] == "extra_forbidden" and _other_providers(*_place(found["loc"]))}
+    for found in errors:
+        if found["loc"][:4] in misplaced and found["type"] == "missing":
+            continue
+        if found["input"] is PydanticUndefined:
+            continue  # a default that follows from what is missing
+        path, provider = _place(found["loc"])
         while path and path[-1] == "[key]":
             path = path[:-1]
-        key, problem = _told(path, found)
+        key, problem = _told(path, provider, found)
         where = path[:-1] if found["type"] == "missing" else path
         fault = Fault(key, problem, source(where) if where else "default")
         if fault not in faults:
@@ -93,20 +105,40 @@ def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], 
     return faults
 
 
-def _told(path: tuple[str | int, ...], found: Any) -> tuple[str, str]:
+def _place(loc: tuple[str | int, ...]) -> tuple[tuple[str | int, ...], str | None]:
+    """Where a person finds it, and the provider of the model that it is in: pydantic has that as a part of the way."""
+    if loc[:2] == ("litellm", "models") and len(loc) > 3:
+        return (*loc[:3], *loc[4:]), str(loc[3])
+    return loc, None
+
+
+def _other_providers(path: tuple[str | int, ...], provider: str | None) -> list[str]:
+    """The providers whose models have a key that this one's have not."""
+    return [name for name, model in PROVIDERS.items() if provider not in (None, name) and path[-1] in model.model_fields]
+
+
+def _told(path: tuple[str | int, ...], provider: str | None, found: Any) -> tuple[str, str]:
     key = dotted(path)
     kind, context, value = found["type"], found.get("ctx", {}), found.get("input")
     if kind == "extra_forbidden":
-        known = _known(path[:-1])
+        known = sorted(PROVIDERS[provider].model_fields) if provider and len(path) == 4 else _known(path[:-1])
+        if others := _other_providers(path, provider):
+            return (
+                key,
+                f"belongs to the provider {' or '.join(others)}, and this model's provider is {provider}; allowed here: {', '.join(known)}",
+            )
         missed = next((text for name, text in _NOT_OFFERED if name.search(str(path[-1]))), None)
         return key, f"unknown key{f': {missed}' if missed else _near(str(path[-1]), known)}; allowed here: {', '.join(known)}"
     if kind == "missing":
         return key, "is missing"
+    if kind == "union_tag_invalid":
+        key, value, kind = f"{key}.provider", value.get("provider"), "literal_error"
+        context = {"expected": context["expected_tags"]}
     shown = _shown(value)
     if kind == "literal_error":
         options = [part.strip(" '") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
         return key, f"{shown} is not allowed{_near(str(value), options)}; allowed: {', '.join(options)}"
-    meaning = _MEANINGS.get(_general(path))
+    meaning = _MEANINGS.get(f"{_general(path)} of {provider}", _MEANINGS.get(_general(path)))
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return key, f"{shown} is not a table; write it as [{key}]"
     return key, f"{shown} is not allowed; expected {meaning or _expected(kind, context, found['msg'])}"

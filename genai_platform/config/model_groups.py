@@ -33,14 +33,21 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _same(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Each deployment of a group is another one."""
-    places = Counter(tuple(str(one.get(key)) for key in ("azure_deployment", "api_base", "api_key_env")) for one in group)
-    for (deployment, address, _), count in places.items():
+    keys = ("provider", "auth", "api_key_env")
+    places = Counter((*_place(one), *(str(one.get(key)) for key in keys)) for one in group)
+    for (deployment, address, *_), count in places.items():
         if count > 1:
             times = "twice" if count == 2 else f"{count} times"
             yield (
                 f"the name '{name}' is used {times} for the deployment '{deployment}' at {address};"
                 " deployments of one name share its load, and each must be another one"
             )
+
+
+def _place(model: Mapping[str, Any]) -> tuple[str, str]:
+    """What a deployment is called where it is served, and where that is."""
+    default = "Amazon Bedrock" if model.get("provider") == "bedrock" else "OpenAI"
+    return str(model.get("azure_deployment") or model.get("model")), str(model.get("api_base") or model.get("region") or default)
 
 
 def _modes(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:

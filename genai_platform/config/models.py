@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from genai_platform.config import azure_models
-from genai_platform.config.values import ApiBase, BaseModelName, ModelName, Table, Whole
+from genai_platform.config import azure_models, priced_models
+from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
 
 API_VERSION = "2024-10-21"
 """The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
 
 
-class Model(Table):
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+class _Deployment(Table):
+    """What every model has, whoever serves it."""
+
     name: ModelName
     """What callers ask for; deployments of the same name are a group and share its load."""
+    weight: Annotated[Whole, Field(gt=0)] | None = None
+    """In a group: this deployment's share of the requests, beside the others' weights."""
+    rpm: Annotated[Whole, Field(gt=0)] | None = None
+    """The deployment's quota of requests a minute; without ``weight``, its share follows from it."""
+    tpm: Annotated[Whole, Field(gt=0)] | None = None
+    """The deployment's quota of tokens a minute; without ``weight`` and ``rpm``, its share follows from it."""
+    order: Annotated[Whole, Field(gt=0)] | None = None
+    """In a group: those with the lowest number are asked first, the next ones where these fail."""
+
+
+class AzureModel(_Deployment):
+    """A deployment in Azure OpenAI."""
+
+    provider: Literal["azure"] = "azure"
+    """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
     azure_deployment: ModelName
     """The deployment in Azure OpenAI."""
     base_model: BaseModelName | None = None
@@ -31,32 +51,153 @@ class Model(Table):
         str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$|^(v1|latest|preview)$"), Field(validate_default=True)
     ] = Field(default_factory=lambda known: default_api_version(known))
     """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
-    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = "AZURE_API_KEY"
+    auth: Literal["key", "entra"] = "key"
+    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one."""
+    api_key_env: Variable = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
-    weight: Annotated[Whole, Field(gt=0)] | None = None
-    """In a group: this deployment's share of the requests, beside the others' weights."""
-    rpm: Annotated[Whole, Field(gt=0)] | None = None
-    """The deployment's quota of requests a minute; without ``weight``, its share follows from it."""
-    tpm: Annotated[Whole, Field(gt=0)] | None = None
-    """The deployment's quota of tokens a minute; without ``weight`` and ``rpm``, its share follows from it."""
-    order: Annotated[Whole, Field(gt=0)] | None = None
-    """In a group: those with the lowest number are asked first, the next ones where these fail."""
+
+    @property
+    def upstream(self) -> str:
+        """What the provider calls it."""
+        return self.azure_deployment
+
+    @property
+    def address(self) -> str:
+        """Where it is served, for people."""
+        return self.api_base
+
+    @property
+    def key_variable(self) -> str | None:
+        """The environment variable its key comes from; ``None`` for a model that needs no key."""
+        return self.api_key_env if self.auth == "key" else None
 
     @property
     def id(self) -> str:
         """The deployment's own name in LiteLLM: it can be asked by it past its group. ASCII, since it travels in a header."""
-        said = "\n".join((self.name, self.azure_deployment, self.api_base, self.api_key_env))
-        return f"{urlsplit(self.api_base).netloc}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+        return _id(urlsplit(self.api_base).netloc, self.name, self.azure_deployment, self.api_base, self.key_variable or self.auth)
+
+    @property
+    def priced_as(self) -> str:
+        """What LiteLLM takes it for: its base model, else what its deployment is called."""
+        return self.base_model or self.azure_deployment
 
     @property
     def priced(self) -> bool:
         """Whether LiteLLM has a price for it. Without one it costs nothing in its books, and no budget closes on it."""
-        return self.model in azure_models.PRICED
+        return self.priced_as in azure_models.PRICED
+
+
+class OpenAIModel(_Deployment):
+    """A model at an address with OpenAI's API: OpenAI itself, vLLM, Microsoft Foundry's ``/openai/v1``."""
+
+    provider: Literal["openai"]
+    """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
+    model: ModelName
+    """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
+    base_model: BaseModelName | None = None
+    """The model whose price counts, as OpenAI names it; not needed where the model is called like it."""
+    api_base: OpenAIBase = "https://api.openai.com/v1"
+    """The address that OpenAI's routes begin with, e.g. ``https://api.openai.com/v1``."""
+    mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
+    """Which route the model serves; ``verify`` asks those that chat."""
+    api_key_env: Variable = "OPENAI_API_KEY"
+    """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
     @property
-    def model(self) -> str:
-        """What LiteLLM takes it for: its base model, else what its deployment is called."""
-        return self.base_model or self.azure_deployment
+    def upstream(self) -> str:
+        """What the provider calls it."""
+        return self.model
+
+    @property
+    def address(self) -> str:
+        """Where it is served, for people."""
+        return self.api_base
+
+    @property
+    def key_variable(self) -> str | None:
+        """The environment variable its key comes from."""
+        return self.api_key_env
+
+    @property
+    def id(self) -> str:
+        """As an Azure model's."""
+        return _id(urlsplit(self.api_base).netloc, self.name, self.model, self.api_base, self.api_key_env)
+
+    @property
+    def priced_as(self) -> str:
+        """What LiteLLM takes it for."""
+        return self.base_model or self.model
+
+    @property
+    def priced(self) -> bool:
+        """Whether LiteLLM has a price for it; by its name, whoever serves it."""
+        return self.priced_as in priced_models.OPENAI
+
+
+class BedrockModel(_Deployment):
+    """A foundation model or an inference profile of Amazon Bedrock, invoked with LiteLLM's own role."""
+
+    provider: Literal["bedrock"]
+    """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
+    model: BedrockId
+    """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
+    region: AwsRegion = Field(default_factory=str)
+    """The AWS region in which Amazon Bedrock is asked. Default: ``platform.region``."""
+    mode: Literal["chat", "embedding"] = "chat"
+    """Which route the model serves; ``verify`` asks those that chat."""
+
+    @property
+    def upstream(self) -> str:
+        """What the provider calls it."""
+        return self.model
+
+    @property
+    def address(self) -> str:
+        """Where it is served, for people."""
+        return f"Amazon Bedrock in {self.region}"
+
+    @property
+    def key_variable(self) -> None:
+        """It needs no key."""
+
+    @property
+    def id(self) -> str:
+        """As an Azure model's."""
+        return _id(f"bedrock-{self.region}", self.name, self.model, self.region)
+
+    @property
+    def priced_as(self) -> str:
+        """What LiteLLM takes it for."""
+        return self.model
+
+    @property
+    def priced(self) -> bool:
+        """Whether LiteLLM has a price for it; an inference profile's is its model's."""
+        return self.model in priced_models.BEDROCK or self.model.partition(".")[2] in priced_models.BEDROCK
+
+
+Model = AzureModel | OpenAIModel | BedrockModel
+PROVIDERS: dict[str, type[Model]] = {"azure": AzureModel, "openai": OpenAIModel, "bedrock": BedrockModel}
+
+
+def _provider(value: Any) -> Any:
+    """Whose model it is; one that names no provider is Azure OpenAI's."""
+    return value.get("provider", "azure") if isinstance(value, Mapping) else getattr(value, "provider", None)
+
+
+AnyModel = Annotated[
+    Annotated[AzureModel, Tag("azure")] | Annotated[OpenAIModel, Tag("openai")] | Annotated[BedrockModel, Tag("bedrock")],
+    Discriminator(_provider),
+]
+
+
+def with_regions(models: Sequence[Any], region: str) -> list[Any]:
+    """The tables of models; those of Amazon Bedrock that name no region get this one."""
+    return [{"region": region, **one} if isinstance(one, Mapping) and one.get("provider") == "bedrock" else one for one in models]
+
+
+def _id(place: str, *said: str) -> str:
+    return f"{place}-{hashlib.sha256(chr(10).join(said).encode()).hexdigest()[:8]}"
 
 
 def default_api_version(model: Mapping[str, Any]) -> str:
@@ -103,7 +244,7 @@ class Litellm(Table):
     """Pods of the proxy; with two or more no request is lost when they are exchanged."""
     image: str = "ghcr.io/berriai/litellm-database:v1.106.2"
     """The proxy's image; the migration job uses the same."""
-    models: tuple[Model, ...] = ()
+    models: tuple[AnyModel, ...] = ()
     """The models that are offered."""
     router: Router = Router()
     """How the deployments of one name share its load."""
@@ -111,6 +252,21 @@ class Litellm(Table):
     """Which model is asked where another one cannot answer."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The environment variables that the models' keys come from, sorted."""
+        return tuple(sorted({variable for model in self.models if (variable := model.key_variable)}))
+
+    @property
+    def keyless(self) -> tuple[AzureModel, ...]:
+        """The models of Azure OpenAI that are asked with tokens of Entra ID instead of keys."""
+        return tuple(model for model in self.models if isinstance(model, AzureModel) and model.auth == "entra")
+
+    @property
+    def bedrock(self) -> tuple[BedrockModel, ...]:
+        """The models of Amazon Bedrock."""
+        return tuple(model for model in self.models if isinstance(model, BedrockModel))
 
     @property
     def groups(self) -> dict[str, list[Model]]:

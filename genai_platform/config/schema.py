@@ -15,6 +15,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from genai_platform.config import azure_openai, models, settings
 from genai_platform.config.settings import Settings
+from genai_platform.config.values import Table
+
+_MODULES = (settings, models, azure_openai)
+"""Where tables are written."""
 
 
 class _Toml(GenerateJsonSchema):
@@ -28,6 +32,14 @@ class _Toml(GenerateJsonSchema):
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
+        """By ``if``, so that the key that is wrong is marked and not the whole table; what names no kind is of the first one."""
+        key = "provider"
+        (_, exact), *others = [(name, self.generate_inner(one)) for name, one in schema["choices"].items()]
+        for name, one in others:
+            exact = {"if": {"properties": {key: {"const": name}}, "required": [key]}, "then": one, "else": exact}
+        return {"type": "object", "properties": {key: {"enum": list(schema["choices"])}}, **exact}
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
@@ -35,15 +47,26 @@ class _Toml(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """The schema of genai.toml and of each environment's overlay, as a JSON document."""
     found = Settings.model_json_schema(schema_generator=_Toml)
-    for (table, field), text in _meanings().items():
-        properties = found["properties"] if table == Settings.__name__ else found["$defs"][table]["properties"]
-        properties[field]["description"] = text
+    tables = {name: one for module in _MODULES for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, Table)}
+    meanings = _meanings()
+    for name, part in {Settings.__name__: found, **found["$defs"]}.items():
+        for field, one in part["properties"].items():
+            one["description"] = next(text for base in tables[name].__mro__ if (text := meanings.get((base.__name__, field))))
+    # What an editor offers before it knows the provider: every key of every one.
+    offered = found["$defs"]["Litellm"]["properties"]["models"]["items"]["properties"]
+    for model in models.PROVIDERS.values():
+        for field, one in found["$defs"][model.__name__]["properties"].items():
+            offered.setdefault(field, {}).setdefault("description", one["description"])
+    # Whether it is one of them is said above, once.
+    found["$defs"]["AzureModel"]["properties"]["provider"].pop("const")
+    # A model of one of azure.openai.deployments has the account's.
+    found["$defs"]["AzureModel"]["required"].remove("api_base")
     return {"$schema": _Toml.schema_dialect, **found, "title": "genai.toml"}
 
 
 def _meanings() -> dict[tuple[str, str], str]:
     """What is written below each field, by table and field. Read here, since pydantic would read it in every command."""
-    bodies = [ast.parse(inspect.getsource(module)).body for module in (settings, models, azure_openai)]
+    bodies = [ast.parse(inspect.getsource(module)).body for module in _MODULES]
     tables = [node for body in bodies for node in body if isinstance(node, ast.ClassDef)]
     found = {}
     for table in tables:

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from genai_platform.config import azure_openai
-from genai_platform.config.models import Litellm
+from genai_platform.config.merged import table
+from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.values import (
     AccountId,
     AwsRegion,
@@ -223,4 +224,10 @@ class Settings(Table):
     @model_validator(mode="before")
     @classmethod
     def _completed(cls, values: Any) -> Any:
-        return azure_openai.completed(values)
+        """What follows from another table: a model of Amazon Bedrock that names no region is asked in the platform's."""
+        values = azure_openai.completed(values)
+        litellm, region = table(values, "litellm"), table(values, "platform").get("region", Platform().region)
+        models = litellm.get("models")
+        if not isinstance(models, list | tuple) or not isinstance(region, str):
+            return values
+        return {**values, "litellm": {**litellm, "models": with_regions(models, region)}}

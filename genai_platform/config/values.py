@@ -91,6 +91,14 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _openai_base(value: str) -> str:
+    """The address before a route: LiteLLM adds the route itself."""
+    address = value.rstrip("/")
+    if address.endswith(("/completions", "/embeddings", "/responses", "/models")):
+        raise ValueError("the address that the routes begin with, e.g. https://api.openai.com/v1")
+    return address
+
+
 Cidr = Annotated[str, AfterValidator(_network)]
 PrivateCidr = Annotated[str, AfterValidator(_private)]
 PublicCidr = Annotated[str, AfterValidator(_public)]
@@ -105,6 +113,9 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 Host = Annotated[str, StringConstraints(min_length=4, max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\-\[\]]+(/[A-Za-z0-9._~/\-]*)?$")]
 ApiBase = Annotated[HttpsUrl, BeforeValidator(_address), WithJsonSchema({"type": "string", "pattern": r"^\s*https?://"})]
+OpenAIBase = Annotated[HttpsUrl, AfterValidator(_openai_base)]
+BedrockId = Annotated[str, StringConstraints(max_length=120, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+(:[a-z0-9]+)*$")]
+"""Of a foundation model or an inference profile, e.g. ``amazon.nova-lite-v1:0`` or ``us.amazon.nova-lite-v1:0``."""
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
 BaseModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]

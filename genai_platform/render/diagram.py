@@ -14,6 +14,8 @@ _NAMES = 6
 """So many names a box lists; a number stands for the others."""
 _ACCOUNTS = 8
 """So many Azure OpenAI accounts get a box of their own."""
+_PROVIDERS = {"azure": ("Azure OpenAI", "azure"), "openai": ("OpenAI API", ""), "bedrock": ("Amazon Bedrock", "aws")}
+"""Title and area of what serves models."""
 _LANGFUSE = ("langfuse.config", "langfuse.database", "langfuse.chart", "patch.identity")
 
 
@@ -135,22 +137,28 @@ def _gateway(target: Target) -> Iterator[Node]:
 
 
 def _accounts(settings: Settings) -> Iterator[Node]:
-    """The Azure OpenAI accounts that the configured models lie in; nobody here makes them."""
+    """Where the configured models are served: accounts of Azure OpenAI, addresses, regions of Amazon Bedrock; nobody here makes them."""
     found = _deployments(settings)
-    for number, (address, deployments) in enumerate(found.items()):
+    for number, ((provider, address), deployments) in enumerate(found.items()):
+        title, inside = _PROVIDERS[provider]
         if number == _ACCOUNTS:
-            yield Node("openai_more", ("Azure OpenAI", f"{len(found) - _ACCOUNTS} more accounts"), "azure")
+            kind = "accounts" if provider == "azure" else "places"
+            yield Node("openai_more", (title, f"{len(found) - _ACCOUNTS} more {kind}"), inside)
             return
-        yield Node(f"openai_{number}", ("Azure OpenAI", address.partition("://")[2], *_listed(deployments)), "azure")
+        yield Node(
+            f"openai_{number}", (title, address.removeprefix(f"{title} in ").partition("://")[2] or address, *_listed(deployments)), inside
+        )
     if not found:
         yield Node("openai_0", ("Azure OpenAI", "no model is configured"), "azure")
 
 
-def _deployments(settings: Settings) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _deployments(settings: Settings) -> dict[tuple[str, str], list[str]]:
+    """By provider and address."""
+    found: dict[tuple[str, str], list[str]] = {}
     for model in settings.litellm.models:
-        name = model.name if model.name == model.azure_deployment else f"{model.name} (deployment {model.azure_deployment})"
-        found.setdefault(model.api_base, []).append(name)
+        kind = "deployment " if model.provider == "azure" else ""
+        name = model.name if model.name == model.upstream else f"{model.name} ({kind}{model.upstream})"
+        found.setdefault((model.provider, model.address), []).append(name)
     return found
 
 

@@ -125,8 +125,7 @@ def _needs(target: Target) -> tuple[Need, ...]:
     ]
     if settings.azure.enabled:
         found.append(Need("variable", "AZURE_CLIENT_ID", "the application with a federated credential for this repository"))
-    keys = sorted({model.api_key_env for model in settings.litellm.models})
-    return (*found, *(Need("secret", name, "the key of the models that name it") for name in keys))
+    return (*found, *(Need("secret", name, "the key of the models that name it") for name in settings.litellm.key_variables))
 
 
 def _warnings(target: Target, zone: ZoneInfo, on: date) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from genai_platform.advice import advice, genai
-from genai_platform.config.models import Model
+from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
@@ -16,12 +16,15 @@ from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.render.workload_identity import AUDIENCE, TOKEN_FOLDER, TOKEN_SECONDS, WorkloadIdentity
 
 LANGFUSE_IN_CLUSTER = "http://langfuse-web:3000"
 POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 BACKEND = manifests.Backend("litellm", 4000, HEALTH_PATH)
 REQUEST_TIMEOUT = 600
+DEFAULT_KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
+"""Where LiteLLM looks for a key of Azure OpenAI when a model has none (litellm/main.py, 1.106.2)."""
 _SCRATCH = "/run/litellm"
 _HOME = {"HOME": _SCRATCH, "TMPDIR": _SCRATCH, "XDG_CACHE_HOME": f"{_SCRATCH}/cache"}
 """All that may be written: the root file system is read-only, and this user has no home of its own."""
@@ -35,7 +38,7 @@ ending one serves so long. Reports call 15 s too short and 60 s enough (kubernet
 def proxy_config(settings: Settings) -> str:
     """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
     document: dict[str, Any] = {
-        "model_list": [_model(model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
+        "model_list": [_model(settings, model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
             **_callbacks(settings),
             "request_timeout": REQUEST_TIMEOUT,
@@ -44,6 +47,7 @@ def proxy_config(settings: Settings) -> str:
             # Redis carries what replicas share; an answer is only kept for a caller who asks for that.
             "cache": True,
             "cache_params": {"type": "redis", "mode": "default_off"},
+            **({"enable_azure_ad_token_refresh": True} if settings.litellm.keyless else {}),
         },
         "router_settings": {
             "redis_host": "os.environ/REDIS_HOST",
@@ -92,7 +96,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
     Raises:
         ConfigError: a model's key is neither in the environment nor in Secrets Manager.
     """
-    missing = sorted({model.api_key_env for model in settings.litellm.models} - set(secrets.upstream_keys))
+    missing = sorted(set(settings.litellm.key_variables) - set(secrets.upstream_keys))
     if missing:
         raise ConfigError(
             f"no key for the models that read it from {', '.join(missing)}",
@@ -108,11 +112,17 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
         "LITELLM_MASTER_KEY": secrets.litellm_master_key.get_secret_value(),
         "LITELLM_SALT_KEY": secrets.litellm_salt_key.get_secret_value(),
         "REDIS_PASSWORD": secrets.redis_token.get_secret_value(),
-        **{
-            model.api_key_env: secrets.upstream_keys[model.api_key_env].get_secret_value()
-            for model in sorted(settings.litellm.models, key=lambda model: model.api_key_env)
-        },
+        **{pod_variable(settings, name): secrets.upstream_keys[name].get_secret_value() for name in settings.litellm.key_variables},
     }
+
+
+def pod_variable(settings: Settings, name: str) -> str:
+    """What the variable of a model's key is called in the pod.
+
+    LiteLLM gives every Azure model without a key the one in ``AZURE_API_KEY`` or ``AZURE_OPENAI_API_KEY``, and then asks for no token
+    (litellm/main.py, 1.106.2): beside a model that signs in with Entra ID no key may have such a name.
+    """
+    return f"KEY_OF_{name}" if name in DEFAULT_KEYS and settings.litellm.keyless else name
 
 
 def config(settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets) -> list[Document]:
@@ -158,9 +168,15 @@ def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document
     ]
 
 
-def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets) -> list[Document]:
-    """Deployment and disruption budget. Its pods change when the configuration or a secret does."""
-    own = variables(data)
+def proxy(
+    settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets, identity: WorkloadIdentity | None = None
+) -> list[Document]:
+    """Deployment and disruption budget. Its pods change when the configuration or a secret does.
+
+    Args:
+        identity: as what it signs in to Entra ID; None where every model has a key.
+    """
+    own = variables(data) | (identity.variables() if identity else {})
     return manifests.objects(
         "litellm-deployment",
         namespace=NAMESPACE,
@@ -168,6 +184,7 @@ def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfor
         drain=DRAIN,
         image=settings.litellm.image,
         variables=own,
+        entra_token={"audience": AUDIENCE, "seconds": TOKEN_SECONDS, "folder": TOKEN_FOLDER} if identity else None,
         checksum=manifests.checksum(config(settings, data, role_arn, secrets)),
     )
 
@@ -186,22 +203,40 @@ def _fallbacks(settings: Settings) -> dict[str, list[dict[str, list[str]]]]:
     return {kind: [{name: list(others)} for name, others in chosen.items()] for kind, chosen in kinds.items() if chosen}
 
 
-def _model(model: Model, grouped: bool) -> dict[str, Any]:
+def _model(settings: Settings, model: Model, grouped: bool) -> dict[str, Any]:
     shares = {name: value for name in ("weight", "rpm", "tpm", "order") if (value := getattr(model, name)) is not None}
+    base_model = _base_model(model)
     return {
         "model_name": model.name,
-        "litellm_params": {
-            "model": f"azure/{model.azure_deployment}",
-            "api_base": model.api_base,
-            "api_key": f"os.environ/{model.api_key_env}",
-            "api_version": QuotedText(model.api_version),
-            **shares,
-        },
+        "litellm_params": _upstream(settings, model) | shares,
         # The price, the context window and which parameters the model takes: LiteLLM cannot tell from a deployment's own name.
-        "model_info": {"mode": model.mode}
-        | ({"base_model": f"azure/{model.base_model}"} if model.base_model else {})
-        | ({"id": model.id} if grouped else {}),
+        "model_info": {"mode": model.mode} | ({"base_model": base_model} if base_model else {}) | ({"id": model.id} if grouped else {}),
     }
+
+
+def _upstream(settings: Settings, model: Model) -> dict[str, Any]:
+    """What the proxy asks, where, and with which key."""
+    key = {"api_key": f"os.environ/{pod_variable(settings, model.key_variable)}"} if model.key_variable else {}
+    match model:
+        case AzureModel():
+            place = {"model": f"azure/{model.azure_deployment}", "api_base": model.api_base}
+            return place | key | {"api_version": QuotedText(model.api_version)}
+        case OpenAIModel():
+            route = "text-completion-openai" if model.mode == "completion" else "openai"
+            return {"model": f"{route}/{model.model}", "api_base": model.api_base} | key
+        case BedrockModel():
+            # The route converse has tools and streams for every model; embeddings are not on it. The pod's role signs.
+            route = "bedrock" if model.mode == "embedding" else "bedrock/converse"
+            return {"model": f"{route}/{model.model}", "aws_region_name": model.region}
+
+
+def _base_model(model: Model) -> str | None:
+    match model:
+        case AzureModel(base_model=str()):
+            return f"azure/{model.base_model}"
+        case OpenAIModel():
+            return model.base_model
+    return None
 
 
 def _callbacks(settings: Settings) -> dict[str, Any]:

@@ -46,4 +46,4 @@ def lines(found: Sequence[Group]) -> list[str]:
 
 def _described(model: Model) -> str:
     shares = [f"{name} {value}" for name in ("weight", "rpm", "tpm", "order") if (value := getattr(model, name)) is not None]
-    return f"{model.azure_deployment} at {urlsplit(model.api_base).netloc}{' (' + ', '.join(shares) + ')' if shares else ''}"
+    return f"{model.upstream} at {urlsplit(model.address).netloc or model.address}{' (' + ', '.join(shares) + ')' if shares else ''}"

@@ -55,6 +55,11 @@ class ClusterOutputs(RootOutputs):
     langfuse_role_arn: str
     clickhouse_role_arn: str
 
+    @property
+    def oidc_issuer(self) -> str:
+        """The address of the cluster's OpenID Connect issuer, as its service accounts' tokens name it."""
+        return "https://" + self.oidc_provider_arn.partition(":oidc-provider/")[2]
+
 
 class DataOutputs(RootOutputs):
     postgres_cluster_id: str

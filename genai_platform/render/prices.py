@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.config.azure_models import VERSION
-from genai_platform.config.models import Model
+from genai_platform.config.models import AzureModel, BedrockModel, Model
 from genai_platform.config.settings import Settings
 
 
@@ -19,8 +19,13 @@ def never_closing(settings: Settings, model: Model) -> list[str]:
 
 
 def _notice(settings: Settings, model: Model) -> str:
-    said = f"the base model '{model.base_model}'" if model.base_model else f"a deployment called '{model.azure_deployment}'"
-    advice = "set base_model, e.g. gpt-4o" if model.base_model is None else "correct base_model, unless it is newer than that"
+    base = None if isinstance(model, BedrockModel) else model.base_model
+    called = f"a deployment called '{model.upstream}'" if isinstance(model, AzureModel) else f"'{model.upstream}'"
+    said = f"the base model '{base}'" if base else called
+    if isinstance(model, BedrockModel):
+        advice = "use a model that it knows, or give the price in litellm.extra_config"
+    else:
+        advice = "correct base_model, unless it is newer than that" if base else "set base_model, e.g. gpt-4o"
     callers = never_closing(settings, model)
     budgets = f", and the budget of {', '.join(callers)} may never close" if callers else ""
     return f"model '{model.name}' has no price: LiteLLM {VERSION} knows none for {said}; its chats may count as free{budgets}; {advice}"

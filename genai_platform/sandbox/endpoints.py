@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
-from genai_platform.config.models import Model
+from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
@@ -62,16 +62,8 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     )
     wanted = settings.litellm.models
     made = models_of_account(settings)
-    several = len({model.api_base for model in wanted if model not in made}) > 1
-
-    def address(model: Model) -> str:
-        host = urlsplit(model.api_base).hostname or ""
-        if model in made:
-            return f"https://{host.split('.')[0]}.openai.localhost:{layout.azure.ports['cognitive']}"
-        # Several accounts stay several: each has a path of its own at the one stand-in.
-        return layout.url("openai") + (f"/{host}" if several else "")
-
-    models = [model.model_dump() | {"api_base": address(model)} for model in wanted]
+    several = len({model.address for model in wanted if model.key_variable and model not in made}) > 1
+    models = [model.model_dump(exclude=_of_no_use(model)) | _elsewhere(layout, model, several, own=model in made) for model in wanted]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},
@@ -83,9 +75,28 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         "litellm": {"models": models},
         "azure": subscription(layout) | {"auth": "service_principal"},
     }
-    return SandboxEnvironment(
-        endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *(model.api_key_env for model in wanted)}, openai_part.key(layout))
-    )
+    return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *settings.litellm.key_variables}, openai_part.key(layout)))
+
+
+def _of_no_use(model: Model) -> set[str]:
+    """What a model's table would not say itself: a default that contradicts the rest once it is written down."""
+    return {"api_key_env"} if model.key_variable is None else set()
+
+
+def _elsewhere(layout: SandboxLayout, model: Model, several: bool, *, own: bool) -> dict[str, str]:
+    """Where a model is asked here. Several accounts stay several: each has a path of its own at the one stand-in.
+
+    Args:
+        own: the model is at the account of ``[azure.openai]``.
+    """
+    from genai_platform.sandbox.azure import existing_accounts
+
+    if isinstance(model, BedrockModel):
+        return {}
+    if isinstance(model, AzureModel) and (own or model.auth == "entra"):
+        return {"api_base": existing_accounts.address(layout, model)}
+    base = layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")
+    return {"api_base": f"{base}/openai/v1" if isinstance(model, OpenAIModel) else base}
 
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:

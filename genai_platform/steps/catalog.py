@@ -51,9 +51,9 @@ def for_up(graph: Graph, settings: Settings, only: Sequence[str] = (), skip: Seq
 
 
 def _returns(graph: Graph, id: str, chosen: Sequence[str]) -> bool:
-    """Whether a step needs one outside the selection that itself needs a step of the same family."""
+    """Whether a step needs post-install work outside the selection that itself needs a step of the same family."""
     family = id.partition(".")[0] + "."
-    outside = [need for need in graph.needs(id) if need not in chosen and not need.startswith(family)]
+    outside = [need for need in graph.needs(id) if need not in chosen and need.startswith("patch.")]
     return any(other.startswith(family) for other in graph.closure(outside))
 
 

@@ -6,6 +6,7 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import litellm
 from genai_platform.render.manifests import Document
+from genai_platform.render.workload_identity import WorkloadIdentity
 from genai_platform.steps import serving
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import admitted, ingress_step
@@ -16,12 +17,13 @@ from genai_platform.tools.kubernetes import wait as kube_wait
 def steps(clients: Clients) -> list[Objects]:
     """All steps of LiteLLM, in the order they are shown."""
     settings = clients.target.settings
+    access = ("azure.model_access",) if settings.litellm.keyless else ()
 
     def config() -> list[Document]:
         return litellm.config(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets())
 
     def proxy() -> list[Document]:
-        return litellm.proxy(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets())
+        return litellm.proxy(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets(), _identity(clients))
 
     def rolled_out(progress: Progress) -> str:
         known = litellm.secret_values(settings, clients.data(), clients.secrets()).values()
@@ -35,7 +37,7 @@ def steps(clients: Clients) -> list[Objects]:
     return [
         Objects(
             id="litellm.config",
-            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis"),
+            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis", *access),
             minutes=0.1,
             limit=120,
             kube=lambda: clients.kube,
@@ -84,6 +86,13 @@ def steps(clients: Clients) -> list[Objects]:
             evidence=lambda: f"{settings.litellm.replicas}/{settings.litellm.replicas} pods ready",
         ),
     ]
+
+
+def _identity(clients: Clients) -> WorkloadIdentity | None:
+    """As what the pods ask models without a key; None where there are none."""
+    from genai_platform.steps.azure import model_access
+
+    return model_access.identity(clients)
 
 
 def _models(clients: Clients) -> str:

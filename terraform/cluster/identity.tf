@@ -45,7 +45,6 @@ data "aws_iam_policy_document" "application_trust" {
   }
 }
 
-# LiteLLM's role carries no permission: none of the features in use needs one.
 resource "aws_iam_role" "application" {
   for_each = local.service_accounts
 
@@ -75,4 +74,13 @@ resource "aws_iam_role_policy" "bucket" {
   name   = "bucket"
   role   = aws_iam_role.application[each.key].id
   policy = data.aws_iam_policy_document.bucket[each.key].json
+}
+
+# LiteLLM's role may do nothing until a model of Amazon Bedrock is configured.
+resource "aws_iam_role_policy" "litellm" {
+  count = var.litellm_policy == null ? 0 : 1
+
+  name   = "bedrock"
+  role   = aws_iam_role.application["litellm"].id
+  policy = var.litellm_policy
 }

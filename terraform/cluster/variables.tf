@@ -98,3 +98,19 @@ variable "namespace" {
   type        = string
   nullable    = false
 }
+
+variable "litellm_policy" {
+  description = "IAM policy of LiteLLM's role, as JSON; null: it may do nothing in AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.litellm_policy == null ? true : can(jsondecode(var.litellm_policy).Statement)
+    error_message = "litellm_policy must be an IAM policy document in JSON."
+  }
+
+  validation {
+    condition     = var.litellm_policy == null ? true : !strcontains(var.litellm_policy, "*")
+    error_message = "litellm_policy must name every action and resource in full."
+  }
+}

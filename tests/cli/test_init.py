@@ -142,7 +142,7 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
     account = Account("x", "/subscriptions/s/resourceGroups/g/x", "japaneast", "https://x.openai.azure.com", READY, keyless=False)
     deployed = [Deployment("chat", "gpt-4o-mini", "", "Standard", 1), Deployment("gpt-4o", "gpt-4o", "", "Standard", 1)]
     monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
-    monkeypatch.setattr(CognitiveAccounts, "every", lambda self: [account])
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [account])
     monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed if (group, name) == ("g", "x") else [])
     answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
     assert answer.code == 0, answer.err

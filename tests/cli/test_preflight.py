@@ -11,7 +11,7 @@ import pytest
 from genai_platform.cli import preflight
 from genai_platform.cli.preflight import states
 from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.models import Litellm, Model
+from genai_platform.config.models import AzureModel, Litellm
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Selection
@@ -51,7 +51,7 @@ class States:
 
 def clients(account: Account, damaged: str | None = None) -> Clients:
     models = tuple(
-        Model(name=name, azure_deployment=name, api_base="https://a.example.com", api_key_env=f"{name.upper()}_KEY")
+        AzureModel(name=name, azure_deployment=name, api_base="https://a.example.com", api_key_env=f"{name.upper()}_KEY")
         for name in ("a", "b", "c")
     )
     target = Target("default", Settings(litellm=Litellm(models=models)), Endpoints(), Path("/nowhere"))

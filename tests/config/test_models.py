@@ -7,11 +7,13 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from genai_platform.config import azure_models
+from genai_platform.config import azure_models, priced_models
 from genai_platform.config.layers import load
+from genai_platform.config.models import BedrockModel
 from genai_platform.errors import ConfigError
 
 URI = "https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2025-01-01-preview"
@@ -64,15 +66,28 @@ def test_one_deployment_has_one_mode(tmp_path: Path) -> None:
         load(tmp_path, sets=[f"litellm.models=[{model % ('a', 'chat')},{model % ('b', 'responses')}]"], environ={})
 
 
-def test_the_list_of_priced_models_is_the_one_of_the_proxy() -> None:
-    """Compared with the price map inside the LiteLLM that the sandbox runs."""
+def prices() -> dict[str, Any]:
+    """The price map inside the LiteLLM that the sandbox runs: those that count tokens."""
     folder = Path(str(importlib.util.find_spec("litellm").origin)).parent  # type: ignore[union-attr]
-    prices = json.loads((folder / "model_prices_and_context_window_backup.json").read_text())
-    modes = {"chat", "responses", "embedding", "completion"}
-    costs = ("input_cost_per_token", "output_cost_per_token")
-    assert {
-        name.removeprefix("azure/"): entry["mode"]
-        for name, entry in prices.items()
-        if name.startswith("azure/") and entry.get("mode") in modes and any(entry.get(cost) for cost in costs)
-    } == azure_models.PRICED
+    found = json.loads((folder / "model_prices_and_context_window_backup.json").read_text())
+    modes, costs = {"chat", "responses", "embedding", "completion"}, ("input_cost_per_token", "output_cost_per_token")
+    return {name: entry for name, entry in found.items() if entry.get("mode") in modes and any(entry.get(cost) for cost in costs)}
+
+
+def test_the_list_of_priced_models_is_the_one_of_the_proxy() -> None:
+    azure = {name.removeprefix("azure/"): entry["mode"] for name, entry in prices().items() if name.startswith("azure/")}
+    assert azure == azure_models.PRICED
     assert importlib.metadata.version("litellm") == azure_models.VERSION
+
+
+def test_the_lists_of_other_providers_are_the_ones_of_the_proxy() -> None:
+    makers = {name: entry["litellm_provider"] for name, entry in prices().items() if "/" not in name}
+    assert {name for name, maker in makers.items() if maker in ("openai", "text-completion-openai")} == priced_models.OPENAI
+    bedrock = {name for name, maker in makers.items() if maker in ("bedrock", "bedrock_converse")}
+    assert bedrock >= priced_models.BEDROCK
+    ids = [name for name in bedrock if name.partition(".")[2] and "@" not in name and not name.startswith("claude-")]
+    assert [id for id in ids if not BedrockModel(provider="bedrock", name="m", model=id).priced] == []
+
+
+def test_a_bedrock_model_of_an_unknown_name_has_no_price() -> None:
+    assert not BedrockModel(provider="bedrock", name="m", model="us.amazon.nova-unheard-v1:0").priced

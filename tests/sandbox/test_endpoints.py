@@ -12,7 +12,7 @@ import pytest
 
 from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.models import Litellm, Model
+from genai_platform.config.models import AzureModel, Litellm
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell_exports
@@ -58,7 +58,7 @@ def test_the_azure_half_is_there_with_one_caller_unless_the_person_says_otherwis
 
 
 def test_the_persons_models_are_kept_and_their_keys_given(layout: SandboxLayout) -> None:
-    own = Model(name="mine", azure_deployment="d", api_base="https://x.openai.azure.com", api_version="preview", api_key_env="MY_KEY")
+    own = AzureModel(name="mine", azure_deployment="d", api_base="https://x.openai.azure.com", api_version="preview", api_key_env="MY_KEY")
     settings = Settings(litellm=Litellm(models=(own,)))
     (model,) = target(layout, Layer("genai.toml", {"litellm": {"models": [own.model_dump()]}})).settings.litellm.models
     assert model == own.model_copy(update={"api_base": layout.url("openai")})

@@ -109,6 +109,8 @@ def _account(clients: Clients) -> Iterator[Line]:
     settings = clients.target.settings
     yield look("region", lambda: f"{settings.platform.region} has {preflight.zones(clients)} zones")
     yield look("kubernetes", lambda: kubernetes(clients))
+    if settings.litellm.bedrock:
+        yield look("models.bedrock", lambda: preflight.bedrock(clients))
     if not settings.ingress.allowed_cidrs:
         yield look("address", lambda: f"this machine is {clients.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
 

@@ -46,7 +46,7 @@ def addresses(clients: Clients) -> dict[str, tuple[str, ...]]:
     """What a run talks to, by group: without a path, once each."""
     target = clients.target
     made = models_of_account(target.settings)  # its name resolves once it is there
-    models = tuple(model.api_base for model in target.settings.litellm.models if model.api_base and model not in made)
+    models = tuple(base for model in target.settings.litellm.models if model not in made and (base := getattr(model, "api_base", None)))
     found = {
         "aws": tuple(aws_endpoint(clients.aws, name) for name in _AWS),
         "terraform": () if _mirrored() else _TERRAFORM,

@@ -64,11 +64,11 @@ class Clouds:
         """The configured target. Raises ``ConfigError`` when anything in it leads to this machine."""
         refuse_loopback(os.environ)
         for model in self.loaded.settings.litellm.models:
-            if is_loopback(model.api_base):
+            if model.provider != "bedrock" and is_loopback(model.api_base):
                 raise ConfigError(
                     f"litellm.models: {model.name}: api_base points to this machine ({model.api_base}), "
                     "and this is a run on the real clouds",
-                    remedy="give the address of the Azure OpenAI resource, or --sandbox",
+                    remedy="give the address at which the model is served, or --sandbox",
                     id="target.loopback",
                 )
         return self.configured

@@ -12,6 +12,7 @@ from genai_platform.advice import advice, genai
 from genai_platform.cli import fetch_programs
 from genai_platform.cli.paths import state_folder, state_path
 from genai_platform.cli.worlds import Purpose, sandbox_defaults, sandboxes
+from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import Layer, Loaded, configured_layers, merged, project_folder, validate
 from genai_platform.config.target import PREFIX_LENGTH, Target
@@ -89,9 +90,11 @@ class Sandbox:
                 self.screen.warn(f"of the sandbox '{self.environment}' these parts have ended: {', '.join(ended)}; {run_it}")
         target = self.target_of(layout)
         if purpose in (Purpose.BUILD, Purpose.UP):
-            from genai_platform.sandbox.azure import openai_part
+            from genai_platform.sandbox.azure import existing_accounts, openai_part
 
-            openai_part.offer(layout, {model.azure_deployment: model.base_model for model in target.settings.litellm.models})
+            openai_part.offer(layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.key_variable})
+            made = models_of_account(target.settings)
+            existing_accounts.offer(layout, [model for model in target.settings.litellm.keyless if model not in made])
         return target
 
     def provide(self) -> None:

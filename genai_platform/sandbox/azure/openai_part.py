@@ -16,7 +16,7 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import OPENAI_THROTTLED
 from genai_platform.sandbox.part import Kind, PythonPart
 
-_NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
+NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
 """Names of deployments that nobody made: so that it can be rehearsed what is said of them."""
 
 
@@ -61,7 +61,7 @@ def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str |
     """
     models = deployments if isinstance(deployments, Mapping) else dict.fromkeys(deployments)
     with layout.lock("openai"):
-        wanted = {name for name in models if not _NEVER.search(name.lower())}
+        wanted = {name for name in models if not NEVER.search(name.lower())}
         _write(deployments_file(layout), sorted({*_read(deployments_file(layout), []), *wanted}))
         _write(models_file(layout), _read(models_file(layout), {}) | {name: model for name, model in models.items() if model})
 

@@ -18,6 +18,7 @@ def main() -> None:
     gc.freeze()
     gc.enable()
     _without_prisma_cli()
+    _without_instance_discovery()
     sys.argv[0] = "litellm"
     run_server()
 
@@ -32,6 +33,18 @@ def _without_prisma_cli() -> None:
 
     check_migration.check_prisma_schema_diff = _compare
     PrismaManager.setup_database = staticmethod(_migrate)
+
+
+def _without_instance_discovery() -> None:
+    """Let azure-identity take the stand-in for an authority: MSAL would ask Microsoft's own one about it ("instance discovery")."""
+    if not os.environ.get("AZURE_AUTHORITY_HOST"):
+        return
+    from functools import partial
+
+    from azure import identity
+
+    known = partial(identity.WorkloadIdentityCredential, disable_instance_discovery=True)
+    identity.WorkloadIdentityCredential = known  # type: ignore[misc,assignment]
 
 
 def _compare(db_url: str | None = None) -> None:

@@ -6,7 +6,7 @@ from genai_platform.config.target import Target
 from genai_platform.engine.step import Step
 from genai_platform.steps.clients import Clients
 
-KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.check_applications", "azure.vault", "azure.callers")
+KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.model_access", "azure.check_applications", "azure.vault", "azure.callers")
 """Steps that ``down --keep-data`` leaves standing: what callers rely on to sign in tomorrow."""
 
 
@@ -30,6 +30,7 @@ def steps(clients: Clients) -> list[Step]:
     from genai_platform.steps.azure.callers.step import CallersStep
     from genai_platform.steps.azure.check_applications import CheckApplicationsStep
     from genai_platform.steps.azure.group import GroupStep
+    from genai_platform.steps.azure.model_access import ModelAccessStep
     from genai_platform.steps.azure.openai.step import OpenAiStep
     from genai_platform.steps.azure.policy import PolicyStep
     from genai_platform.steps.azure.service import ServiceStep
@@ -38,6 +39,7 @@ def steps(clients: Clients) -> list[Step]:
 
     models = (OpenAiStep,) if clients.target.settings.azure.openai else ()
     shared = (SharedKeyStep,) if clients.target.settings.azure.apim.keys == "shared" else ()
-    first = (GroupStep, *models, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
+    access = (ModelAccessStep,) if clients.target.settings.litellm.keyless else ()
+    first = (GroupStep, *models, *access, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
     last = (ApiStep, PolicyStep, CallersStep)
     return [*(kind(clients) for kind in first), ingress.step(clients), *(kind(clients) for kind in last)]

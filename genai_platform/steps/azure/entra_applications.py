@@ -30,6 +30,11 @@ def api_name(target: Target) -> str:
     return f"{prefix(target)}api"
 
 
+def models_name(target: Target) -> str:
+    """Unique name of the application as which LiteLLM asks models without a key."""
+    return f"{prefix(target)}models"
+
+
 def caller_prefix(target: Target) -> str:
     """What the names of callers' applications begin with."""
     return f"{prefix(target)}caller."

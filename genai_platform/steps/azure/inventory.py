@@ -6,7 +6,8 @@ from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
 from genai_platform.errors import StepError
-from genai_platform.steps.azure import check_applications, entra_applications
+from genai_platform.render.workload_identity import WorkloadIdentity
+from genai_platform.steps.azure import check_applications, entra_applications, model_access
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers.caller import Client
 from genai_platform.steps.azure.callers.observed_keys import secret_name
@@ -32,6 +33,10 @@ class Inventory:
     def check_application(self, name: str) -> Client | None:
         """An application for checks, ``role`` or ``key``; None where there is none."""
         return check_applications.client(self._clients, name)
+
+    def model_identity(self) -> WorkloadIdentity | None:
+        """As what LiteLLM asks models without a key; None where every model has one. Raises ``NeverBuilt`` while it is not there."""
+        return model_access.identity(self._clients)
 
     def policy(self) -> str:
         """The API's policy as the service holds it. Raises ``StepError`` when there is none."""

@@ -53,6 +53,8 @@ def looks(clients: Clients) -> Iterator[Answer]:
             ("azure.openai_models", lambda: openai.models(clients)),
             ("azure.openai_capacity", lambda: openai.capacity(clients)),
         ]
+    if clients.target.settings.litellm.keyless:
+        questions.append(("azure.model_access", lambda: rights.model_access(clients)))
     yield from gather(questions, lambda question: _answer(*question))
 
 

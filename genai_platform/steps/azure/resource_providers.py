@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
 from genai_platform.errors import MissingError
 from genai_platform.steps.clients import Clients
@@ -10,19 +9,20 @@ from genai_platform.tools.wait import wait_for
 
 NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
 OPENAI = "Microsoft.CognitiveServices"
-"""Needed with ``[azure.openai]`` alone."""
+"""Only with ``[azure.openai]``, or with models without a key."""
 _LIMIT = 900.0
 """Seconds; Azure registers a provider in some minutes."""
 
 
-def needed(target: Target) -> tuple[str, ...]:
-    """The providers that a target needs."""
-    return (*NAMESPACES, OPENAI) if target.settings.azure.openai else NAMESPACES
+def needed(clients: Clients) -> tuple[str, ...]:
+    """The providers whose resources this environment makes or gives roles at."""
+    settings = clients.target.settings
+    return (*NAMESPACES, OPENAI) if settings.azure.openai or settings.litellm.keyless else NAMESPACES
 
 
 def missing(clients: Clients) -> list[str]:
     """The providers that are needed and not registered. What we may not see counts as registered: it shows when it is used."""
-    return [name for name in needed(clients.target) if clients.azure.arm.registration(name) not in ("Registered", "")]
+    return [name for name in needed(clients) if clients.azure.arm.registration(name) not in ("Registered", "")]
 
 
 def look(clients: Clients) -> str:
@@ -34,7 +34,7 @@ def look(clients: Clients) -> str:
     arm, scope = clients.azure.arm, f"/subscriptions/{clients.azure.subscription}"
     absent = missing(clients)
     if not absent:
-        return f"{' and '.join(needed(clients.target))} are registered"
+        return f"{' and '.join(needed(clients))} are registered"
     refused = [name for name in absent if not arm.may(scope, f"{name}/register/action")]
     if refused:
         raise MissingError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from genai_platform.config.target import Target
-from genai_platform.errors import Forbidden, MissingError
-from genai_platform.steps.azure import check_applications, lookup
+from genai_platform.errors import Forbidden, MissingError, NeverBuilt
+from genai_platform.steps.azure import check_applications, lookup, model_accounts
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.arm import allows
@@ -24,9 +24,10 @@ _ENOUGH = {
     "Application.Read.All": {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
     "AppRoleAssignment.ReadWrite.All": {"AppRoleAssignment.ReadWrite.All"},
 }
+_ADMINISTRATOR, _ASSIGN = "Role Based Access Control Administrator", "Microsoft.Authorization/roleAssignments/write"
 _BUILD = {
     "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
-    "Role Based Access Control Administrator": ("Microsoft.Authorization/roleAssignments/write",),
+    _ADMINISTRATOR: (_ASSIGN,),
 }
 Purged = Literal["vaults", "API Management services", "Azure OpenAI accounts"]
 _PURGE: dict[Purged, str] = {
@@ -117,6 +118,27 @@ def resources(clients: Clients) -> str:
     return f"may build and assign roles at {scope}"
 
 
+def model_access(clients: Clients) -> str:
+    """Whether the role may be given at the accounts of the models without a key, and which these are.
+
+    Raises:
+        MissingError: an account is not in the subscription, or we may not assign roles at one.
+    """
+    arm = clients.azure.arm
+    try:
+        accounts = model_accounts.used(clients)
+    except NeverBuilt as error:
+        return f"{error.message}; the right to assign roles counts where it is made"
+    refused = [one for one in accounts if not arm.may(one.id, _ASSIGN)]
+    if refused:
+        raise MissingError(
+            f"{clients.azure.identity.name} may not assign roles at {', '.join(one.name for one in refused)}, whose models have no key",
+            remedy="; ".join(_grant(clients, _ADMINISTRATOR, one.id) for one in refused),
+            id="azure.rights",
+        )
+    return f"may assign roles at {', '.join(one.name for one in accounts)}"
+
+
 def _building_site(clients: Clients) -> str:
     """The group; the subscription while there is none. An identity that may not even see it is judged where it is meant to be."""
     name = lookup.group_name(clients.target)
@@ -159,9 +181,9 @@ def quota(clients: Clients) -> str:
 
 
 def objects(target: Target) -> int:
-    """How many directory objects an environment makes: the API, its callers and those `verify` asks with, each an application and its
-    service principal."""
-    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)))
+    """How many directory objects an environment makes: the API, its callers, those `verify` asks with and, for models without a key,
+    LiteLLM, each an application and its service principal."""
+    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)) + bool(target.settings.litellm.keyless))
 
 
 def _own_callers(target: Target) -> int:

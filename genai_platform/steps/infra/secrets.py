@@ -20,7 +20,7 @@ from genai_platform.steps.clients import Clients
 
 def upstream_variables(clients: Clients) -> tuple[str, ...]:
     """Names of the environment variables that the configured models' keys come from."""
-    return tuple(sorted({model.api_key_env for model in clients.target.settings.litellm.models}))
+    return clients.target.settings.litellm.key_variables
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def missing_key(clients: Clients, variable: str) -> MissingError:
             remedy=run_genai("azure --only azure.openai"),
             id="secrets.openai",
         )
-    models = ", ".join(dict.fromkeys(model.name for model in clients.target.settings.litellm.models if model.api_key_env == variable))
+    models = ", ".join(dict.fromkeys(model.name for model in clients.target.settings.litellm.models if model.key_variable == variable))
     return MissingError(
         f"no key for {models}: the environment variable {variable} is not set, and none was stored before",
         remedy=f"set {variable} and run the same command again",

@@ -17,7 +17,7 @@ from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.render.langfuse import BACKUP_PREFIX
 from genai_platform.steps.clients import Clients
-from genai_platform.steps.infra import cluster_endpoint, cluster_version, foreign, orphans
+from genai_platform.steps.infra import bedrock, cluster_endpoint, cluster_version, foreign, orphans
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.aws.leftovers import search
 from genai_platform.tools.terraform.client import ROOTS
@@ -302,6 +302,7 @@ def cluster_inputs(clients: Clients) -> Mapping[str, Any]:
         "langfuse_bucket": storage.langfuse_bucket,
         "clickhouse_bucket": storage.clickhouse_bucket,
         "namespace": NAMESPACE,
+        "litellm_policy": bedrock.litellm_policy(clients),
     }
 
 

@@ -18,6 +18,7 @@ _GROUPS = {"api-version": "2021-04-01"}
 _ROLES = {"api-version": "2022-04-01"}
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+OPENAI_USER = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"
 """Built-in role definition ids (Azure built-in roles)."""
 
 
@@ -121,9 +122,21 @@ class Arm:
                 return entry
         return None
 
+    def own_assignments(self, principal: str, role: str) -> dict[str, str]:
+        """The scopes at which ``assign`` gave a role to a principal, each with the assignment's id. What others gave is not among them."""
+        query = {**_ROLES, "$filter": f"principalId eq '{principal}'"}
+        path = f"{self._root}/providers/Microsoft.Authorization/roleAssignments"
+        found: dict[str, str] = {}
+        for entry in self._rest.pages(path, "read the role assignments of the subscription", query):
+            id = str(entry["id"])
+            scope = str(entry["properties"].get("scope") or id.partition("/providers/Microsoft.Authorization/")[0])
+            if _last(id).lower() == _name(scope, principal, role):
+                found[scope] = id
+        return found
+
     def assign(self, scope: str, principal: str, role: str, kind: str = "ServicePrincipal") -> None:
         """Give a role. The assignment's name follows from its content, so doing it twice makes one."""
-        name = uuid5(NAMESPACE_URL, f"{scope.lower()}|{principal}|{role}")
+        name = _name(scope, principal, role)
         definition = f"{self._root}/providers/Microsoft.Authorization/roleDefinitions/{role}"
         body: Body = {"properties": {"roleDefinitionId": definition, "principalId": principal, "principalType": kind}}
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
@@ -149,6 +162,10 @@ def allows(held: list[Body], action: str) -> bool:
 
 def _matches(pattern: str, action: str) -> bool:
     return fnmatchcase(action.lower(), pattern.lower())
+
+
+def _name(scope: str, principal: str, role: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{scope.lower()}|{principal}|{role}"))
 
 
 def _last(scope: str) -> str:

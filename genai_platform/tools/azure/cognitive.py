@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -44,6 +45,10 @@ class Account:
     keyless: bool
     """Whether keys are refused."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    subdomain: str = ""
+    """Its own subdomain; an account without one is asked at its region's address, with a key."""
+    hosts: frozenset[str] = frozenset()
+    """All host names it is asked at."""
 
     @property
     def group(self) -> str:
@@ -120,10 +125,10 @@ class CognitiveAccounts:
         )
 
     # -- accounts ---------------------------------------------------------------------------------
-    def every(self) -> list[Account]:
-        """The accounts of the subscription that have deployments of Azure OpenAI."""
-        with explained("list the accounts of Azure OpenAI"):
-            return [_account(one) for one in unless([], lambda: list(self._client.accounts.list())) or () if one.kind in _KINDS]
+    def everywhere(self) -> list[Account]:
+        """The accounts of the subscription that have deployments of Azure OpenAI; none when it never had any."""
+        with explained("list the accounts of Azure OpenAI in the subscription"):
+            return [_account(one) for one in unless([404], lambda: list(self._client.accounts.list())) or () if one.kind in _KINDS]
 
     def in_group(self, group: str) -> list[Account]:
         """The accounts of a resource group; none when the group does not exist, or the subscription never had any."""
@@ -237,6 +242,7 @@ def _account(entry: Any) -> Account:
     properties = entry.properties
     # The first is the account's own address; ``endpoint`` may be the region's, which serves no deployments.
     address = (properties.endpoints or {}).get("OpenAI Language Model Instance API") or properties.endpoint
+    addresses = [str(properties.endpoint or ""), *map(str, (properties.endpoints or {}).values())]
     return Account(
         entry.name,
         entry.id,
@@ -245,6 +251,8 @@ def _account(entry: Any) -> Account:
         str(properties.provisioning_state),
         bool(properties.disable_local_auth),
         dict(entry.tags or {}),
+        str(properties.custom_sub_domain_name or ""),
+        frozenset(host for address in addresses if (host := urlsplit(address).hostname)),
     )
 
 

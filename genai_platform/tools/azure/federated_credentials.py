@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genai_platform.errors import StepError
+from genai_platform.render.workload_identity import AUDIENCE
 from genai_platform.tools.azure.rest import Body, Rest
 
-AUDIENCE = "api://AzureADTokenExchange"
-"""What tokens are made for that Entra ID takes in exchange (same page)."""
 _FRESH = 90.0
 """Seconds; an application that was made a moment ago may not show yet."""
 

@@ -15,6 +15,11 @@ from genai_platform.config.target import Target
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.transport import public, transport
 
+
+class Refused(StepError):
+    """Entra ID gives no token."""
+
+
 PATIENCE = 60.0
 """Seconds; a fresh client secret takes 4 to 18 s to work, a fresh role assignment up to a minute."""
 _NOT_YET = ("AADSTS7000215", "AADSTS700016", "AADSTS501051", "AADSTS500011")
@@ -56,11 +61,42 @@ def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope:
         except ClientAuthenticationError as error:
             fresh = any(code in error.message for code in _NOT_YET)
             if not fresh or time.monotonic() > deadline:
-                text = " ".join(error.message.split()).removeprefix("Authentication failed: ")[:300]
-                raise StepError(f"Entra ID gives {client_id} no token: {text}", remedy=_REMEDY, id="azure.token") from None
+                raise StepError(f"Entra ID gives {client_id} no token: {_said(error.message)}", remedy=_REMEDY, id="azure.token") from None
             time.sleep(1)
         except ServiceRequestError as error:
             raise StepError(f"{authority} could not be reached: {error.message[:200]}", id="azure.token") from None
+
+
+def exchange(target: Target, tenant: str, client_id: str, assertion: SecretStr, scope: str) -> SecretStr:
+    """An access token for a token of another issuer that an application trusts. Asks once.
+
+    Raises:
+        Refused: Entra ID refuses; its own code (AADSTS…) is in the message.
+        StepError: it could not be reached.
+    """
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+    from azure.identity import ClientAssertionCredential
+
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+    authority = target.endpoints.azure.authority
+    credential = ClientAssertionCredential(
+        tenant,
+        client_id,
+        assertion.get_secret_value,
+        authority=authority,
+        disable_instance_discovery=not public(authority),
+        transport=transport(target.endpoints),
+    )
+    try:
+        return SecretStr(credential.get_token(scope).token)
+    except ClientAuthenticationError as error:
+        raise Refused(_said(error.message), id="azure.token") from None
+    except ServiceRequestError as error:
+        raise StepError(f"{authority} could not be reached: {error.message[:200]}", id="azure.token") from None
+
+
+def _said(message: str) -> str:
+    return " ".join(message.split()).removeprefix("Authentication failed: ")[:300]
 
 
 def claims(token: SecretStr) -> dict[str, Any]:

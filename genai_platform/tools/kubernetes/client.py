@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import SecretStr
+
 from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
@@ -226,6 +228,14 @@ class Kube:
         )
         assert found is not None
         return found
+
+    def token(self, account: str, namespace: str, audience: str) -> SecretStr:
+        """A token of a service account for one audience, valid for ten minutes."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        spec = {"audiences": [audience], "expirationSeconds": 600}
+        body = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": spec}
+        found = self._send(_Request("post", path, f"make a token of {account}", body=body, secret=True)) or {}
+        return SecretStr(str(found["status"]["token"]))
 
     def patch(
         self, api_version: str, kind: str, name: str, namespace: str | None, body: Mapping[str, Any] | Sequence[Mapping[str, Any]],

@@ -167,6 +167,8 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
         for policy in (still(iam.list_role_policies, RoleName=item.id) or {}).get("PolicyNames", ()):
             if kind.startswith("application") and policy == "bucket":
                 yield f"aws_iam_role_policy.bucket{kind.removeprefix('application')}", f"{item.id}:{policy}"
+            elif kind == 'application["litellm"]' and policy == "bedrock":
+                yield "aws_iam_role_policy.litellm[0]", f"{item.id}:{policy}"
     for item in FINDERS["identity providers"](aws, scope):
         if item.by == "tag":
             yield "aws_iam_openid_connect_provider.this", item.id

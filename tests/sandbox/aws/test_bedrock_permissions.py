@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -17,6 +18,10 @@ from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, Forbidden
 from genai_platform.render.bedrock import Invocable, policy
 from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
+from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra import bedrock as infra_bedrock
+from genai_platform.steps.infra.prerequisites.actions import needs
+from genai_platform.steps.infra.terraform import cluster_inputs
 from genai_platform.tools.aws import bedrock
 from genai_platform.tools.aws.client import Aws
 
@@ -25,15 +30,16 @@ SESSION = boto3.Session()
 ROLE = "litellm-exactly"
 
 
-def product(cloud: Any, folder: Path, key: dict[str, str] | None = None) -> Aws:
+def product(cloud: Any, folder: Path, key: dict[str, str] | None = None, *models: tuple[str, str]) -> Aws:
     """AWS as the product sees it, in a region of its own: the models' regions are others."""
+    wanted = [{"name": id, "provider": "bedrock", "model": id, "region": region} for region, id in models]
     admin = administrator(cloud.layout)
     held = key or {"aws_access_key_id": admin.access_key_id, "aws_secret_access_key": admin.secret_access_key, "aws_session_token": ""}
     endpoints = AwsEndpoints(
         url=cloud.layout.url("aws"), access_key_id=held["aws_access_key_id"], secret_access_key=held["aws_secret_access_key"],
         session_token=held["aws_session_token"] or None,
     )  # fmt: skip
-    return Aws(Target("work", Settings(), Endpoints(aws=endpoints), folder))
+    return Aws(Target("work", Settings.model_validate({"litellm": {"models": wanted}}), Endpoints(aws=endpoints), folder))
 
 
 @pytest.fixture
@@ -118,3 +124,38 @@ def test_a_role_may_do_what_is_configured_and_nothing_else(cloud: Any, aws: Aws,
         ("us-east-1", "amazon.nova-micro-v1:0"),
     ]  # fmt: skip
     assert [one for one in others if allowed(*one)] == []
+
+
+def configured(cloud: Any, folder: Path, *models: tuple[str, str]) -> Clients:
+    """The product's clients with these models of Amazon Bedrock, each with its region."""
+    aws = product(cloud, folder, None, *models)
+    return Clients(aws.target, aws=aws)
+
+
+def test_the_clusters_root_is_given_exactly_what_is_configured(cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = configured(cloud, tmp_path, ("us-east-1", NOVA), ("eu-west-1", TITAN), ("us-east-1", NOVA))
+    text = infra_bedrock.litellm_policy(found)
+    (statement,) = json.loads(text or "")["Statement"]
+    assert statement["Resource"] == [model_arn("eu-west-1", TITAN), model_arn("us-east-1", NOVA)]
+    assert infra_bedrock.look(found) == "3 models are offered by Amazon Bedrock in eu-west-1, us-east-1"
+    for name in ("storage", "network"):
+        monkeypatch.setattr(found, name, lambda: SimpleNamespace(langfuse_bucket="l", clickhouse_bucket="c", private_subnet_ids=[]))
+    assert cluster_inputs(found)["litellm_policy"] == text
+    none = configured(cloud, tmp_path)
+    assert infra_bedrock.litellm_policy(none) is None
+
+
+def test_a_model_that_a_region_does_not_have_is_refused_before_anything_is_made(cloud: Any, tmp_path: Path) -> None:
+    found = configured(cloud, tmp_path, ("us-east-1", NOVA), ("eu-west-1", "amazon.nova-unheard-v1:0"))
+    with pytest.raises(ConfigError, match=r"Amazon Bedrock in eu-west-1 has neither .* 'amazon\.nova-unheard-v1:0'"):
+        infra_bedrock.look(found)
+
+
+def test_rights_on_bedrock_are_asked_for_only_with_a_model_of_it(cloud: Any, tmp_path: Path) -> None:
+    def rights(*models: tuple[str, str]) -> dict[str, list[str]]:
+        wanted = needs(configured(cloud, tmp_path, *models).target, ACCOUNT)
+        return {one.context["aws:RequestedRegion"]: sorted(one.actions) for one in wanted if one.area == "models"}
+
+    asked = ["bedrock:GetFoundationModel", "bedrock:GetInferenceProfile", "bedrock:ListInferenceProfiles"]
+    assert rights() == {}
+    assert rights(("us-east-1", NOVA), ("eu-west-1", TITAN)) == {"eu-west-1": asked, "us-east-1": asked}

@@ -27,7 +27,8 @@ def prepared(world: AzureWorld) -> AzureWorld:
 
 def configured(world: AzureWorld, *deployments: dict[str, Any], models: Any = None, **openai: Any) -> None:
     table = {"account": f"acme-{world.environment}", "deployments": deployments or (CHAT, EMBED)} | openai
-    world.configure(openai=table, models=models)
+    world.models = models or [{"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}]
+    world.configure(openai=table)
 
 
 def keyed(world: AzureWorld) -> None:

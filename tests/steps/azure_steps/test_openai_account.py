@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from genai_platform.audit import azure as leftovers
+from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import MissingError, StepError
 from genai_platform.render.secrets import PlatformSecrets
@@ -31,7 +32,7 @@ def test_without_the_table_there_is_no_step_no_question_and_no_provider(world: A
     world.configure()
     assert "azure.openai" not in {one.id for one in steps(world.clients())}
     assert not [id for id in answers(world) if id.startswith("azure.openai")]
-    assert resource_providers.OPENAI not in resource_providers.needed(world.target)
+    assert resource_providers.OPENAI not in resource_providers.needed(world.clients())
 
 
 def test_it_is_made_with_its_deployments_and_then_left_alone(world: AzureWorld) -> None:
@@ -289,3 +290,21 @@ def test_the_key_of_somebody_elses_account_is_not_read(world: AzureWorld) -> Non
     models = [{"name": "chat", "azure_deployment": "chat", "api_base": address, "api_key_env": "ACME_KEY"}]
     configured(world, CHAT, models=models, resource_group=group)
     assert (key.variables(world.clients()), key.keys(world.clients())) == (frozenset(), {})
+
+
+# -- models without a key -----------------------------------------------------------------------------
+def test_models_without_a_key_may_use_the_account_once_it_is_made_and_it_takes_no_keys(world: AzureWorld) -> None:
+    address = f"https://acme-{world.environment}.openai.localhost:{world.layout.ports['cognitive']}"
+    configured(world, CHAT, models=[{"name": "chat", "azure_deployment": "chat", "api_base": address, "auth": "entra"}])
+    world.issuer = "https://localhost/cluster"
+    assert [one.text for one in answers(world).values() if one.error] == []
+    access = next(one for one in steps(world.clients()) if one.id == "azure.model_access")
+    assert "azure.openai" in access.needs
+    made(world)
+    assert account(world).keyless is True  # type: ignore[union-attr]
+    access.apply(Quiet())
+    assert f"may use acme-{world.environment}" in access.observe().evidence
+    step(world).destroy(Quiet())
+    seen = observe(access)
+    assert (seen.state, "is not there yet" in seen.evidence) == (State.DRIFTED, True), "what is left is still removed"
+    access.destroy(Quiet())

@@ -23,6 +23,8 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
+from genai_platform.errors import NeverBuilt
+from genai_platform.render.outputs import ClusterOutputs
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.sandbox.azure import arm_providers, control_routes
 from genai_platform.sandbox.azure.part import PART
@@ -249,13 +251,20 @@ class _Clients(Clients):
 
     def __init__(self, world: AzureWorld) -> None:
         super().__init__(world.target, aws=cast(Any, world.aws), kube=cast(Any, world.kube))
-        self._admin, self._stored = world.litellm.admin(), world.secrets
+        self._admin, self._stored, self._issuer = world.litellm.admin(), world.secrets, world.issuer
 
     def litellm_admin(self) -> KeyAdmin:
         return self._admin
 
     def secrets(self) -> PlatformSecrets:
         return self._stored or super().secrets()
+
+    def cluster(self) -> ClusterOutputs:
+        if self._issuer is None:
+            raise NeverBuilt("there is no cluster")
+        arn = f"arn:aws:iam::111122223333:oidc-provider/{self._issuer.removeprefix('https://')}"
+        names = dict.fromkeys(ClusterOutputs.model_fields, "")
+        return ClusterOutputs(**{**names, "oidc_provider_arn": arn})
 
 
 class AzureWorld:
@@ -276,11 +285,14 @@ class AzureWorld:
             self._deployer = self._folder / "deployer.json"
             self._deployer.write_text(json.dumps(subscription))
         self.aws: FakeAws | None = None
+        self.issuer: str | None = None
+        """Of the cluster's service account tokens; None while there is no cluster."""
+        self.models = [{"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}]
         self.secrets: PlatformSecrets | None = PlatformSecrets()
         self.configure(**azure)
 
     def configure(self, **azure: Any) -> Clients:
-        """Other settings for the same world; new clients for them. ``models`` are those of LiteLLM."""
+        """Other settings for the same world; new clients for them."""
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
@@ -302,11 +314,8 @@ class AzureWorld:
             "auth": "service_principal",
             "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},
         }
-        models = azure.pop("models", None) or [
-            {"name": "gpt-4o-mini", "azure_deployment": "gpt-4o-mini", "api_base": "https://x.openai.azure.com"}
-        ]
         azure = {**azure, "apim": {"publisher_email": "a@example.com", **azure.get("apim", {})}}
-        settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": models}, "ingress": {"litellm_port": 8443}})
+        settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": self.models}, "ingress": {"litellm_port": 8443}})
         self.target = Target(self.environment, settings, endpoints, self._folder)
         if self.aws is None:
             self.aws = FakeAws(self.target)

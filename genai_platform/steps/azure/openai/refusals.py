@@ -39,7 +39,7 @@ def deleted_account(openai: Wanted, gone: DeletedAccount | None) -> MissingError
 
 def taken_subdomain(clients: Clients, openai: Wanted) -> MissingError:
     """The error for a name that another account has, somewhere in Azure."""
-    here = [one for one in clients.azure.cognitive.every() if one.name.lower() == openai.name.lower()]
+    here = [one for one in clients.azure.cognitive.everywhere() if one.name.lower() == openai.name.lower()]
     if here:
         return MissingError(
             f"the account {openai.name} is in the resource group {here[0].group}, not in {openai.group}",

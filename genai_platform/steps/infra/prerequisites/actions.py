@@ -139,6 +139,7 @@ _CACHE: dict[str, str] = {
     "parametergroup:{}-redis7": "CreateCacheParameterGroup DeleteCacheParameterGroup ModifyCacheParameterGroup AddTagsToResource",
 }
 _CERTIFICATE = "AddTagsToCertificate DeleteCertificate DescribeCertificate ListTagsForCertificate"
+_BEDROCK = "GetFoundationModel GetInferenceProfile ListInferenceProfiles"
 SERVICE_ROLES = {
     "eks.amazonaws.com": "AWSServiceRoleForAmazonEKS",
     "rds.amazonaws.com": "AWSServiceRoleForRDS",
@@ -176,6 +177,8 @@ def _needs(target: Target, arn: _Arns) -> Iterator[Need]:
         yield Need("domain", ("route53:ListHostedZones",))
         yield _on("domain", ("route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"), *zone)
     yield _on("IAM roles", _named("iam", _ROLE), arn("iam", f"role/{prefix}-*"))
+    for region in sorted({model.region for model in settings.litellm.bedrock}):
+        yield Need("models", _named("bedrock", _BEDROCK), context={"aws:RequestedRegion": region})
     passed = {"iam:PassedToService": "eks.amazonaws.com"}
     yield _on("IAM roles", ("iam:PassRole",), arn("iam", f"role/{prefix}-*"), context=passed)
     yield _on("IAM roles", _named("iam", _PROVIDER), arn("iam", "oidc-provider/*"))
