@@ -100,7 +100,7 @@ def test_nothing_is_marked_that_the_settings_take(text: str) -> None:
         ('platform.name = "Genai"', "$.platform.name"),
         ('azure.apim.sku = "PremiumV2"', "$.azure.apim.sku"),
         ('azure.callers.Team.models = ["m"]', "$.azure.callers"),
-        ('[[litellm.models]]\nname = "m"\nazure_deployment = "d"', "$.litellm.models[0]"),
+        ('[[litellm.models]]\nname = "m"\napi_base = "https://x.example"', "$.litellm.models[0]"),
         ('[[litellm.models]]\nname = "m"\nazure_deployment = "d"\napi_base = "x.openai.azure.com"', "$.litellm.models[0].api_base"),
     ],
 )
