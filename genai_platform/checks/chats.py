@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genai_platform.checks.once import Once
 from genai_platform.errors import GenaiError, StepError
-from genai_platform.tools.parallel import gather
+from genai_platform.tools.parallel import AT_ONCE, gather
 
 if TYPE_CHECKING:
     from genai_platform.tools.litellm.client import Answer, Litellm
 
+T = TypeVar("T")
 SENTENCE = "日本の首都はどこですか。一文で答えてください。"
 """The handbook's sentence: it arrives intact only where nothing on the way takes UTF-8 for something else."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -68,6 +70,7 @@ class Chats:
         self.deployments = tuple(deployments) or self.models
         self._client = client
         self._once = Once()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def chat(self, model: str | None = None) -> Chat:
         """The chat with a model (default: the first), made now if it was not made yet.
@@ -77,6 +80,10 @@ class Chats:
         """
         name = model or self._first()
         return self._once(name, lambda: self._ask(name))
+
+    def embedding(self, model: str) -> tuple[float, ...]:
+        """The embedding of the sentence by a model, made now if it was not made yet. Raises ``GenaiError``."""
+        return self._once(f"embedding {model}", lambda: self._limited(lambda: self._client().embedding(model, SENTENCE)))
 
     def forget(self, chat: Chat) -> None:
         """What it should have caused was lost: the next who asks makes another."""
@@ -104,7 +111,12 @@ class Chats:
 
     def _ask(self, name: str) -> Chat:
         began = datetime.now(UTC)
-        return Chat(name, self._client().chat(name, SENTENCE, session=self.session), began)
+        return self._limited(lambda: Chat(name, self._client().chat(name, SENTENCE, session=self.session), began))
+
+    def _limited(self, ask: Callable[[], T]) -> T:
+        """A few at a time, whoever asks: each check has a thread of its own."""
+        with self._places:
+            return ask()
 
     def _first(self) -> str:
         if not self.models:

@@ -58,7 +58,7 @@ def _ui(platform: Platform) -> Outcome:
 
 
 def _models(platform: Platform) -> Outcome:
-    wanted = sorted(platform.settings.litellm.groups)
+    wanted = sorted(platform.settings.litellm.names)
     listed = sorted(set(platform.litellm().models()))
     if listed == wanted:
         return passed(f"{len(listed)} models: {_short(listed)}")

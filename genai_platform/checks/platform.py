@@ -19,6 +19,7 @@ from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
     from genai_platform.checks.azure_inventory import Inventory
+    from genai_platform.config.models import Model
     from genai_platform.tools.aws.client import Aws
     from genai_platform.tools.kubernetes.client import Kube
     from genai_platform.tools.langfuse import Langfuse
@@ -67,18 +68,24 @@ class Platform:
     @property
     def chat_deployments(self) -> dict[str, str]:
         """What each chat deployment is asked by, and how it is called in evidence: one of a group is asked past the group."""
-        return self._deployments(lambda one: one.mode == "chat")
+        groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
+        alone = {name: name for name, group in groups.items() if len(group) == 1}
+        return alone | {
+            self.asked_by(one): f"{name} ({one.upstream} at {one.address})"
+            for name, group in groups.items()
+            if len(group) > 1
+            for one in group
+        }
 
     @property
     def keyless_chat_deployments(self) -> dict[str, str]:
         """The same of those that are asked without a key."""
-        return self._deployments(lambda one: one.mode == "chat" and one in self.settings.litellm.keyless)
+        asked = {self.asked_by(one) for one in self.settings.litellm.keyless}
+        return {name: text for name, text in self.chat_deployments.items() if name in asked}
 
-    def _deployments(self, chosen: Callable[[Model], bool]) -> dict[str, str]:
-        groups = self.settings.litellm.groups.items()
-        alone = {name: name for name, group in groups if len(group) == 1 and chosen(group[0])}
-        grouped = [(name, one) for name, group in groups if len(group) > 1 for one in group if chosen(one)]
-        return alone | {one.id: f"{name} ({one.upstream} at {one.address})" for name, one in grouped}
+    def asked_by(self, model: Model) -> str:
+        """What reaches exactly this deployment: its own id in a group, else the model's name."""
+        return model.id if len(self.settings.litellm.groups[model.name]) > 1 else model.name
 
     def secrets(self) -> PlatformSecrets:
         return self._once("secrets", self.clients.secrets)

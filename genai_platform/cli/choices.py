@@ -60,6 +60,16 @@ class Finder:
         except GenaiError:
             return {}
 
+    def keyless(self, answers: Mapping[str, str]) -> bool:
+        """Whether the chosen account is known to be in the subscription that is to be pinned, and takes tokens at that address."""
+        chosen = answers.get("api_base", "").rstrip("/")
+        if not answers.get("tenant_id") or not chosen.startswith("https://") or ".api.cognitive." in chosen:
+            return False
+        try:
+            return any(one.endpoint == chosen for one in self._accounts_of(answers))
+        except GenaiError:
+            return False
+
     # -- AWS --------------------------------------------------------------------------------------
     @cached_property
     def _aws(self) -> Aws:

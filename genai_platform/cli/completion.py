@@ -20,11 +20,12 @@ STEPS = (
     "litellm.config", "litellm.database", "litellm.migration", "litellm.ingress", "litellm.proxy",
     "langfuse.config", "langfuse.database", "langfuse.ingress", "langfuse.operator", "langfuse.chart", "langfuse.traces",
     "patch.identity", "patch.disk",
-    "azure.group", "azure.application", "azure.vault", "azure.service", "azure.check_applications", "azure.access",
+    "azure.group", "azure.model_access", "azure.application", "azure.vault", "azure.service", "azure.check_applications", "azure.access",
     "azure.shared_key", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
 )  # fmt: skip
 CHECKS = (
     *(f"litellm.{name}" for name in ("ready", "openapi", "ui", "models", "chat", "stream", "logged", "refuses")),
+    "models.keyless",
     *(f"langfuse.{name}" for name in ("login", "closed", "keys", "trace", "storage")),
     "clickhouse.storage", "patch.identity", "patch.disk",
     *(f"azure.{name}" for name in ("token", "chat", "stream", "key")),
@@ -45,7 +46,18 @@ def steps(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def checks(ctx: typer.Context, incomplete: str) -> list[str]:
     """Checks, and what several of them begin with."""
-    return _beginning(incomplete, _with_groups(_existing(CHECKS, _configured(ctx))))
+    values = _configured(ctx)
+    return _beginning(incomplete, _with_groups([*_existing(CHECKS, values), *_of_models(values)]))
+
+
+def _of_models(values: Values) -> list[str]:
+    """The checks of the configured models' deployments."""
+    from genai_platform.config.model_checks import MODES, ids
+
+    found = _value(values, "litellm.models")
+    models = [one for one in found if isinstance(one, Mapping) and isinstance(one.get("name"), str)] if isinstance(found, list) else []
+    named = zip(ids([model["name"] for model in models]), models, strict=True)
+    return [id for id, model in named if model.get("mode", "chat") in MODES]
 
 
 def callers(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -106,12 +118,19 @@ def _second_line(values: Values) -> bool:
     return str(_value(values, "langfuse.chart.version")).startswith("2.")
 
 
+def _keyless(values: Values) -> bool:
+    found = _value(values, "litellm.models")
+    return any(isinstance(one, Mapping) and one.get("auth") == "entra" for one in (found if isinstance(found, list) else ()))
+
+
 _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {
     "infra.state": lambda values: _value(values, "terraform.backend") == "s3",
     "infra.certificate": lambda values: _value(values, "ingress.tls") != "none",
     "langfuse.operator": _second_line,
     "azure": lambda values: _value(values, "azure.enabled") is True,
     "azure.shared_key": lambda values: _value(values, "azure.apim.keys") == "shared",
+    "azure.model_access": _keyless,
+    "models.keyless": _keyless,
 }
 """Which steps and checks exist only with some settings."""
 

@@ -70,6 +70,8 @@ def join(run: Run, place: str) -> None:
     run.screen.tell(f"wrote {file}" if changed else f"{file} has this configuration already")
     if not wanted.ingress.allowed_cidrs:
         run.screen.warn("ingress.allowed_cidrs is empty: an up from here admits this machine's address alone; name every network there")
+    if (extra := wanted.litellm.extra_config) and not (run.project / extra.path).exists():
+        run.screen.warn(f"litellm.extra_config: {extra.path} is not copied; get it from {shared.by} and put it into {run.project}")
     flags = run.flags if _asked(run) or name == "default" else f" --env {name}"
     run.screen.tell(typed(advice("next: {}", genai("status")), flags))
     run.screen.document({"joined": name, "file": str(file), "changed": changed, "last_up": shared.up, "last_up_by": shared.by})

@@ -115,7 +115,7 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
         known = {"resource_group": answers["name"]} | signed_in
         if _front(run, azure, {**known, **given}):
             answers |= _answers(run, wizard.AZURE, given, known, finder, near)
-    text = wizard.document(answers, finder.model_of({**near, **answers}))
+    text = wizard.document(answers, finder.model_of({**near, **answers}), keyless=finder.keyless(answers))
     validate([Layer("init", tomllib.loads(text))])
     path.write_text(text, encoding="utf-8")
     run.screen.tell(f"wrote {path}")

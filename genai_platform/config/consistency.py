@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import difflib
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from genai_platform.config import api_base, azure_openai, keyless, model_groups
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
-from genai_platform.config.merged import Contradiction, models, names, table
+from genai_platform.config.extra_config import IDENTITY, OWN_VARIABLES, ExtraConfig
+from genai_platform.config.merged import Contradiction, all_known, models, names, table
 from genai_platform.config.models import default_api_version, needs_responses
 from genai_platform.config.values import is_public
 
@@ -31,16 +31,21 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     return [found for look in looks for found in look(values)]
 
 
-_OWN_VARIABLES = re.compile(r"(DATABASE|LANGFUSE|LITELLM|PRISMA|REDIS)_.*|DISABLE_SCHEMA_UPDATE|HOME|PATH|PYTHON.*|TMPDIR")
-"""Variables that configure LiteLLM's proxy itself."""
-
-
 def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A model's key must not take the place of one of the proxy's own variables."""
     for number, model in enumerate(models(values)):
         name = table(model).get("api_key_env")
-        if isinstance(name, str) and _OWN_VARIABLES.fullmatch(name):
+        if isinstance(name, str) and (OWN_VARIABLES.fullmatch(name) or IDENTITY.fullmatch(name)):
             yield ("litellm", "models", number, "api_key_env"), f"LiteLLM reads {name} itself; choose another name, e.g. AZURE_{name}"
+    extra = table(values, "litellm").get("extra_config")
+    if not isinstance(extra, ExtraConfig):
+        return
+    for name in extra.variables:
+        if IDENTITY.fullmatch(name):
+            yield (
+                ("litellm", "extra_config"),
+                f"{extra.path}: LiteLLM's pods have {name} from their role; choose another name, e.g. MY_{name}",
+            )
 
 
 def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -101,6 +106,8 @@ def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     known = sorted(set(names(values)))
+    if not all_known(values):
+        return
     for caller, wanted in table(values, "azure", "callers").items():
         models = table(wanted).get("models")
         for name in models if isinstance(models, list | tuple) else ():

@@ -36,6 +36,7 @@ _MEANINGS = {
     "litellm.models.base_model": "a model as Azure names it, e.g. gpt-4o",
     "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",
     "litellm.models.api_key_env": "the name of an environment variable, e.g. AZURE_API_KEY",
+    "litellm.extra_config": "the path of a YAML file, e.g. \"litellm.extra.yaml\"",
     "langfuse.chart.version": "a version of line 1 or 2, e.g. \"1.5.41\"",
     "litellm.models.mode": "chat, completion, embedding or responses",
     "langfuse.user_email": "an e-mail address",

@@ -113,11 +113,14 @@ def load(project: Path, environment: str = "default", *, sets: Sequence[str] = (
     Raises:
         ConfigError: every fault at once.
     """
-    return validate(configured_layers(project, environment, sets, environ))
+    return validate(configured_layers(project, environment, sets, environ), project)
 
 
-def validate(layers: Sequence[Layer]) -> Loaded:
+def validate(layers: Sequence[Layer], project: Path | None = None) -> Loaded:
     """Merge the layers and validate the result: each value by itself, and what they say together.
+
+    Args:
+        project: the folder of genai.toml, in which the file of ``litellm.extra_config`` is read; ``None``: it is not read.
 
     Raises:
         ConfigError: every fault at once.
@@ -126,6 +129,7 @@ def validate(layers: Sequence[Layer]) -> Loaded:
     from genai_platform.config.faults import Fault, dotted, faults_of, gather
 
     values = merged(layers)
+    unread = _read_extra_config(values, project) if project else ""
     settings, error = _typed(values)
     # A value from a variable or an option may have been read as a number where text is wanted: give it back as text.
     texts = {path: raw for layer in layers for path, raw in layer.raw.items()}
@@ -139,6 +143,8 @@ def validate(layers: Sequence[Layer]) -> Loaded:
         return _source(layers, path)
 
     faults = faults_of(error, source) if error else []
+    if unread:
+        faults.append(Fault("litellm.extra_config", unread, source(("litellm", "extra_config"))))
     faults += [Fault(dotted(path), problem, source(path)) for path, problem in contradictions(values)]
     if settings is None or faults:
         raise gather(faults)
@@ -151,6 +157,20 @@ def merged(layers: Sequence[Layer]) -> dict[str, Any]:
     for layer in layers:
         values = merge(values, layer.values)
     return values
+
+
+def _read_extra_config(values: dict[str, Any], project: Path) -> str:
+    """Put the file of ``litellm.extra_config`` in the place of its path. Answers what is wrong with it; empty: nothing."""
+    from genai_platform.config.extra_config import read
+
+    litellm = values.get("litellm")
+    path = litellm.get("extra_config") if isinstance(litellm, Mapping) else None
+    if isinstance(litellm, Mapping) and isinstance(path, str):
+        try:
+            values["litellm"] = {**litellm, "extra_config": read(project, path)}
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _typed(values: Mapping[str, Any]) -> tuple[Settings | None, ValidationError | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genai_platform.config.extra_config import ExtraConfig
+
 Contradiction = tuple[tuple[str | int, ...], str]
 """Where, and what is wrong there."""
 
@@ -24,8 +26,16 @@ def models(values: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def names(values: Mapping[str, Any]) -> list[str]:
-    """The names of the models, one for each entry."""
-    return [name for entry in models(values) if isinstance(name := table(entry).get("name"), str)]
+    """The names of the models, one for each entry, and of those that ``extra_config`` adds."""
+    extra = table(values, "litellm").get("extra_config")
+    own = [name for entry in models(values) if isinstance(name := table(entry).get("name"), str)]
+    return [*own, *(extra.model_names if isinstance(extra, ExtraConfig) else ())]
+
+
+def all_known(values: Mapping[str, Any]) -> bool:
+    """Whether every model's name is known: not where the file of ``extra_config`` was not read."""
+    extra = table(values, "litellm").get("extra_config")
+    return extra is None or (isinstance(extra, ExtraConfig) and extra.document is not None)
 
 
 def texts(value: Any) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from genai_platform.config.merged import Contradiction, models, table, texts
+from pydantic import ValidationError
+
+from genai_platform.config.merged import Contradiction, all_known, models, names, table, texts
+from genai_platform.config.models import PROVIDERS, Model, with_regions
+from genai_platform.config.values import REGION
 
 KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 _SHARES = ("weight", "rpm", "tpm")
@@ -20,34 +25,33 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     for one in models(values):
         if isinstance(name := table(one).get("name"), str):
             groups.setdefault(name, []).append(table(one))
+    region = str(table(values, "platform").get("region", REGION))
     for name, group in groups.items():
-        for text in (*_same(name, group), *_modes(name, group), *_shares(name, group)):
+        for text in (*_same(name, group, region), *_modes(name, group), *_shares(name, group)):
             yield ("litellm", "models"), text
     fallbacks = {kind: table(values, "litellm", "fallbacks", kind) for kind in KINDS}
     modes = {name: str(group[0].get("mode", "chat")) for name, group in groups.items()}
+    known = sorted({*names(values)})
     for kind, chosen in fallbacks.items():
-        for text in (*_unknown(chosen, sorted(modes)), *_other_mode(chosen, modes), *_circle(chosen)):
+        for text in (*(_unknown(chosen, known) if all_known(values) else ()), *_other_mode(chosen, modes), *_circle(chosen)):
             yield ("litellm", "fallbacks", kind), text
     yield from _callers(values, fallbacks)
 
 
-def _same(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Each deployment of a group is another one."""
-    keys = ("provider", "auth", "api_key_env")
-    places = Counter((*_place(one), *(str(one.get(key)) for key in keys)) for one in group)
-    for (deployment, address, *_), count in places.items():
+def _same(name: str, group: Sequence[Mapping[str, Any]], region: str) -> Iterator[str]:
+    """Each deployment of a group is another one. What is a fault by itself is passed over."""
+    found: list[Model] = []
+    for one in with_regions(group, region):
+        with contextlib.suppress(ValidationError, KeyError):
+            found.append(PROVIDERS[str(one.get("provider", "azure"))].model_validate(one))
+    places = Counter((model.upstream, model.address, model.key_variable) for model in found)
+    for (deployment, address, _), count in places.items():
         if count > 1:
             times = "twice" if count == 2 else f"{count} times"
             yield (
                 f"the name '{name}' is used {times} for the deployment '{deployment}' at {address};"
                 " deployments of one name share its load, and each must be another one"
             )
-
-
-def _place(model: Mapping[str, Any]) -> tuple[str, str]:
-    """What a deployment is called where it is served, and where that is."""
-    default = "Amazon Bedrock" if model.get("provider") == "bedrock" else "OpenAI"
-    return str(model.get("azure_deployment") or model.get("model")), str(model.get("api_base") or model.get("region") or default)
 
 
 def _modes(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:

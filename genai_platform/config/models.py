@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Discriminator, Field, StringConstraints, Tag
+from pydantic import BeforeValidator, Discriminator, Field, InstanceOf, PlainSerializer, StringConstraints, Tag, WithJsonSchema
 
 from genai_platform.config import azure_models, priced_models
+from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
 
 API_VERSION = "2024-10-21"
@@ -239,6 +240,19 @@ class Fallbacks(Table):
     """When the model's content filter refused a request."""
 
 
+def _unread(value: Any) -> Any:
+    """A path that nobody read: of a configuration that is looked at without its files."""
+    return ExtraConfig(value) if isinstance(value, str) else value
+
+
+ExtraFile = Annotated[
+    InstanceOf[ExtraConfig],
+    BeforeValidator(_unread),
+    PlainSerializer(lambda file: file.path, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+
+
 class Litellm(Table):
     replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
     """Pods of the proxy; with two or more no request is lost when they are exchanged."""
@@ -250,13 +264,21 @@ class Litellm(Table):
     """How the deployments of one name share its load."""
     fallbacks: Fallbacks = Fallbacks()
     """Which model is asked where another one cannot answer."""
+    extra_config: ExtraFile | None = None
+    """A YAML file, relative to the folder of genai.toml, whose content is added to LiteLLM's own configuration file."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
 
     @property
     def key_variables(self) -> tuple[str, ...]:
-        """The environment variables that the models' keys come from, sorted."""
-        return tuple(sorted({variable for model in self.models if (variable := model.key_variable)}))
+        """The environment variables that the models' keys and the secrets of ``extra_config`` come from, sorted."""
+        keys = {variable for model in self.models if (variable := model.key_variable)}
+        return tuple(sorted(keys.union(self.extra_config.variables if self.extra_config else ())))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What callers can ask for: the models, and those that ``extra_config`` adds."""
+        return (*self.groups, *(self.extra_config.model_names if self.extra_config else ()))
 
     @property
     def keyless(self) -> tuple[AzureModel, ...]:

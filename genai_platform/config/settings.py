@@ -16,6 +16,7 @@ from genai_platform.config import azure_openai
 from genai_platform.config.merged import table
 from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.values import (
+    REGION,
     AccountId,
     AwsRegion,
     AzureRegion,
@@ -43,7 +44,7 @@ from genai_platform.config.values import (
 class Platform(Table):
     name: Name = "genai"
     """The first part of every name: lower-case letters and digits, single hyphens between, a letter first, at most 16."""
-    region: AwsRegion = "ap-northeast-1"
+    region: AwsRegion = REGION
     """The AWS region."""
 
 
@@ -226,7 +227,7 @@ class Settings(Table):
     def _completed(cls, values: Any) -> Any:
         """What follows from another table: a model of Amazon Bedrock that names no region is asked in the platform's."""
         values = azure_openai.completed(values)
-        litellm, region = table(values, "litellm"), table(values, "platform").get("region", Platform().region)
+        litellm, region = table(values, "litellm"), table(values, "platform").get("region", REGION)
         models = litellm.get("models")
         if not isinstance(models, list | tuple) or not isinstance(region, str):
             return values

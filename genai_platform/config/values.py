@@ -13,6 +13,8 @@ from genai_platform.config import api_base
 from genai_platform.config.durations import DURATION
 from genai_platform.config.names import NAME, NAME_LENGTH
 
+REGION = "ap-northeast-1"
+"""The AWS region where none is configured."""
 _NOT_PUBLIC = [
     ipaddress.IPv4Network(text)
     for text in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")

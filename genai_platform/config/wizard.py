@@ -170,11 +170,12 @@ def models(answers: Mapping[str, str]) -> list[str]:
     return [name.strip() for name in answers["models"].split(",") if name.strip()]
 
 
-def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = None) -> str:
+def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = None, *, keyless: bool = False) -> str:
     """genai.toml. Without a tenant among the answers, the Azure half is off and its keys stand there to be filled in.
 
     Args:
         model_of: the model behind a deployment, where that is known.
+        keyless: the account of Azure OpenAI is in the subscription that is pinned, so that no key is needed.
     """
     answers = {**answers, "api_base": api_base.parse(answers["api_base"]).address}
     text = {key: json.dumps(value, ensure_ascii=False) for key, value in answers.items()}
@@ -186,10 +187,11 @@ def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = No
 name = {json.dumps(name, ensure_ascii=False)}
 azure_deployment = {json.dumps(name, ensure_ascii=False)}
 api_base = {text["api_base"]}
-{_model(name, (model_of or {}).get(name, ""))}"""
+{_KEYLESS if keyless else ""}{_model(name, (model_of or {}).get(name, ""))}"""
         for name in names
     )
-    return f"""# What `genai` builds. Secrets do not belong here: the key of Azure OpenAI is read from AZURE_API_KEY.
+    secrets = "no model needs a key" if keyless else "the key of Azure OpenAI is read from AZURE_API_KEY"
+    return f"""# What `genai` builds. Secrets do not belong here: {secrets}.
 # genai.NAME.toml beside this file changes values for `--env NAME`; `genai config show` lists all values and sources.
 
 [platform]
@@ -274,6 +276,8 @@ _NAT = {
     "per-zone": 'nat = "per-zone"           # or "single": costs less, and does not survive the loss of its zone',
 }
 _EMAIL = '# publisher_email = "you@example.com"   # where Azure writes about the service; fill it in before `genai up`'
+_KEYLESS = """auth = "entra"             # no key: LiteLLM signs in with Entra ID; "key": AZURE_API_KEY
+"""
 _BASE_MODEL = """# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters
 """
 _DOMAIN = '# domain = "genai.example.com"   # inside a Route 53 zone of this account'

@@ -11,7 +11,7 @@ from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAI
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
-from genai_platform.render import manifests
+from genai_platform.render import extra_config, manifests
 from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
@@ -36,7 +36,11 @@ ending one serves so long. Reports call 15 s too short and 60 s enough (kubernet
 
 
 def proxy_config(settings: Settings) -> str:
-    """``config.yaml`` of the proxy. It names environment variables and holds no secret."""
+    """``config.yaml`` of the proxy. It names environment variables and holds no secret.
+
+    Raises:
+        ConfigError: ``litellm.extra_config`` gives what the platform gives.
+    """
     document: dict[str, Any] = {
         "model_list": [_model(settings, model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
@@ -67,6 +71,8 @@ def proxy_config(settings: Settings) -> str:
             **({"enforce_fallback_model_access": True} if _fallbacks(settings) else {}),
         },
     }
+    if settings.litellm.extra_config:
+        document = extra_config.merged(document, settings.litellm.extra_config)
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
+from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.files import write_private
@@ -72,7 +74,7 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
             "langfuse_port": layout.ports["langfuse"],
             "gateway_port": layout.ports["models"],
         },
-        "litellm": {"models": models},
+        "litellm": {"models": models, **_extra(layout, settings.litellm.extra_config)},
         "azure": subscription(layout) | {"auth": "service_principal"},
     }
     return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *settings.litellm.key_variables}, openai_part.key(layout)))
@@ -81,6 +83,15 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
 def _of_no_use(model: Model) -> set[str]:
     """What a model's table would not say itself: a default that contradicts the rest once it is written down."""
     return {"api_key_env"} if model.key_variable is None else set()
+
+
+def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraConfig]:
+    """A person's own models are asked at the stand-in, too, whoever serves them."""
+    if extra is None or not (models := (extra.document or {}).get("model_list")):
+        return {}
+    base = f"{layout.url('openai')}/openai/v1"
+    moved = [{**model, "litellm_params": {**model["litellm_params"], "api_base": base}} for model in models]
+    return {"extra_config": replace(extra, document={**(extra.document or {}), "model_list": moved})}
 
 
 def _elsewhere(layout: SandboxLayout, model: Model, several: bool, *, own: bool) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.config.target import NAMESPACE
+from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.engine.step import Progress
 from genai_platform.render import litellm
 from genai_platform.render.manifests import Document
@@ -12,6 +12,11 @@ from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import admitted, ingress_step
 from genai_platform.steps.objects import Objects, Ref, database_step, running, start_afresh
 from genai_platform.tools.kubernetes import wait as kube_wait
+
+
+def preflight(target: Target) -> None:
+    """Raises ``ConfigError`` where ``litellm.extra_config`` gives what the platform gives."""
+    litellm.proxy_config(target.settings)
 
 
 def steps(clients: Clients) -> list[Objects]:

@@ -62,6 +62,7 @@ class PlatformWorld:
     ui: httpx.Response = field(default_factory=lambda: httpx.Response(200, html="<!DOCTYPE html><html></html>"))
     models: list[str] = field(default_factory=lambda: ["chat-a", "chat-b", "embed"])
     answer: bytes = ANSWER.encode()
+    embedding: list[float] = field(default_factory=lambda: [0.5, 0.25])
     broken_models: dict[str, str] = field(default_factory=dict)
     stream: list[bytes] = field(default_factory=lambda: [event("東"), event("京"), b"data: [DONE]\n\n"])
     logged: bool = True
@@ -148,6 +149,8 @@ class PlatformWorld:
         self.sessions.append((body.get("metadata") or {}).get("session_id", ""))
         if body["model"] in self.broken_models:
             return httpx.Response(500, json={"error": {"message": self.broken_models[body["model"]]}})
+        if request.url.path == "/v1/embeddings":
+            return httpx.Response(200, json={"data": [{"embedding": self.embedding}]})
         if body.get("stream"):
             return httpx.Response(200, content=iter(self.stream))
         text = json.dumps({"id": f"chatcmpl-{body['model']}", "model": body["model"], "choices": [{"message": {"content": "@@"}}]}).encode()

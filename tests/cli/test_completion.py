@@ -199,3 +199,10 @@ def test_no_package_is_loaded_that_takes_its_time(completion: Completion, line: 
     slow = {"azure", "boto3", "botocore", "kubernetes", "rich", "httpx", "yaml", "cryptography", "genai_platform.config.settings"}
     assert loaded & slow == set()
     assert {name for name in loaded if name.startswith(("genai_platform.steps", "genai_platform.checks", "genai_platform.tools"))} == set()
+
+
+def test_models_without_a_key_have_a_step_and_a_check(completion: Completion) -> None:
+    assert completion.bash("genai azure --only azure.m") == completion.bash("genai verify --only m") == []
+    (completion.folder / "genai.toml").write_text(CONFIGURATION + 'auth = "entra"\n')
+    assert completion.bash("genai azure --only azure.m") == ["azure.model_access"]
+    assert completion.bash("genai verify --only m") == ["models", "models.keyless"]

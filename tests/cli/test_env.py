@@ -75,6 +75,24 @@ def test_a_second_person_has_the_same_environment(shared: Shell, colleague: Path
     assert (again.code, again.document["changed"]) == (0, False)
 
 
+def test_a_second_person_is_told_of_the_file_that_is_not_copied(shared: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shared.folder / "more.yaml").write_text("general_settings: {}\n")
+    assert shared("up", "--set", "litellm.extra_config=more.yaml").code == 0
+    folder = shared.folder / "colleague"
+    folder.mkdir()
+    (shared.folder / "genai.toml").rename(shared.folder / "first.toml")
+    monkeypatch.chdir(folder)
+    assert environments(shared, BUCKET)["default"]["last_up"]
+    answer = shared("env", "join", BUCKET)
+    assert answer.code == 0
+    assert "litellm.extra_config: more.yaml is not copied" in answer.err
+    refused = shared("plan")
+    assert refused.code == 2
+    assert "litellm.extra_config: more.yaml does not exist in" in refused.err
+    (folder / "more.yaml").write_text("{}\n")
+    assert shared("plan").code == 0
+
+
 def test_another_configuration_here_is_not_replaced(shared: Shell, colleague: Path) -> None:
     mine = REMOTE.replace("replicas = 2", "replicas = 3")
     (colleague / "genai.toml").write_text(mine)

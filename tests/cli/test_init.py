@@ -13,6 +13,7 @@ from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
 
 TENANT, SUBSCRIPTION = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+ACCOUNT = Account("x", "/subscriptions/s/resourceGroups/g/x", "japaneast", "https://x.openai.azure.com", READY, keyless=False)
 AWS = ("--account-id", "123456789012", "--api-base", "https://x.openai.azure.com")
 
 
@@ -139,14 +140,26 @@ def test_an_answer_that_does_not_fit_writes_nothing(wizard: Shell) -> None:
 
 
 def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = Account("x", "/subscriptions/s/resourceGroups/g/x", "japaneast", "https://x.openai.azure.com", READY, keyless=False)
     deployed = [Deployment("chat", "gpt-4o-mini", "", "Standard", 1), Deployment("gpt-4o", "gpt-4o", "", "Standard", 1)]
     monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
-    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [account])
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
     monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed if (group, name) == ("g", "x") else [])
     answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
     assert answer.code == 0, answer.err
     first, second = written(wizard.folder)["litellm"]["models"]
-    assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", account.endpoint)
+    assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", ACCOUNT.endpoint)
     assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
+
+
+@pytest.mark.parametrize(("address", "auth"), [("https://x.openai.azure.com", "entra"), ("https://y.openai.azure.com", "key")])
+def test_an_account_in_the_pinned_subscription_needs_no_key(
+    wizard: Shell, monkeypatch: pytest.MonkeyPatch, address: str, auth: str
+) -> None:
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: [])
+    given = ("--account-id", "123456789012", "--api-base", address, "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION)
+    answer = wizard("init", *given, "--publisher-email", "a@example.com")
+    assert answer.code == 0, answer.err
+    assert [model.get("auth", "key") for model in written(wizard.folder)["litellm"]["models"]] == [auth]
+    assert ("AZURE_API_KEY." in (wizard.folder / "genai.toml").read_text().splitlines()[0]) is (auth == "key")

@@ -102,8 +102,10 @@ def test_a_group_may_have_deployments_of_several_providers_each_with_its_own_id(
 
 
 def test_the_same_model_in_the_same_region_twice_is_refused() -> None:
-    assert "the name 'b' is used twice for the deployment 'us.amazon.nova-lite-v1:0' at us-east-1" in refusal(
-        *(BEDROCK | {"region": "us-east-1"} for _ in range(2))
+    twice = refusal(BEDROCK, BEDROCK | {"region": "ap-northeast-1"})
+    assert "the name 'b' is used twice for the deployment 'us.amazon.nova-lite-v1:0' at Amazon Bedrock in ap-northeast-1" in twice
+    assert "is used twice for the deployment 'gpt-4o-mini' at https://api.openai.com/v1" in refusal(
+        OPENAI, OPENAI | {"api_base": "https://api.openai.com/v1/"}
     )
 
 

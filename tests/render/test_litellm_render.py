@@ -13,6 +13,7 @@ from genai_platform.errors import ConfigError
 from genai_platform.render import addresses, litellm, manifests
 from genai_platform.render.outputs import DataOutputs
 from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.render.workload_identity import WorkloadIdentity
 
 DATA = DataOutputs(
     postgres_cluster_id="c", postgres_host="db.example", postgres_port=5432, postgres_admin="boss", redis_replication_group_id="r",
@@ -224,3 +225,80 @@ def test_without_groups_and_fallbacks_the_configuration_is_as_before():
     document = yaml.safe_load(litellm.proxy_config(settings([model("alone")])))
     assert all(name.startswith("redis_") for name in document["router_settings"])
     assert "enforce_fallback_model_access" not in document["general_settings"]
+
+
+KEYLESS = WorkloadIdentity("client", "tenant")
+
+
+def keyless(*further):
+    azure = {
+        "enabled": True,
+        "tenant_id": "1" * 8 + "-1111-4111-8111-" + "1" * 12,
+        "subscription_id": "2" * 8 + "-2222-4222-8222-" + "2" * 12,
+    }
+    models = [model("a", auth="entra"), *further]
+    return Settings.model_validate({"litellm": {"models": models}, "azure": {**azure, "apim": {"publisher_email": "a@example.com"}}})
+
+
+def test_a_model_without_a_key_names_none_and_the_proxy_asks_for_tokens():
+    config = yaml.safe_load(litellm.proxy_config(keyless()))
+    assert "api_key" not in config["model_list"][0]["litellm_params"]
+    assert config["litellm_settings"]["enable_azure_ad_token_refresh"] is True
+    assert "enable_azure_ad_token_refresh" not in yaml.safe_load(litellm.proxy_config(settings()))["litellm_settings"]
+    assert not {name for name in litellm.secret_values(keyless(), DATA, PlatformSecrets()) if "AZURE" in name}
+
+
+def test_its_pod_signs_in_with_its_service_accounts_token():
+    pod = litellm.proxy(keyless(), DATA, "arn", SECRETS, KEYLESS)[0]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {entry["name"]: entry["value"] for entry in container["env"] if entry["name"].startswith("AZURE_")}
+    file = "/var/run/secrets/azure/tokens/token"
+    assert given == {
+        "AZURE_CLIENT_ID": "client", "AZURE_CREDENTIAL": "WorkloadIdentityCredential", "AZURE_FEDERATED_TOKEN_FILE": file,
+        "AZURE_TENANT_ID": "tenant",
+    }  # fmt: skip
+    (volume,) = [one for one in pod["volumes"] if "projected" in one]
+    (source,) = volume["projected"]["sources"]
+    assert source == {"serviceAccountToken": {"audience": "api://AzureADTokenExchange", "expirationSeconds": 3600, "path": "token"}}
+    (mount,) = [one for one in container["volumeMounts"] if one["name"] == volume["name"]]
+    assert (f"{mount['mountPath']}/token", mount["readOnly"]) == (file, True)
+
+
+def test_beside_it_no_key_has_a_name_that_litellm_takes_for_every_models():
+    both = keyless(model("b"), model("c", api_key_env="OTHER_KEY"))
+    config = yaml.safe_load(litellm.proxy_config(both))
+    assert [entry["litellm_params"].get("api_key") for entry in config["model_list"]] == [
+        None, "os.environ/KEY_OF_AZURE_API_KEY", "os.environ/OTHER_KEY",
+    ]  # fmt: skip
+    secrets = PlatformSecrets(upstream_keys={"AZURE_API_KEY": SecretStr("one"), "OTHER_KEY": SecretStr("two")})
+    values = litellm.secret_values(both, DATA, secrets)
+    assert (values["KEY_OF_AZURE_API_KEY"], values["OTHER_KEY"], "AZURE_API_KEY" in values) == ("one", "two", False)
+
+
+def test_each_provider_is_asked_its_own_way_and_bedrock_without_a_key():
+    bedrock = {"provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}
+    titan = {"provider": "bedrock", "model": "amazon.titan-embed-text-v2:0", "mode": "embedding", "region": "us-east-1"}
+    vllm = {"provider": "openai", "model": "qwen3", "api_base": "http://vllm:8000/v1", "api_key_env": "VLLM_KEY", "base_model": "gpt-4o"}
+    old = {"provider": "openai", "model": "gpt-3.5-turbo-instruct", "mode": "completion"}
+    wanted = settings([model(), {"name": "nova", **bedrock}, {"name": "titan", **titan}, {"name": "qwen", **vllm}, {"name": "old", **old}])
+    found = {one["model_name"]: one for one in yaml.safe_load(litellm.proxy_config(wanted))["model_list"]}
+    assert found["nova"]["litellm_params"] == {
+        "model": "bedrock/converse/us.amazon.nova-lite-v1:0",
+        "aws_region_name": wanted.platform.region,
+    }
+    assert found["titan"]["litellm_params"] == {"model": "bedrock/amazon.titan-embed-text-v2:0", "aws_region_name": "us-east-1"}
+    assert found["titan"]["model_info"] == {"mode": "embedding"}
+    assert found["qwen"]["litellm_params"] == {
+        "model": "openai/qwen3",
+        "api_base": "http://vllm:8000/v1",
+        "api_key": "os.environ/VLLM_KEY",
+    }
+    assert found["qwen"]["model_info"] == {"mode": "chat", "base_model": "gpt-4o"}
+    assert found["old"]["litellm_params"]["model"] == "text-completion-openai/gpt-3.5-turbo-instruct"
+
+
+def test_a_model_without_a_key_demands_none():
+    only = settings([{"name": "nova", "provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}])
+    assert set(litellm.secret_values(only, DATA, PlatformSecrets())) == set(litellm.secret_values(settings(), DATA, SECRETS)) - {
+        "AZURE_API_KEY"
+    }

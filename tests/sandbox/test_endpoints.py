@@ -9,8 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from genai_platform.cli.worlds.sandbox_defaults import defaults
+from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.layers import Layer, validate
 from genai_platform.config.models import AzureModel, Litellm
 from genai_platform.config.settings import Settings
@@ -131,3 +133,22 @@ def test_a_group_of_two_regions_stays_two_accounts(layout: SandboxLayout) -> Non
     models = [{"name": "gpt", "azure_deployment": "d", "api_base": f"https://{one}.openai.azure.com"} for one in ("east", "west")]
     made = target(layout, Layer("genai.toml", {"litellm": {"models": models}})).settings.litellm.models
     assert [one.api_base for one in made] == [f"{layout.url('openai')}/{one}.openai.azure.com" for one in ("east", "west")]
+
+
+def test_every_provider_is_asked_on_this_machine(layout: SandboxLayout) -> None:
+    """Also the models that a person's own file adds. Amazon Bedrock has no address of its own: its SDK's variable leads here."""
+    text = "model_list: [{model_name: own, litellm_params: {model: openai/m, api_key: os.environ/OWN_KEY}}]"
+    models = [
+        {"name": "o", "provider": "openai", "model": "m"},
+        {"name": "v", "provider": "openai", "model": "m", "api_base": "https://vllm.example.com/v1"},
+        {"name": "b", "provider": "bedrock", "model": "amazon.nova-lite-v1:0", "region": "eu-west-1"},
+    ]
+    extra = ExtraConfig("extra.yaml", yaml.safe_load(text), text)
+    settings = target(layout, Layer("genai.toml", {"litellm": {"models": models, "extra_config": extra}})).settings
+    openai = layout.url("openai")
+    *served, bedrock = settings.litellm.models
+    assert [one.address for one in served] == [f"{openai}/{host}/openai/v1" for host in ("api.openai.com", "vllm.example.com")]
+    assert bedrock.address == "Amazon Bedrock in eu-west-1"
+    (added,) = (settings.litellm.extra_config or extra).document["model_list"]  # type: ignore[index]
+    assert added["litellm_params"] == {"model": "openai/m", "api_key": "os.environ/OWN_KEY", "api_base": f"{openai}/openai/v1"}
+    assert {"OPENAI_API_KEY", "OWN_KEY"} <= environment_of(layout, settings).variables.keys()

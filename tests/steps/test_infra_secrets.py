@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,18 @@ def test_foreign_entries_survive_and_no_value_is_shown(tmp_path: Path, monkeypat
         assert document is not None
         assert document["of_tomorrow"] == 1
         assert document["redis_token"] not in repr(clients.secrets())
+
+
+def test_a_key_that_no_model_reads_goes_once_models_are_asked_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path, monkeypatch) as clients:
+        secret_container(clients)
+        SecretsStep(clients, {"AZURE_API_KEY": "key-1"}).apply(Quiet())
+        litellm = clients.target.settings.litellm
+        models = tuple(one.model_copy(update={"auth": "entra"}) for one in litellm.models)
+        settings = clients.target.settings.model_copy(update={"litellm": litellm.model_copy(update={"models": models})})
+        clients.target = replace(clients.target, settings=settings)
+        step = SecretsStep(clients, {"AZURE_API_KEY": "key-1"})
+        assert step.observe().evidence.endswith("holds AZURE_API_KEY, which no model reads")
+        step.apply(Quiet())
+        assert step.observe().state is State.PRESENT
+        assert "key-1" not in str(clients.aws.secret_document())

@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from genai_platform.steps.clients import Clients
 
 
+def _bedrock(clients: Clients) -> Iterable[Line]:
+    """Whether Amazon Bedrock has the configured models, where there are any."""
+    from genai_platform.cli import preflight
+
+    return [look("models.bedrock", lambda: preflight.bedrock(clients))] if clients.target.settings.litellm.bedrock else []
+
+
 ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
     ("permissions", lambda clients: to_lines(permissions.look(clients))),
     ("quota", lambda clients: to_lines(quotas.look(clients))),
     ("name", lambda clients: to_lines(taken_names.look(clients))),
+    ("models.bedrock", _bedrock),
 )
 """What is asked of the account in every world, each by the first word of its lines."""
 
@@ -109,8 +117,6 @@ def _account(clients: Clients) -> Iterator[Line]:
     settings = clients.target.settings
     yield look("region", lambda: f"{settings.platform.region} has {preflight.zones(clients)} zones")
     yield look("kubernetes", lambda: kubernetes(clients))
-    if settings.litellm.bedrock:
-        yield look("models.bedrock", lambda: preflight.bedrock(clients))
     if not settings.ingress.allowed_cidrs:
         yield look("address", lambda: f"this machine is {clients.aws.my_address()}; LiteLLM and Langfuse will admit it alone")
 

@@ -47,7 +47,7 @@ class Sandbox:
     @cached_property
     def loaded(self) -> Loaded:
         layers = configured_layers(self.project, self.environment, self.options.set)
-        return validate([Layer("sandbox default", sandbox_defaults.defaults(merged(layers))), *layers])
+        return validate([Layer("sandbox default", sandbox_defaults.defaults(merged(layers))), *layers], self.project)
 
     @cached_property
     def configured(self) -> Target:
@@ -116,7 +116,7 @@ class Sandbox:
         endpoints, overlay, variables = environment_of(layout, self.loaded.settings)
         os.environ.update(variables)
         # Last: nothing a person configures may lead a sandbox to a real address.
-        settings = validate([*self.loaded.layers, Layer("sandbox", overlay)]).settings
+        settings = validate([*self.loaded.layers, Layer("sandbox", overlay)], self.project).settings
         return Target(self.environment, settings, endpoints, state_folder(self.project, self.environment))
 
     def describe(self) -> str:

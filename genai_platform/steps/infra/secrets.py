@@ -63,12 +63,19 @@ class SecretsStep:
         lacking = _lacking(stored)
         kept = stored.get("upstream_keys") or {}
         lacking += [variable for variable in upstream_variables(self.clients) if variable not in kept]
+        if unused := self._unused(kept):
+            return Observation(State.DRIFTED, f"{name} holds {', '.join(unused)}, which no model reads")
         if lacking:
             return Observation(State.DRIFTED, f"{name} lacks {', '.join(lacking)}")
         changed = [variable for variable, value in self._given().items() if kept[variable] != value]
         if changed:
             return Observation(State.DRIFTED, f"{name} has another value of {', '.join(changed)} than what is given")
         return Observation(State.PRESENT, f"{name} is complete")
+
+    def _unused(self, kept: Mapping[str, Any]) -> list[str]:
+        """Keys of an earlier configuration. They go once a model is asked without a key: what is meant is that none is left."""
+        keyless = self.clients.target.settings.litellm.keyless
+        return sorted(set(kept) - set(upstream_variables(self.clients))) if keyless else []
 
     def apply(self, progress: Progress) -> str:
         given = {name: SecretStr(value) for name, value in self._given().items()}
@@ -79,7 +86,8 @@ class SecretsStep:
             for variable in upstream_variables(self.clients):
                 if variable not in keys:
                     raise missing_key(self.clients, variable)
-            return before.model_copy(update={"upstream_keys": keys})
+            unused = self._unused(keys)
+            return before.model_copy(update={"upstream_keys": {name: key for name, key in keys.items() if name not in unused}})
 
         progress.say("storing the secrets")
         written = self.clients.aws.update_secrets(change, fix=True)
@@ -98,7 +106,10 @@ def missing_key(clients: Clients, variable: str) -> MissingError:
             remedy=run_genai("azure --only azure.openai"),
             id="secrets.openai",
         )
-    models = ", ".join(dict.fromkeys(model.name for model in clients.target.settings.litellm.models if model.key_variable == variable))
+    litellm = clients.target.settings.litellm
+    named = [model.name for model in litellm.models if model.key_variable == variable]
+    named += [litellm.extra_config.path] if litellm.extra_config and variable in litellm.extra_config.variables else []
+    models = ", ".join(dict.fromkeys(named))
     return MissingError(
         f"no key for {models}: the environment variable {variable} is not set, and none was stored before",
         remedy=f"set {variable} and run the same command again",

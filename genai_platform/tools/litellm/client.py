@@ -21,6 +21,7 @@ _SPENT = advice(
     "its budget is spent: wait for the next budget period, or raise max_budget under [azure.callers.NAME] and run: {}", genai("azure")
 )
 CHAT_PATH = "/v1/chat/completions"
+EMBEDDING_PATH = "/v1/embeddings"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,14 @@ class Litellm:
             )
         except (KeyError, IndexError, TypeError) as error:
             raise StepError(f"{CHAT_PATH} gave an answer of another form: {error!r}", id="litellm.form") from None
+
+    def embedding(self, model: str, text: str) -> tuple[float, ...]:
+        """The embedding of one text."""
+        document = self._json(self._send("POST", EMBEDDING_PATH, key=self.key, body={"model": model, "input": [text]}, timeout=120))
+        try:
+            return tuple(float(number) for number in document["data"][0]["embedding"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise StepError(f"{EMBEDDING_PATH} gave an answer of another form: {error!r}", id="litellm.form") from None
 
     def stream(self, model: str, text: str, *, session: str | None = None) -> Iterator[Piece]:
         """Ask one question and give the answer's pieces as they arrive."""

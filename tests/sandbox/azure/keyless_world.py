@@ -99,7 +99,7 @@ class Cluster:
 
     def __init__(self, layout: SandboxLayout) -> None:
         ca.authority(layout)
-        self.address, self._published = issuer(layout), OidcIssuer(layout)
+        self.layout, self.address, self._published = layout, issuer(layout), OidcIssuer(layout)
         self._key_file = layout.folder("kubernetes") / "sa.key"
         if not self._key_file.exists():
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -122,7 +122,7 @@ class Keys:
 
     def limits(self, caller: Caller) -> Limits:
         """What a caller's key may do. No models named: all that are configured."""
-        models = caller.models or tuple(self.target.settings.litellm.groups)
+        models = caller.models or self.target.settings.litellm.names
         routes = tuple(template for _, template in lookup.routes(self.target))
         return Limits(models, routes, caller.rpm_limit, caller.tpm_limit)
 
