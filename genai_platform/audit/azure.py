@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from genai_platform.config.unit_prices import apim_usd_per_hour
 from genai_platform.errors import ConfigError, GenaiError, MissingError, Unreachable
-from genai_platform.steps.azure import api, entra_applications, lookup, shared_key
+from genai_platform.steps.azure import api, entra_applications, lookup, model_access, shared_key
 from genai_platform.steps.azure.openai import account as openai
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
@@ -17,7 +17,7 @@ _VERSION = "api-version=2024-05-01"
 _DIRECTORY_KEEPS_DAYS = 30
 """How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
 _OPENAI = "azure:openai-account"
-KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application"})
+KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application", "azure:role-assignment"})
 """What ``down --keep-data`` leaves standing on purpose."""
 
 
@@ -121,7 +121,10 @@ def _applications(clients: Clients, seen: Found) -> None:
     for entry in entra_applications.applications(clients, prefix):
         app = str(entry["appId"])
         seen.standing.append(("azure:application", str(entry["uniqueName"]), 0.0, f"az ad app delete --id {app}"))
-    ends = sorted(_end(entry) for entry in entra_applications.deleted(clients, prefix))
+    deleted = entra_applications.deleted(clients, prefix)
+    for id in model_access.role_assignments(clients, deleted):
+        seen.standing.append(("azure:role-assignment", id, 0.0, f"az role assignment delete --ids {id}"))
+    ends = sorted(_end(entry) for entry in deleted)
     if len(ends) == 1:
         seen.retained.append(f"{prefix}* (1 deleted application, retained until {ends[0]}, costs nothing)")
     elif ends:

@@ -12,9 +12,9 @@ from genai_platform.advice import advice, genai
 from genai_platform.checks.chats import flaw
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed
+from genai_platform.config.keyless import DEFAULT_KEYS
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import NeverBuilt
-from genai_platform.render.litellm import DEFAULT_KEYS
 from genai_platform.render.workload_identity import AUDIENCE, SERVICE_ACCOUNT, WorkloadIdentity
 
 SCOPE = "https://cognitiveservices.azure.com/.default"

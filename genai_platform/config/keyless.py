@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.merged import Contradiction, models, table
 
+DEFAULT_KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
+"""Where LiteLLM looks for a key of Azure OpenAI when a model has none (litellm/main.py, 1.106.2)."""
 _IDENTITY = re.compile(r"AZURE_(AD_TOKEN|AUTHORITY_HOST|CLIENT_.*|CREDENTIAL|FEDERATED_TOKEN_FILE|PASSWORD|SCOPE|TENANT_ID|USERNAME)")
 """Variables by which LiteLLM and azure-identity choose how to sign in (litellm/llms/azure/common_utils.py, 1.106.2)."""
 
@@ -34,4 +37,13 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
             yield (
                 ("litellm", "models", number, "api_key_env"),
                 f'{name} says how the models with auth = "entra" sign in; choose another name for this key',
+            )
+    extra = table(values, "litellm").get("extra_config")
+    if not keyless or not isinstance(extra, ExtraConfig):
+        return
+    for name in extra.variables:
+        if name in DEFAULT_KEYS or _IDENTITY.fullmatch(name):
+            yield (
+                ("litellm", "extra_config"),
+                f'{extra.path}: models with auth = "entra" would be asked with {name}; choose another name, e.g. MY_{name}',
             )

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from genai_platform.advice import advice, genai
+from genai_platform.config.keyless import DEFAULT_KEYS
 from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
@@ -23,8 +24,6 @@ POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 BACKEND = manifests.Backend("litellm", 4000, HEALTH_PATH)
 REQUEST_TIMEOUT = 600
-DEFAULT_KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
-"""Where LiteLLM looks for a key of Azure OpenAI when a model has none (litellm/main.py, 1.106.2)."""
 _SCRATCH = "/run/litellm"
 _HOME = {"HOME": _SCRATCH, "TMPDIR": _SCRATCH, "XDG_CACHE_HOME": f"{_SCRATCH}/cache"}
 """All that may be written: the root file system is read-only, and this user has no home of its own."""

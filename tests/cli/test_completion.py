@@ -202,7 +202,7 @@ def test_no_package_is_loaded_that_takes_its_time(completion: Completion, line: 
 
 
 def test_models_without_a_key_have_a_step_and_a_check(completion: Completion) -> None:
-    assert completion.bash("genai azure --only azure.m") == completion.bash("genai verify --only m") == []
+    assert completion.bash("genai azure --only azure.m") == completion.bash("genai verify --only models.k") == []
     (completion.folder / "genai.toml").write_text(CONFIGURATION + 'auth = "entra"\n')
     assert completion.bash("genai azure --only azure.m") == ["azure.model_access"]
-    assert completion.bash("genai verify --only m") == ["models", "models.keyless"]
+    assert completion.bash("genai verify --only models.k") == ["models.keyless"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ AZURE = {
     "enabled": True,
     "tenant_id": "11111111-1111-4111-8111-111111111111",
     "subscription_id": "22222222-2222-4222-8222-222222222222",
-    "apim": {"publisher_email": "a@example.com"},
+    "apim": {"publisher_email": "a@example.com", "unverified_backend": True},
 }
 KEY = {"name": "with-key", "azure_deployment": "d", "api_base": "https://x.openai.azure.com"}
 KEYLESS = {**KEY, "name": "keyless", "auth": "entra"}
@@ -43,9 +44,7 @@ def test_without_the_setting_every_model_has_a_key_though_azure_is_enabled() -> 
 
 
 def test_it_needs_azure() -> None:
-    said = refusal(KEY, KEYLESS, azure={})
-    assert "litellm.models.2.auth" in said or "litellm.models[2].auth" in said or "keyless" in said, said
-    assert "azure.enabled, azure.tenant_id and azure.subscription_id" in said
+    assert "azure.enabled, azure.tenant_id and azure.subscription_id" in refusal(KEY, KEYLESS, azure={})
 
 
 def test_a_key_beside_it_is_refused() -> None:
@@ -59,3 +58,16 @@ def test_no_other_models_key_may_be_called_like_what_it_signs_in_with() -> None:
 
 def test_only_azure_openai_takes_it() -> None:
     assert "auth" in refusal({"name": "o", "provider": "openai", "model": "gpt-4o-mini", "auth": "entra"})
+
+
+def test_nor_may_a_secret_of_litellms_own_configuration(tmp_path: Path) -> None:
+    (tmp_path / "extra.yaml").write_text("litellm_settings:\n  api_key: os.environ/AZURE_API_KEY\n")
+
+    def read(model: dict[str, Any]) -> Litellm:
+        values = {"litellm": {"models": [model], "extra_config": "extra.yaml"}, "azure": AZURE}
+        return validate([Layer("genai.toml", values)], tmp_path).settings.litellm
+
+    assert read(KEY).key_variables == ("AZURE_API_KEY",)
+    with pytest.raises(ConfigError) as caught:
+        read(KEYLESS)
+    assert 'extra.yaml: models with auth = "entra" would be asked with AZURE_API_KEY' in caught.value.message

@@ -6,6 +6,8 @@ has no secret. What it may do is one role at exactly the accounts that are used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import NeverBuilt, StepError
@@ -114,19 +116,28 @@ class ModelAccessStep(AzureStep):
         wait_for(assigned, progress, lambda: f"waiting until {self.name} is known, to give it a role at {account.name}", 300, interval)
 
     def destroy(self, progress: Progress) -> str:
-        graph, arm = self.clients.azure.graph, self.clients.azure.arm
-        found = entra_applications.application(self.clients, self.name)
-        live = graph.principal(str(found["appId"])) if found else None
-        # An application that somebody deleted leaves its role assignments behind.
-        gone = [one for one in entra_applications.deleted_principals(self.clients, self.name) if one.get("displayName") == self.name]
-        removed = 0
-        for principal in [*([live] if live else []), *gone]:
-            for assignment in arm.own_assignments(str(principal["id"]), OPENAI_USER).values():
-                progress.check()
-                arm.unassign(assignment)
-                removed += 1
+        held = role_assignments(self.clients, entra_applications.deleted(self.clients, self.name))
+        for assignment in held:
+            progress.check()
+            self.clients.azure.arm.unassign(assignment)
         text = remove_applications(self.clients, self.name, progress)
-        return f"removed {removed} role assignment{'' if removed == 1 else 's'}, {text.removeprefix('removed ')}"
+        return f"removed {len(held)} role assignment{'' if len(held) == 1 else 's'}, {text.removeprefix('removed ')}"
+
+
+def role_assignments(clients: Clients, deleted: Sequence[Body]) -> list[str]:
+    """The ids of this environment's role assignments at accounts.
+
+    Args:
+        deleted: its soft-deleted applications: one that somebody deleted leaves its role assignments behind.
+    """
+    graph, name = clients.azure.graph, entra_applications.models_name(clients.target)
+    found = entra_applications.application(clients, name)
+    principal = graph.principal(str(found["appId"])) if found else None
+    held = [principal] if principal else []
+    if any(name in (one.get("uniqueName"), one.get("displayName")) for one in deleted):
+        held += [one for one in entra_applications.deleted_principals(clients, name) if one.get("displayName") == name]
+    arm = clients.azure.arm
+    return sorted(id for one in held for id in arm.own_assignments(str(one["id"]), OPENAI_USER).values())
 
 
 def identity(clients: Clients) -> WorkloadIdentity | None:

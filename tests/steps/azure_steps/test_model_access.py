@@ -202,7 +202,10 @@ def test_down_removes_application_and_roles_and_audit_names_them_until_then(keyl
     assert application
     principal = clients.azure.graph.principal(application["appId"])
     assert principal
-    assert name in {id for _, id, _, _ in audit.look(clients).standing}
+    standing = {id: (kind, remove) for kind, id, _, remove in audit.look(clients).standing}
+    assert standing[name][0] == "azure:application"
+    (assignment,) = clients.azure.arm.own_assignments(principal["id"], OPENAI_USER).values()
+    assert standing[assignment] == ("azure:role-assignment", f"az role assignment delete --ids {assignment}")
     down(keyless)
     assert clients.azure.graph.application(name) is None
     assert clients.azure.arm.own_assignments(principal["id"], OPENAI_USER) == {}
@@ -220,5 +223,6 @@ def test_the_roles_of_an_application_that_somebody_deleted_go_too(keyless: Azure
     assert principal
     clients.azure.graph.delete_application(application["id"])
     until(lambda: clients.azure.graph.deleted_principals(entra_applications.models_name(keyless.target)))
+    assert "azure:role-assignment" in {kind for kind, *_ in audit.look(clients).standing}
     ModelAccessStep(keyless.clients()).destroy(Quiet())
     assert clients.azure.arm.own_assignments(principal["id"], OPENAI_USER) == {}
