@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from genai_platform.config.unit_prices import apim_usd_per_hour
 from genai_platform.errors import ConfigError, GenaiError, MissingError, Unreachable
 from genai_platform.steps.azure import api, entra_applications, lookup, model_access, shared_key
+from genai_platform.steps.azure.openai import account as openai
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
 
 _VERSION = "api-version=2024-05-01"
 _DIRECTORY_KEEPS_DAYS = 30
 """How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
+_OPENAI = "azure:openai-account"
 KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application", "azure:role-assignment"})
 """What ``down --keep-data`` leaves standing on purpose."""
 
@@ -32,7 +34,7 @@ class Found:
 def look(clients: Clients) -> Found:
     """Look by tag, by name and among what is soft-deleted."""
     seen = Found()
-    for part in (_group, _vaults, _services, _applications, _elsewhere):
+    for part in (_group, _vaults, _services, _openai, _applications, _elsewhere):
         try:
             part(clients, seen)
         except (MissingError, ConfigError, Unreachable) as error:
@@ -80,6 +82,24 @@ def _services(clients: Clients, seen: Found) -> None:
         remove = f"az apim delete --name {found.name} --resource-group {found.group}"
         seen.standing.append(("azure:api-management", found.name, apim_usd_per_hour(found.sku), remove))
     _deleted(clients, seen, "API Management service", azure.apim.deleted)
+
+
+def _openai(clients: Clients, seen: Found) -> None:
+    """The account of ``[azure.openai]``, and those of its name that were deleted and not purged."""
+    if clients.target.settings.azure.openai is None:
+        return
+    found = openai.find(clients)
+    if found and openai.own(clients.target, found):
+        at = f"--name {found.name} --resource-group {found.group}"
+        each = "".join(
+            f"az cognitiveservices account deployment delete {at} --deployment-name {one.name} && "
+            for one in clients.azure.cognitive.deployments(found.group, found.name)
+        )
+        purge = f"az cognitiveservices account purge {at} --location {found.location}"
+        seen.standing.append((_OPENAI, found.name, 0.0, f"{each}az cognitiveservices account delete {at} && {purge}"))
+    for gone in openai.find_deleted(clients):
+        purge = f"az cognitiveservices account purge --name {gone.name} --resource-group {gone.group} --location {gone.location}"
+        seen.retained.append(f"{gone.name} (deleted account of Azure OpenAI, retained until {gone.until[:16]}, costs nothing: {purge})")
 
 
 def _rest_delete(url: str) -> str:

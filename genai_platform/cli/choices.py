@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from genai_platform.config.target import Target
     from genai_platform.tools.aws.client import Aws
     from genai_platform.tools.azure import Azure
-    from genai_platform.tools.azure.listings import Deployment, OpenAiAccount
+    from genai_platform.tools.azure.cognitive import Account, Deployment
 
 _BY_THE_TOKEN = "paid by the token, whether it is used through the platform or not"  # noqa: S105 (not a secret)
 
@@ -128,16 +128,16 @@ class Finder:
         yield from tiers()
 
     @cached_property
-    def _known_accounts(self) -> dict[tuple[str, str], list[OpenAiAccount]]:
+    def _known_accounts(self) -> dict[tuple[str, str], list[Account]]:
         return {}
 
-    def _accounts_of(self, answers: Mapping[str, str]) -> list[OpenAiAccount]:
+    def _accounts_of(self, answers: Mapping[str, str]) -> list[Account]:
         azure = self._azure(answers)
         if azure is None:
             return []
         key = (azure.tenant, azure.subscription)
         if key not in self._known_accounts:
-            self._known_accounts[key] = azure.listings.openai_accounts()
+            self._known_accounts[key] = azure.cognitive.everywhere()
         return self._known_accounts[key]
 
     def _accounts(self, answers: Mapping[str, str]) -> Iterable[Choice]:
@@ -147,7 +147,7 @@ class Finder:
     def _deployments(self, answers: Mapping[str, str]) -> list[Deployment]:
         azure = self._azure(answers)
         chosen = next((one for one in self._accounts_of(answers) if one.endpoint == answers.get("api_base", "").rstrip("/")), None)
-        return azure.listings.deployments(chosen) if azure and chosen else []
+        return azure.cognitive.deployments(chosen.group, chosen.name) if azure and chosen else []
 
     def _models(self, answers: Mapping[str, str]) -> Iterable[Choice]:
         for one in self._deployments(answers):

@@ -20,8 +20,8 @@ STEPS = (
     "litellm.config", "litellm.database", "litellm.migration", "litellm.ingress", "litellm.proxy",
     "langfuse.config", "langfuse.database", "langfuse.ingress", "langfuse.operator", "langfuse.chart", "langfuse.traces",
     "patch.identity", "patch.disk",
-    "azure.group", "azure.model_access", "azure.application", "azure.vault", "azure.service", "azure.check_applications", "azure.access",
-    "azure.shared_key", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
+    "azure.group", "azure.openai", "azure.model_access", "azure.application", "azure.vault", "azure.service",
+    "azure.check_applications", "azure.access", "azure.shared_key", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
 )  # fmt: skip
 CHECKS = (
     *(f"litellm.{name}" for name in ("ready", "openapi", "ui", "models", "chat", "stream", "logged", "refuses")),
@@ -129,6 +129,7 @@ _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {
     "langfuse.operator": _second_line,
     "azure": lambda values: _value(values, "azure.enabled") is True,
     "azure.shared_key": lambda values: _value(values, "azure.apim.keys") == "shared",
+    "azure.openai": lambda values: _value(values, "azure.openai") is not None,
     "azure.model_access": _keyless,
     "models.keyless": _keyless,
 }

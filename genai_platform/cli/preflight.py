@@ -148,13 +148,16 @@ def bedrock(clients: Clients) -> str:
 
 def keys(clients: Clients) -> None:
     """Every model's key is at hand, or was stored before. Raises ``MissingError`` that names all that are not."""
+    from genai_platform.steps.azure.openai import key as openai_key
     from genai_platform.steps.infra.secrets import missing_key, upstream_variables
 
     absent: Sequence[str] = [name for name in upstream_variables(clients) if not os.environ.get(name)]
     if not absent:
         return
     stored = kept_keys(clients)
-    faults = [missing_key(clients, name) for name in absent if name not in stored]
+    absent = [name for name in absent if name not in stored]
+    read = openai_key.variables(clients) if absent else frozenset()
+    faults = [missing_key(clients, name) for name in absent if name not in read]
     if faults:
         remedy = joined(*dict.fromkeys(fault.remedy for fault in faults))
         raise MissingError("\n".join(fault.message for fault in faults), remedy=remedy, id=faults[0].id)

@@ -13,9 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from genai_platform.config import models, settings
+from genai_platform.config import azure_openai, models, settings
 from genai_platform.config.settings import Settings
 from genai_platform.config.values import Table
+
+_MODULES = (settings, models, azure_openai)
+"""Where tables are written."""
 
 
 class _Toml(GenerateJsonSchema):
@@ -44,9 +47,7 @@ class _Toml(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """The schema of genai.toml and of each environment's overlay, as a JSON document."""
     found = Settings.model_json_schema(schema_generator=_Toml)
-    tables = {
-        name: one for module in (settings, models) for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, Table)
-    }
+    tables = {name: one for module in _MODULES for name, one in vars(module).items() if inspect.isclass(one) and issubclass(one, Table)}
     meanings = _meanings()
     for name, part in {Settings.__name__: found, **found["$defs"]}.items():
         for field, one in part["properties"].items():
@@ -58,12 +59,14 @@ def schema() -> dict[str, Any]:
             offered.setdefault(field, {}).setdefault("description", one["description"])
     # Whether it is one of them is said above, once.
     found["$defs"]["AzureModel"]["properties"]["provider"].pop("const")
+    # A model of one of azure.openai.deployments has the account's.
+    found["$defs"]["AzureModel"]["required"].remove("api_base")
     return {"$schema": _Toml.schema_dialect, **found, "title": "genai.toml"}
 
 
 def _meanings() -> dict[tuple[str, str], str]:
     """What is written below each field, by table and field. Read here, since pydantic would read it in every command."""
-    bodies = [ast.parse(inspect.getsource(module)).body for module in (settings, models)]
+    bodies = [ast.parse(inspect.getsource(module)).body for module in _MODULES]
     tables = [node for body in bodies for node in body if isinstance(node, ast.ClassDef)]
     found = {}
     for table in tables:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from genai_platform.config import azure_openai
 from genai_platform.config.merged import table
 from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.values import (
@@ -180,6 +181,8 @@ class Azure(Table):
     """Who deploys: ``az login``; ``AZURE_CLIENT_ID`` with ``AZURE_CLIENT_SECRET``; the two federated kinds."""
     apim: Apim = Apim()
     """The API Management service and the API in it."""
+    openai: azure_openai.OpenAi | None = None
+    """An account of Azure OpenAI and its deployments, made where they do not exist."""
     callers: Annotated[dict[CallerName, Caller], Field(json_schema_extra={"additionalProperties": False})] = {}
     """Who calls, by name: lower-case letters, digits and hyphens, at most 40."""
 
@@ -221,8 +224,9 @@ class Settings(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _regions(cls, values: Any) -> Any:
-        """A model of Amazon Bedrock that names no region is asked in the platform's."""
+    def _completed(cls, values: Any) -> Any:
+        """What follows from another table: a model of Amazon Bedrock that names no region is asked in the platform's."""
+        values = azure_openai.completed(values)
         litellm, region = table(values, "litellm"), table(values, "platform").get("region", REGION)
         models = litellm.get("models")
         if not isinstance(models, list | tuple) or not isinstance(region, str):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import AwsEndpoints, AzureEndpoints, Endpoints
 from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAIModel
@@ -62,8 +63,9 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         environment_variables=closed_variables(),
     )
     wanted = settings.litellm.models
-    several = len({model.address for model in wanted if model.key_variable}) > 1
-    models = [model.model_dump(exclude=_of_no_use(model)) | _elsewhere(layout, model, several) for model in wanted]
+    made = models_of_account(settings)
+    several = len({model.address for model in wanted if model.key_variable and model not in made}) > 1
+    models = [model.model_dump(exclude=_of_no_use(model)) | _elsewhere(layout, model, several, own=model in made) for model in wanted]
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},
@@ -92,13 +94,17 @@ def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraC
     return {"extra_config": replace(extra, document={**(extra.document or {}), "model_list": moved})}
 
 
-def _elsewhere(layout: SandboxLayout, model: Model, several: bool) -> dict[str, str]:
-    """Where a model is asked here. Several accounts stay several: each has a path of its own at the one stand-in."""
+def _elsewhere(layout: SandboxLayout, model: Model, several: bool, *, own: bool) -> dict[str, str]:
+    """Where a model is asked here. Several accounts stay several: each has a path of its own at the one stand-in.
+
+    Args:
+        own: the model is at the account of ``[azure.openai]``.
+    """
     from genai_platform.sandbox.azure import existing_accounts
 
     if isinstance(model, BedrockModel):
         return {}
-    if isinstance(model, AzureModel) and model.auth == "entra":
+    if isinstance(model, AzureModel) and (own or model.auth == "entra"):
         return {"api_base": existing_accounts.address(layout, model)}
     base = layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")
     return {"api_base": f"{base}/openai/v1" if isinstance(model, OpenAIModel) else base}

@@ -206,3 +206,10 @@ def test_models_without_a_key_have_a_step_and_a_check(completion: Completion) ->
     (completion.folder / "genai.toml").write_text(CONFIGURATION + 'auth = "entra"\n')
     assert completion.bash("genai azure --only azure.m") == ["azure.model_access"]
     assert completion.bash("genai verify --only models.k") == ["models.keyless"]
+
+
+def test_an_account_that_is_made_has_a_step(completion: Completion) -> None:
+    assert completion.bash("genai azure --only azure.o") == []
+    table = '[azure.openai]\naccount = "acme"\ndeployments = [{name = "chat", model = "gpt-4o", capacity = 1}]\n'
+    (completion.folder / "genai.toml").write_text(f"{CONFIGURATION}\n{table}")
+    assert completion.bash("genai azure --only azure.o") == ["azure.openai"]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from genai_platform.tools.azure.listings import Deployment, Listings, OpenAiAccount
+from genai_platform.tools.azure.cognitive import READY, Account, CognitiveAccounts, Deployment
 from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
 
 TENANT, SUBSCRIPTION = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+ACCOUNT = Account("x", "/subscriptions/s/resourceGroups/g/x", "japaneast", "https://x.openai.azure.com", READY, keyless=False)
 AWS = ("--account-id", "123456789012", "--api-base", "https://x.openai.azure.com")
 
 
@@ -139,18 +140,14 @@ def test_an_answer_that_does_not_fit_writes_nothing(wizard: Shell) -> None:
 
 
 def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = OpenAiAccount("/accounts/x", "x", "japaneast", "https://x.openai.azure.com")
+    deployed = [Deployment("chat", "gpt-4o-mini", "", "Standard", 1), Deployment("gpt-4o", "gpt-4o", "", "Standard", 1)]
     monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
-    monkeypatch.setattr(Listings, "openai_accounts", lambda self: [account])
-    monkeypatch.setattr(
-        Listings,
-        "deployments",
-        lambda self, of: [Deployment("chat", "gpt-4o-mini", "Standard"), Deployment("gpt-4o", "gpt-4o", "Standard")],
-    )
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed if (group, name) == ("g", "x") else [])
     answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
     assert answer.code == 0, answer.err
     first, second = written(wizard.folder)["litellm"]["models"]
-    assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", account.endpoint)
+    assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", ACCOUNT.endpoint)
     assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
 
@@ -159,8 +156,8 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
 def test_an_account_in_the_pinned_subscription_needs_no_key(
     wizard: Shell, monkeypatch: pytest.MonkeyPatch, address: str, auth: str
 ) -> None:
-    monkeypatch.setattr(Listings, "openai_accounts", lambda self: [OpenAiAccount("/x", "x", "japaneast", "https://x.openai.azure.com")])
-    monkeypatch.setattr(Listings, "deployments", lambda self, of: [])
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: [])
     given = ("--account-id", "123456789012", "--api-base", address, "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION)
     answer = wizard("init", *given, "--publisher-email", "a@example.com")
     assert answer.code == 0, answer.err

@@ -60,7 +60,7 @@ def test_defaults_are_those_of_the_settings() -> None:
     shown = {name: one["default"] for name, one in properties(schema()) if "default" in one}
     assert shown["network.zones"] == 2
     for name, default in shown.items():
-        if not name.startswith(("litellm.models.", "azure.callers.")):
+        if not name.startswith(("litellm.models.", "azure.callers.", "azure.openai.")):
             value: Any = settings
             for part in name.split("."):
                 value = value[part]
@@ -100,7 +100,7 @@ def test_nothing_is_marked_that_the_settings_take(text: str) -> None:
         ('platform.name = "Genai"', "$.platform.name"),
         ('azure.apim.sku = "PremiumV2"', "$.azure.apim.sku"),
         ('azure.callers.Team.models = ["m"]', "$.azure.callers"),
-        ('[[litellm.models]]\nname = "m"\nazure_deployment = "d"', "$.litellm.models[0]"),
+        ('[[litellm.models]]\nname = "m"\napi_base = "https://x.example"', "$.litellm.models[0]"),
         ('[[litellm.models]]\nname = "m"\nazure_deployment = "d"\napi_base = "x.openai.azure.com"', "$.litellm.models[0].api_base"),
     ],
 )

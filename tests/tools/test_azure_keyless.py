@@ -12,7 +12,7 @@ from genai_platform.sandbox.azure import arm_providers
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 from genai_platform.tools.azure import Azure
-from genai_platform.tools.azure.cognitive import READY, Deployment, Quota, QuotaExceeded
+from genai_platform.tools.azure.cognitive import READY, Deployment, Offer, Quota, QuotaExceeded
 from genai_platform.tools.azure.errors import TemporaryRefusal
 from genai_platform.tools.azure.federated_credentials import FederatedCredential
 from tests.steps.azure_steps.world import AzureWorld, running, until
@@ -66,12 +66,14 @@ def test_an_account_takes_no_keys_and_its_deployments_show_what_they_are(azure: 
     assert account.endpoint.startswith("https://models.openai.")
     assert "already used" in str(cognitive.taken("models"))
     wanted = Deployment("chat", "gpt-4o-mini", "", "GlobalStandard", 10)
-    assert ("gpt-4o-mini", "2024-07-18", "GlobalStandard") in cognitive.models("japaneast")
+    offered = Offer("gpt-4o-mini", "2024-07-18", "GlobalStandard", "OpenAI.GlobalStandard.gpt-4o-mini")
+    assert offered in cognitive.offers("japaneast")
     cognitive.deploy(GROUP, "models", wanted)
     until(lambda: cognitive.deployments(GROUP, "models")[0].state == READY)
     assert cognitive.deployments(GROUP, "models") == [Deployment("chat", "gpt-4o-mini", "2024-07-18", "GlobalStandard", 10, READY)]
-    assert cognitive.quota("japaneast", "GlobalStandard", "gpt-4o-mini") == Quota(10, 1000)
-    assert cognitive.quota("japaneast", "GlobalStandard", "no-model") is None
+    quotas = cognitive.quotas("japaneast")
+    assert quotas[offered.quota] == Quota(10, 1000)
+    assert "OpenAI.GlobalStandard.no-model" not in quotas
     with pytest.raises(QuotaExceeded, match="current quota usage"):
         cognitive.deploy(GROUP, "models", Deployment("more", "gpt-4o-mini", "", "GlobalStandard", 991))
     cognitive.remove(GROUP, "models", "chat")
@@ -89,11 +91,11 @@ def test_a_deleted_account_is_restored_or_purged(azure: Azure) -> None:
     cognitive.begin(GROUP, "kept", "japaneast", {}, restore=True)
     until(lambda: ready(azure, "kept"))
     cognitive.delete(GROUP, "kept")
-    found = cognitive.deleted("kept")
-    assert found is not None
-    assert (found.location, bool(found.until)) == ("japaneast", True)
-    cognitive.purge(GROUP, found)
-    assert cognitive.deleted("kept") is None
+    (found,) = cognitive.deleted("kept")
+    assert (found.group, found.location, bool(found.until)) == (GROUP, "japaneast", True)
+    cognitive.purge(found)
+    cognitive.purge(found)
+    assert cognitive.deleted("kept") == []
 
 
 def test_a_refusal_that_passes_is_told_from_one_that_stays(azure: Azure) -> None:

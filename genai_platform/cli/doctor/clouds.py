@@ -139,10 +139,13 @@ def azure(clients: Clients) -> Iterator[Line]:
 def _keys(clients: Clients, *, seen: bool) -> Iterator[Line]:
     """The models' keys: in the environment, or kept from an earlier day. ``seen``: the account can be asked."""
     from genai_platform.cli.preflight import kept_keys
+    from genai_platform.steps.azure.openai import key as openai_key
     from genai_platform.steps.infra.secrets import missing_key, upstream_variables
 
     def kept(name: str) -> str:
         if name not in kept_keys(clients):
+            if name in openai_key.variables(clients):
+                return "not set; read from the account of Azure OpenAI once that is made"
             raise missing_key(clients, name)
         return "not set; kept in Secrets Manager from an earlier day"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from genai_platform.cli.doctor.line import Line
+from genai_platform.config.azure_openai import models_of_account
 from genai_platform.tools.parallel import gather
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def look(clients: Clients) -> list[Line]:
 def addresses(clients: Clients) -> dict[str, tuple[str, ...]]:
     """What a run talks to, by group: without a path, once each."""
     target = clients.target
-    models = tuple(base for model in target.settings.litellm.models if (base := getattr(model, "api_base", None)))
+    made = models_of_account(target.settings)  # its name resolves once it is there
+    models = tuple(base for model in target.settings.litellm.models if model not in made and (base := getattr(model, "api_base", None)))
     found = {
         "aws": tuple(aws_endpoint(clients.aws, name) for name in _AWS),
         "terraform": () if _mirrored() else _TERRAFORM,

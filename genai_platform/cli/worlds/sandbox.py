@@ -12,6 +12,7 @@ from genai_platform.advice import advice, genai
 from genai_platform.cli import fetch_programs
 from genai_platform.cli.paths import state_folder, state_path
 from genai_platform.cli.worlds import Purpose, sandbox_defaults, sandboxes
+from genai_platform.config.azure_openai import models_of_account
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.layers import Layer, Loaded, configured_layers, merged, project_folder, validate
 from genai_platform.config.target import PREFIX_LENGTH, Target
@@ -92,7 +93,8 @@ class Sandbox:
             from genai_platform.sandbox.azure import existing_accounts, openai_part
 
             openai_part.offer(layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.key_variable})
-            existing_accounts.offer(layout, target.settings.litellm.keyless)
+            made = models_of_account(target.settings)
+            existing_accounts.offer(layout, [model for model in target.settings.litellm.keyless if model not in made])
         return target
 
     def provide(self) -> None:

@@ -18,7 +18,7 @@ _DOMAIN = "openai.localhost"
 
 
 def address(layout: SandboxLayout, model: AzureModel) -> str:
-    """Where a keyless model's account answers here: under the account's own name."""
+    """Where a model's account answers here: under the account's own name."""
     return f"https://{str(urlsplit(model.api_base).hostname).split('.')[0]}.{_DOMAIN}:{layout.azure.ports['cognitive']}"
 
 

@@ -31,13 +31,15 @@ def steps(clients: Clients) -> list[Step]:
     from genai_platform.steps.azure.check_applications import CheckApplicationsStep
     from genai_platform.steps.azure.group import GroupStep
     from genai_platform.steps.azure.model_access import ModelAccessStep
+    from genai_platform.steps.azure.openai.step import OpenAiStep
     from genai_platform.steps.azure.policy import PolicyStep
     from genai_platform.steps.azure.service import ServiceStep
     from genai_platform.steps.azure.shared_key import SharedKeyStep
     from genai_platform.steps.azure.vault import VaultStep
 
+    models = (OpenAiStep,) if clients.target.settings.azure.openai else ()
     shared = (SharedKeyStep,) if clients.target.settings.azure.apim.keys == "shared" else ()
     access = (ModelAccessStep,) if clients.target.settings.litellm.keyless else ()
-    first = (GroupStep, *access, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
+    first = (GroupStep, *models, *access, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
     last = (ApiStep, PolicyStep, CallersStep)
     return [*(kind(clients) for kind in first), ingress.step(clients), *(kind(clients) for kind in last)]

@@ -31,12 +31,13 @@ class ModelAccessStep(AzureStep):
     """Application, service principal, federated credential, a role assignment at each account."""
 
     id = "azure.model_access"
-    needs = ("azure.group", "infra.cluster")
     minutes = 0.3
     limit = 900.0
 
     def __init__(self, clients: Clients) -> None:
         super().__init__(clients)
+        made = ("azure.openai",) if clients.target.settings.azure.openai else ()
+        self.needs = ("azure.group", "infra.cluster", *made)
         self.name = entra_applications.models_name(clients.target)
         self.what = f"application {self.name} and its role at the models' accounts"
 
@@ -49,7 +50,10 @@ class ModelAccessStep(AzureStep):
         if not entra_applications.marked(self.target, found):
             faults.append("does not carry this environment's tags")
         faults += self._trust_faults(graph.federated_credentials.of(str(found["id"])))
-        accounts = model_accounts.used(self.clients)
+        try:
+            accounts = model_accounts.used(self.clients)
+        except NeverBuilt as error:
+            return drifted(f"{self.name}: {error.message}")
         if principal is None:
             faults.append("has no service principal")
         else:

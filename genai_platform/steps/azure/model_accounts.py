@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from genai_platform.advice import run_genai
+from genai_platform.config import azure_openai
 from genai_platform.config.models import AzureModel
-from genai_platform.errors import MissingError
+from genai_platform.errors import MissingError, NeverBuilt
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import Account
 
@@ -14,6 +16,7 @@ def used(clients: Clients) -> list[Account]:
     """The accounts that the configured models without a key are in, by name.
 
     Raises:
+        NeverBuilt: the account of ``[azure.openai]`` is not there yet.
         MissingError: the subscription has none with a model's address, or it takes no tokens there.
     """
     known, found = clients.azure.cognitive.everywhere(), {}
@@ -26,6 +29,12 @@ def used(clients: Clients) -> list[Account]:
 def _of(clients: Clients, model: AzureModel, known: list[Account]) -> Account:
     host = str(urlsplit(model.api_base).hostname).lower()
     at = [account for account in known if host in account.hosts]
+    if not at and model in azure_openai.models_of_account(clients.target.settings):
+        raise NeverBuilt(
+            f"the account of Azure OpenAI at {model.api_base} is not there yet",
+            remedy=run_genai("azure --only azure.openai"),
+            id="azure.no_openai",
+        )
     if not at:
         raise MissingError(
             f"the model '{model.name}' (litellm.models) is to be asked without a key, and the subscription {clients.azure.subscription} "

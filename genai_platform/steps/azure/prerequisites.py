@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from genai_platform.advice import typed
-from genai_platform.errors import Forbidden, GenaiError
+from genai_platform.errors import Forbidden, GenaiError, NeverBuilt
 from genai_platform.steps.azure import directory_size, existing_service, name_availability, resource_providers, rights
 from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.steps.azure.openai import prerequisites as openai
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.parallel import gather
 
@@ -46,16 +47,26 @@ def looks(clients: Clients) -> Iterator[Answer]:
         ("azure.vault_name", lambda: name_availability.vault(clients)),
         ("azure.service_name", lambda: service(clients)),
     ]
+    if clients.target.settings.azure.openai:
+        questions += [
+            ("azure.openai_account", lambda: openai.account(clients)),
+            ("azure.openai_models", lambda: openai.models(clients)),
+            ("azure.openai_capacity", lambda: openai.capacity(clients)),
+        ]
     if clients.target.settings.litellm.keyless:
         questions.append(("azure.model_access", lambda: rights.model_access(clients)))
     yield from gather(questions, lambda question: _answer(*question))
 
 
+_ASKED_IN_VAIN = ("azure.directory_size", "azure.openai_models", "azure.openai_capacity")
+"""What a start can do without knowing."""
+
+
 def _answer(id: str, ask: Callable[[], str]) -> Answer:
     try:
         return Answer(id, ask())
-    except Forbidden as error:
-        return Answer(id, error.message, unknown=error) if id == "azure.directory_size" else Answer(id, error.message, error)
+    except (Forbidden, NeverBuilt) as error:
+        return Answer(id, error.message, unknown=error) if id in _ASKED_IN_VAIN else Answer(id, error.message, error)
     except GenaiError as error:
         return Answer(id, error.message, error)
 

@@ -8,15 +8,16 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.wait import wait_for
 
 NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
-_COGNITIVE = "Microsoft.CognitiveServices"
-"""Only with models without a key."""
+OPENAI = "Microsoft.CognitiveServices"
+"""Only with ``[azure.openai]``, or with models without a key."""
 _LIMIT = 900.0
 """Seconds; Azure registers a provider in some minutes."""
 
 
 def needed(clients: Clients) -> tuple[str, ...]:
     """The providers whose resources this environment makes or gives roles at."""
-    return (*NAMESPACES, _COGNITIVE) if clients.target.settings.litellm.keyless else NAMESPACES
+    settings = clients.target.settings
+    return (*NAMESPACES, OPENAI) if settings.azure.openai or settings.litellm.keyless else NAMESPACES
 
 
 def missing(clients: Clients) -> list[str]:

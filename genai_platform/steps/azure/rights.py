@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from genai_platform.config.target import Target
-from genai_platform.errors import Forbidden, MissingError
+from genai_platform.errors import Forbidden, MissingError, NeverBuilt
 from genai_platform.steps.azure import check_applications, lookup, model_accounts
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -29,9 +29,11 @@ _BUILD = {
     "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
     _ADMINISTRATOR: (_ASSIGN,),
 }
-_PURGE: dict[Literal["vaults", "API Management services"], str] = {
+Purged = Literal["vaults", "API Management services", "Azure OpenAI accounts"]
+_PURGE: dict[Purged, str] = {
     "vaults": "Microsoft.KeyVault/locations/deletedVaults/purge/action",
     "API Management services": "Microsoft.ApiManagement/locations/deletedservices/delete",
+    "Azure OpenAI accounts": "Microsoft.CognitiveServices/locations/resourceGroups/deletedAccounts/delete",
 }
 _QUOTA = 250
 """Directory objects that an identity without a directory role may own, deleted ones included."""
@@ -122,7 +124,11 @@ def model_access(clients: Clients) -> str:
     Raises:
         MissingError: an account is not in the subscription, or we may not assign roles at one.
     """
-    arm, accounts = clients.azure.arm, model_accounts.used(clients)
+    arm = clients.azure.arm
+    try:
+        accounts = model_accounts.used(clients)
+    except NeverBuilt as error:
+        return f"{error.message}; the right to assign roles counts where it is made"
     refused = [one for one in accounts if not arm.may(one.id, _ASSIGN)]
     if refused:
         raise MissingError(
@@ -146,16 +152,19 @@ def _building_site(clients: Clients) -> str:
 def purge(clients: Clients) -> str:
     """Whether deleted vaults and services may be purged. Without that right names stay taken for a while: no fault, but to be known."""
     scope = _subscription(clients)
-    refused = [what for what in _PURGE if not may_purge(clients, what)]
+    openai = clients.target.settings.azure.openai is not None
+    kinds = [what for what in _PURGE if openai or what != "Azure OpenAI accounts"]
+    refused = [what for what in kinds if not may_purge(clients, what)]
     if not refused:
-        return "may purge deleted vaults and services"
+        return f"may purge deleted vaults and services{', and accounts of Azure OpenAI' if openai else ''}"
     return (
-        f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services 48 hours), "
-        f"and the next `genai up` recovers them or takes other names; to allow it: {_grant(clients, 'Contributor', scope)}"
+        f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services"
+        f"{' and accounts' if openai else ''} 48 hours), and the next `genai up` recovers them or takes other names; to allow it: "
+        f"{_grant(clients, 'Contributor', scope)}"
     )
 
 
-def may_purge(clients: Clients, what: Literal["vaults", "API Management services"]) -> bool:
+def may_purge(clients: Clients, what: Purged) -> bool:
     """Whether deleted ones may be purged: a right at the subscription, which the resource group's rights do not include."""
     return clients.azure.arm.may(_subscription(clients), _PURGE[what])
 

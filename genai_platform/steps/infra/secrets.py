@@ -9,9 +9,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from genai_platform.advice import run_genai
+from genai_platform.config import azure_openai
 from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.errors import MissingError
 from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.steps.azure.openai import key as openai_key
 from genai_platform.steps.clients import Clients
 
 
@@ -31,7 +34,6 @@ class SecretsStep:
 
     clients: Clients
     variables: Mapping[str, str] | None = None
-    needs: tuple[str, ...] = ("infra.storage",)
     minutes: float = 0.1
     limit: float = 120
 
@@ -40,10 +42,16 @@ class SecretsStep:
         return "infra.secrets"
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        # The key of an account is there once the account is.
+        made = azure_openai.key_variables(self.clients.target.settings)
+        return ("infra.storage", "azure.openai") if made else ("infra.storage",)
+
     def _given(self) -> dict[str, str]:
-        """The keys at hand, by variable."""
+        """The keys at hand, by variable: those of an account that this environment made come from Azure."""
         variables = os.environ if self.variables is None else self.variables
-        return {name: variables[name] for name in upstream_variables(self.clients) if variables.get(name)}
+        named = {name: variables[name] for name in upstream_variables(self.clients) if variables.get(name)}
+        return named | {name: value.get_secret_value() for name, value in openai_key.keys(self.clients).items()}
 
     def observe(self) -> Observation:
         return self._look().with_change(f"secret {self.clients.aws.secret_name}")
@@ -59,9 +67,9 @@ class SecretsStep:
             return Observation(State.DRIFTED, f"{name} holds {', '.join(unused)}, which no model reads")
         if lacking:
             return Observation(State.DRIFTED, f"{name} lacks {', '.join(lacking)}")
-        changed = [variable for variable, value in self._given.items() if kept[variable] != value]
+        changed = [variable for variable, value in self._given().items() if kept[variable] != value]
         if changed:
-            return Observation(State.DRIFTED, f"the environment has another value of {', '.join(changed)} than {name}")
+            return Observation(State.DRIFTED, f"{name} has another value of {', '.join(changed)} than what is given")
         return Observation(State.PRESENT, f"{name} is complete")
 
     def _unused(self, kept: Mapping[str, Any]) -> list[str]:
@@ -70,7 +78,7 @@ class SecretsStep:
         return sorted(set(kept) - set(upstream_variables(self.clients))) if keyless else []
 
     def apply(self, progress: Progress) -> str:
-        given = {name: SecretStr(value) for name, value in self._given.items()}
+        given = {name: SecretStr(value) for name, value in self._given().items()}
 
         def change(stored: PlatformSecrets | None) -> PlatformSecrets:
             before = stored or PlatformSecrets()
@@ -92,6 +100,12 @@ class SecretsStep:
 
 def missing_key(clients: Clients, variable: str) -> MissingError:
     """The error for a model whose key is neither in the environment nor stored."""
+    if variable in openai_key.variables(clients):
+        return MissingError(
+            f"the key {variable} is read from the account of Azure OpenAI, which is not there yet",
+            remedy=run_genai("azure --only azure.openai"),
+            id="secrets.openai",
+        )
     litellm = clients.target.settings.litellm
     named = [model.name for model in litellm.models if model.key_variable == variable]
     named += [litellm.extra_config.path] if litellm.extra_config and variable in litellm.extra_config.variables else []

@@ -5,6 +5,7 @@ Nothing here waits: what is being made shows its state, and a refusal that passe
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +13,19 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from genai_platform.errors import AlreadyExists, StepError
+from pydantic import SecretStr
+
+from genai_platform.errors import AlreadyExists, NotFound, StepError
 from genai_platform.tools.azure.credentials import ARM_SCOPE
-from genai_platform.tools.azure.errors import TemporaryRefusal, explained, named, unless
+from genai_platform.tools.azure.errors import TemporaryRefusal, explained, unless
 from genai_platform.tools.azure.locations import normalized
 from genai_platform.tools.azure.pipeline import management
 from genai_platform.tools.azure.transport import transport
-from genai_platform.tools.azure.vaults import SoftDeleted
 
-READY = "Succeeded"
-"""The provisioning state of what can be used."""
+READY, FAILED = "Succeeded", "Failed"
+"""Provisioning states: of what can be used, and of what never will be."""
+_KINDS = frozenset({"OpenAI", "AIServices"})
+"""Kinds of Cognitive Services accounts that have deployments of Azure OpenAI (Microsoft Learn, "Azure OpenAI in Foundry Models")."""
 
 
 class QuotaExceeded(StepError):
@@ -46,6 +50,23 @@ class Account:
     hosts: frozenset[str] = frozenset()
     """All host names it is asked at."""
 
+    @property
+    def group(self) -> str:
+        """Its resource group."""
+        return self.id.split("/")[4]
+
+
+@dataclass(frozen=True)
+class DeletedAccount:
+    """A soft-deleted account."""
+
+    name: str
+    group: str
+    location: str
+    until: str
+    """When Azure removes it for good; ISO 8601."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -57,16 +78,31 @@ class Deployment:
     """Empty in what is asked for: the region's default."""
     sku: str
     capacity: int
-    """Thousands of tokens a minute."""
+    """Thousands of tokens a minute; of provisioned SKUs, units."""
     state: str = ""
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What can be deployed in a region."""
+
+    model: str
+    version: str
+    sku: str
+    quota: str
+    """The name of the quota that it takes, e.g. ``OpenAI.Standard.gpt-4o``."""
+
+
+@dataclass(frozen=True)
 class Quota:
-    """How much of a quota is used, in thousands of tokens a minute."""
+    """How much of a quota is used, in the unit of a deployment's capacity."""
 
     used: int
     limit: int
+
+    @property
+    def free(self) -> int:
+        return self.limit - self.used
 
 
 class CognitiveAccounts:
@@ -90,9 +126,9 @@ class CognitiveAccounts:
 
     # -- accounts ---------------------------------------------------------------------------------
     def everywhere(self) -> list[Account]:
-        """The accounts of the subscription; none when it never had any."""
+        """The accounts of the subscription that have deployments of Azure OpenAI; none when it never had any."""
         with explained("list the accounts of Azure OpenAI in the subscription"):
-            return [_account(one) for one in unless([404], lambda: list(self._client.accounts.list())) or ()]
+            return [_account(one) for one in unless([404], lambda: list(self._client.accounts.list())) or () if one.kind in _KINDS]
 
     def in_group(self, group: str) -> list[Account]:
         """The accounts of a resource group; none when the group does not exist, or the subscription never had any."""
@@ -114,35 +150,54 @@ class CognitiveAccounts:
             return ""
         return None if answer.is_subdomain_available else str(answer.reason)
 
-    def begin(self, group: str, name: str, location: str, tags: Mapping[str, str], *, restore: bool = False) -> None:
-        """Begin to make an account of this name and subdomain, which takes no keys; or to restore the deleted one.
+    def begin(self, group: str, name: str, location: str, tags: Mapping[str, str], *, keyless: bool = True, restore: bool = False) -> None:
+        """Begin to make an account of this name and subdomain; or to restore the deleted one.
+
+        Args:
+            keyless: whether keys are refused.
 
         Raises:
             AlreadyExists: a deleted account has the name, or an account anywhere the subdomain.
         """
-        properties = {"customSubDomainName": name, "disableLocalAuth": True, "publicNetworkAccess": "Enabled"}
+        properties = {"customSubDomainName": name.lower(), "disableLocalAuth": keyless, "publicNetworkAccess": "Enabled"}
         body = {"kind": "OpenAI", "sku": {"name": "S0"}, "location": location, "tags": dict(tags)}
         document = body | {"properties": properties | ({"restore": True} if restore else {})}
         with explained(f"make the account {name}", _kind):
             self._client.accounts.begin_create(group, name, _sent(document), polling=False)
 
+    def set_keyless(self, group: str, name: str, keyless: bool) -> None:
+        """Refuse keys, or take them. Raises ``TemporaryRefusal`` while the account is being changed."""
+        with explained(f"change the account {name}", _kind):
+            document = {"properties": {"disableLocalAuth": keyless}}
+            self._client.accounts.begin_update(group, name, _sent(document), polling=False)
+
+    def key(self, group: str, name: str) -> SecretStr:
+        """The account's first key."""
+        with explained(f"read the key of the account {name}"):
+            return SecretStr(str(self._client.accounts.list_keys(group, name).key1))
+
     def delete(self, group: str, name: str) -> None:
-        """Begin to delete an account without deployments; it can be restored for two days, and keeps its name so long."""
+        """Begin to delete an account without deployments; it can be restored for two days, and keeps its name so long.
+
+        Raises:
+            TemporaryRefusal: it still has deployments, or is being changed.
+        """
         with explained(f"delete the account {name}", _kind):
             self._client.accounts.begin_delete(group, name, polling=False)
 
-    def deleted(self, name: str) -> SoftDeleted | None:
-        """The soft-deleted account of this name; None when there is none, or none that we may see."""
-        with explained(f"look for a deleted account {name}"):
-            found = named(name, self._client.deleted_accounts.list)
-        if found is None:
-            return None
-        return SoftDeleted(found.name, normalized(found.location), str(found.properties.scheduled_purge_date or ""), found.id)
+    def deleted(self, name: str) -> list[DeletedAccount]:
+        """The soft-deleted accounts of this name, in whatever resource group; none that we may not see.
 
-    def purge(self, group: str, found: SoftDeleted) -> None:
-        """Begin to remove a soft-deleted account for good: its name and its quota become free."""
-        with explained(f"purge the account {found.name}", _kind):
-            self._client.deleted_accounts.begin_purge(found.location, group, found.name, polling=False)
+        Looking at deleted accounts is a right at the subscription: an identity with rights on the resource group alone is refused.
+        """
+        with explained(f"look for a deleted account {name}"):
+            found = unless([403, 404], lambda: list(self._client.deleted_accounts.list())) or ()
+        return [_deleted(one) for one in found if str(one.name).lower() == name.lower()]
+
+    def purge(self, found: DeletedAccount) -> None:
+        """Begin to remove a soft-deleted account for good: its name and its quota become free. Gone already is fine."""
+        with contextlib.suppress(NotFound), explained(f"purge the account {found.name}", _kind):
+            self._client.deleted_accounts.begin_purge(found.location, found.group, found.name, polling=False)
 
     # -- deployments ------------------------------------------------------------------------------
     def deployments(self, group: str, account: str) -> list[Deployment]:
@@ -169,33 +224,43 @@ class CognitiveAccounts:
             self._client.deployments.begin_delete(group, account, deployment, polling=False)
 
     # -- what is on offer ---------------------------------------------------------------------------
-    def models(self, location: str) -> list[tuple[str, str, str]]:
-        """What can be deployed in a region: model, version and SKU of each possibility."""
+    def offers(self, location: str) -> list[Offer]:
+        """What can be deployed in a region. Raises ``Forbidden`` without a right at the subscription."""
         with explained(f"list the models of {location}"):
-            found = [one.model for one in self._client.models.list(location) if one.kind == "OpenAI"]
-        return [(model.name, model.version, sku.name) for model in found for sku in model.skus or ()]
+            found = [one.model for one in self._client.models.list(location) if one.kind in _KINDS]
+        offers = [Offer(model.name, str(model.version or ""), sku.name, sku.usage_name) for model in found for sku in model.skus or ()]
+        return list(dict.fromkeys(offers))
 
-    def quota(self, location: str, sku: str, model: str) -> Quota | None:
-        """The subscription's quota for a model under a SKU in a region; None where there is none of this name."""
+    def quotas(self, location: str) -> dict[str, Quota]:
+        """The subscription's quotas in a region by their names. Raises ``Forbidden`` without a right at the subscription."""
         with explained(f"read the quotas of {location}"):
-            name = f"OpenAI.{sku}.{model}"
-            found = next((one for one in self._client.usages.list(location) if one.name.value == name), None)
-        return Quota(int(found.current_value), int(found.limit)) if found else None
+            found = list(self._client.usages.list(location))
+        return {one.name.value: Quota(int(one.current_value or 0), int(one.limit or 0)) for one in found}
 
 
 def _account(entry: Any) -> Account:
     properties = entry.properties
+    # The first is the account's own address; ``endpoint`` may be the region's, which serves no deployments.
+    address = (properties.endpoints or {}).get("OpenAI Language Model Instance API") or properties.endpoint
     addresses = [str(properties.endpoint or ""), *map(str, (properties.endpoints or {}).values())]
     return Account(
         entry.name,
         entry.id,
         normalized(entry.location),
-        str(properties.endpoint or "").rstrip("/"),
+        str(address or "").rstrip("/"),
         str(properties.provisioning_state),
         bool(properties.disable_local_auth),
         dict(entry.tags or {}),
         str(properties.custom_sub_domain_name or ""),
         frozenset(host for address in addresses if (host := urlsplit(address).hostname)),
+    )
+
+
+def _deleted(entry: Any) -> DeletedAccount:
+    """Of an id ``/subscriptions/S/providers/Microsoft.CognitiveServices/locations/L/resourceGroups/G/deletedAccounts/N``."""
+    group = str(entry.id).split("/")[8]
+    return DeletedAccount(
+        entry.name, group, normalized(entry.location), str(entry.properties.scheduled_purge_date or ""), dict(entry.tags or {})
     )
 
 
@@ -217,10 +282,15 @@ def _sent(document: Mapping[str, Any]) -> bytes:
 
 
 def _kind(number: int, text: str) -> type[StepError] | None:
-    """Codes of Microsoft.CognitiveServices (reports: terraform-provider-azurerm#12258, Azure-Samples/azure-search-openai-demo#2091)."""
+    """Codes of Microsoft.CognitiveServices (reports: terraform-provider-azurerm#12258, Azure-Samples/azure-search-openai-demo#2091).
+
+    Deployments that were removed a moment ago are still there for the account: ``CannotDeleteResource`` passes.
+    """
     code = text.split(" ", 1)[0]
     kinds: dict[str, type[StepError]] = {
         "RequestConflict": TemporaryRefusal,
+        "AnotherOperationInProgress": TemporaryRefusal,
+        "CannotDeleteResource": TemporaryRefusal,
         "InsufficientQuota": QuotaExceeded,
         "FlagMustBeSetForRestore": AlreadyExists,
         "CustomDomainInUse": AlreadyExists,

@@ -14,30 +14,6 @@ if TYPE_CHECKING:
 
 _SUBSCRIPTIONS = {"api-version": "2022-12-01"}
 _RESOURCES = {"api-version": "2021-04-01"}
-_ACCOUNTS = {"api-version": "2024-10-01"}
-_OPENAI_KINDS = frozenset({"OpenAI", "AIServices"})
-"""Kinds of Cognitive Services accounts that have Azure OpenAI deployments (Microsoft Learn, "Azure OpenAI in Foundry Models")."""
-
-
-@dataclass(frozen=True)
-class OpenAiAccount:
-    """An Azure OpenAI resource."""
-
-    id: str
-    name: str
-    location: str
-    endpoint: str
-    """``https://NAME.openai.azure.com``, without a slash at the end."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A model that an Azure OpenAI resource has deployed."""
-
-    name: str
-    model: str
-    sku: str
-    """How it is paid, e.g. ``Standard`` (by the token) or ``ProvisionedManaged`` (by the hour)."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +54,6 @@ class Listings:
             if (one.get("metadata") or {}).get("regionType", "Physical") == "Physical"
         }
 
-    def openai_accounts(self) -> list[OpenAiAccount]:
-        """The Azure OpenAI resources."""
-        path = f"{self._root}/providers/Microsoft.CognitiveServices/accounts"
-        found = self._rest.pages(path, "list the Azure OpenAI resources", _ACCOUNTS)
-        return [_account(one) for one in found if one.get("kind") in _OPENAI_KINDS]
-
-    def deployments(self, account: OpenAiAccount) -> list[Deployment]:
-        """What an Azure OpenAI resource has deployed."""
-        found = self._rest.pages(f"{account.id}/deployments", f"list the deployments of {account.name}", _ACCOUNTS)
-        return [
-            Deployment(str(one["name"]), str(one["properties"]["model"]["name"]), str((one.get("sku") or {}).get("name", "")))
-            for one in found
-        ]
-
     def tagged(self, key: str) -> list[Resource]:
         """Resource groups and resources that carry a tag of this name, with all their tags."""
         # A list that is filtered by tag leaves the tags out (Resources - List): it is filtered here.
@@ -99,14 +61,6 @@ class Listings:
         query = _RESOURCES | {"$expand": "createdTime"}
         resources = self._rest.pages(f"{self._root}/resources", "list the resources", query)
         return [_resource(one) for listing in (groups, resources) for one in listing if key in (one.get("tags") or {})]
-
-
-def _account(found: Body) -> OpenAiAccount:
-    properties = found.get("properties") or {}
-    # The first is the resource's own address; ``endpoint`` may be the region's, which serves no deployments.
-    endpoints = properties.get("endpoints") or {}
-    address = endpoints.get("OpenAI Language Model Instance API") or properties.get("endpoint") or ""
-    return OpenAiAccount(str(found["id"]), str(found["name"]), str(found.get("location", "")), str(address).rstrip("/"))
 
 
 def _resource(found: Body) -> Resource:

@@ -17,9 +17,9 @@ def test_what_a_configuration_is_chosen_from(world: AzureWorld) -> None:
     assert listings.subscriptions()[SUBSCRIPTION] == "sandbox"
     assert listings.locations()["japaneast"] == "Japan East"
     assert "europe" not in listings.locations()  # not a place where anything can be made
-    (account,) = listings.openai_accounts()
-    assert account.endpoint == world.layout.url("openai")
-    models = {one.name: one.model for one in listings.deployments(account)}
+    cognitive = world.clients().azure.cognitive
+    (account,) = [one for one in cognitive.everywhere() if one.endpoint == world.layout.url("openai")]
+    models = {one.name: one.model for one in cognitive.deployments(account.group, account.name)}
     assert (models["chat"], models["gpt-4o"]) == ("gpt-4o-mini", "gpt-4o")
 
 

@@ -1,0 +1,1 @@
+"""``azure.openai``: the account of Azure OpenAI and its deployments, made where they do not exist."""

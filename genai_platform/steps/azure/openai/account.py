@@ -1,0 +1,98 @@
+"""Which account the settings mean, whose it is, and what differs from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from genai_platform.config import azure_openai
+from genai_platform.config.target import Target
+from genai_platform.steps.azure import lookup
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.cognitive import READY, Account, DeletedAccount, Deployment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the settings say."""
+
+    name: str
+    group: str
+    location: str
+    keyless: bool
+    """Whether keys are refused: no model needs one."""
+    deployments: tuple[Deployment, ...]
+
+
+def wanted(target: Target) -> Wanted:
+    """The account of a target that has the table ``[azure.openai]``."""
+    settings = target.settings
+    openai = settings.azure.openai
+    if openai is None:
+        raise ValueError("there is no table [azure.openai]")
+    return Wanted(
+        openai.account,
+        openai.resource_group or target.resource_group,
+        openai.region or settings.azure.location,
+        not azure_openai.key_variables(settings),
+        tuple(Deployment(one.name, one.model, one.version or "", one.sku, one.capacity) for one in openai.deployments),
+    )
+
+
+def find(clients: Clients) -> Account | None:
+    """The account as it exists."""
+    openai = wanted(clients.target)
+    return clients.azure.cognitive.account(openai.group, openai.name)
+
+
+def find_deleted(clients: Clients) -> list[DeletedAccount]:
+    """The soft-deleted accounts of this name that this environment made."""
+    return [one for one in clients.azure.cognitive.deleted(wanted(clients.target).name) if own(clients.target, one)]
+
+
+def own(target: Target, found: Account | DeletedAccount) -> bool:
+    """Whether this environment made it."""
+    return lookup.ours(target, dict(found.tags))
+
+
+def missing(openai: Wanted, there: Sequence[Deployment]) -> list[Deployment]:
+    """What is not deployed at all."""
+    return [one for one in openai.deployments if _same(one, there) is None]
+
+
+def other_model(openai: Wanted, there: Sequence[Deployment]) -> list[str]:
+    """Deployments of another model than the settings say, one line each."""
+    pairs = [(one, _same(one, there)) for one in openai.deployments]
+    return [f"{one.name} is of {held.model}, not of {one.model}" for one, held in pairs if held and held.model != one.model]
+
+
+def differences(openai: Wanted, there: Sequence[Deployment]) -> Iterator[tuple[Deployment, str]]:
+    """What has to be deployed or changed, each with what is different. A version that is not configured is the region's choice."""
+    for one in openai.deployments:
+        held = _same(one, there)
+        if held is None:
+            yield one, f"{one.name} is missing"
+            continue
+        compared = one if one.version else replace(one, version=held.version)
+        said = [
+            f"{what} {before}, not {after}"
+            for what, before, after in (
+                ("version", held.version, compared.version),
+                ("sku", held.sku, compared.sku),
+                ("capacity", held.capacity, compared.capacity),
+                ("state", held.state, READY),
+            )
+            if before != after
+        ]
+        if said:
+            yield compared, f"{one.name}: {', '.join(said)}"
+
+
+def unconfigured(openai: Wanted, there: Sequence[Deployment]) -> list[str]:
+    """The names of deployments that the settings do not have."""
+    configured = {one.name.lower() for one in openai.deployments}
+    return [one.name for one in there if one.name.lower() not in configured]
+
+
+def _same(one: Deployment, there: Sequence[Deployment]) -> Deployment | None:
+    return next((held for held in there if held.name.lower() == one.name.lower()), None)
