@@ -121,7 +121,9 @@ class FakeAws:
 
 
 class FakeKube:
-    """Ingresses in memory; each has an address at once."""
+    """Ingresses in memory; each has an address at once. And how many pods of LiteLLM's deployment are ready."""
+
+    ready = 1
 
     def __init__(self) -> None:
         self.there = True
@@ -133,6 +135,8 @@ class FakeKube:
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         if not self.there:
             raise ClusterAbsent("the cluster does not exist")
+        if kind == "Deployment":
+            return {"metadata": {"name": name}, "status": {"readyReplicas": self.ready} if self.ready else {}}
         found = self.ingresses.get(name)
         return {**found, "status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}} if found else None
 
@@ -162,6 +166,9 @@ class FakeLitellm:
         self.values: list[str] = []
         self.fail_after: int | None = None
         """Answer 500 to every change after so many of them: a way to be killed in the middle."""
+        self.answers = threading.Event()
+        """Requests wait until it is set."""
+        self.answers.set()
         self._lock = threading.Lock()
 
     def admin(self) -> KeyAdmin:
@@ -169,6 +176,7 @@ class FakeLitellm:
         return KeyAdmin(client, SecretStr("sk-master"))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.answers.wait(60)
         with self._lock:
             body = json.loads(request.content) if request.content else {}
             if request.method == "POST" and self.fail_after is not None:
