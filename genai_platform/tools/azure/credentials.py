@@ -39,7 +39,8 @@ class Identity:
 class Remembered:
     """A credential that is asked once for each scope until its token ends, and by one thread at a time.
 
-    `az` keeps no token in this process: without it every client would start a program of its own, several at once.
+    Many looks begin at the same moment: without it each would ask for a token of its own, and `az`, which keeps none in this process,
+    would be started as often, several at once.
     """
 
     def __init__(self, credential: TokenCredential) -> None:
@@ -81,6 +82,10 @@ def credential(target: Target) -> TokenCredential:
         ConfigError: the tenant is not pinned.
         MissingError: the service principal's variables are not set.
     """
+    return Remembered(_named(target))
+
+
+def _named(target: Target) -> TokenCredential:
     import azure.identity as identity
 
     tenant, _ = pinned(target)
@@ -92,7 +97,7 @@ def credential(target: Target) -> TokenCredential:
     }
     auth = target.settings.azure.auth
     if auth == "cli":
-        return Remembered(identity.AzureCliCredential(tenant_id=tenant, process_timeout=_AZ_SECONDS))
+        return identity.AzureCliCredential(tenant_id=tenant, process_timeout=_AZ_SECONDS)
     if auth == "managed_identity":
         return identity.ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"))
     if auth == "workload_identity":

@@ -24,7 +24,7 @@ from genai_platform.config.target import Target
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.sandbox.azure import arm_providers, control_routes
+from genai_platform.sandbox.azure import arm_providers, control_address
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
@@ -246,8 +246,8 @@ def _after(duration: str | None) -> str | None:
 
 def ask(layout: SandboxLayout, what: str, **body: Any) -> dict[str, Any]:
     """The stand-ins' own door: what Azure does at its own time."""
-    headers = {"Authorization": f"Bearer {control_routes.secret_file(layout).read_text().strip()}"}
-    url = f"https://localhost:{layout.ports['entra']}{control_routes.PATH}/{what}"
+    headers = {"Authorization": f"Bearer {control_address.secret_file(layout).read_text().strip()}"}
+    url = f"https://localhost:{layout.ports['entra']}{control_address.PATH}/{what}"
     answer = httpx.post(url, json=body, headers=headers, verify=ssl.create_default_context(cafile=str(layout.ca_file)))
     return dict(answer.raise_for_status().json())
 
