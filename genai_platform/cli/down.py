@@ -54,7 +54,7 @@ def remove(run: Run, shown: str) -> int:
         return _nothing(run, removed)
     run.enter(Purpose.DOWN)
     # Removing takes about as long as making.
-    preflight.credentials(run.clients, run.graph.critical_path()[1], "genai down")
+    preflight.credentials(run.clients, preflight.minutes(run.clients, run.graph, run.graph.ids, "destroy"), "genai down")
     preflight.states(run.clients)
     report, sizes, foreign = _steps(run)
     if not report.interrupted:
