@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
 from genai_platform.tools.azure.listings import Deployment, Listings, OpenAiAccount
 from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
@@ -153,3 +156,17 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
     assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", account.endpoint)
     assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
+
+
+def test_a_sandbox_tells_itself_whose_it_is(wizard: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Settings.model_validate(
+        {"aws": {"account_id": "123456789012"}, "azure": {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION}}
+    )
+    target = Target("sandbox", world, Endpoints(), wizard.folder)
+    monkeypatch.setattr("genai_platform.cli.worlds.sandbox.Sandbox.enter", lambda self, purpose: target)
+    answer = wizard("init", "--sandbox", "--yes", "--azure", "--api-base", "https://x.openai.azure.com")
+    assert answer.code == 0, answer.err
+    document = written(wizard.folder)
+    assert document["aws"]["account_id"] == "123456789012"
+    assert (document["azure"]["tenant_id"], document["azure"]["subscription_id"]) == (TENANT, SUBSCRIPTION)
+    assert "next: genai doctor --sandbox, then genai up --sandbox\n" in answer.out
