@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import threading
 import time
@@ -22,6 +23,8 @@ ARM_SCOPE = "https://management.azure.com/.default"
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 _AZ_SECONDS = 60
 """`az account get-access-token` takes 5 to 13 s on a busy machine (Azure/azure-cli issues 20404 and 29329); the SDK's own limit is 10."""
+# What the SDK warns of, its errors say again, in a sentence with a remedy.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 _SPARE = 300.0
 """Seconds; a token that ends sooner is not used again."""
 
