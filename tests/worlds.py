@@ -20,6 +20,8 @@ class World:
     observed: list[str] = field(default_factory=list)
     unseen: dict[str, Exception] = field(default_factory=dict)
     """Steps that cannot be looked at, and what a look raises."""
+    silent: dict[str, threading.Event] = field(default_factory=dict)
+    """Steps of which a look gets no answer until the event is set."""
     changed: set[str] = field(default_factory=set)
     """Steps of which a setting was changed by hand: a glance does not see it."""
     working: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
@@ -48,6 +50,8 @@ class FakeStep:
     def _seen(self) -> Observation:
         with self.world.lock:
             self.world.observed.append(self.id)
+        if self.id in self.world.silent:
+            self.world.silent[self.id].wait(60)
         if self.id in self.world.unseen:
             raise self.world.unseen[self.id]
         state = self.world.states.get(self.id, State.PRESENT if self.id in self.world.there else State.ABSENT)

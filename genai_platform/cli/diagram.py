@@ -83,13 +83,12 @@ def _observed(run: Run) -> Diagram | None:
 
 
 def _states(run: Run) -> Mapping[str, str]:
-    from genai_platform.engine.observe import glance
-    from genai_platform.engine.scheduler import observe_all
+    from genai_platform.engine.scheduler import glance_all
     from genai_platform.steps.catalog import standing
 
     ids = standing(run.graph, run.target.settings)
     with run.screen.looking(ids) as seen:
-        found = observe_all((run.graph[id] for id in ids), seen, how=glance)
+        found = glance_all((run.graph[id] for id in ids), seen)
     return {id: found[id].state.value for id in ids}
 
 

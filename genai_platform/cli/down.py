@@ -54,7 +54,7 @@ def remove(run: Run, shown: str) -> int:
         return _nothing(run, removed)
     run.enter(Purpose.DOWN)
     # Removing takes about as long as making.
-    preflight.credentials(run.clients, run.graph.critical_path()[1], "genai down")
+    preflight.credentials(run.clients, preflight.minutes(run.clients, run.graph, run.graph.ids, "destroy"), "genai down")
     preflight.states(run.clients)
     report, sizes, foreign = _steps(run)
     if not report.interrupted:
@@ -74,8 +74,7 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     from genai_platform.cli import foreign_objects
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.events import StepResult
-    from genai_platform.engine.observe import glance
-    from genai_platform.engine.scheduler import Report, observe_all
+    from genai_platform.engine.scheduler import Report, glance_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import for_down, inside, resources
 
@@ -83,7 +82,7 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     ids, keeping = for_down(run.graph, target.settings)
     screen.say(f"looking at {len(ids)} steps of {screen.target}")
     with screen.looking(ids) as seen:
-        found = observe_all((run.graph[id] for id in ids), seen, how=glance)
+        found = glance_all((run.graph[id] for id in ids), seen)
     there = [id for id in ids if found[id].state is not State.ABSENT]
     kept = [id for id in there if id in keeping]
     going = [id for id in there if id not in keeping]

@@ -1,8 +1,9 @@
-"""The addresses of a platform that stands."""
+"""The addresses of a platform that exists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from genai_platform.errors import GenaiError
@@ -12,18 +13,28 @@ if TYPE_CHECKING:
     from genai_platform.steps.clients import Clients
 
 
+_LIMIT = 15.0
+"""Seconds for all addresses together."""
+
+
 def endpoints(run: Run) -> dict[str, str]:
-    """Addresses of LiteLLM and Langfuse as far as their load balancer has one, and of API Management where it stands."""
+    """Addresses of LiteLLM and Langfuse as far as their load balancer has one, and of API Management where it exists.
+
+    All are asked for at the same time. One that cannot be had, or not in time, is left out.
+    """
+    from genai_platform.tools.parallel import answer, begin
+
     ask: dict[str, Callable[[], str | None]] = {
         "litellm": lambda: run.clients.address("litellm"),
         "langfuse": lambda: run.clients.address("langfuse"),
     }
     if run.target.settings.azure.enabled:
         ask["apim"] = lambda: gateway(run.clients)
+    asked, deadline = {name: begin(look, f"address of {name}") for name, look in ask.items()}, time.monotonic() + _LIMIT
     found: dict[str, str] = {}
-    for name, look in ask.items():
+    for name, look_up in asked.items():
         try:
-            url = look()
+            url = answer(look_up, deadline - time.monotonic(), name)
         except GenaiError as error:
             run.screen.detail(f"{name}: {error.message}")
             continue
@@ -32,7 +43,7 @@ def endpoints(run: Run) -> dict[str, str]:
     return found
 
 
-def told(run: Run, addresses: dict[str, str]) -> list[str]:
+def told(run: Run, addresses: Mapping[str, str]) -> list[str]:
     """A line for each address, for people."""
     from genai_platform.render.addresses import protection
 

@@ -105,8 +105,12 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
     if path.exists() and not force:
         raise ConfigError(f"{FILE} exists already", remedy="edit it, or give --force to replace it", id="init.exists")
     finder = _finder(run)
-    account = _account() if _asking(run) or "account_id" not in given else None
-    signed_in = _signed_in() if azure is not False and not {"tenant_id", "subscription_id"} <= given.keys() else {}
+    own = finder.target.settings if run.world.local else None  # a sandbox tells itself whose it is
+    account, signed_in = None, dict[str, str]()
+    if _asking(run) or "account_id" not in given:
+        account = own.aws.account_id if own else _account()
+    if azure is not False and not {"tenant_id", "subscription_id"} <= given.keys():
+        signed_in = {"tenant_id": str(own.azure.tenant_id), "subscription_id": str(own.azure.subscription_id)} if own else _signed_in()
     # With these things are looked up; whether they are configured is asked below.
     near = {key: value for key, value in {**signed_in, **given}.items() if key in ("tenant_id", "subscription_id")}
     known = {"account_id": account or "", "signed_in": account or ""}
@@ -129,7 +133,8 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
         run.screen.warn("fill in azure.apim.publisher_email there before `genai up`: Azure sends its notices about the service to it")
     if "tenant_id" not in answers:
         run.screen.tell("without API Management in front; to have it, fill in [azure] there")
-    run.screen.tell(f"next: genai doctor, then genai up (or, without any account: {WITHOUT_ACCOUNT})")
+    elsewhere = "" if own else f" (or, without any account: {WITHOUT_ACCOUNT})"
+    run.screen.tell(f"next: genai doctor{run.flags}, then genai up{run.flags}{elsewhere}")
     run.screen.document({"ok": True, "file": str(path)})
 
 

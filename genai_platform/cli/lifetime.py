@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from genai_platform.tools.aws.client import Aws
     from genai_platform.tools.aws.lifetime import Lifetime
 
+_LIMIT = 10.0
+"""Seconds to wait for what only warns."""
 _INTERVAL = 5.0
 """Seconds between looks for the VPC while it is being made."""
 
@@ -95,12 +98,21 @@ def _written(aws: Aws, wanted: Lifetime) -> Iterator[None]:
         thread.join()
 
 
-def warn(run: Run) -> Lifetime | None:
-    """What is known of the environment's lifetime; a warning when its end has passed, or could not be read."""
+def begin(run: Run) -> Future[Lifetime | None]:
+    """Read it beside other looks, for ``warn``."""
     from genai_platform.tools.aws import lifetime
+    from genai_platform.tools.parallel import begin
+
+    aws = run.clients.aws
+    return begin(lambda: lifetime.read(aws), "lifetime")
+
+
+def warn(run: Run, reading: Future[Lifetime | None] | None = None, limit: float = _LIMIT) -> Lifetime | None:
+    """What is known of the environment's lifetime; a warning when its end has passed, or could not be read in so many seconds."""
+    from genai_platform.tools.parallel import answer
 
     try:
-        found = lifetime.read(run.clients.aws)
+        found = answer(reading or begin(run), limit, "AWS")
     except GenaiError as error:
         run.screen.warn(f"whether its time has ended is not known: {error.message}")
         return None

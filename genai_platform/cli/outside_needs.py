@@ -17,14 +17,13 @@ def warn(run: Run, selection: Selection) -> None:
     The run goes on: the scheduler stops exactly the steps that cannot be made without it. Where all of the chosen steps are there
     already, nothing will wait, and nothing else is looked at.
     """
-    from genai_platform.engine.observe import glance
-    from genai_platform.engine.scheduler import observe_all
+    from genai_platform.engine.scheduler import glance_all, observe_all
     from genai_platform.engine.step import State
 
     ids = [id for id in run.graph.closure(selection.ids) if id not in selection.ids]
     if not ids:
         return
-    own = observe_all((run.graph[id] for id in selection.ids), how=glance)
+    own = glance_all(run.graph[id] for id in selection.ids)
     if all(one.state is State.PRESENT for one in own.values()):
         return
     with run.screen.looking(ids) as seen:

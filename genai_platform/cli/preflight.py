@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from genai_platform.errors import ConfigError, MissingError
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.config.settings import Settings
-    from genai_platform.engine.graph import Selection
+    from genai_platform.engine.graph import Graph, Selection
+    from genai_platform.engine.usual import Work
     from genai_platform.steps.clients import Clients
 
 
@@ -50,7 +51,7 @@ def world(run: Run, selection: Selection) -> None:
             Amazon Bedrock does not have a model, or the chart line is another one than what exists.
         MissingError: a state cannot be read, a quota is full, a name is taken, a model has no key, or Azure refuses what a step needs.
     """
-    credentials(run.clients, run.graph.critical_path(selection.ids)[1], "this run")
+    credentials(run.clients, minutes(run.clients, run.graph, selection.ids), "this run")
     states(run.clients)
     if "infra.network" in selection.ids:
         zones(run.clients)
@@ -71,6 +72,15 @@ def world(run: Run, selection: Selection) -> None:
         prerequisites.refuse(run.clients)
 
 
+def minutes(clients: Clients, graph: Graph, ids: Iterable[str], work: Work = "create") -> float:
+    """How long a run on the real clouds takes that does this to each of these steps, by what it usually took in this environment."""
+    from genai_platform.engine.journal import read
+    from genai_platform.engine.usual import usual
+
+    known = usual(read(clients.target.folder / "journal.jsonl"))
+    return known.critical_path(graph, dict.fromkeys(ids, work))[1] / 60
+
+
 def credentials(clients: Clients, minutes: float, command: str) -> str:
     """The AWS credentials last as long as the run: what ends in its middle leaves work half done. Answers until when they last.
 
@@ -88,10 +98,10 @@ def credentials(clients: Clients, minutes: float, command: str) -> str:
     left, wanted = (end - datetime.now(UTC)).total_seconds() / 60, max(5.0, 1.5 * minutes)
     if left < wanted:
         raise MissingError(
-            f"the AWS credentials in this shell's variables end in {max(0, left):.0f} minutes ({end:%H:%M} UTC), "
-            f"and {command} may need {wanted:.0f}",
-            remedy="sign in again and export new ones (aws configure export-credentials --format env), or set AWS_PROFILE to a profile "
-            "that renews them by itself and unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+            f"the AWS credentials end in {max(0, left):.0f} minutes ({end:%H:%M} UTC), and {command} may need {wanted:.0f}",
+            remedy="sign in again, e.g. with: aws sso login; where they are in this shell's variables, export new ones (aws configure "
+            "export-credentials --format env), or set AWS_PROFILE to a profile that renews them by itself and unset AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
             id="aws.credentials_end",
         )
     return f"they last another {left:.0f} minutes; {command} may need {wanted:.0f}"

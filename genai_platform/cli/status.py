@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -15,11 +16,21 @@ from genai_platform.errors import ConfigError
 
 if TYPE_CHECKING:
     from genai_platform.engine.step import Observation
+    from genai_platform.tools.aws.lifetime import Lifetime
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 unless everything is present.")]
 Drift = Annotated[bool, typer.Option("--drift", help="Compare every setting with the configuration, as a plan does; slower.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")]
 _PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One look at the environment."""
+
+    steps: Mapping[str, Observation]
+    addresses: Mapping[str, str]
+    lifetime: Lifetime | None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,32 +65,37 @@ def show(run: Run, only: Sequence[str] = (), *, drift: bool = False) -> bool:
     """
     found = _look(run, only, drift)
     _show(run, found, drift)
-    return all(one.state.value == "present" for one in found.values())
+    return all(one.state.value == "present" for one in found.steps.values())
 
 
-def _look(run: Run, only: Sequence[str], drift: bool) -> dict[str, Observation]:
-    from genai_platform.engine.observe import glance, observe
-    from genai_platform.engine.scheduler import observe_all
+def _look(run: Run, only: Sequence[str], drift: bool) -> _Seen:
+    from genai_platform.cli import lifetime
+    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.engine.scheduler import GLANCE_LIMIT, glance_all, observe_all
+    from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
+    from genai_platform.tools.parallel import begin
 
     target, screen = run.target, run.screen
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
+    began = time.monotonic()
+    ends, addresses = lifetime.begin(run), begin(lambda: endpoints(run), "addresses")
     with screen.looking(ids) as seen:
-        found = observe_all((run.graph[id] for id in ids), seen, how=observe if drift else glance)
-    return {id: found[id] for id in ids}
+        found = (observe_all if drift else glance_all)((run.graph[id] for id in ids), seen)
+    if all(one.state is State.ABSENT for one in found.values()):
+        return _Seen({id: found[id] for id in ids}, {}, None)
+    return _Seen({id: found[id] for id in ids}, addresses.result(), lifetime.warn(run, ends, began + GLANCE_LIMIT - time.monotonic()))
 
 
-def _show(run: Run, found: Mapping[str, Observation], drift: bool) -> None:
+def _show(run: Run, seen: _Seen, drift: bool) -> None:
     from genai_platform.cli import lifetime
-    from genai_platform.cli.endpoints import endpoints, told
+    from genai_platform.cli.endpoints import told
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.cli.spent import document, spent
     from genai_platform.engine.step import State
 
-    target, screen = run.target, run.screen
+    target, screen, found, addresses, life = run.target, run.screen, seen.steps, seen.addresses, seen.lifetime
     present = frozenset(id for id, one in found.items() if one.state is not State.ABSENT)
-    addresses = endpoints(run) if present else {}
-    life = lifetime.warn(run) if present else None
     cost = usd_per_hour(target.settings, present)
     next_command = _next(run, found)
     screen.table(["step", "state", "evidence"], [[id, one.state.value, one.evidence] for id, one in found.items()], title=screen.target)
@@ -116,7 +132,12 @@ def _next(run: Run, found: Mapping[str, Observation]) -> str:
     if told := next((remedy for remedy in remedies if remedy.startswith("kubectl ")), ""):
         return told
     lacking = [id for id, finding in found.items() if finding.state is not State.PRESENT]
-    if any(found[id].state is State.UNKNOWN for id in lacking):
+
+    def lacking_needs(id: str) -> bool:
+        return any(need in found and found[need].state in (State.ABSENT, State.DRIFTED) for need in run.graph[id].needs)
+
+    # What cannot be seen because of what it rests on is seen when that is there.
+    if any(found[id].state is State.UNKNOWN and not lacking_needs(id) for id in lacking):
         word = "doctor"
     elif not lacking:
         word = "verify"

@@ -29,8 +29,7 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     from genai_platform.cli import foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import failures, steps_document
-    from genai_platform.engine.observe import glance
-    from genai_platform.engine.scheduler import observe_all
+    from genai_platform.engine.scheduler import glance_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import inside
 
@@ -41,7 +40,7 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     preflight.states(run.clients)
     ids = run.graph.closure(run.graph.expand(names), users=True)
     with run.screen.looking(ids) as seen:
-        found = observe_all((run.graph[id] for id in ids), seen, how=glance)
+        found = glance_all((run.graph[id] for id in ids), seen)
     going = [id for id in ids if found[id].state is not State.ABSENT]
     if not going:
         run.screen.tell("nothing to remove")

@@ -20,7 +20,7 @@ from typing import Literal
 from genai_platform.advice import Remedy, run_genai, typed
 from genai_platform.engine.events import Bus, Outcome, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StopAsked
 from genai_platform.engine.graph import Graph, Selection
-from genai_platform.engine.observe import observe
+from genai_platform.engine.observe import glance, observe
 from genai_platform.engine.running import Running
 from genai_platform.engine.step import Observation, State, Step
 from genai_platform.engine.usual import Usual, Work
@@ -273,12 +273,15 @@ def _unknown(id: str, finding: Observation) -> StepError:
 
 OBSERVE_LIMIT = 300.0
 """Seconds after which a look that gave no answer counts as unknown. Each call in it has a limit of its own."""
+GLANCE_LIMIT = 15.0
+"""The same for a glance. It takes one to five seconds; a person who waits for more learns nothing that ``observe`` does not say better."""
 
 
 def observe_all(
     steps: Iterable[Step],
     seen: Callable[[str], None] = lambda id: None,
     limit: float = OBSERVE_LIMIT,
+    *,
     how: Callable[[Step], Observation] = observe,
 ) -> dict[str, Observation]:
     """Look at steps at the same time.
@@ -286,7 +289,7 @@ def observe_all(
     Args:
         seen: called with the id of each that gave an answer.
         limit: seconds to wait for all of them; what has given no answer by then is ``UNKNOWN``.
-        how: ``observe``, or ``glance`` where what exists is enough to know.
+        how: how to look at one.
     """
     chosen = list(steps)
     found: queue.SimpleQueue[tuple[str, Observation]] = queue.SimpleQueue()
@@ -311,3 +314,8 @@ def observe_all(
         findings[id] = finding
         seen(id)
     return findings
+
+
+def glance_all(steps: Iterable[Step], seen: Callable[[str], None] = lambda id: None) -> dict[str, Observation]:
+    """The same where what exists is enough to know. Takes at most ``GLANCE_LIMIT``, whatever does not answer."""
+    return observe_all(steps, seen, GLANCE_LIMIT, how=glance)

@@ -112,7 +112,7 @@ def _elsewhere(layout: SandboxLayout, model: Model, several: bool, *, own: bool)
 
 def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
     """Where the Azure stand-ins answer, and the deployer's identity in their directory."""
-    from genai_platform.sandbox.azure import control_routes, shared_tenant
+    from genai_platform.sandbox.azure import control_address, shared_tenant
 
     shared_tenant.prepare(layout)
     deployer, azure = layout.folder("azure") / "deployer.json", layout.azure
@@ -128,8 +128,8 @@ def _azure_endpoints(layout: SandboxLayout) -> AzureEndpoints:
         gateway_suffix=f"azure-api.localhost:{azure.ports['gateway']}",
         client_id=json.loads(deployer.read_text())["client_id"],
         client_secret_file=deployer,
-        control=local("entra") + control_routes.PATH,
-        control_secret_file=control_routes.secret_file(azure),
+        control=local("entra") + control_address.PATH,
+        control_secret_file=control_address.secret_file(azure),
     )
 
 

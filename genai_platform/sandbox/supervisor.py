@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -171,12 +172,16 @@ def status(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> lis
 
 
 def _row(layout: SandboxLayout, part: Part) -> PartStatus:
-    process = processes.recorded(layout, part.name)
+    process, state = processes.recorded(layout, part.name), _state(layout, part.name)
     port = None if part.port is None else layout.ports[part.port]
-    if process is not None:
-        return PartStatus(part.name, part.kind, part.version, process.pid, port, "running")
+    return PartStatus(part.name, part.kind, part.version, process.pid if process else None, port, state)
+
+
+def _state(layout: SandboxLayout, name: str) -> Literal["running", "ended", "stopped"]:
+    if processes.recorded(layout, name) is not None:
+        return "running"
     # Who stops a part forgets it.
-    return PartStatus(part.name, part.kind, part.version, None, port, "ended" if part.name in processes.names(layout) else "stopped")
+    return "ended" if name in processes.names(layout) else "stopped"
 
 
 def running(layout: SandboxLayout) -> bool:
@@ -186,8 +191,9 @@ def running(layout: SandboxLayout) -> bool:
 
 def ended(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[str]:
     """The parts that were started and have ended by themselves."""
-    rows = (_row(layout, planned.part) for planned in (parts(layout) if plan is None else plan))
-    return [row.name for row in rows if row.state == "ended"]
+    # Not by ``_row``: it starts the programs to ask for their versions.
+    names = [planned.part.name for planned in (parts(layout) if plan is None else plan)]
+    return [name for name in names if _state(layout, name) == "ended"]
 
 
 def remove(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> None:

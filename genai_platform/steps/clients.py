@@ -48,7 +48,7 @@ class Clients:
         """Terraform, one root at a time by name."""
         from genai_platform.tools.terraform.client import Terraform
 
-        return self._terraform or Terraform(self.target)
+        return self._terraform or Terraform(self.target, self.aws)
 
     @cached_property
     def kube(self) -> Kube:

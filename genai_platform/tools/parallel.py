@@ -10,7 +10,7 @@ from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import GenaiError, Interrupted
+from genai_platform.errors import GenaiError, Interrupted, Unreachable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +34,23 @@ def begin(work: Callable[[], R], name: str = "work") -> Future[R]:
     # A daemon, unlike a pool's threads: the interpreter does not wait for it when it ends.
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+def answer(work: Future[R], seconds: float, what: str) -> R:
+    """What was begun, if it is there within so many seconds; else it is left alone and ends with the command.
+
+    Args:
+        what: who was asked, for the error's message.
+
+    Raises:
+        Unreachable: there was no answer; what ``work`` raises.
+    """
+    try:
+        return work.result(max(0.0, seconds))
+    except TimeoutError:
+        if work.done():
+            raise
+        raise Unreachable(f"{what}: no answer in time", id="no_answer") from None
 
 
 def gather(

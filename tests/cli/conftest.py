@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +68,12 @@ class Ec2:
     tags: dict[str, str] = field(default_factory=dict)
     denied: bool = False
     """Whether the identity in use may not look at it."""
+    silent: threading.Event | None = None
+    """Looks wait until it is set."""
 
     def describe_vpcs(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.silent:
+            self.silent.wait(60)
         if self.denied:
             raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "not yours"}}, "DescribeVpcs")
         if "infra.network" not in self.world.there:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,3 +84,50 @@ def test_credentials_that_a_program_renews_are_taken(clients: Clients, monkeypat
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "day")
     preflight.credentials(clients, 24, "genai up")
+
+
+@pytest.mark.parametrize(
+    ("profile", "token", "refused"),
+    [
+        ("sso_start_url = https://acme.example.com/start\nsso_region = eu-west-1", {}, True),
+        ("sso_session = acme", {}, True),
+        ("sso_session = acme", {"refreshToken": "r"}, False),
+        ("sso_session = acme", None, False),
+    ],
+    ids=["without a session", "not renewed", "renewed without a person", "signed out"],
+)
+def test_a_sign_in_of_identity_center_that_ends_before_the_run(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, token: dict[str, str] | None, refused: bool
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "day")
+    session = "[sso-session acme]\nsso_start_url = https://acme.example.com/start\nsso_region = eu-west-1\n"
+    (tmp_path / "config").write_text(f"{session}[profile day]\nsso_account_id = 123456789012\nsso_role_name = admin\n{profile}\n")
+    if token is not None:
+        named = "acme" if "sso_session" in profile else "https://acme.example.com/start"
+        cache = tmp_path / ".aws" / "sso" / "cache"
+        cache.mkdir(parents=True)
+        end = (datetime.now(UTC) + timedelta(minutes=20, seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        content = {"accessToken": "a", "expiresAt": end, **token}
+        (cache / f"{hashlib.sha1(named.encode(), usedforsecurity=False).hexdigest()}.json").write_text(json.dumps(content))
+    if not refused:
+        preflight.credentials(clients, 24, "genai up")
+        return
+    with pytest.raises(MissingError, match="end in 20 minutes") as told:
+        preflight.credentials(clients, 24, "genai up")
+    assert "aws sso login" in told.value.remedy
+
+
+def test_a_run_is_expected_to_take_what_it_usually_took_here(clients: Clients, tmp_path: Path) -> None:
+    graph, usually = build(clients), replace(clients.target, folder=tmp_path)
+    ids = ("infra.network", "infra.cluster")
+    typical = preflight.minutes(clients, graph, ids)
+    events: list[dict[str, Any]] = [{"event": "run.started"}]
+    for id in ids:
+        events.append({"event": "step.started", "step": id, "action": "apply", "found": "absent"})
+        events.append({"event": "step.finished", "step": id, "outcome": "done", "seconds": 1800.0})
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert preflight.minutes(Clients(usually), graph, ids) == 60.0 != typical

@@ -180,12 +180,13 @@ def test_what_cannot_be_reached_is_named_with_why(shell: Shell, internet: Intern
     opened.__cause__ = ssl.SSLCertVerificationError("certificate verify failed")  # as httpx raises it
     internet.refused = {
         "eks.ap-northeast-1.amazonaws.com": opened,
+        "rds.ap-northeast-1.amazonaws.com": opened,
         "a.example.com": httpx.ConnectTimeout("timed out"),
         "langfuse.github.io": httpx.ConnectError("Name or service not known"),
     }
     found = problems(shell)
     assert set(found) == {"reach.aws", "reach.models"}
-    assert "eks.ap-northeast-1.amazonaws.com: its certificate is not trusted" in found["reach.aws"][0]
+    assert "eks.ap-northeast-1.amazonaws.com, rds.ap-northeast-1.amazonaws.com: its certificate is not trusted" in found["reach.aws"][0]
     assert "AWS_CA_BUNDLE" in found["reach.aws"][1]
     assert "no connection" in found["reach.models"][0]
     assert checked(shell)["reach.charts"]["state"] == "warn"  # the chart's other place answers

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from genai_platform.config.endpoints import Endpoints
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
 from genai_platform.tools.azure.cognitive import READY, Account, CognitiveAccounts, Deployment
 from genai_platform.ui.screen import Screen
 from tests.cli.conftest import Shell
@@ -163,3 +166,17 @@ def test_an_account_in_the_pinned_subscription_needs_no_key(
     assert answer.code == 0, answer.err
     assert [model.get("auth", "key") for model in written(wizard.folder)["litellm"]["models"]] == [auth]
     assert ("AZURE_API_KEY." in (wizard.folder / "genai.toml").read_text().splitlines()[0]) is (auth == "key")
+
+
+def test_a_sandbox_tells_itself_whose_it_is(wizard: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Settings.model_validate(
+        {"aws": {"account_id": "123456789012"}, "azure": {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION}}
+    )
+    target = Target("sandbox", world, Endpoints(), wizard.folder)
+    monkeypatch.setattr("genai_platform.cli.worlds.sandbox.Sandbox.enter", lambda self, purpose: target)
+    answer = wizard("init", "--sandbox", "--yes", "--azure", "--api-base", "https://x.openai.azure.com")
+    assert answer.code == 0, answer.err
+    document = written(wizard.folder)
+    assert document["aws"]["account_id"] == "123456789012"
+    assert (document["azure"]["tenant_id"], document["azure"]["subscription_id"]) == (TENANT, SUBSCRIPTION)
+    assert "next: genai doctor --sandbox, then genai up --sandbox\n" in answer.out

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,27 @@ def test_status_says_unknown_for_what_it_cannot_see(shell: Shell, world: World) 
     document = shell("status", "--json").document
     assert next(step for step in document["steps"] if step["id"] == "infra.network")["state"] == "unknown"
     assert document["next"] == "genai doctor"
+
+
+def test_status_and_diagram_do_not_wait_for_what_gives_no_answer(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("up")
+    monkeypatch.setattr("genai_platform.engine.scheduler.GLANCE_LIMIT", 0.2)
+    world.silent["infra.cluster"] = threading.Event()
+    shell.ec2.silent = world.silent["infra.cluster"]
+    status, diagram = shell("status", "--json"), shell("diagram", "--json")
+    world.silent["infra.cluster"].set()
+    cluster = next(step for step in status.document["steps"] if step["id"] == "infra.cluster")
+    assert (cluster["state"], cluster["evidence"]) == ("unknown", "no answer within 0 s")
+    assert next(node["state"] for node in diagram.document["nodes"] if node["id"] == "eks") == "unknown"
+    assert status.document["ends"] is None
+
+
+def test_what_cannot_be_seen_because_of_another_step_needs_that_one_first(shell: Shell, world: World) -> None:
+    shell("up")
+    world.states |= {"infra.cluster": State.DRIFTED, "langfuse.chart": State.UNKNOWN}
+    assert shell("status", "--json").document["next"] == "genai up"
+    world.states |= {"infra.cluster": State.PRESENT}
+    assert shell("status", "--json").document["next"] == "genai doctor"
 
 
 def test_status_names_the_command_that_does_the_post_install_work(shell: Shell, world: World) -> None:

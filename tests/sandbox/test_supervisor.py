@@ -273,6 +273,14 @@ def test_a_killed_part_is_started_again(layout: SandboxLayout) -> None:
     assert {row.state for row in supervisor.status(layout, plan)} == {"stopped"}
 
 
+def test_which_parts_have_ended_is_known_without_starting_a_program(layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> Path:
+        raise AssertionError(f"{name} was looked for")
+
+    monkeypatch.setattr("genai_platform.programs.find", find)
+    assert supervisor.ended(layout) == []
+
+
 PARENT = """
 import subprocess, sys, time
 print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid, flush=True)

@@ -26,8 +26,11 @@ class Engine:
     damages: bool = False
     """Backups lack half of their rows, though every file is there."""
     statements: list[str] = field(default_factory=list)
+    claim: dict[str, str] = field(default_factory=lambda: {"made": "2026-01-01T09:00:05Z", "phase": "Bound"})
+    """The claim of its volume."""
 
     def lose_the_volume(self) -> None:
+        self.claim = {"made": "2026-01-01T15:00:00Z", "phase": "Bound"}
         self.rows, self.tables, self.marks, self.deleted_from = {}, 0, [], []
 
 
@@ -38,7 +41,9 @@ class Cluster:
         self.s3 = clients.aws.client("s3")
         self.engine, self.scratch, self.queued, self.stuck = engine, dict[str, int](), 0, False
         self.objects: dict[tuple[str, str], dict[str, Any]] = {
-            ("StatefulSet", "langfuse-clickhouse-shard0") if line == 1 else ("ClickHouseCluster", "langfuse"): {}
+            ("StatefulSet", "langfuse-clickhouse-shard0") if line == 1 else ("ClickHouseCluster", "langfuse"): {
+                "metadata": {"creationTimestamp": "2026-01-01T09:00:00Z"}
+            }
         }
         self.happened: list[str] = []
         for name in ("langfuse-web", "langfuse-worker"):
@@ -57,6 +62,9 @@ class Cluster:
         return self.objects.get((kind, name))
 
     def list(self, api_version: str, kind: str, *_: Any, label_selector: str = "", **__: Any) -> list[dict[str, Any]]:
+        if kind == "PersistentVolumeClaim":
+            claim, names = self.engine.claim, ("data-langfuse-clickhouse-shard0-0", "clickhouse-storage-volume-langfuse-0")
+            return [{"metadata": {"name": name, "creationTimestamp": claim["made"]}, "status": {"phase": claim["phase"]}} for name in names]
         if label_selector.startswith("app="):
             running = self.objects["Deployment", label_selector.removeprefix("app=")]["spec"]["replicas"]
             return [{"metadata": {"name": "p", "creationTimestamp": "2026-01-01"}}] * running

@@ -19,6 +19,11 @@ def graph_of(**tables: Any) -> tuple[Graph, Settings]:
     return build(Clients(Target("default", settings, Endpoints(), Path("nowhere")))), settings
 
 
+def test_one_session_with_aws_serves_terraform_too() -> None:
+    clients = Clients(Target("default", Settings(), Endpoints(), Path("nowhere")))
+    assert clients.terraform.state.aws is clients.aws
+
+
 @pytest.mark.parametrize(
     "tables",
     [

@@ -107,6 +107,22 @@ def test_a_lost_volume_is_seen_and_read_back(clients: Clients) -> None:
     assert step.observe().state is State.PRESENT
 
 
+@pytest.mark.parametrize("line", [1, 2])
+def test_a_lost_volume_is_seen_at_a_glance(clients: Clients, line: int) -> None:
+    evening(clients, traces=190)
+    step, cluster = day(clients, line=line)
+    step.apply(Quiet())
+    before = len(cluster.happened)
+    assert step.glance().state is State.PRESENT
+    cluster.engine.lose_the_volume()
+    found = step.glance()
+    assert (found.state, "no tables" in found.evidence) == (State.DRIFTED, True)
+    step.apply(Quiet())
+    assert (step.glance().state, len(cluster.happened) > before) == (State.PRESENT, True)
+    cluster.engine.claim["phase"] = "Lost"
+    assert step.glance().state is State.DRIFTED
+
+
 def test_a_lost_volume_with_todays_traces_on_the_new_one_is_seen_by_what_clickhouse_says_of_itself(clients: Clients) -> None:
     evening(clients, traces=190)
     step, cluster = day(clients)

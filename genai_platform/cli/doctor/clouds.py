@@ -107,7 +107,7 @@ def _session(clients: Clients) -> Iterator[Line]:
     from genai_platform.steps.catalog import build, for_up
 
     graph = build(clients)
-    minutes = graph.critical_path(for_up(graph, clients.target.settings).ids)[1]
+    minutes = preflight.minutes(clients, graph, for_up(graph, clients.target.settings).ids)
     yield look("credentials.end", lambda: preflight.credentials(clients, minutes, "`genai up`"))
 
 

@@ -120,7 +120,10 @@ def _line(id: str, urls: tuple[str, ...], faults: Mapping[str, tuple[str, str]])
     broken = {url: faults[url] for url in urls if faults[url][0]}
     if not broken:
         return Line(id, "pass", f"reached: {', '.join(urlsplit(url).netloc for url in urls)}")
-    said = "; ".join(f"{urlsplit(url).netloc}: {what}" for url, (what, _) in broken.items())
+    hosts: dict[str, list[str]] = {}
+    for url, (what, _) in broken.items():
+        hosts.setdefault(what, []).append(urlsplit(url).netloc)
+    said = "; ".join(f"{', '.join(names)}: {what}" for what, names in hosts.items())
     # Of a chart's two places one is enough, and a provider may be in Terraform's cache.
     spare = (id == "reach.charts" and len(broken) < len(urls)) or id == "reach.terraform"
     return Line(

@@ -12,7 +12,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,25 +19,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from genai_platform.files import write_private
 from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure.control_address import PATH, secret_file
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.layout import SandboxLayout
 
-PATH = "/_sandbox/probe"
 _LONGEST = 120.0
-
-
-def secret_file(layout: SandboxLayout) -> Path:
-    """Where the routes' secret is kept (0600), made when missing."""
-    file = layout.folder("azure") / "probe"
-    with layout.lock("probe"):
-        if not file.exists():
-            write_private(file, secrets.token_urlsafe(32))
-    return file
 
 
 class Probe:

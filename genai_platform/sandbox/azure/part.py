@@ -5,7 +5,6 @@ from __future__ import annotations
 import httpx
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.azure.state import prepare
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Kind, PythonPart
 
@@ -19,6 +18,8 @@ class AzurePart(PythonPart):
     further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway", "cognitive")
 
     def prepare(self, layout: SandboxLayout) -> None:
+        from genai_platform.sandbox.azure.state import prepare
+
         ca.authority(layout)
         prepare(layout)
 

@@ -15,7 +15,7 @@ import httpx
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.files import write_private
 from genai_platform.sandbox import processes
-from genai_platform.sandbox.azure import control_routes, state, transport
+from genai_platform.sandbox.azure import control_address
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
 from genai_platform.sandbox.layout import SandboxLayout, in_its_folder
@@ -67,18 +67,21 @@ def prepare(layout: SandboxLayout) -> None:
     Raises:
         MissingError: the stand-ins of that tenant do not answer.
     """
-    if layout.tenant is None:
-        state.prepare(layout)
-        return
     file = layout.folder("azure") / "deployer.json"
     if file.exists():
         return
+    # Not at the top: most commands only ask where a sandbox is, and these bring a web framework and the whole directory.
+    from genai_platform.sandbox.azure import state, transport
+
+    if layout.tenant is None:
+        state.prepare(layout)
+        return
     host = layout.azure
-    headers = {"Authorization": f"Bearer {control_routes.secret_file(host).read_text().strip()}"}
+    headers = {"Authorization": f"Bearer {control_address.secret_file(host).read_text().strip()}"}
     try:
         with transport.client(host) as http:
             answer = http.post(
-                f"{host.url('entra', 'https')}{control_routes.PATH}/subscription",
+                f"{host.url('entra', 'https')}{control_address.PATH}/subscription",
                 json={"name": layout.root.parents[2].name},
                 headers=headers,
             ).raise_for_status()

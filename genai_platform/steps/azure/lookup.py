@@ -121,6 +121,14 @@ class AzureStep(ABC):
     @abstractmethod
     def destroy(self, progress: Progress) -> str: ...
 
+    def quick_look(self) -> Observation:
+        """The same where ``look`` would wait for what answers slowly."""
+        return self.look()
+
+    def glance(self) -> Observation:
+        with unknown_if_never_built():
+            return self.quick_look()
+
     def observe(self) -> Observation:
         # What lies in Azure outlives the cluster, the secrets and the roots' outputs that it is compared with.
         with unknown_if_never_built():

@@ -10,7 +10,7 @@ import time
 from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import Conflict, Invalid, NotFound, StepError
-from genai_platform.steps.azure.callers.observed_keys import Keys, observe_keys, secret_name
+from genai_platform.steps.azure.callers.observed_keys import QUICK, Keys, observe_keys, secret_name
 from genai_platform.steps.azure.callers.settings import everybody
 from genai_platform.steps.azure.callers.virtual_key import ensure_key, ensure_user, forget_key, issue, overlap
 from genai_platform.steps.azure.entra_applications import api_client_id
@@ -48,6 +48,12 @@ class SharedKeyStep(AzureStep):
     what = "the key that all callers share"
 
     def look(self) -> Observation:
+        return self._compared(None)
+
+    def quick_look(self) -> Observation:
+        return self._compared(QUICK)
+
+    def _compared(self, within: float | None) -> Observation:
         service, vault = find_service(self.clients), find_vault(self.clients)
         name = object_name(self.target, KIND)
         value = self.clients.azure.named_values.get(service, name) if service else None
@@ -55,7 +61,7 @@ class SharedKeyStep(AzureStep):
             return drifted(f"{name} reads a vault that is not there") if value else absent("there is no vault")
         if not self.clients.kube.exists():
             return drifted("LiteLLM is not there: its keys are missing") if value else absent("no key was issued")
-        work, client = observe_keys(self.clients), api_client_id(self.clients)
+        work, client = observe_keys(self.clients, within), api_client_id(self.clients)
         key, faults = work.current(client), []
         if key is None and value is None:
             return absent("no key was issued")

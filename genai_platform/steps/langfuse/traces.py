@@ -15,7 +15,7 @@ from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, State, Step
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
-from genai_platform.steps.langfuse import chart_line, writers
+from genai_platform.steps.langfuse import chart_line, volume, writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
 from genai_platform.steps.langfuse.clickhouse import LIMIT, ClickHouse, Contents, counted, fewer, installed_line
 
@@ -51,7 +51,14 @@ class TracesStep:
 
     def glance(self) -> Observation:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
-        return _not_running(last) if clickhouse is None else Observation(State.PRESENT, "ClickHouse exists; what it holds was not counted")
+        if clickhouse is None:
+            return _not_running(last)
+        match volume.state(self.clients.kube, clickhouse.line):
+            case "lost":
+                return Observation(State.DRIFTED, "ClickHouse's claim has lost its volume")
+            case "new":
+                return self._look()  # only ClickHouse knows whether what was on an earlier volume is here again
+        return Observation(State.PRESENT, "ClickHouse exists; what it holds was not counted")
 
     def _look(self) -> Observation:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()

@@ -9,6 +9,7 @@ from typing import Any
 
 from genai_platform.tools.authority import Pair
 from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.tags import carries
 
 _MARK = "genai:certificate"
 ALIVE = frozenset({"ISSUED", "PENDING_VALIDATION"})
@@ -51,7 +52,7 @@ def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
                 arn = entry["CertificateArn"]
                 try:
                     tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
-                    if {tag["Key"]: tag.get("Value", "") for tag in tags}.items() >= wanted.items():
+                    if carries(tags, wanted):
                         found.append(_read(client, arn))
                 except client.exceptions.ResourceNotFoundException:
                     continue

@@ -217,11 +217,15 @@ class Aws:
     def credentials_end(self) -> datetime | None:
         """When the credentials in use end and cannot be had again without a person; None: they do not, or nobody can know.
 
-        Variables of a shell with ``AWS_CREDENTIAL_EXPIRATION`` end so. Profiles (SSO, roles, programs) and machines' own roles are
-        asked for new ones by botocore and by Terraform.
+        Variables of a shell with ``AWS_CREDENTIAL_EXPIRATION`` end so, and a sign-in of IAM Identity Center that cannot be renewed.
+        Other profiles (roles, programs) and machines' own roles are asked for new ones by botocore and by Terraform.
         """
+        from genai_platform.tools.aws.sso import token_end
+
         with explained("read the AWS credentials"):
             held = self._boto3().get_credentials()
+            if held is not None and held.method == "sso":
+                return token_end(self._boto3().profile_name)
         end = getattr(held, "_expiry_time", None)
         return end if held is not None and held.method == "env" and isinstance(end, datetime) else None
 

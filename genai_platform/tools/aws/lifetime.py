@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from genai_platform.tools.aws import tags as aws_tags
 from genai_platform.tools.aws.client import Aws, explained
 
 _OWNERS = ("owner", "createdby", "created-by", "creator")
@@ -104,7 +105,7 @@ def _networks(aws: Aws) -> dict[str, dict[str, str]]:
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in aws.target.tags.items()]
     with explained("look up when the environment ends"):
         found = aws.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]
-    return {vpc["VpcId"]: {tag["Key"]: tag["Value"] for tag in vpc.get("Tags", ())} for vpc in found}
+    return {vpc["VpcId"]: aws_tags.values(vpc.get("Tags")) for vpc in found}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import threading
 import time
@@ -22,6 +23,8 @@ ARM_SCOPE = "https://management.azure.com/.default"
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 _AZ_SECONDS = 60
 """`az account get-access-token` takes 5 to 13 s on a busy machine (Azure/azure-cli issues 20404 and 29329); the SDK's own limit is 10."""
+# What the SDK warns of, its errors say again, in a sentence with a remedy.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 _SPARE = 300.0
 """Seconds; a token that ends sooner is not used again."""
 
@@ -39,7 +42,8 @@ class Identity:
 class Remembered:
     """A credential that is asked once for each scope until its token ends, and by one thread at a time.
 
-    `az` keeps no token in this process: without it every client would start a program of its own, several at once.
+    Many looks begin at the same moment: without it each would ask for a token of its own, and `az`, which keeps none in this process,
+    would be started as often, several at once.
     """
 
     def __init__(self, credential: TokenCredential) -> None:
@@ -81,6 +85,10 @@ def credential(target: Target) -> TokenCredential:
         ConfigError: the tenant is not pinned.
         MissingError: the service principal's variables are not set.
     """
+    return Remembered(_named(target))
+
+
+def _named(target: Target) -> TokenCredential:
     import azure.identity as identity
 
     tenant, _ = pinned(target)
@@ -92,7 +100,7 @@ def credential(target: Target) -> TokenCredential:
     }
     auth = target.settings.azure.auth
     if auth == "cli":
-        return Remembered(identity.AzureCliCredential(tenant_id=tenant, process_timeout=_AZ_SECONDS))
+        return identity.AzureCliCredential(tenant_id=tenant, process_timeout=_AZ_SECONDS)
     if auth == "managed_identity":
         return identity.ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID"))
     if auth == "workload_identity":

@@ -102,6 +102,8 @@ def explained(what: str, kind: Kind | None = None) -> Iterator[None]:
         remedy = "sign in again: az login --tenant TENANT, or check AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (azure.auth)"
         if "Failed to invoke" in str(error):  # the SDK's words for an `az` that does not answer in time
             remedy = "see whether `az account get-access-token` answers within a minute, then run the same command again"
+        elif "Azure CLI not found" in str(error):
+            remedy = "install the Azure CLI and sign in (az login --tenant TENANT), or choose another azure.auth"
         kind_of_failure = UnknownTenant if any(words in str(error) for words in _NO_TENANT) else MissingError
         raise kind_of_failure(
             f"could not {what}: signing in to Entra ID failed: {_short(error)}",

@@ -100,7 +100,8 @@ class Helm:
                 return None
             revision = int(status["version"])
             metadata = await command.get_chart_metadata(name, namespace=namespace, revision=revision)
-            values = await command.get_values(name, namespace=namespace, revision=revision)
+            # A release that was given none has no ``config`` here.
+            values = status.get("config") or await command.get_values(name, namespace=namespace, revision=revision)
             return Release(
                 name=name,
                 status=str(status["info"]["status"]),

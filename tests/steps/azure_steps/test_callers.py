@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from genai_platform.engine.step import State
+from genai_platform.engine.observe import glance
+from genai_platform.engine.step import Observation, State
 from genai_platform.errors import StepError
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER
 from genai_platform.sandbox.azure.store import Store
@@ -129,6 +130,31 @@ def test_down_by_somebody_who_may_not_read_the_vault(world: AzureWorld) -> None:
     assert "access" in str(refused.value.remedy)
     down(world)
     assert states(world) == {State.ABSENT}
+
+
+@pytest.mark.parametrize("shared_key", [False, True])
+def test_a_glance_does_not_wait_for_litellm(world: AzureWorld, monkeypatch: pytest.MonkeyPatch, shared_key: bool) -> None:
+    if shared_key:
+        shared(world)
+    up(world)
+    asking = {"azure.callers", "azure.shared_key"} if shared_key else {"azure.callers"}
+
+    def glances() -> dict[str, Observation]:
+        return {step.id: glance(step) for step in steps(world.clients())}
+
+    assert {one.state for one in glances().values()} == {State.PRESENT}
+    world.kube.ready = 0
+    found = glances()
+    assert {id for id, one in found.items() if one.state is State.UNKNOWN} == asking
+    assert all("none of its pods is ready" in found[id].evidence for id in asking)
+    world.kube.ready = 1
+    monkeypatch.setattr("genai_platform.steps.azure.callers.step.QUICK", 0.01)
+    monkeypatch.setattr("genai_platform.steps.azure.shared_key.QUICK", 0.01)
+    world.litellm.answers.clear()
+    found = glances()
+    world.litellm.answers.set()
+    assert {id for id, one in found.items() if one.state is State.UNKNOWN} == asking
+    assert all("no answer in time" in found[id].evidence for id in asking)
 
 
 # -- shared mode --------------------------------------------------------------------------------------

@@ -84,6 +84,14 @@ def test_a_person_without_a_directory_role_is_told_which(world: AzureWorld, tmp_
     assert json.loads(refused.value.remedy.split("--body '")[1].rstrip("'"))["roleDefinitionId"] == CLOUD_APPLICATION_ADMINISTRATOR
 
 
+def test_an_az_that_is_not_installed_is_named(world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    world.configure(auth="cli")
+    with pytest.raises(MissingError, match="Azure CLI not found") as refused:
+        rights.directory(world.clients())
+    assert "install the Azure CLI" in str(refused.value.remedy)
+
+
 def test_an_az_that_takes_longer_than_a_minute_is_named(world: AzureWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "_AZ_SECONDS", 1)
     signed_in(world, tmp_path, monkeypatch, [], seconds=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from genai_platform.sandbox.azure.store import Store
 from genai_platform.steps.azure import entra_applications, lookup, prerequisites, steps
 from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers import settings as caller_settings
+from genai_platform.tools.azure import credentials
 from genai_platform.tools.azure.apim import AuthorityUnreadable
+from genai_platform.tools.parallel import gather
 
 from .world import AzureWorld, Quiet, down, states, up
 
@@ -271,3 +274,13 @@ def test_a_policy_is_set_only_once_the_gateway_serves_it(world: AzureWorld, monk
     assert asked == [404, 401, 401, 503, 403]
     assert any("it answers 404" in line for line in quiet.said)
     assert any("may read the vault; it answers 503" in line for line in quiet.said)
+
+
+def test_many_looks_at_the_same_time_ask_for_one_token(world: AzureWorld) -> None:
+    credential, begun = credentials.credential(world.target), threading.Barrier(8)
+
+    def ask(_: int) -> str:
+        begun.wait()
+        return credential.get_token(credentials.ARM_SCOPE).token
+
+    assert len(set(gather(range(8), ask))) == 1

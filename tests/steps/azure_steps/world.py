@@ -26,7 +26,7 @@ from genai_platform.engine.step import State
 from genai_platform.errors import NeverBuilt
 from genai_platform.render.outputs import ClusterOutputs
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.sandbox.azure import arm_providers, control_routes
+from genai_platform.sandbox.azure import arm_providers, control_address
 from genai_platform.sandbox.azure.part import PART
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
@@ -123,7 +123,9 @@ class FakeAws:
 
 
 class FakeKube:
-    """Ingresses in memory; each has an address at once."""
+    """Ingresses in memory; each has an address at once. And how many pods of LiteLLM's deployment are ready."""
+
+    ready = 1
 
     def __init__(self) -> None:
         self.there = True
@@ -135,6 +137,8 @@ class FakeKube:
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
         if not self.there:
             raise ClusterAbsent("the cluster does not exist")
+        if kind == "Deployment":
+            return {"metadata": {"name": name}, "status": {"readyReplicas": self.ready} if self.ready else {}}
         found = self.ingresses.get(name)
         return {**found, "status": {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}} if found else None
 
@@ -164,6 +168,9 @@ class FakeLitellm:
         self.values: list[str] = []
         self.fail_after: int | None = None
         """Answer 500 to every change after so many of them: a way to be killed in the middle."""
+        self.answers = threading.Event()
+        """Requests wait until it is set."""
+        self.answers.set()
         self._lock = threading.Lock()
 
     def admin(self) -> KeyAdmin:
@@ -171,6 +178,7 @@ class FakeLitellm:
         return KeyAdmin(client, SecretStr("sk-master"))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.answers.wait(60)
         with self._lock:
             body = json.loads(request.content) if request.content else {}
             if request.method == "POST" and self.fail_after is not None:
@@ -240,8 +248,8 @@ def _after(duration: str | None) -> str | None:
 
 def ask(layout: SandboxLayout, what: str, **body: Any) -> dict[str, Any]:
     """The stand-ins' own door: what Azure does at its own time."""
-    headers = {"Authorization": f"Bearer {control_routes.secret_file(layout).read_text().strip()}"}
-    url = f"https://localhost:{layout.ports['entra']}{control_routes.PATH}/{what}"
+    headers = {"Authorization": f"Bearer {control_address.secret_file(layout).read_text().strip()}"}
+    url = f"https://localhost:{layout.ports['entra']}{control_address.PATH}/{what}"
     answer = httpx.post(url, json=body, headers=headers, verify=ssl.create_default_context(cafile=str(layout.ca_file)))
     return dict(answer.raise_for_status().json())
 

@@ -162,19 +162,20 @@ class Callers(Keys):
         return found
 
 
-def observe(clients: Clients, patience: float = 0.0) -> Callers:
+def observe(clients: Clients, patience: float = 0.0, within: float | None = None) -> Callers:
     """Look at everything that exists for callers, several looks at a time.
 
     Args:
         patience: seconds to go on asking for the API's application and its service principal, which may have been made a
             moment ago; ``lookup.PATIENCE`` for a step that builds.
+        within: seconds to wait for LiteLLM, as in ``issued_keys``.
 
     Raises:
         GenaiError: a look failed. The API, the vault or LiteLLM may also be ``Unseen``.
     """
     graph, store = clients.azure.graph, CallerSecrets(clients.aws)
     api = begin(lambda: observe_api(clients, patience))
-    stored, issued = begin(lambda: stored_keys(clients)), begin(lambda: issued_keys(clients))
+    stored, issued = begin(lambda: stored_keys(clients)), begin(lambda: issued_keys(clients, within))
     own, kept = begin(lambda: applications(clients)), begin(store.read)
     principals = begin(lambda: graph.principals(entra_applications.caller_prefix(clients.target)))
     checks = begin(lambda: graph.principals(entra_applications.probe_prefix(clients.target)))

@@ -9,18 +9,22 @@ from typing import TypeVar
 
 from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.settings import Caller
-from genai_platform.config.target import Target
-from genai_platform.errors import Forbidden, GenaiError, NeverBuilt
+from genai_platform.config.target import NAMESPACE, Target
+from genai_platform.errors import Forbidden, GenaiError, NeverBuilt, Unreachable
 from genai_platform.render.policy import CACHE_SECONDS
 from genai_platform.steps.azure import lookup
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.vaults import Stored, Vault
 from genai_platform.tools.litellm.keys import KeyAdmin, Limits, User, VirtualKey
+from genai_platform.tools.parallel import answer, begin
 
 T = TypeVar("T")
 OVERLAP = CACHE_SECONDS + 60
 """Seconds a replaced key goes on working: longer than the gateway keeps one."""
 PREFIX = "litellm-"
+QUICK = 5.0
+"""Seconds to wait for LiteLLM at a glance."""
+_SEE_LITELLM = advice("see: {}", genai("logs litellm"))
 
 
 def secret_name(client_id: str) -> str:
@@ -127,9 +131,9 @@ class Keys:
         return Limits(models, routes, caller.rpm_limit, caller.tpm_limit)
 
 
-def observe_keys(clients: Clients) -> Keys:
-    """Look at the vault and at LiteLLM."""
-    return Keys(clients, datetime.now(UTC), stored_keys(clients), issued_keys(clients))
+def observe_keys(clients: Clients, within: float | None = None) -> Keys:
+    """Look at the vault and at LiteLLM. ``within`` as in ``issued_keys``."""
+    return Keys(clients, datetime.now(UTC), stored_keys(clients), issued_keys(clients, within))
 
 
 def stored_keys(clients: Clients) -> StoredKeys | Unseen:
@@ -144,20 +148,34 @@ def stored_keys(clients: Clients) -> StoredKeys | Unseen:
     return StoredKeys(vault, {entry.name: entry for entry in found if entry.name.startswith(PREFIX) and "caller" in entry.tags})
 
 
-def issued_keys(clients: Clients) -> IssuedKeys | Unseen:
-    """LiteLLM's users and keys; unseen while it does not exist or does not answer."""
+def issued_keys(clients: Clients, within: float | None = None) -> IssuedKeys | Unseen:
+    """LiteLLM's users and keys; unseen while it does not exist or does not answer.
+
+    Args:
+        within: seconds to wait for it, in a look that is to be quick: it is not asked while none of its pods is ready.
+            None: as long as its client is patient.
+    """
     try:
         if not clients.kube.exists():
             return Unseen(NeverBuilt("LiteLLM is not there: its keys are missing", remedy=run_genai("up"), id="litellm.absent"))
-        admin = clients.litellm_admin()
-        found: dict[str, list[VirtualKey]] = {}
-        for key in admin.virtual_keys():
-            client, dot, number = key.alias.rpartition(".")
-            if dot and number.isdigit():
-                found.setdefault(client, []).append(key)
-        return IssuedKeys(admin, admin.users(), found)
+        if within is None:
+            return _issued(clients)
+        proxy = clients.kube.get("apps/v1", "Deployment", "litellm", NAMESPACE) or {}
+        if not (proxy.get("status") or {}).get("readyReplicas"):
+            raise Unreachable("LiteLLM's keys cannot be seen: none of its pods is ready", remedy=_SEE_LITELLM, id="litellm.not_ready")
+        return answer(begin(lambda: _issued(clients), "keys"), within, "LiteLLM's keys cannot be seen")
     except GenaiError as error:
         return Unseen(error)
+
+
+def _issued(clients: Clients) -> IssuedKeys:
+    admin = clients.litellm_admin()
+    found: dict[str, list[VirtualKey]] = {}
+    for key in admin.virtual_keys():
+        client, dot, number = key.alias.rpartition(".")
+        if dot and number.isdigit():
+            found.setdefault(client, []).append(key)
+    return IssuedKeys(admin, admin.users(), found)
 
 
 def same_moment(left: datetime | None, right: datetime | None) -> bool:

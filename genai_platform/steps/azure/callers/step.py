@@ -8,8 +8,8 @@ from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.application import purge_deleted
 from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.azure.callers.ensure import ensure_all
-from genai_platform.steps.azure.callers.observed import observe
-from genai_platform.steps.azure.callers.observed_keys import Unseen
+from genai_platform.steps.azure.callers.observed import Callers, observe
+from genai_platform.steps.azure.callers.observed_keys import QUICK, Unseen
 from genai_platform.steps.azure.callers.remove import remove
 from genai_platform.steps.azure.callers.unconfigured import strays, traces
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
@@ -26,7 +26,12 @@ class CallersStep(AzureStep):
     what = "callers"
 
     def look(self) -> Observation:
-        work = observe(self.clients)
+        return self._judged(observe(self.clients))
+
+    def quick_look(self) -> Observation:
+        return self._judged(observe(self.clients, within=QUICK))
+
+    def _judged(self, work: Callers) -> Observation:
         stored, identities = work.stored_keys, bool(work.applications or work.kept)
         if isinstance(stored, Unseen) and isinstance(stored.error, NeverBuilt):
             return drifted("the vault with the callers' keys is missing") if identities else absent("no caller has an identity")

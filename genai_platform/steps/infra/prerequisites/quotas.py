@@ -6,13 +6,14 @@ Codes: Amazon VPC quotas; Amazon EC2 endpoints and quotas (AWS General Reference
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.answer import Answer
+from genai_platform.tools.aws import tags
 from genai_platform.tools.aws.client import Aws, explained
 from genai_platform.tools.aws.leftovers.items import pages
 from genai_platform.tools.parallel import gather
@@ -78,11 +79,6 @@ def _list(aws: Aws, operation: str, entries: str) -> list[dict[str, Any]]:
         return list(pages(aws, "ec2", operation, entries))
 
 
-def _ours(clients: Clients, entry: Mapping[str, Any]) -> bool:
-    tags = {tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags", ())}
-    return tags.items() >= clients.target.tags.items()
-
-
 def _gateways(clients: Clients) -> int:
     """How many NAT gateways, each with an address, the network has."""
     network = clients.target.settings.network
@@ -91,12 +87,12 @@ def _gateways(clients: Clients) -> int:
 
 def _networks(clients: Clients) -> Use:
     found = _list(clients.aws, "describe_vpcs", "Vpcs")
-    return Use(len(found), 0 if any(_ours(clients, one) for one in found) else 1)
+    return Use(len(found), 0 if any(tags.carries(one.get("Tags"), clients.target.tags) for one in found) else 1)
 
 
 def _addresses(clients: Clients) -> Use:
     found = _list(clients.aws, "describe_addresses", "Addresses")
-    return Use(len(found), max(0, _gateways(clients) - sum(_ours(clients, one) for one in found)))
+    return Use(len(found), max(0, _gateways(clients) - sum(tags.carries(one.get("Tags"), clients.target.tags) for one in found)))
 
 
 def _nat_gateways(clients: Clients) -> Use:
@@ -106,7 +102,7 @@ def _nat_gateways(clients: Clients) -> Use:
     zone_of = {one["SubnetId"]: one["AvailabilityZone"] for one in _list(aws, "describe_subnets", "Subnets")}
     wanted = aws.zones()[: _gateways(clients)]
     used = Counter(zone_of.get(one["SubnetId"], "") for one in alive)
-    own = Counter(zone_of.get(one["SubnetId"], "") for one in alive if _ours(clients, one))
+    own = Counter(zone_of.get(one["SubnetId"], "") for one in alive if tags.carries(one.get("Tags"), clients.target.tags))
     fullest = max(wanted, key=lambda zone: used[zone] + (not own[zone]), default="")
     return Use(used[fullest], 0 if own[fullest] else 1, f" in {fullest}" if fullest else "")
 
@@ -121,8 +117,8 @@ def _vcpus(clients: Clients) -> Use:
             options = machine.get("CpuOptions", {})
             cores = options.get("CoreCount", 0) * options.get("ThreadsPerCore", 1)
             used += cores
-            tags = {tag["Key"]: tag.get("Value", "") for tag in machine.get("Tags", ())}
-            ours += cores if tags.get("eks:eks-cluster-name") == clients.target.prefix else 0
+            own = tags.carries(machine.get("Tags"), {"eks:eks-cluster-name": clients.target.prefix})
+            ours += cores if own else 0
     return Use(used, max(0, _VCPUS - ours))
 
 

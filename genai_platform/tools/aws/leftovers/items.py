@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from genai_platform.tools.aws.client import Aws, absent
+from genai_platform.tools.aws.tags import values
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class Scope:
 
     def by(self, tags: Iterable[Mapping[str, str]] | None, name: str = "", network: str | None = None, arn: str = "") -> By | None:
         """How a thing that exists belongs to us; None: it does not."""
-        held = {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+        held = values(tags)
         if held.items() >= self.tags.items() or arn in self.tagged:
             return "tag"
         if held.get("eks:eks-cluster-name") == self.prefix or f"kubernetes.io/cluster/{self.prefix}" in held:

@@ -1,0 +1,15 @@
+"""Tags as most of AWS's answers list them: ``[{"Key": …, "Value": …}]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def values(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """The tags by their key; a tag without a value has an empty one."""
+    return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}
+
+
+def carries(tags: Iterable[Mapping[str, str]] | None, wanted: Mapping[str, str]) -> bool:
+    """Whether all wanted tags are among them: a thing with an environment's tags is that environment's."""
+    return values(tags).items() >= wanted.items()
