@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base, model_groups
+from genai_platform.config import api_base, model_groups, sign_in
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.merged import Contradiction, models, names, table
 from genai_platform.config.models import default_api_version, needs_responses
@@ -25,6 +25,7 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     looks = (
         model_groups.contradictions, _key_names, _deployments, _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
         _networks, _china, _gateway, _backend, _chart, _langfuse,
+        sign_in.contradictions,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from genai_platform.config import azure_models
+from genai_platform.config.sign_in import Way
 from genai_platform.config.values import ApiBase, BaseModelName, ModelName, Table, Whole
 
 API_VERSION = "2024-10-21"
@@ -109,6 +110,8 @@ class Litellm(Table):
     """How the deployments of one name share its load."""
     fallbacks: Fallbacks = Fallbacks()
     """Which model is asked where another one cannot answer."""
+    sign_in: Way = "password"
+    """How people sign in to LiteLLM's UI: by its own password, or with Entra ID (``[sign_in]``)."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
 

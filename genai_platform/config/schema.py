@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from genai_platform.config import models, settings
+from genai_platform.config import models, settings, sign_in
 from genai_platform.config.settings import Settings
 
 
@@ -43,7 +43,7 @@ def schema() -> dict[str, Any]:
 
 def _meanings() -> dict[tuple[str, str], str]:
     """What is written below each field, by table and field. Read here, since pydantic would read it in every command."""
-    bodies = [ast.parse(inspect.getsource(module)).body for module in (settings, models)]
+    bodies = [ast.parse(inspect.getsource(module)).body for module in (settings, models, sign_in)]
     tables = [node for body in bodies for node in body if isinstance(node, ast.ClassDef)]
     found = {}
     for table in tables:

@@ -11,7 +11,7 @@ from genai_platform.config.models import Model
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
-from genai_platform.render import manifests
+from genai_platform.render import manifests, sign_in
 from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
@@ -108,6 +108,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
         "LITELLM_MASTER_KEY": secrets.litellm_master_key.get_secret_value(),
         "LITELLM_SALT_KEY": secrets.litellm_salt_key.get_secret_value(),
         "REDIS_PASSWORD": secrets.redis_token.get_secret_value(),
+        **sign_in.litellm_secrets(settings, secrets),
         **{
             model.api_key_env: secrets.upstream_keys[model.api_key_env].get_secret_value()
             for model in sorted(settings.litellm.models, key=lambda model: model.api_key_env)
@@ -160,7 +161,7 @@ def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document
 
 def proxy(settings: Settings, data: DataOutputs, role_arn: str, secrets: PlatformSecrets) -> list[Document]:
     """Deployment and disruption budget. Its pods change when the configuration or a secret does."""
-    own = variables(data)
+    own = variables(data) | sign_in.litellm_variables(settings, secrets)
     return manifests.objects(
         "litellm-deployment",
         namespace=NAMESPACE,
