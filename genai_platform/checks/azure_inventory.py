@@ -32,6 +32,21 @@ class Client(Protocol):
     def secret(self) -> SecretStr | None: ...
 
 
+class SignIn(Protocol):
+    """The application with which people sign in to a tool; ``steps.azure.sign_in.Judged`` is one."""
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def assigned(self) -> int:
+        """How many groups and people are configured."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is not as configured: redirect address, required assignment, client secret, who is assigned."""
+
+
 class Inventory(Protocol):
     """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
 
@@ -40,6 +55,9 @@ class Inventory(Protocol):
 
     def check_application(self, name: str) -> Client | None:
         """An application for checks: ``role`` holds a role that the policy does not accept, ``key`` the right one and no key."""
+
+    def sign_in(self, tool: str) -> SignIn:
+        """The application of ``litellm`` or ``langfuse``. Raises ``StepError`` when there is none."""
 
     def policy(self) -> str:
         """The API's policy as the service holds it."""

@@ -21,7 +21,7 @@ STEPS = (
     "langfuse.config", "langfuse.database", "langfuse.ingress", "langfuse.operator", "langfuse.chart", "langfuse.traces",
     "patch.identity", "patch.disk",
     "azure.group", "azure.application", "azure.vault", "azure.service", "azure.check_applications", "azure.access",
-    "azure.shared_key", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
+    "azure.shared_key", "azure.sign_in", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
 )  # fmt: skip
 CHECKS = (
     *(f"litellm.{name}" for name in ("ready", "openapi", "ui", "models", "chat", "stream", "logged", "refuses")),
@@ -32,6 +32,7 @@ CHECKS = (
         "no_token", "garbage", "expired", "audience", "tenant", "role", "no_key", "vault_down", "admin_routes", "subscription_key",
         "foreign_headers", "direct",
     )),
+    "sign_in.litellm", "sign_in.langfuse",
 )  # fmt: skip
 WORKLOADS = ("litellm", "langfuse-web", "langfuse-worker", "langfuse-clickhouse", "langfuse-zookeeper", "langfuse-keeper")
 
@@ -106,12 +107,19 @@ def _second_line(values: Values) -> bool:
     return str(_value(values, "langfuse.chart.version")).startswith("2.")
 
 
+def _entra(values: Values, tool: str) -> bool:
+    return bool(_value(values, f"{tool}.sign_in") == "entra")
+
+
 _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {
     "infra.state": lambda values: _value(values, "terraform.backend") == "s3",
     "infra.certificate": lambda values: _value(values, "ingress.tls") != "none",
     "langfuse.operator": _second_line,
     "azure": lambda values: _value(values, "azure.enabled") is True,
     "azure.shared_key": lambda values: _value(values, "azure.apim.keys") == "shared",
+    "azure.sign_in": lambda values: _entra(values, "litellm") or _entra(values, "langfuse"),
+    "sign_in.litellm": lambda values: _entra(values, "litellm"),
+    "sign_in.langfuse": lambda values: _entra(values, "langfuse"),
 }
 """Which steps and checks exist only with some settings."""
 

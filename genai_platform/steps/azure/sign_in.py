@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from genai_platform.advice import run_genai
 from genai_platform.config.sign_in import TOOLS
 from genai_platform.engine.step import Observation, Progress
+from genai_platform.errors import NeverBuilt
 from genai_platform.render import sign_in as render
 from genai_platform.render.addresses import listener
 from genai_platform.render.secrets import PlatformSecrets, SignInClient
@@ -60,6 +62,15 @@ class Seen:
     assigned: Assigned
 
 
+@dataclass(frozen=True)
+class Judged:
+    """An application beside the configuration: how many groups and people are configured, and what is not as it should be."""
+
+    client_id: str
+    assigned: int
+    faults: tuple[str, ...]
+
+
 class SignInStep(AzureStep):
     """Application, redirect address, client secret and assignments of each tool."""
 
@@ -82,13 +93,23 @@ class SignInStep(AzureStep):
         kept = self.clients.secrets().sign_in
         faults = [f"{tool}: must not be there" for tool in found if tool not in self.tools]
         for tool in self.tools:
-            if tool not in found:
-                faults.append(f"{tool}: missing")
-                continue
-            seen = self._seen(found[tool])
-            own = [*self._application_faults(tool, seen), *_secret_faults(seen.entry, kept.get(tool), address(self.clients, tool))]
-            faults += [f"{tool}: {fault}" for fault in own or self._assignment_faults(tool, seen)]
+            seen = self._seen(found[tool]) if tool in found else None
+            faults += [f"{tool}: {fault}" for fault in (self._faults(tool, seen, kept.get(tool)) if seen else ["missing"])]
         return drifted("; ".join(faults)) if faults else present(self._evidence())
+
+    def judged(self, tool: str) -> Judged:
+        """A tool's application beside the configuration. Raises ``NeverBuilt`` when there is none."""
+        found = entra_applications.application(self.clients, prefix(self.clients) + tool)
+        if found is None:
+            text = f"the Entra application for signing in to {tool} does not exist"
+            raise NeverBuilt(text, remedy=run_genai(f"up --only {self.id}"), id=self.id)
+        who, kept = self.target.settings.sign_in, self.clients.secrets().sign_in.get(tool)
+        faults = self._faults(tool, self._seen(found), kept)
+        return Judged(str(found["appId"]), len(who.groups) + len(who.people), tuple(faults))
+
+    def _faults(self, tool: str, seen: Seen, kept: SignInClient | None) -> list[str]:
+        own = [*self._application_faults(tool, seen), *_secret_faults(seen.entry, kept, address(self.clients, tool))]
+        return own or self._assignment_faults(tool, seen)
 
     def _applications(self) -> dict[str, Body]:
         start = prefix(self.clients)
