@@ -6,7 +6,7 @@ from typing import Any
 
 from genai_platform.advice import run_genai
 from genai_platform.config.settings import Settings
-from genai_platform.config.sign_in import TOOLS
+from genai_platform.config.sign_in import FREE_SEATS, TOOLS
 from genai_platform.errors import NeverBuilt
 from genai_platform.render.secrets import PlatformSecrets, SignInClient
 
@@ -19,6 +19,18 @@ def tools(settings: Settings) -> tuple[str, ...]:
     """Which of them people sign in to with Entra ID."""
     configured = {"litellm": settings.litellm.sign_in, "langfuse": settings.langfuse.sign_in}
     return tuple(name for name in TOOLS if configured[name] == "entra")
+
+
+def notices(settings: Settings) -> list[str]:
+    """What people should know before people sign in with Entra ID. One line each."""
+    if "litellm" not in tools(settings):
+        return []
+    azure = settings.azure
+    callers = len(azure.callers) if azure.apim.keys == "per-caller" else 1
+    left = max(0, FREE_SEATS - callers)
+    taken = f"{callers} of them {'is a caller' if callers == 1 else 'are callers'} of API Management"
+    free = f"{left} {'person' if left == 1 else 'people'} may sign in"
+    return [f"LiteLLM's open edition signs people in while it knows at most {FREE_SEATS} users: {taken}, so {free}"]
 
 
 def redirect_uri(tool: str, address: str) -> str:

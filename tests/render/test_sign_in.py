@@ -87,6 +87,15 @@ def test_another_client_secret_makes_other_pods_of_langfuse() -> None:
     assert sign_in.langfuse_key(CLIENT) != sign_in.langfuse_key(CLIENT.model_copy(update={"key_id": "9876543210"}))
 
 
+def test_the_number_of_free_seats_is_said() -> None:
+    callers = {"azure": {"enabled": True, "tenant_id": TENANT, "callers": {"a": {}, "b": {}}}}
+    (said,) = sign_in.notices(Settings.model_validate(ENTRA | callers))
+    assert "at most 5 users" in said
+    assert "2 of them are callers" in said
+    assert "3 people may sign in" in said
+    assert sign_in.notices(Settings()) == []
+
+
 def test_an_application_that_was_not_made_is_named_with_the_command_that_makes_it() -> None:
     with pytest.raises(NeverBuilt) as raised:
         sign_in.client(Settings.model_validate(ENTRA), PlatformSecrets(), "litellm")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, MissingError
+from genai_platform.render import sign_in
 from genai_platform.steps.azure import check_applications, lookup
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -17,12 +18,14 @@ _IDS = {
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "AppRoleAssignment.ReadWrite.All": "06b708a9-e830-4db3-a914-8e69da51d44f",
+    "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
 }
 """Microsoft Graph's app role ids (Microsoft Graph permissions reference)."""
 _ENOUGH = {
     "Application.ReadWrite.OwnedBy": {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"},
     "Application.Read.All": {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
     "AppRoleAssignment.ReadWrite.All": {"AppRoleAssignment.ReadWrite.All"},
+    "User.ReadBasic.All": {"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"},
 }
 _BUILD = {
     "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
@@ -56,10 +59,16 @@ def directory(clients: Clients) -> str:
         if not roles & APPLICATION_ADMINISTRATORS:
             raise _lacks(clients, [])
         return "you hold a directory role that administers applications"
-    missing = [name for name, enough in _ENOUGH.items() if not enough & graph.permissions()]
+    spared = () if _looks_people_up(clients.target) else ("User.ReadBasic.All",)
+    missing = [name for name, enough in _ENOUGH.items() if name not in spared and not enough & graph.permissions()]
     if missing:
         raise _lacks(clients, missing)
     return "the Graph permissions are there"
+
+
+def _looks_people_up(target: Target) -> bool:
+    """Whether people who may sign in are named by user principal name."""
+    return bool(sign_in.tools(target.settings)) and any("@" in name for name in target.settings.sign_in.people)
 
 
 def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
@@ -154,9 +163,9 @@ def quota(clients: Clients) -> str:
 
 
 def objects(target: Target) -> int:
-    """How many directory objects an environment makes: the API, its callers and those `verify` asks with, each an application and its
-    service principal."""
-    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)))
+    """How many directory objects an environment makes: the API, its callers, those `verify` asks with and those that people sign in
+    with, each an application and its service principal."""
+    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)) + len(sign_in.tools(target.settings)))
 
 
 def _own_callers(target: Target) -> int:

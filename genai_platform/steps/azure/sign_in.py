@@ -145,7 +145,10 @@ class SignInStep(AzureStep):
 
     def _evidence(self) -> str:
         who = self.target.settings.sign_in
-        return f"{' and '.join(self.tools)}: {len(who.groups)} groups and {len(who.people)} people may sign in"
+        groups, people = len(who.groups), len(who.people)
+        count = [f"{groups} group{'' if groups == 1 else 's'}"] if groups else []
+        count += [f"{people} {'person' if people == 1 else 'people'}"] if people else []
+        return f"{' and '.join(self.tools)}: {' and '.join(count)} may sign in"
 
     # -- doing ------------------------------------------------------------------------------------
     def apply(self, progress: Progress) -> str:
