@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from genai_platform.engine.observe import observe
 from genai_platform.engine.step import State
 from genai_platform.errors import MissingError
 from genai_platform.render.secrets import SignInClient
+from genai_platform.sandbox.azure.tenancy import TENANT
+from genai_platform.sandbox.langfuse.azure_ad import AzureAd, Provider, Refused
+from genai_platform.sandbox.langfuse.directory import User
 from genai_platform.steps.azure.sign_in import SignInStep, prefix
 from genai_platform.tools.azure.rest import Body
 
@@ -175,3 +181,39 @@ def test_down_removes_what_is_ours_and_nothing_else(world: AzureWorld, person: s
     with store(world) as opened:
         assert {one["id"] for one in opened.all("applications")} >= before
         assert opened.find("users", "userPrincipalName", person)
+
+
+class Accounts:
+    """Who Langfuse knows, in memory."""
+
+    def __init__(self) -> None:
+        self.joined: list[tuple[str, str, str]] = []
+
+    def of_provider(self, subject: str, email: str, name: str, *, linking: bool, create: bool) -> User | str:
+        return User(subject, email, name) if create else "Sign up is disabled."
+
+    def join(self, user: User, organisation: str, role: str) -> None:
+        self.joined.append((user.email, organisation, role))
+
+
+def test_who_is_assigned_comes_back_to_langfuse_and_nobody_else(
+    world: AzureWorld, group: str, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(world.layout.ca_file))
+    world.configure(settings(groups=[group]))
+    apply(world)
+    own, accounts = kept(world, "langfuse"), Accounts()
+    provider = Provider(own.client_id, own.secret.get_secret_value(), TENANT, linking=True, organisation="genai", role="MEMBER")
+    langfuse = AzureAd(provider, accounts, world.target.endpoints.azure.authority, own.address, create=True)
+    url, state = langfuse.address()
+    member = f"{group[:8]}@example.com"
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(world.layout.ca_file)), trust_env=False) as http:
+        back = http.post(url, data={"login": member}).headers["location"]
+        refused = http.post(url, data={"login": person})
+    assert back.startswith(LANGFUSE + "?")
+    assert langfuse.person(dict(parse_qsl(urlsplit(back).query)), state).email == member
+    assert accounts.joined == [(member, "genai", "MEMBER")]
+    with pytest.raises(Refused):  # a code is good for one time
+        langfuse.person(dict(parse_qsl(urlsplit(back).query)), state)
+    assert "location" not in refused.headers
+    assert "AADSTS50105" in refused.text
