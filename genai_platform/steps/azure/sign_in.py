@@ -177,7 +177,7 @@ class SignInStep(AzureStep):
         there, where = held(entry), address(self.clients, tool)
         if kept is None or kept.client_id != entry["appId"] or kept.key_id not in there or _ends_soon(kept):
             until = (now + timedelta(days=PASSWORD_DAYS)).replace(microsecond=0)
-            key_id, value = graph.add_password(id, f"genai {tool}", until)
+            key_id, value = graph.add_password(id, f"sign-in {tool}", until)
             before = kept.key_id if kept is not None and kept.key_id in there else None
             fresh = SignInClient(client_id=str(entry["appId"]), address=where, key_id=key_id, secret=value, expires=until)
             kept = fresh.model_copy(update={"previous": before, "previous_until": now + _OVERLAP} if before else {})
