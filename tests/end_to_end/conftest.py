@@ -203,6 +203,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield Platform(Path(standing))
         return
     made = Platform(tmp_path_factory.mktemp("platform"))
+    (made.folder / "genai.toml").write_text('[litellm]\nsign_in = "entra"\n')
     try:
         made.up()
         yield made
