@@ -34,6 +34,21 @@ class Client(Protocol):
     def secret(self) -> SecretStr | None: ...
 
 
+class SignIn(Protocol):
+    """The application with which people sign in to a tool; ``steps.azure.sign_in.Judged`` is one."""
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def assigned(self) -> int:
+        """How many groups and people are configured."""
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is not as configured: redirect address, required assignment, client secret, who is assigned."""
+
+
 class Inventory(Protocol):
     """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
 
@@ -45,6 +60,9 @@ class Inventory(Protocol):
 
     def model_identity(self) -> WorkloadIdentity | None:
         """As what LiteLLM asks models without a key; None where every model has one."""
+
+    def sign_in(self, tool: str) -> SignIn:
+        """The application of ``litellm`` or ``langfuse``. Raises ``StepError`` when there is none."""
 
     def policy(self) -> str:
         """The API's policy as the service holds it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genai_platform.checks import azure, clickhouse, keyless, langfuse, litellm, models, patch
+from genai_platform.checks import azure, clickhouse, keyless, langfuse, litellm, models, patch, sign_in
 from genai_platform.checks.azure_inventory import Inventory
 from genai_platform.checks.check import Check
 from genai_platform.checks.platform import Clients, Platform
 
-FAMILIES = (litellm, models, keyless, langfuse, clickhouse, patch, azure)
+FAMILIES = (litellm, models, keyless, langfuse, clickhouse, patch, azure, sign_in)
 """Modules with ``checks(world)``."""
 
 

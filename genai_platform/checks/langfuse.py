@@ -37,7 +37,8 @@ def _closed(platform: Platform) -> Outcome:
     status, message = platform.langfuse().sign_up()
     # Langfuse's words for all of it (signupErrors.ts). Where only signing up by password is closed, others of its messages
     # say "disabled", too; and what something in front refuses says nothing about who may sign up.
-    if status in (403, 422) and "sign up is disabled" in message.lower():
+    closed = ["sign up is disabled"] if platform.settings.langfuse.passwords else ["sign up is disabled", "please use sso"]
+    if status in (403, 422) and any(words in message.lower() for words in closed):
         return passed(f"sign-up answers {status}: {message}")
     return failed(
         f"sign-up answers {status}: {message or 'nothing'}", advice("anybody may open an account; run: {}; {}", genai("langfuse"), _LOGS)

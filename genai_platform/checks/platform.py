@@ -18,6 +18,8 @@ from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
 
 if TYPE_CHECKING:
+    import httpx
+
     from genai_platform.checks.azure_inventory import Inventory
     from genai_platform.config.models import Model
     from genai_platform.tools.aws.client import Aws
@@ -119,6 +121,16 @@ class Platform:
             return Langfuse(client, secrets.langfuse_public_key, secrets.langfuse_secret_key, self.settings.langfuse.chart.line)
 
         return self._once("langfuse", make)
+
+    def browser(self, name: str) -> httpx.Client:
+        """An application through the load balancer, with cookies and no key."""
+
+        def make() -> httpx.Client:
+            from genai_platform.tools import http
+
+            return http.client(self.clients.target, self.address(name))
+
+        return self._once(f"browser {name}", make)
 
     def litellm_containers(self) -> frozenset[str]:
         """The containers in which LiteLLM runs now; one that was started again is another."""

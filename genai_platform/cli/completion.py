@@ -21,7 +21,8 @@ STEPS = (
     "langfuse.config", "langfuse.database", "langfuse.ingress", "langfuse.operator", "langfuse.chart", "langfuse.traces",
     "patch.identity", "patch.disk",
     "azure.group", "azure.openai", "azure.model_access", "azure.application", "azure.vault", "azure.service",
-    "azure.check_applications", "azure.access", "azure.shared_key", "azure.ingress", "azure.api", "azure.policy", "azure.callers",
+    "azure.check_applications", "azure.access", "azure.shared_key", "azure.sign_in", "azure.ingress", "azure.api", "azure.policy",
+    "azure.callers",
 )  # fmt: skip
 CHECKS = (
     *(f"litellm.{name}" for name in ("ready", "openapi", "ui", "models", "chat", "stream", "logged", "refuses")),
@@ -33,6 +34,7 @@ CHECKS = (
         "no_token", "garbage", "expired", "audience", "tenant", "role", "no_key", "vault_down", "admin_routes", "subscription_key",
         "foreign_headers", "direct",
     )),
+    "sign_in.litellm", "sign_in.langfuse",
 )  # fmt: skip
 WORKLOADS = ("litellm", "langfuse-web", "langfuse-worker", "langfuse-clickhouse", "langfuse-zookeeper", "langfuse-keeper")
 
@@ -123,6 +125,10 @@ def _keyless(values: Values) -> bool:
     return any(isinstance(one, Mapping) and one.get("auth") == "entra" for one in (found if isinstance(found, list) else ()))
 
 
+def _entra(values: Values, tool: str) -> bool:
+    return bool(_value(values, f"{tool}.sign_in") == "entra")
+
+
 _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {
     "infra.state": lambda values: _value(values, "terraform.backend") == "s3",
     "infra.certificate": lambda values: _value(values, "ingress.tls") != "none",
@@ -132,6 +138,9 @@ _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {
     "azure.openai": lambda values: _value(values, "azure.openai") is not None,
     "azure.model_access": _keyless,
     "models.keyless": _keyless,
+    "azure.sign_in": lambda values: _entra(values, "litellm") or _entra(values, "langfuse"),
+    "sign_in.litellm": lambda values: _entra(values, "litellm"),
+    "sign_in.langfuse": lambda values: _entra(values, "langfuse"),
 }
 """Which steps and checks exist only with some settings."""
 

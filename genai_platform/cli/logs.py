@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -119,14 +119,6 @@ def _name(pod: Document) -> str:
 def _redactor(run: Run) -> Callable[[str], str]:
     from genai_platform.tools.kubernetes.wait import redactor
 
-    return redactor(_secret_values(run))
-
-
-def _secret_values(run: Run) -> Iterator[str]:
-    """What is known to be secret; nothing while no secrets were made, and then only what looks like one is hidden."""
-    from genai_platform.tools.aws.client import reveal
-
+    # While no secrets were made, only what looks like one is hidden.
     stored = run.clients.aws.platform_secrets()
-    for value in reveal(stored).values() if stored else ():
-        # The keys of models are a table of their own.
-        yield from value.values() if isinstance(value, dict) else (value,)
+    return redactor(stored.values() if stored else ())

@@ -88,14 +88,10 @@ def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]
 
 def _values(clients: Clients) -> set[str]:
     """The platform's secrets as far as they were made; what was not made cannot be shown."""
-    from pydantic import SecretStr
-
     from genai_platform.errors import NeverBuilt
 
     try:
         stored = clients.secrets()
     except NeverBuilt:
         return set()
-    fields = stored.model_dump(exclude={"ca_certificate"})
-    values = [*fields.pop("upstream_keys").values(), *fields.values()]
-    return {text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())}
+    return set(stored.model_copy(update={"ca_certificate": None}).values())

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Field, InstanceOf, PlainSer
 
 from genai_platform.config import azure_models, priced_models
 from genai_platform.config.extra_config import ExtraConfig
+from genai_platform.config.sign_in import Way
 from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
 
 API_VERSION = "2024-10-21"
@@ -266,6 +267,8 @@ class Litellm(Table):
     """Which model is asked where another one cannot answer."""
     extra_config: ExtraFile | None = None
     """A YAML file, relative to the folder of genai.toml, whose content is added to LiteLLM's own configuration file."""
+    sign_in: Way = "password"
+    """How people sign in to LiteLLM's UI: by its own password, or with Entra ID (``[sign_in]``)."""
     callback: Literal["langfuse_otel", "langfuse"] = "langfuse_otel"
     """How traces are sent to Langfuse; ``langfuse`` is for Langfuse 3 only."""
 

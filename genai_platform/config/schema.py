@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from genai_platform.config import azure_openai, models, settings
+from genai_platform.config import azure_openai, models, settings, sign_in
 from genai_platform.config.settings import Settings
 from genai_platform.config.values import Table
 
-_MODULES = (settings, models, azure_openai)
+_MODULES = (settings, models, azure_openai, sign_in)
 """Where tables are written."""
 
 

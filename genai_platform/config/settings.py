@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 from genai_platform.config import azure_openai
 from genai_platform.config.merged import table
 from genai_platform.config.models import Litellm, with_regions
+from genai_platform.config.sign_in import SignIn, Way
 from genai_platform.config.values import (
     REGION,
     AccountId,
@@ -123,9 +124,19 @@ class Langfuse(Table):
     keeper_image: Image | None = None
     """The same of ZooKeeper (chart line 1) or Keeper (line 2)."""
     user_email: Email = "admin@example.com"
-    """The first user; ``genai open langfuse --login`` shows the password."""
+    """The first user, who owns the organisation; ``genai open langfuse --login`` shows the password."""
+    sign_in: Way = "password"
+    """How people sign in: with passwords that Langfuse keeps, or with Entra ID (``[sign_in]``)."""
+    password_sign_in: Flag | None = None
+    """Whether passwords open Langfuse. Default: not with ``sign_in = "entra"``. With both, only people who have an account already get
+    in: Langfuse makes no account while signing up is closed."""
     chart: Chart = Chart()
     """Langfuse's Helm chart."""
+
+    @property
+    def passwords(self) -> bool:
+        """Whether passwords open Langfuse."""
+        return self.sign_in == "password" if self.password_sign_in is None else self.password_sign_in
 
 
 class Apim(Table):
@@ -217,6 +228,8 @@ class Settings(Table):
     """LiteLLM and its models."""
     langfuse: Langfuse = Langfuse()
     """Langfuse and its Helm chart."""
+    sign_in: SignIn = SignIn()
+    """Who may sign in with Entra ID."""
     azure: Azure = Azure()
     """API Management, Entra ID and Key Vault."""
     lifecycle: Lifecycle = Lifecycle()

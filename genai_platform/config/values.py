@@ -64,7 +64,8 @@ def _plain(value: str) -> str:
     return value
 
 
-def _guid(value: str) -> str:
+def guid(value: str) -> str:
+    """A GUID as Azure writes it. Raises ``ValueError``."""
     try:
         return str(UUID(value))
     except ValueError:
@@ -104,7 +105,7 @@ def _openai_base(value: str) -> str:
 Cidr = Annotated[str, AfterValidator(_network)]
 PrivateCidr = Annotated[str, AfterValidator(_private)]
 PublicCidr = Annotated[str, AfterValidator(_public)]
-Guid = Annotated[str, AfterValidator(_guid)]
+Guid = Annotated[str, AfterValidator(guid)]
 Name = Annotated[str, StringConstraints(max_length=NAME_LENGTH, pattern=rf"^{NAME}$")]
 AwsRegion = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 AccountId = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]

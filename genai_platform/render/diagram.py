@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE, Target
-from genai_platform.render import addresses
+from genai_platform.render import addresses, sign_in
 from genai_platform.render.mermaid import Arrow, Node, flowchart
 
 _NAMES = 6
@@ -129,6 +129,8 @@ def _gateway(target: Target) -> Iterator[Node]:
     yield Node("entra", ("Entra ID",), "azure", shape="area")
     yield Node("application", ("Entra application of the API",), "entra", ("azure.application",))
     yield Node("check_applications", ("Entra applications of genai verify",), "entra", ("azure.check_applications",))
+    if tools := sign_in.tools(target.settings):
+        yield Node("sign_in", (f"Entra applications for signing in to {' and '.join(tools)}",), "entra", (sign_in.STEP,))
     yield Node("group", (f"Resource group {target.resource_group}", azure.location), "azure", ("azure.group",), "area")
     yield Node("vault", ("Key Vault", "callers' LiteLLM keys"), "group", ("azure.vault",), "store")
     steps = ("azure.service", "azure.access", "azure.shared_key", "azure.api", "azure.policy")

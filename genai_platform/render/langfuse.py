@@ -11,14 +11,14 @@ import jinja2
 
 from genai_platform.config.files import shipped
 from genai_platform.config.target import NAMESPACE, Target
-from genai_platform.render import manifests
+from genai_platform.render import manifests, sign_in
 from genai_platform.render.addresses import listener
 from genai_platform.render.chart import pins
 from genai_platform.render.clickhouse_disk import DISK, POLICY, check_policy
 from genai_platform.render.litellm import POSTGRES_IMAGE
 from genai_platform.render.manifests import Document, quoted
 from genai_platform.render.outputs import DataOutputs, Outputs
-from genai_platform.render.secrets import PlatformSecrets
+from genai_platform.render.secrets import PlatformSecrets, SignInClient
 
 RELEASE = "langfuse"
 SECRET = "langfuse-platform"  # noqa: S105 - the name of an object
@@ -121,11 +121,12 @@ def disk_mount(name: str = DISK_VOLUME) -> dict[str, Any]:
 
 
 # -- values --------------------------------------------------------------------------------------------
-def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
+def values_text(target: Target, outputs: Outputs, public_url: str, client: SignInClient | None = None) -> str:
     """The values file, as ``genai render`` writes it.
 
     Args:
         public_url: Langfuse's address as browsers see it; becomes ``NEXTAUTH_URL``.
+        client: what it signs people in with at Entra ID; its secret is not in the values.
     """
     settings = target.settings
     line = settings.langfuse.chart.line
@@ -142,7 +143,12 @@ def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
             "langfuse": {ROLE_ANNOTATION: cluster.langfuse_role_arn} if by_values else {},
             "clickhouse": {ROLE_ANNOTATION: cluster.clickhouse_role_arn} if by_values else {},
         },
-        variables=[*_variables(settings.langfuse.user_email), *(_migration(settings.langfuse.write_mode) if line == 2 else [])],
+        sign_up_disabled=client is None or settings.langfuse.passwords,
+        variables=[
+            *_variables(settings.langfuse.user_email),
+            *(_migration(settings.langfuse.write_mode) if line == 2 else []),
+            *sign_in.langfuse_variables(settings, client, SECRET, ORGANISATION),
+        ],
         images={
             "clickhouse": split_image(settings.langfuse.clickhouse_image),
             "keeper": split_image(settings.langfuse.keeper_image),
@@ -163,9 +169,9 @@ def values_text(target: Target, outputs: Outputs, public_url: str) -> str:
     )  # fmt: skip
 
 
-def values(target: Target, outputs: Outputs, public_url: str) -> dict[str, Any]:
+def values(target: Target, outputs: Outputs, public_url: str, client: SignInClient | None = None) -> dict[str, Any]:
     """The same, as data."""
-    [document] = manifests.parsed(values_text(target, outputs, public_url))
+    [document] = manifests.parsed(values_text(target, outputs, public_url, client))
     return document
 
 
@@ -202,7 +208,7 @@ def _migration(write_mode: str) -> list[dict[str, Any]]:
 
 
 # -- objects -------------------------------------------------------------------------------------------
-def secret_document(secrets: PlatformSecrets) -> dict[str, Any]:
+def secret_document(secrets: PlatformSecrets, client: SignInClient | None = None) -> dict[str, Any]:
     """The Secret that the chart's values point to. Sent to the API server, never written anywhere."""
     entries = {
         "database-password": secrets.postgres_langfuse_password,
@@ -214,6 +220,7 @@ def secret_document(secrets: PlatformSecrets) -> dict[str, Any]:
         "project-public-key": secrets.langfuse_public_key,
         "project-secret-key": secrets.langfuse_secret_key,
         "user-password": secrets.langfuse_user_password,
+        **({} if client is None else {sign_in.langfuse_key(client): client.secret}),
     }
     return {
         **_head("v1", "Secret", SECRET),

@@ -12,7 +12,7 @@ from genai_platform.config.models import AzureModel, BedrockModel, Model, OpenAI
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import ConfigError
-from genai_platform.render import extra_config, manifests
+from genai_platform.render import extra_config, manifests, sign_in
 from genai_platform.render.addresses import listener
 from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs
@@ -117,6 +117,7 @@ def secret_values(settings: Settings, data: DataOutputs, secrets: PlatformSecret
         "LITELLM_MASTER_KEY": secrets.litellm_master_key.get_secret_value(),
         "LITELLM_SALT_KEY": secrets.litellm_salt_key.get_secret_value(),
         "REDIS_PASSWORD": secrets.redis_token.get_secret_value(),
+        **sign_in.litellm_secrets(settings, secrets),
         **{pod_variable(settings, name): secrets.upstream_keys[name].get_secret_value() for name in settings.litellm.key_variables},
     }
 
@@ -181,7 +182,7 @@ def proxy(
     Args:
         identity: as what it signs in to Entra ID; None where every model has a key.
     """
-    own = variables(data) | (identity.variables() if identity else {})
+    own = variables(data) | sign_in.litellm_variables(settings, secrets) | (identity.variables() if identity else {})
     return manifests.objects(
         "litellm-deployment",
         namespace=NAMESPACE,

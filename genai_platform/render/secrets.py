@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -17,6 +18,23 @@ def random_text(length: int = 40) -> SecretStr:
 
 def _prefixed(prefix: str, length: int = 40) -> SecretStr:
     return SecretStr(prefix + random_text(length).get_secret_value())
+
+
+class SignInClient(BaseModel):
+    """How an application of the platform proves itself to Entra ID when people sign in."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    client_id: str
+    address: str
+    """The tool's, which the application's redirect address begins with."""
+    key_id: str
+    """The client secret's identifier in the directory."""
+    secret: SecretStr
+    expires: datetime
+    previous: str | None = None
+    """Key id of the client secret before it, which pods may still use until ``previous_until``."""
+    previous_until: datetime | None = None
 
 
 class PlatformSecrets(BaseModel):
@@ -44,3 +62,11 @@ class PlatformSecrets(BaseModel):
     ca_key: SecretStr | None = None
     upstream_keys: dict[str, SecretStr] = {}
     """Environment variable name of a model's key (``api_key_env``) to its value."""
+    sign_in: dict[str, SignInClient] = {}
+    """``litellm`` or ``langfuse`` to what it signs people in with."""
+
+    def values(self) -> list[str]:
+        """Every secret text, for what must not show one."""
+        fields = dict(self)
+        nested = [*self.upstream_keys.values(), *(client.secret for client in self.sign_in.values())]
+        return [text for value in (*nested, *fields.values()) if isinstance(value, SecretStr) and (text := value.get_secret_value())]

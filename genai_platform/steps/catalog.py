@@ -43,7 +43,8 @@ def for_up(graph: Graph, settings: Settings, only: Sequence[str] = (), skip: Seq
     """
     selection = graph.select(only, skip)
     if only:
-        late = {id for id in selection.ids if id not in only and _returns(graph, id, selection.ids)}
+        needed = {need for id in selection.ids for need in graph.needs(id)}
+        late = {id for id in selection.ids if id not in only and id not in needed and _returns(graph, id, selection.ids)}
         return Selection(tuple(id for id in selection.ids if id not in late), selection.skipped)
     if settings.langfuse.post_install == "patch":
         return selection

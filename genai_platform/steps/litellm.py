@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.engine.step import Progress
-from genai_platform.render import litellm
+from genai_platform.render import litellm, sign_in
 from genai_platform.render.manifests import Document
 from genai_platform.render.workload_identity import WorkloadIdentity
 from genai_platform.steps import serving
@@ -39,10 +39,11 @@ def steps(clients: Clients) -> list[Objects]:
         serving.wait_served(clients, "litellm", litellm.HEALTH_PATH, progress)
         return f"{ready} and served"
 
+    people = (sign_in.STEP,) if "litellm" in sign_in.tools(settings) else ()
     return [
         Objects(
             id="litellm.config",
-            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis", *access),
+            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis", *access, *people),
             minutes=0.1,
             limit=120,
             kube=lambda: clients.kube,

@@ -219,7 +219,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield Platform(Path(standing))
         return
     made = Platform(tmp_path_factory.mktemp("platform"))
-    (made.folder / "genai.toml").write_text("\n".join(_MODEL.format(*one) for one in _MODELS))
+    models = "\n".join(_MODEL.format(*one) for one in _MODELS)
+    (made.folder / "genai.toml").write_text(f'[litellm]\nsign_in = "entra"\n\n{models}')
     try:
         made.up()
         yield made

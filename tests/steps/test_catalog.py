@@ -80,3 +80,15 @@ def test_ingresses_come_before_the_chart() -> None:
 def test_every_price_belongs_to_a_step() -> None:
     graph, settings = graph_of()
     assert all(part.step in graph for part in parts(settings))
+
+
+@pytest.mark.parametrize("domain", [None, "genai.example.com"])
+def test_applications_for_signing_in_are_made_before_the_tools_are_configured(domain: str | None) -> None:
+    """Their redirect addresses are those of the ingresses, known beforehand with a domain; a family alone is whole in either case."""
+    azure = {"enabled": True, "tenant_id": "11111111-2222-3333-4444-555555555555"}
+    graph, settings = graph_of(litellm={"sign_in": "entra"}, azure=azure, ingress={"domain": domain} if domain else {})
+    assert "azure.sign_in" in graph.needs("litellm.config")
+    assert "azure.sign_in" not in graph.needs("langfuse.config")
+    assert ("litellm.ingress" in graph.needs("azure.sign_in")) is (domain is None)
+    assert "litellm.config" in for_up(graph, settings, ["litellm"]).ids
+    assert "azure.sign_in" not in graph_of(azure=azure)[0]

@@ -90,11 +90,14 @@ class Sandbox:
                 self.screen.warn(f"of the sandbox '{self.environment}' these parts have ended: {', '.join(ended)}; {run_it}")
         target = self.target_of(layout)
         if purpose in (Purpose.BUILD, Purpose.UP):
-            from genai_platform.sandbox.azure import existing_accounts, openai_part
+            from genai_platform.render import sign_in
+            from genai_platform.sandbox.azure import configured_people, existing_accounts, openai_part
 
             openai_part.offer(layout, {model.upstream: model.base_model for model in target.settings.litellm.models if model.key_variable})
             made = models_of_account(target.settings)
             existing_accounts.offer(layout, [model for model in target.settings.litellm.keyless if model not in made])
+            if sign_in.tools(target.settings):
+                configured_people.offer(layout, target.settings.sign_in)
         return target
 
     def provide(self) -> None:

@@ -1,4 +1,5 @@
-"""What a sandbox has where nothing is configured: three models, the Azure half, and one caller. The weakest of its layers."""
+"""What a sandbox has where nothing is configured: three models, the Azure half, one caller, and
+a person where people sign in with Entra ID. The weakest of its layers."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
+from genai_platform.config.sign_in import TOOLS
 
 _MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"))
 _CALLER = "team-a"
+_PERSON = "anna@example.com"
 
 
 def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +28,8 @@ def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
             for name, mode in _MODELS
         ]
         found["litellm"] = {"models": models}
+    if not _table(configured.get("sign_in")) and any(_table(configured.get(tool)).get("sign_in") == "entra" for tool in TOOLS):
+        found["sign_in"] = {"people": [_PERSON]}
     if not _table(configured.get("azure")).get("callers"):
         found["azure"]["callers"] = {_CALLER: {"models": _first_of_each_kind(models), "max_budget": 50, "budget_duration": "30d"}}
     return found

@@ -69,13 +69,14 @@ class Guard:
         each of its requests can be repeated."""
         signed = signature.read(environ)
         service = signed.service if signed else "sts"
+        answer: Iterable[bytes]
         if service == "s3":
-            answer: Iterable[bytes] = self._application(environ, start_response)
-            return answer
-        # The network of a cluster is Amazon EC2's.
-        with self._turns["ec2" if service == "eks" else service]:
             answer = self._application(environ, start_response)
-            return answer
+        else:
+            # The network of a cluster is Amazon EC2's.
+            with self._turns["ec2" if service == "eks" else service]:
+                answer = self._application(environ, start_response)
+        return answer
 
     def _judge(self, environ: dict[str, Any]) -> Response | None:
         """An answer in place of moto's, or ``None`` to let it pass."""

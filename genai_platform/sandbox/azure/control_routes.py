@@ -35,7 +35,8 @@ class Probe:
     ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.
     ``POST …/throttle {service, requests, retry_after}``: answers 429. ``POST …/subscription {name, tenant?}``: a new one with a
     deployer of its own, by default in the first tenant. ``POST …/person {name, subscription?, directory_roles?}``: somebody
-    who can sign in and build there. ``POST …/user {name, tenant?, groups?}``: somebody who can sign in and nothing else.
+    who can sign in and build there. ``POST …/user {name, tenant?, groups?}``: somebody who can sign in and nothing else;
+    one who is there stays as they are.
     """
 
     def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle) -> None:
@@ -90,6 +91,9 @@ class Probe:
     def _user(self, body: dict[str, Any]) -> dict[str, Any]:
         directory = self._azure.directory(str(body.get("tenant") or TENANT))
         with self._azure.store.exclusively():
+            known = directory.find("users", "userPrincipalName", str(body["name"]))
+            if known is not None:
+                return {"object_id": known["id"], "username": known["userPrincipalName"], "password": known["password"]}
             return dict(tenancy.add_user(directory, str(body["name"]), list(body.get("groups") or ())))
 
     def _guarded(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:

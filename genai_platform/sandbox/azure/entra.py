@@ -31,6 +31,7 @@ _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
 _READ = _WRITE | {"Application.Read.All"}
 _SIGNED_IN = frozenset({"openid", "User.Read"})
 """Delegated permissions of a client that a person signed in to: userinfo, and the person's own entry."""
+_PEOPLE = frozenset({"Directory.Read.All", "User.Read.All", "User.ReadBasic.All"})
 _DIRECTORY = frozenset({"Directory.Read.All", "Group.Read.All", "GroupMember.Read.All", "User.Read.All"})
 """Any of them reads people's groups (user: getMemberObjects)."""
 _ADMINISTRATORS = {
@@ -158,6 +159,8 @@ class Graph:
             *self._of(
                 People,
                 ("GET", "/me", People.me),
+                ("GET", "/me/memberOf", People.my_memberships),
+                ("GET", "/users/{id}", People.person),
                 ("POST", "/me/getMemberObjects", People.my_groups),
                 ("POST", "/users/{id}/getMemberObjects", People.groups_of),
                 ("GET", "/groups", People.groups),
@@ -196,6 +199,8 @@ def _needed(method: str, path: str) -> frozenset[str]:
         return frozenset({"openid"})
     if path.startswith("/v1.0/me"):
         return _READ | {"User.Read"}
+    if method == "GET" and path.startswith("/v1.0/users"):
+        return _PEOPLE
     if path.startswith(("/v1.0/users", "/v1.0/groups")):
         return _DIRECTORY
     if method == "GET" or path.endswith("/getByIds"):

@@ -16,6 +16,19 @@ class People(Asked):
         found = self.store.get("users", self.caller)
         return JSONResponse(public(found)) if found else _nobody()
 
+    def person(self, request: Request) -> Response:
+        """By object id or by user principal name."""
+        name = request.path_params["id"]
+        found = self.store.get("users", name) or self.store.find("users", "userPrincipalName", name)
+        return JSONResponse(public(found)) if found else not_found(request)
+
+    def my_memberships(self, request: Request) -> Response:
+        """With ``User.Read`` alone: of each group its type and identifier."""
+        found = self.store.get("users", self.caller)
+        if found is None:
+            return _nobody()
+        return listed([{"@odata.type": "#microsoft.graph.group", "id": id} for id in found.get("groups", [])])
+
     def my_groups(self, request: Request) -> Response:
         found = self.store.get("users", self.caller)
         return _ids(found) if found else _nobody()

@@ -17,7 +17,7 @@ from genai_platform.sandbox.azure.store import Object, Store
 TENANT = "11111111-1111-4111-8111-111111111111"
 SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 """What every sandbox begins with."""
-GRAPH_PERMISSIONS = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All")
+GRAPH_PERMISSIONS = ("Application.ReadWrite.OwnedBy", "Application.Read.All", "AppRoleAssignment.ReadWrite.All", "User.ReadBasic.All")
 DEPLOYER_ROLES = ("Contributor", "Role Based Access Control Administrator")
 CLI_SCOPES = "Application.ReadWrite.All AppRoleAssignment.ReadWrite.All Directory.AccessAsUser.All User.Read.All"
 """Delegated Graph permissions in a token of the Azure CLI: what a person may do is these and the person's directory roles."""

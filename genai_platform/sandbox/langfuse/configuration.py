@@ -53,6 +53,7 @@ class Configuration:
     nextauth_secret: str
     sign_up_disabled: bool
     initial: Initial | None
+    passwords_disabled: bool = False
     write_mode: str = "events_only"
     """Langfuse 4: which tables are written."""
     historic_backfill: bool = True
@@ -82,6 +83,7 @@ class Configuration:
             nextauth_secret=need("NEXTAUTH_SECRET"),
             sign_up_disabled=variables.get("AUTH_DISABLE_SIGNUP", "").lower() in ("true", "1"),
             initial=_initial(variables),
+            passwords_disabled=variables.get("AUTH_DISABLE_USERNAME_PASSWORD", "").lower() == "true",
             write_mode=variables.get("LANGFUSE_MIGRATION_V4_WRITE_MODE") or "events_only",
             historic_backfill=variables.get("LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL", "true").lower() == "true",
         )

@@ -29,6 +29,10 @@ _MIGRATIONS = (
         role text NOT NULL, PRIMARY KEY (org_id, user_id));
     """,
     "CREATE TABLE background_migrations (name text PRIMARY KEY, finished_at timestamptz NOT NULL DEFAULT now())",
+    """
+    ALTER TABLE users ALTER COLUMN password DROP NOT NULL;
+    CREATE TABLE accounts (subject text PRIMARY KEY, user_id text NOT NULL REFERENCES users ON DELETE CASCADE);
+    """,
 )
 
 
@@ -125,7 +129,7 @@ class PostgresDirectory:
 
     def user_of(self, email: str, password: str) -> User | None:
         row = self._one("SELECT id, email, name, password FROM users WHERE email = %s", (email.lower(),))
-        return User(*row[:3]) if row is not None and _fits(password, row[3]) else None
+        return User(*row[:3]) if row is not None and row[3] and _fits(password, row[3]) else None
 
     def sign_up(self, email: str, name: str, password: str) -> User | None:
         row = self._one(
@@ -133,6 +137,27 @@ class PostgresDirectory:
             (secrets.token_hex(12), email.lower(), name, _password(password)),
         )
         return None if row is None else User(*row)
+
+    def of_provider(self, subject: str, email: str, name: str, *, linking: bool, create: bool) -> User | str:
+        known = self._one("SELECT u.id, u.email, u.name FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.subject = %s", (subject,))
+        if known is not None:
+            return User(*known)
+        row = self._one("SELECT id, email, name FROM users WHERE email = %s", (email,))
+        if row is not None and not linking:
+            return "OAuthAccountNotLinked"
+        if row is None and not create:
+            return "Sign up is disabled."
+        row = row or self._one(
+            "INSERT INTO users (id, email, name) VALUES (%s, %s, %s) RETURNING id, email, name", (secrets.token_hex(12), email, name)
+        )
+        self._one("INSERT INTO accounts (subject, user_id) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING subject", (subject, row[0]))
+        return User(*row)
+
+    def join(self, user: User, organisation: str, role: str) -> None:
+        self._one(
+            "INSERT INTO organization_memberships SELECT id, %s, %s FROM organizations WHERE id = %s ON CONFLICT DO NOTHING RETURNING role",
+            (user.id, role, organisation),
+        )
 
     def once(self, name: str, act: Callable[[], None]) -> None:
         """Do a background migration unless it was done before, whenever that was."""

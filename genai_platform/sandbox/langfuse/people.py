@@ -10,11 +10,14 @@ import json
 import secrets
 import time
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from genai_platform.sandbox.langfuse import azure_ad
+from genai_platform.sandbox.langfuse.azure_ad import AzureAd
 from genai_platform.sandbox.langfuse.directory import Directory, User
 
 _DAYS_30 = 30 * 24 * 3600
@@ -32,13 +35,18 @@ p.note{{color:#71717a;font-size:.85rem}}p.error{{color:#b91c1c}}</style></head>
 class People:
     """The routes; made once per process."""
 
-    def __init__(self, directory: Directory, secret: str, public_url: str, *, sign_up_disabled: bool, home: str) -> None:
+    def __init__(
+        self, directory: Directory, secret: str, public_url: str, *, sign_up_disabled: bool, home: str,
+        passwords: bool = True, entra: AzureAd | None = None,
+    ) -> None:  # fmt: skip
         self._directory, self._secret, self._url = directory, secret.encode(), public_url
         self._closed, self._home = sign_up_disabled, home
+        self._passwords, self._entra = passwords, entra
         secure = public_url.startswith("https://")
         self._secure = secure
         self._session_cookie = ("__Secure-" if secure else "") + "next-auth.session-token"
         self._csrf_cookie = ("__Host-" if secure else "") + "next-auth.csrf-token"
+        self._state_cookie = ("__Secure-" if secure else "") + "next-auth.state"
 
     def routes(self) -> list[Route]:
         return [
@@ -50,6 +58,8 @@ class People:
             Route("/api/auth/csrf", self.csrf),
             Route("/api/auth/session", self.session),
             Route("/api/auth/callback/credentials", self.credentials, methods=["POST"]),
+            Route(f"/api/auth/signin/{azure_ad.ID}", self.to_entra, methods=["POST"]),
+            Route(azure_ad.CALLBACK, self.from_entra),
             Route("/api/auth/signout", self.sign_out, methods=["POST"]),
             Route("/api/auth/signup", self.sign_up, methods=["POST"]),
         ]
@@ -68,17 +78,27 @@ class People:
 
     def sign_in(self, request: Request) -> Response:
         token, cookie = self._csrf(request)
-        wrong = '<p class="error">Invalid credentials</p>' if request.query_params.get("error") else ""
+        said = request.query_params.get("error", "")
+        said = "Invalid credentials" if said == "CredentialsSignin" else said
+        wrong = f'<p class="error">{html.escape(said)}</p>' if said else ""
         more = "" if self._closed else '<p class="note">No account yet? <a href="/auth/sign-up">Sign up</a></p>'
-        body = (
-            f'<h1>Sign in to your account</h1>{wrong}<form method="post" action="/api/auth/callback/credentials">'
-            f'<input type="hidden" name="csrfToken" value="{html.escape(token)}">'
+        field = f'<input type="hidden" name="csrfToken" value="{html.escape(token)}">'
+        body = f"<h1>Sign in to your account</h1>{wrong}"
+        if self._entra is not None:
+            body += f'<form method="post" action="/api/auth/signin/{azure_ad.ID}">{field}<button type="submit">Azure AD</button></form>'
+        if self._passwords:
+            body += self._password_form(field) + more
+        return self._with_csrf(HTMLResponse(_PAGE.format(title="Sign in", body=body)), cookie)
+
+    @staticmethod
+    def _password_form(field: str) -> str:
+        return (
+            f'<form method="post" action="/api/auth/callback/credentials">{field}'
             '<label for="email">Email</label><input id="email" name="email" type="email" autocomplete="username" required>'
             '<label for="password">Password</label>'
             '<input id="password" name="password" type="password" autocomplete="current-password" required>'
-            f'<button type="submit">Sign in</button></form>{more}'
+            '<button type="submit">Sign in</button></form>'
         )
-        return self._with_csrf(HTMLResponse(_PAGE.format(title="Sign in", body=body)), cookie)
 
     def sign_up_page(self, request: Request) -> Response:
         text = "No new accounts can be created: sign up is disabled." if self._closed else "Sign up with POST /api/auth/signup."
@@ -97,17 +117,11 @@ class People:
     # -- routes ------------------------------------------------------------------------------------------
     def providers(self, request: Request) -> Response:
         callback = f"{self._url}/api/auth/callback/credentials"
-        return JSONResponse(
-            {
-                "credentials": {
-                    "id": "credentials",
-                    "name": "credentials",
-                    "type": "credentials",
-                    "signinUrl": callback,
-                    "callbackUrl": callback,
-                }
-            }
-        )
+        found = {"credentials": {"type": "credentials", "signinUrl": callback, "callbackUrl": callback}}
+        if self._entra is not None:
+            url = f"{self._url}/api/auth/signin/{azure_ad.ID}"
+            found[azure_ad.ID] = {"type": "oauth", "signinUrl": url, "callbackUrl": self._url + azure_ad.CALLBACK}
+        return JSONResponse({id: {"id": id, "name": id, **one} for id, one in found.items()})
 
     def csrf(self, request: Request) -> Response:
         token, cookie = self._csrf(request)
@@ -125,17 +139,49 @@ class People:
 
         form = {key: str(value) for key, value in (await _form(request)).items()}
         wants_json = form.get("json", "").lower() == "true"
-        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
-        if not mark or not hmac.compare_digest(mark, self._sign(token)) or form.get("csrfToken") != token:
-            target = "/auth/sign-in?csrf=true"
-            return JSONResponse({"url": self._url + target}) if wants_json else RedirectResponse(target, 302)
+        if not self._proves(request, form):
+            return self._sent("/auth/sign-in?csrf=true", wants_json)
+        if not self._passwords:
+            text = "Sign in with email and password is disabled for this instance. Please use SSO."
+            return self._sent(f"/auth/sign-in?error={quote(text)}", wants_json, 401)
         user = await run_in_threadpool(self._directory.user_of, form.get("email", ""), form.get("password", ""))
         if user is None:
-            target = "/auth/sign-in?error=CredentialsSignin"
-            return JSONResponse({"url": self._url + target}, 401) if wants_json else RedirectResponse(target, 302)
-        answer: Response = JSONResponse({"url": self._url + self._home}) if wants_json else RedirectResponse(self._home, 302)
+            return self._sent("/auth/sign-in?error=CredentialsSignin", wants_json, 401)
+        return self._admitted(user, wants_json)
+
+    async def to_entra(self, request: Request) -> Response:
+        """To Entra ID's page, with a state in a cookie."""
+        form = {key: str(value) for key, value in (await _form(request)).items()}
+        wants_json = form.get("json", "").lower() == "true"
+        if self._entra is None or not self._proves(request, form):
+            return self._sent("/auth/sign-in?csrf=true", wants_json)
+        url, state = self._entra.address()
+        answer: Response = JSONResponse({"url": url}) if wants_json else RedirectResponse(url, 302)
+        answer.set_cookie(self._state_cookie, state, max_age=900, httponly=True, samesite="lax", secure=self._secure)
+        return answer
+
+    def from_entra(self, request: Request) -> Response:
+        """Back from there, with a code or an error."""
+        if self._entra is None:
+            return RedirectResponse("/auth/sign-in", 302)
+        try:
+            user = self._entra.person(request.query_params, request.cookies.get(self._state_cookie, ""))
+        except azure_ad.Refused as refused:
+            return self._sent(f"/auth/sign-in?error={quote(str(refused))}", wants_json=False)
+        return self._admitted(user, wants_json=False)
+
+    def _admitted(self, user: User, wants_json: bool) -> Response:
+        answer = self._sent(self._home, wants_json)
         answer.set_cookie(self._session_cookie, self._ticket(user), max_age=_DAYS_30, httponly=True, samesite="lax", secure=self._secure)
         return answer
+
+    def _sent(self, target: str, wants_json: bool, status: int = 200) -> Response:
+        """To another page: a script is told its address, a browser goes there."""
+        return JSONResponse({"url": self._url + target}, status) if wants_json else RedirectResponse(target, 302)
+
+    def _proves(self, request: Request, form: dict[str, str]) -> bool:
+        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
+        return bool(mark) and hmac.compare_digest(mark, self._sign(token)) and form.get("csrfToken") == token
 
     def sign_out(self, request: Request) -> Response:
         answer = JSONResponse({"url": f"{self._url}/auth/sign-in"})
@@ -147,6 +193,8 @@ class People:
 
         if self._closed:
             return JSONResponse({"message": "Sign up is disabled."}, 422)
+        if not self._passwords:
+            return JSONResponse({"message": "Sign up with email and password is disabled for this instance. Please use SSO."}, 422)
         try:
             asked = await request.json()
             email, name, password = str(asked["email"]), str(asked.get("name") or asked["email"]), str(asked["password"])

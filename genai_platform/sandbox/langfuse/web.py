@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from genai_platform.sandbox.langfuse.api import Backends, application
+from genai_platform.sandbox.langfuse.azure_ad import AzureAd, Provider
 from genai_platform.sandbox.langfuse.clickhouse import ClickHouse
 from genai_platform.sandbox.langfuse.configuration import Configuration
 from genai_platform.sandbox.langfuse.directory import PostgresDirectory
@@ -22,7 +23,8 @@ log = logging.getLogger("langfuse-web")
 
 def main() -> None:
     options = arguments("langfuse-web")
-    pace = SandboxLayout.open(Path(options.layout)).pace
+    layout = SandboxLayout.open(Path(options.layout))
+    pace = layout.pace
     configuration = must("read the configuration", lambda: Configuration.read(os.environ))
     directory = PostgresDirectory(configuration)
     store = ClickHouse(configuration)
@@ -33,12 +35,19 @@ def main() -> None:
         initial = configuration.initial
         must("initialise the organisation and project", lambda: directory.initialise(initial))
         log.info("project %s is there", initial.project_id)
+    provider = Provider.read(os.environ)
+    # Where this sandbox has login.microsoftonline.com.
+    authority = f"https://localhost:{layout.azure.ports['entra']}"
     people = People(
         directory,
         configuration.nextauth_secret,
         configuration.public_url,
         sign_up_disabled=configuration.sign_up_disabled,
         home=f"/project/{configuration.initial.project_id}" if configuration.initial else "/auth/sign-in",
+        passwords=not configuration.passwords_disabled,
+        entra=AzureAd(provider, directory, authority, configuration.public_url, create=not configuration.sign_up_disabled)
+        if provider
+        else None,
     )
     backends = Backends(directory, S3Events(configuration.events), RedisQueue(configuration, pace.of(INGESTION_DELAY)), store)
     app = application(

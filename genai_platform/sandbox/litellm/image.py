@@ -42,7 +42,21 @@ def _proxy(args: Sequence[str], address: str) -> list[str]:
 
 def variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     """What the container's image would bring along: its database client, and no look at the internet."""
-    return _brought_along()
+    return _brought_along() | _microsoft(layout, container.env)
+
+
+def _microsoft(layout: SandboxLayout, env: Mapping[str, str]) -> dict[str, str]:
+    """Where this sandbox has login.microsoftonline.com and graph.microsoft.com, for a proxy that signs people in there."""
+    if "MICROSOFT_TENANT" not in env:
+        return {}
+    entra, graph = (f"https://localhost:{layout.azure.ports[name]}" for name in ("entra", "graph"))
+    protocol = f"{entra}/{env['MICROSOFT_TENANT']}/oauth2/v2.0"
+    return {
+        "MICROSOFT_AUTHORIZATION_ENDPOINT": f"{protocol}/authorize",
+        "MICROSOFT_TOKEN_ENDPOINT": f"{protocol}/token",
+        "MICROSOFT_USERINFO_ENDPOINT": f"{graph}/v1.0/me",
+        "MICROSOFT_GRAPH_ENDPOINT": f"{graph}/v1.0",
+    }
 
 
 def compile_ahead() -> None:

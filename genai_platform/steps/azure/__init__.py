@@ -6,7 +6,9 @@ from genai_platform.config.target import Target
 from genai_platform.engine.step import Step
 from genai_platform.steps.clients import Clients
 
-KEPT_WITH_DATA = ("azure.group", "azure.application", "azure.model_access", "azure.check_applications", "azure.vault", "azure.callers")
+KEPT_WITH_DATA = (
+    "azure.group", "azure.application", "azure.model_access", "azure.check_applications", "azure.vault", "azure.sign_in", "azure.callers",
+)  # fmt: skip
 """Steps that ``down --keep-data`` leaves standing: what callers rely on to sign in tomorrow."""
 
 
@@ -23,6 +25,7 @@ def steps(clients: Clients) -> list[Step]:
     """The family's steps; none when Azure is not configured."""
     if not clients.target.settings.azure.enabled:
         return []
+    from genai_platform.render import sign_in
     from genai_platform.steps.azure import ingress
     from genai_platform.steps.azure.access import AccessStep
     from genai_platform.steps.azure.api import ApiStep
@@ -35,11 +38,13 @@ def steps(clients: Clients) -> list[Step]:
     from genai_platform.steps.azure.policy import PolicyStep
     from genai_platform.steps.azure.service import ServiceStep
     from genai_platform.steps.azure.shared_key import SharedKeyStep
+    from genai_platform.steps.azure.sign_in import SignInStep
     from genai_platform.steps.azure.vault import VaultStep
 
     models = (OpenAiStep,) if clients.target.settings.azure.openai else ()
     shared = (SharedKeyStep,) if clients.target.settings.azure.apim.keys == "shared" else ()
     access = (ModelAccessStep,) if clients.target.settings.litellm.keyless else ()
     first = (GroupStep, *models, *access, ApplicationStep, CheckApplicationsStep, VaultStep, ServiceStep, AccessStep, *shared)
-    last = (ApiStep, PolicyStep, CallersStep)
+    people = (SignInStep,) if sign_in.tools(clients.target.settings) else ()
+    last = (*people, ApiStep, PolicyStep, CallersStep)
     return [*(kind(clients) for kind in first), ingress.step(clients), *(kind(clients) for kind in last)]

@@ -12,6 +12,7 @@ from genai_platform.steps.azure.callers import keys
 from genai_platform.steps.azure.callers.caller import Client
 from genai_platform.steps.azure.callers.observed_keys import secret_name
 from genai_platform.steps.azure.lookup import need_service, need_vault, object_name
+from genai_platform.steps.azure.sign_in import Judged, SignInStep
 from genai_platform.steps.clients import Clients
 
 
@@ -37,6 +38,10 @@ class Inventory:
     def model_identity(self) -> WorkloadIdentity | None:
         """As what LiteLLM asks models without a key; None where every model has one. Raises ``NeverBuilt`` while it is not there."""
         return model_access.identity(self._clients)
+
+    def sign_in(self, tool: str) -> Judged:
+        """The application with which people sign in to a tool. Raises ``NeverBuilt`` when there is none."""
+        return SignInStep(self._clients).judged(tool)
 
     def policy(self) -> str:
         """The API's policy as the service holds it. Raises ``StepError`` when there is none."""

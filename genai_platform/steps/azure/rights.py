@@ -6,6 +6,7 @@ from typing import Literal
 
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, MissingError, NeverBuilt
+from genai_platform.render import sign_in
 from genai_platform.steps.azure import check_applications, lookup, model_accounts
 from genai_platform.steps.azure import entra_applications as own
 from genai_platform.steps.clients import Clients
@@ -17,12 +18,14 @@ _IDS = {
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "AppRoleAssignment.ReadWrite.All": "06b708a9-e830-4db3-a914-8e69da51d44f",
+    "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
 }
 """Microsoft Graph's app role ids (Microsoft Graph permissions reference)."""
 _ENOUGH = {
     "Application.ReadWrite.OwnedBy": {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"},
     "Application.Read.All": {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
     "AppRoleAssignment.ReadWrite.All": {"AppRoleAssignment.ReadWrite.All"},
+    "User.ReadBasic.All": {"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"},
 }
 _ADMINISTRATOR, _ASSIGN = "Role Based Access Control Administrator", "Microsoft.Authorization/roleAssignments/write"
 _BUILD = {
@@ -59,10 +62,16 @@ def directory(clients: Clients) -> str:
         if not roles & APPLICATION_ADMINISTRATORS:
             raise _lacks(clients, [])
         return "you hold a directory role that administers applications"
-    missing = [name for name, enough in _ENOUGH.items() if not enough & graph.permissions()]
+    spared = () if _looks_people_up(clients.target) else ("User.ReadBasic.All",)
+    missing = [name for name, enough in _ENOUGH.items() if name not in spared and not enough & graph.permissions()]
     if missing:
         raise _lacks(clients, missing)
     return "the Graph permissions are there"
+
+
+def _looks_people_up(target: Target) -> bool:
+    """Whether people who may sign in are named by user principal name."""
+    return bool(sign_in.tools(target.settings)) and any("@" in name for name in target.settings.sign_in.people)
 
 
 def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
@@ -181,9 +190,10 @@ def quota(clients: Clients) -> str:
 
 
 def objects(target: Target) -> int:
-    """How many directory objects an environment makes: the API, its callers, those `verify` asks with and, for models without a key,
-    LiteLLM, each an application and its service principal."""
-    return 2 * (1 + _own_callers(target) + len(check_applications.roles(target)) + bool(target.settings.litellm.keyless))
+    """How many directory objects an environment makes, each an application and its service principal: the API, its callers, those
+    `verify` asks with, those that people sign in with and, for models without a key, LiteLLM."""
+    own = 1 + _own_callers(target) + len(check_applications.roles(target)) + len(sign_in.tools(target.settings))
+    return 2 * (own + bool(target.settings.litellm.keyless))
 
 
 def _own_callers(target: Target) -> int:

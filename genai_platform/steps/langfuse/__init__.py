@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.engine.step import Progress, Step
-from genai_platform.render import langfuse
+from genai_platform.render import langfuse, sign_in
 from genai_platform.render.chart import chart_sources
 from genai_platform.render.manifests import Document
 from genai_platform.steps.clients import Clients
@@ -31,7 +31,11 @@ def steps(clients: Clients) -> list[Step]:
 
     def config() -> list[Document]:
         outputs = clients.outputs()
-        made = [langfuse.secret_document(clients.secrets()), langfuse.disk_config_map(target, outputs)]
+        secrets = clients.secrets()
+        made = [
+            langfuse.secret_document(secrets, sign_in.client(target.settings, secrets, "langfuse")),
+            langfuse.disk_config_map(target, outputs),
+        ]
         return [*made, langfuse.clickhouse_account(outputs)] if second_line else made
 
     refs = [Ref("v1", "ConfigMap", langfuse.DISK_CONFIG_MAP), Ref("v1", "Secret", langfuse.SECRET)]
@@ -41,10 +45,11 @@ def steps(clients: Clients) -> list[Step]:
     def described(progress: Progress | None = None) -> str:
         return f"secret {langfuse.SECRET} and config map {langfuse.DISK_CONFIG_MAP} in {NAMESPACE}"
 
+    people = (sign_in.STEP,) if "langfuse" in sign_in.tools(target.settings) else ()
     found: list[Step] = [
         Objects(
             id="langfuse.config",
-            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis", "infra.storage"),
+            needs=("infra.kubernetes", "infra.secrets", "infra.data", "infra.redis", "infra.storage", *people),
             minutes=0.1,
             limit=120,
             kube=lambda: clients.kube,

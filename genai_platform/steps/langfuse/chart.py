@@ -10,7 +10,7 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.errors import NeverBuilt, StepError
-from genai_platform.render import langfuse
+from genai_platform.render import langfuse, sign_in
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.render.manifests import UNDISTURBED
 from genai_platform.steps.clients import Clients
@@ -116,7 +116,9 @@ class Chart:
         return (("StatefulSet", "langfuse-zookeeper"), ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET), *application)
 
     def _values(self) -> dict[str, Any]:
-        return langfuse.values(self._clients.target, self._clients.outputs(), self._clients.need_address("langfuse"))
+        clients = self._clients
+        client = sign_in.client(clients.target.settings, clients.secrets(), "langfuse")
+        return langfuse.values(clients.target, clients.outputs(), clients.need_address("langfuse"), client)
 
     def files(self) -> dict[str, str]:
         """What ``render`` shows: the values, as Helm gets them."""
@@ -136,7 +138,7 @@ class Chart:
         release = clients.helm.install_or_upgrade(langfuse.RELEASE, NAMESPACE, chart, values, progress)
         if self._line == 2:
             tell_operator(clients, own_account=clients.target.settings.langfuse.post_install == "values")
-        redact = kube_wait.redactor(value.get_secret_value() for value in _secret_values(clients))
+        redact = kube_wait.redactor(clients.secrets().values())
         for kind, name in self._workloads():
             if kind == "Deployment":
                 start_afresh(clients.kube, kind, name)
@@ -235,8 +237,3 @@ def differences(now: Any, then: Any, path: str = "") -> list[str]:
         keys = list({**now, **then})
         return [line for key in keys for line in differences(now.get(key), then.get(key), f"{path}.{key}" if path else str(key))]
     return [] if now == then else [path]
-
-
-def _secret_values(clients: Clients) -> list[Any]:
-    secrets = clients.secrets()
-    return [value for name in type(secrets).model_fields if hasattr(value := getattr(secrets, name), "get_secret_value")]

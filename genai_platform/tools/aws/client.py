@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from genai_platform.advice import run_genai
 from genai_platform.config.endpoints import is_loopback, refuse_loopback
@@ -111,6 +111,10 @@ def reveal(secrets: PlatformSecrets) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, SecretStr):
             return value.get_secret_value()
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if isinstance(value, BaseModel):
+            return {name: plain(entry) for name, entry in value if entry is not None}
         return {name: plain(entry) for name, entry in value.items()} if isinstance(value, Mapping) else value
 
     return {name: plain(value) for name, value in secrets if value is not None}

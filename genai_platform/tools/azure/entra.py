@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from genai_platform.tools.azure import Azure
 
 _FRESH = 90.0
+_SHOWN = 10.0
+"""Seconds; for what another call has shown already, though perhaps not from every replica."""
 _REPLICATED = 600.0
 """Seconds; a service principal is known to role assignments last of all."""
 _QUOTA = "Directory_QuotaExceeded"
@@ -190,6 +192,26 @@ class Entra:
         give = lambda: self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH)  # noqa: E731
         with contextlib.suppress(AlreadyExists):
             _there(self._again(give, _REPLICATED, check), principal)
+
+    def admit(self, application: str, holder: str, role: str, check: Callable[[], None]) -> bool:
+        """Assign a person or a group to an application; assigned already is fine. False where there is no such person or group.
+
+        Args:
+            application: object id of the application's service principal, which may be new.
+            check: called between two tries; what it raises ends the wait.
+        """
+        body: Body = {"principalId": holder, "resourceId": application, "appRoleId": role}
+        path = f"/v1.0/servicePrincipals/{application}/appRoleAssignedTo"
+        give = lambda: self._rest.call("POST", path, f"assign {holder}", body=body, fresh=_SHOWN)  # noqa: E731
+        try:
+            return self._again(give, _REPLICATED, check) is not None
+        except AlreadyExists:
+            return True
+
+    def person(self, name: str) -> str | None:
+        """The object id of the person with this user principal name; None when there is none. Raises ``Forbidden``."""
+        found = self._rest.call("GET", f"/v1.0/users/{quote(name)}", f"look up {name}", query={"$select": "id"})
+        return None if found is None else str(found["id"])
 
     def unassign(self, api_principal: str, assignment: str) -> None:
         """Take an app role away."""

@@ -113,13 +113,18 @@ class FakeAws:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.secrets = SecretsManager()
+        self.platform: PlatformSecrets | None = None
 
     def client(self, name: str) -> SecretsManager:
         assert name == "secretsmanager"
         return self.secrets
 
-    def platform_secrets(self) -> None:
-        """What the world has of them it gives to its clients."""
+    def platform_secrets(self) -> PlatformSecrets | None:
+        return self.platform
+
+    def update_secrets(self, change: Callable[[PlatformSecrets | None], PlatformSecrets]) -> bool:
+        self.platform = change(self.platform)
+        return True
 
 
 class FakeKube:
@@ -130,6 +135,7 @@ class FakeKube:
     def __init__(self) -> None:
         self.there = True
         self.ingresses: dict[str, dict[str, Any]] = {"litellm": {"metadata": {"name": "litellm"}, "spec": {"ingressClassName": "alb"}}}
+        self.ingresses["langfuse"] = {"metadata": {"name": "langfuse"}, "spec": {"ingressClassName": "alb"}}
 
     def exists(self) -> bool:
         return self.there
@@ -259,7 +265,8 @@ class _Clients(Clients):
 
     def __init__(self, world: AzureWorld) -> None:
         super().__init__(world.target, aws=cast(Any, world.aws), kube=cast(Any, world.kube))
-        self._admin, self._stored, self._issuer = world.litellm.admin(), world.secrets, world.issuer
+        assert world.aws
+        self._admin, self._stored, self._issuer = world.litellm.admin(), world.aws.platform or world.secrets, world.issuer
 
     def litellm_admin(self) -> KeyAdmin:
         return self._admin
@@ -299,8 +306,12 @@ class AzureWorld:
         self.secrets: PlatformSecrets | None = PlatformSecrets()
         self.configure(**azure)
 
-    def configure(self, **azure: Any) -> Clients:
-        """Other settings for the same world; new clients for them."""
+    def configure(self, people: dict[str, Any] | None = None, **azure: Any) -> Clients:
+        """Other settings for the same world; new clients for them.
+
+        Args:
+            people: settings of signing in: ``sign_in`` and what is said in the tables ``litellm`` and ``langfuse``.
+        """
         endpoints = Endpoints(
             aws=AwsEndpoints(url="http://127.0.0.1:1"),
             azure=AzureEndpoints(
@@ -323,7 +334,9 @@ class AzureWorld:
             "callers": {"team-a": {"models": ["gpt-4o-mini"], "max_budget": 50, "budget_duration": "30d"}},
         }
         azure = {**azure, "apim": {"publisher_email": "a@example.com", **azure.get("apim", {})}}
-        settings = Settings.model_validate({"azure": common | azure, "litellm": {"models": self.models}, "ingress": {"litellm_port": 8443}})
+        tools = {"litellm": {}, **(people or {})}
+        tools["litellm"] = {"models": self.models, **tools["litellm"]}
+        settings = Settings.model_validate({"azure": common | azure, "ingress": {"litellm_port": 8443, "langfuse_port": 8444}, **tools})
         self.target = Target(self.environment, settings, endpoints, self._folder)
         if self.aws is None:
             self.aws = FakeAws(self.target)
