@@ -47,11 +47,17 @@ class _Look:
 
 def _advice(model: Model) -> Advice:
     if isinstance(model, BedrockModel):
-        said = "check in the console of Amazon Bedrock that the account has access to that model in {}; "
-        said += "where LiteLLM's role lacks the right, run: {}"
-        return advice(said, model.region, genai("infra --only infra.cluster"))
+        return advice(
+            "check in the console of Amazon Bedrock that the account has access to that model in {}; where LiteLLM's role lacks the right, "
+            "run: {}",
+            model.region,
+            genai("infra --only infra.cluster"),
+        )
     if isinstance(model, AzureModel) and model.auth == "entra":
-        said = "check api_base and azure_deployment; whether LiteLLM may use the account: {}; then run: {}"
-        return advice(said, genai("verify --only models.keyless"), genai("azure --only model_access"))
+        return advice(
+            "check api_base and azure_deployment; whether LiteLLM may use the account: {}; then run: {}",
+            genai("verify --only models.keyless"),
+            genai("azure --only model_access"),
+        )
     keys = "api_base, azure_deployment" if isinstance(model, AzureModel) else "api_base, model"
-    return advice(f"check {keys} and the key of that model; run: {{}}", genai("litellm"))
+    return advice("check {} and the key of that model; run: {}", keys, genai("litellm"))
