@@ -105,7 +105,7 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
     if path.exists() and not force:
         raise ConfigError(f"{FILE} exists already", remedy="edit it, or give --force to replace it", id="init.exists")
     finder = _finder(run)
-    own = finder.target.settings if run.world.local else None  # a sandbox tells itself whose it is
+    own = finder.target.settings if run.world.local else None  # a world on this machine tells itself whose it is
     account, signed_in = None, dict[str, str]()
     if _asking(run) or "account_id" not in given:
         account = own.aws.account_id if own else _account()

@@ -16,6 +16,7 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.engine.graph import Selection
 from genai_platform.errors import ConfigError, MissingError
+from genai_platform.steps.catalog import build
 from genai_platform.steps.clients import Clients
 from tests.cli.conftest import Shell
 from tests.tools.aws_world import world as aws_world
@@ -88,7 +89,8 @@ def test_only_what_is_to_be_made_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genai_platform.steps.azure.prerequisites.refuse", asked.append)
     for name in ("A_KEY", "B_KEY", "C_KEY"):
         monkeypatch.delenv(name, raising=False)
-    run: Any = SimpleNamespace(clients=clients(Account(zones=1)), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
+    seen = clients(Account(zones=1))
+    run: Any = SimpleNamespace(clients=seen, graph=build(seen))
     preflight.world(run, Selection(("litellm.proxy",)))
     assert asked == []
     preflight.world(run, Selection(("azure.vault",)))
@@ -105,7 +107,8 @@ def test_a_damaged_state_is_exit_code_3() -> None:
 
 
 def test_up_does_not_begin_with_a_damaged_state() -> None:
-    run: Any = SimpleNamespace(clients=clients(Account(), damaged="network"), graph=SimpleNamespace(critical_path=lambda ids: ((), 1.0)))
+    seen = clients(Account(), damaged="network")
+    run: Any = SimpleNamespace(clients=seen, graph=build(seen))
     with pytest.raises(MissingError, match="network is damaged"):
         preflight.world(run, Selection(("litellm.proxy",)))
 
