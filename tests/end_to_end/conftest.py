@@ -196,9 +196,9 @@ def wait_until(look: Callable[[], Any], what: str, limit: float = 60, interval: 
 TWO_REGIONS = ("east.openai.azure.com", "west.openai.azure.com")
 """The accounts that share the load of the standing platform's ``gpt-4o-mini``."""
 _MODELS = (
-    ("gpt-4o", "chat", TWO_REGIONS[1]),
     ("gpt-4o-mini", "chat", TWO_REGIONS[0]),
     ("gpt-4o-mini", "chat", TWO_REGIONS[1]),
+    ("gpt-4o", "chat", TWO_REGIONS[1]),
     ("text-embedding-3-small", "embedding", TWO_REGIONS[0]),
 )
 _MODEL = """[[litellm.models]]
