@@ -18,9 +18,10 @@ _IDS = {
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     "AppRoleAssignment.ReadWrite.All": "06b708a9-e830-4db3-a914-8e69da51d44f",
-    "User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1",
 }
 """Microsoft Graph's app role ids (Microsoft Graph permissions reference)."""
+_FOR_NAMES = {"User.ReadBasic.All": "97235f07-e226-4f63-ace3-39588e11d3a1"}
+"""Only where people who may sign in are named by user principal name."""
 _ENOUGH = {
     "Application.ReadWrite.OwnedBy": {"Application.ReadWrite.OwnedBy", "Application.ReadWrite.All"},
     "Application.Read.All": {"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
@@ -62,8 +63,8 @@ def directory(clients: Clients) -> str:
         if not roles & APPLICATION_ADMINISTRATORS:
             raise _lacks(clients, [])
         return "you hold a directory role that administers applications"
-    spared = () if _looks_people_up(clients.target) else ("User.ReadBasic.All",)
-    missing = [name for name, enough in _ENOUGH.items() if name not in spared and not enough & graph.permissions()]
+    needed = [*_IDS, *(_FOR_NAMES if _looks_people_up(clients.target) else ())]
+    missing = [name for name in needed if not _ENOUGH[name] & graph.permissions()]
     if missing:
         raise _lacks(clients, missing)
     return "the Graph permissions are there"
@@ -75,7 +76,7 @@ def _looks_people_up(target: Target) -> bool:
 
 
 def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
-    who = clients.azure.identity
+    who, ids = clients.azure.identity, _IDS | _FOR_NAMES
     if who.kind == "User":
         body = f'{{"principalId":"{who.object_id}","roleDefinitionId":"{CLOUD_APPLICATION_ADMINISTRATOR}","directoryScopeId":"/"}}'
         return MissingError(
@@ -92,12 +93,12 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
             f"G=$(az ad sp show --id {GRAPH} --query id -o tsv); "
             + "; ".join(
                 f"az rest --method POST --url 'https://graph.microsoft.com/v1.0/servicePrincipals/{who.object_id}/appRoleAssignments' "
-                f'--body \'{{"principalId":"{who.object_id}","resourceId":"\'$G\'","appRoleId":"{_IDS[name]}"}}\''
+                f'--body \'{{"principalId":"{who.object_id}","resourceId":"\'$G\'","appRoleId":"{ids[name]}"}}\''
                 for name in permissions
             ),
             id="azure.graph_permission",
         )
-    commands = [f"az ad app permission add --id {who.name} --api {GRAPH} --api-permissions {_IDS[name]}=Role" for name in permissions]
+    commands = [f"az ad app permission add --id {who.name} --api {GRAPH} --api-permissions {ids[name]}=Role" for name in permissions]
     return MissingError(
         f"{who.name} lacks the Graph permission {', '.join(permissions)}",
         remedy=f"{'; '.join(commands)}; then, by an administrator: az ad app permission admin-consent --id {who.name}",

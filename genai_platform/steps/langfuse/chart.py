@@ -117,7 +117,9 @@ class Chart:
 
     def _values(self) -> dict[str, Any]:
         clients = self._clients
-        client = sign_in.client(clients.target.settings, clients.secrets(), "langfuse")
+        settings = clients.target.settings
+        # Without it the values hold nothing of what is secret, and it is not asked for.
+        client = sign_in.client(settings, clients.secrets(), "langfuse") if "langfuse" in sign_in.tools(settings) else None
         return langfuse.values(clients.target, clients.outputs(), clients.need_address("langfuse"), client)
 
     def files(self) -> dict[str, str]:

@@ -116,3 +116,16 @@ def test_how_full_the_directory_is(world: AzureWorld) -> None:
             assert "50000 of 50000 objects" in full.text
         finally:
             opened.delete("quota", "directory")
+
+
+@pytest.mark.parametrize(("people", "needed"), [(["anna@example.com"], True), (["11111111-2222-3333-4444-555555555555"], False)])
+def test_people_who_are_named_must_be_found_in_the_directory(world: AzureWorld, people: list[str], needed: bool) -> None:
+    world.configure({"litellm": {"sign_in": "entra"}, "sign_in": {"people": people}})
+    clients = world.clients()
+    clients.azure.graph.permissions = Mock(return_value=set(rights._IDS))  # type: ignore[method-assign]
+    if not needed:
+        assert rights.directory(clients)
+        return
+    with pytest.raises(MissingError, match=r"User\.ReadBasic\.All") as refused:
+        rights.directory(clients)
+    assert "97235f07-e226-4f63-ace3-39588e11d3a1" in refused.value.remedy
