@@ -184,7 +184,7 @@ def test_following_shows_what_is_written_until_ctrl_c(shell: Shell, pods: PodsAp
             del world["litellm-2"]
         assert until(process, "two")[-2:] == ["litellm-3 | one", "litellm-3 | two"]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert "litellm-3: new pod\n" in err
     assert "litellm-2: the pod is gone\n" in err
@@ -200,7 +200,7 @@ def test_following_for_programs_gives_one_document_a_line(shell: Shell, pods: Po
             del world["litellm-2"]
         lines += until(process, "the pod is gone")
         process.send_signal(signal.SIGINT)
-        lines += process.communicate(timeout=30)[0].splitlines()
+        lines += process.communicate(timeout=120)[0].splitlines()
     documents = [json.loads(line) for line in lines]
     assert process.returncode == 130
     for document in documents:

@@ -206,7 +206,9 @@ name = "{0}"
 azure_deployment = "{0}"
 mode = "{1}"
 api_base = "https://{2}"
+api_version = "2025-04-01-preview"
 """
+"""Of a version that has the responses API: a dated one answers 404 there, and LiteLLM lets the deployment rest."""
 
 
 @pytest.fixture(scope="session")

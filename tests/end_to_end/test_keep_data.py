@@ -12,6 +12,8 @@ from genai_platform.steps.azure import KEPT_WITH_DATA
 from tests.end_to_end.conftest import Platform, wait_until
 
 CALLER = "team-a"
+KEPT = [id for id in KEPT_WITH_DATA if id not in ("azure.model_access", "azure.sign_in")]
+"""Every model has a key here, and people sign in with passwords."""
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     ended = own.run("down", "--keep-data", "--yes")
     evening = ended.document
     assert (evening["ok"], evening["leftovers"]) == (True, [])
-    assert {id: ended.steps[id]["outcome"] for id in KEPT_WITH_DATA} == dict.fromkeys(KEPT_WITH_DATA, "retained")
+    assert {id: step["outcome"] for id, step in ended.steps.items() if id in KEPT_WITH_DATA} == dict.fromkeys(KEPT, "retained")
     retained = " ".join(evening["retained"])
     for what in ("-langfuse-", "-clickhouse-", "/platform", "-kept-", "USD a month"):
         assert what in retained

@@ -14,7 +14,17 @@ import pytest
 from tests.end_to_end.conftest import NAMESPACE, Platform
 
 PREFIX = "genai-sandbox"
-PUBLIC = {"langfuse_public_key", "ca_certificate", "client_id", "key_id", "expires", "remove_after"}
+PUBLIC = {
+    "langfuse_public_key",
+    "ca_certificate",
+    "client_id",
+    "key_id",
+    "expires",
+    "remove_after",
+    "address",
+    "previous",
+    "previous_until",
+}
 """Fields of the documents in Secrets Manager that everybody may know."""
 SHORTEST = 16
 """Characters of a value that is looked for: a shorter one may stand anywhere by chance."""

@@ -25,7 +25,8 @@ from genai_platform.tools.azure.arm import OPENAI_USER
 from genai_platform.tools.azure.federated_credentials import FederatedCredential
 from tests.sandbox.azure.keyless_world import Cluster
 
-from .world import AzureWorld, Quiet, down, states, until, up, without
+from .changed import without
+from .world import AzureWorld, Quiet, down, states, until, up
 
 
 @pytest.fixture(scope="module")

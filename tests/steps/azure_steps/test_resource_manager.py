@@ -19,7 +19,8 @@ from genai_platform.steps.azure.group import GroupStep
 from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
 
-from .world import AzureWorld, Quiet, ask, store, without
+from .changed import without
+from .world import AzureWorld, Quiet, ask, store
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.credentials import Identity
 from genai_platform.tools.azure.entra import CLOUD_APPLICATION_ADMINISTRATOR
 
-from .world import AzureWorld, store, without
+from .changed import without
+from .world import AzureWorld, store
 
 
 def test_with_every_right_nothing_is_wrong(world: AzureWorld) -> None:

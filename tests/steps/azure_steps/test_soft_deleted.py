@@ -18,7 +18,8 @@ from genai_platform.steps.azure.service import ServiceStep
 from genai_platform.steps.azure.vault import VaultStep
 from genai_platform.steps.clients import Clients
 
-from .world import AzureWorld, Quiet, down, states, up, without
+from .changed import without
+from .world import AzureWorld, Quiet, down, states, up
 
 REFUSED = Forbidden("AuthorizationFailed", id="azure.403")
 
