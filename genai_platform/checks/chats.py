@@ -114,7 +114,7 @@ class Chats:
         return self._limited(lambda: Chat(name, self._client().chat(name, SENTENCE, session=self.session), began))
 
     def _limited(self, ask: Callable[[], T]) -> T:
-        """A few at a time, whoever asks: each check has a thread of its own."""
+        """A few at a time, as each check has a thread of its own."""
         with self._places:
             return ask()
 

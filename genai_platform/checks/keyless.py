@@ -37,7 +37,7 @@ def checks(platform: Platform) -> list[Check]:
 def _keyless(platform: Platform) -> Outcome:
     identity = platform.inventory().model_identity()
     if identity is None:
-        raise NeverBuilt("there is no application as which LiteLLM asks models without a key", remedy=_ACCESS, id="azure.no_model_access")
+        raise NeverBuilt("the application that LiteLLM signs in with does not exist", remedy=_ACCESS, id="azure.no_model_access")
     for look in (_no_key, _same_identity, _exchange, _answers):
         if wrong := look(platform, identity):
             return wrong

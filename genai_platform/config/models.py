@@ -22,7 +22,7 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
 class _Deployment(Table):
-    """What every model has, whoever serves it."""
+    """What every model has, from any provider."""
 
     name: ModelName
     """What callers ask for; deployments of the same name are a group and share its load."""
@@ -132,7 +132,7 @@ class OpenAIModel(_Deployment):
 
     @property
     def priced(self) -> bool:
-        """Whether LiteLLM has a price for it; by its name, whoever serves it."""
+        """Whether LiteLLM has a price for it; by its name, from any provider."""
         return self.priced_as in priced_models.OPENAI
 
 

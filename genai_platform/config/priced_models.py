@@ -1,6 +1,6 @@
 """The models of OpenAI and of Amazon Bedrock that LiteLLM has a price for: what ``azure_models`` is for Azure OpenAI.
 
-From the same price map. A model at another address with OpenAI's API is priced by its name, too, whoever serves it. An inference
+From the same price map. A model at another address with OpenAI's API is priced by its name, too. An inference
 profile that is not listed has the price of the model it is named after (``us.`` and the like before the model's id).
 """
 

@@ -86,7 +86,7 @@ def _of_no_use(model: Model) -> set[str]:
 
 
 def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraConfig]:
-    """A person's own models are asked at the stand-in, too, whoever serves them."""
+    """A person's own models are asked at the stand-in, too."""
     if extra is None or not (models := (extra.document or {}).get("model_list")):
         return {}
     base = f"{layout.url('openai')}/openai/v1"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import Forbidden, StepError, Unreachable
+from genai_platform.errors import Forbidden, Unreachable
+from genai_platform.steps.azure import role_assignment
 from genai_platform.steps.azure.lookup import (
     AzureStep,
     absent,
@@ -55,26 +56,13 @@ class AccessStep(AzureStep):
         arm, who = self.clients.azure.arm, self.clients.azure.identity
         principal = need_principal(service)
         arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
-        self._assign_fresh(vault, principal, progress)
+        what = "waiting until the service's identity is known"
+        role_assignment.assign(self.clients, vault.id, principal, SECRETS_USER, progress, what)
         interval = 2.0 if self.target.endpoints.real else 0.3
         wait_for(
             lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60, interval
         )
         return f"{vault.name}: {who.name} writes, {service.name} reads"
-
-    def _assign_fresh(self, vault: Vault, principal: str, progress: Progress) -> None:
-        """A managed identity made a moment ago may not be known to ARM yet."""
-
-        def assigned() -> bool | None:
-            try:
-                self.clients.azure.arm.assign(vault.id, principal, SECRETS_USER)
-            except StepError as error:
-                if error.error_code != "PrincipalNotFound":
-                    raise
-                return None
-            return True
-
-        wait_for(assigned, progress, lambda: "waiting until the service's identity is known", 300, 3)
 
     def _effective(self, vault: Vault) -> bool | None:
         try:

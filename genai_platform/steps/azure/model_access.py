@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import NeverBuilt, StepError
+from genai_platform.errors import NeverBuilt
 from genai_platform.render.workload_identity import SERVICE_ACCOUNT, SUBJECT, WorkloadIdentity
-from genai_platform.steps.azure import entra_applications, model_accounts
+from genai_platform.steps.azure import entra_applications, model_accounts, role_assignment
 from genai_platform.steps.azure.application import remove_applications, revive
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
 from genai_platform.steps.clients import Clients
@@ -21,7 +21,6 @@ from genai_platform.tools.azure.cognitive import Account
 from genai_platform.tools.azure.federated_credentials import FederatedCredential
 from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.azure.transport import public
-from genai_platform.tools.wait import wait_for
 
 ROLE = "Cognitive Services OpenAI User"
 _BODY: Body = {"signInAudience": "AzureADMyOrg"}
@@ -95,25 +94,11 @@ class ModelAccessStep(AzureStep):
                 graph.federated_credentials.remove(id, one.name)
         graph.federated_credentials.ensure(id, wanted)
         for account in accounts:
-            self._assign(account, principal, progress)
+            what = f"waiting until {self.name} is known, to give it a role at {account.name}"
+            role_assignment.assign(self.clients, account.id, principal, OPENAI_USER, progress, what)
         for assignment in self._unused(principal, accounts).values():
             arm.unassign(assignment)
         return f"{self.name} ({found['appId']}) may use {_names(accounts)}"
-
-    def _assign(self, account: Account, principal: str, progress: Progress) -> None:
-        """A service principal made a moment ago may not be known to Resource Manager yet."""
-
-        def assigned() -> bool | None:
-            try:
-                self.clients.azure.arm.assign(account.id, principal, OPENAI_USER)
-            except StepError as error:
-                if error.error_code != "PrincipalNotFound":
-                    raise
-                return None
-            return True
-
-        interval = 3.0 if self.target.endpoints.real else 0.3
-        wait_for(assigned, progress, lambda: f"waiting until {self.name} is known, to give it a role at {account.name}", 300, interval)
 
     def destroy(self, progress: Progress) -> str:
         held = role_assignments(self.clients, entra_applications.deleted(self.clients, self.name))
