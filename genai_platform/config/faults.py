@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticUndefined
 
 from genai_platform.advice import advice, genai
 from genai_platform.config import durations
@@ -93,7 +92,7 @@ def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], 
     for found in errors:
         if found["loc"][:4] in misplaced and found["type"] == "missing":
             continue
-        if found["input"] is PydanticUndefined:
+        if found["type"] == "default_factory_not_called":
             continue  # a default that follows from what is missing
         path, provider = _place(found["loc"])
         while path and path[-1] == "[key]":
