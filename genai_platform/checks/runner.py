@@ -35,7 +35,7 @@ def run(
 
     Both are called from the caller's thread, so Ctrl-C and their exceptions reach the caller.
     """
-    said: queue.Queue[Result | tuple[str, str]] = queue.Queue()
+    said: queue.SimpleQueue[Result | tuple[str, str]] = queue.SimpleQueue()
     stop = threading.Event()
     deadlines = {check.id: check.deadline if limit is None else min(check.deadline, limit) for check in checks}
     for check in checks:
@@ -67,7 +67,7 @@ def run(
     return [results[check.id] for check in checks]
 
 
-def _poll(check: Check, deadline: float, said: queue.Queue[Result | tuple[str, str]], stop: threading.Event, interval: float) -> None:
+def _poll(check: Check, deadline: float, said: queue.SimpleQueue[Result | tuple[str, str]], stop: threading.Event, interval: float) -> None:
     began = time.monotonic()
     while True:
         outcome = _look(check)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from queue import Empty, Queue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
 from genai_platform.errors import Invalid, NotFound, ServiceFailed, Throttled, Unreachable
@@ -82,7 +82,9 @@ class Follow:
 
     def __init__(self, kube: Kube, namespace: str, chosen: Callable[[str], bool], pods: Documents, tail: int) -> None:
         self._kube, self._namespace, self._chosen, self._pods, self._tail = kube, namespace, chosen, pods, tail
-        self._lines: Queue[Line | BaseException] = Queue(_WAITING)
+        # Ctrl-C comes in the middle of `get`: a `Queue` may then stay locked, or raise `RuntimeError`.
+        self._lines: SimpleQueue[Line | BaseException] = SimpleQueue()
+        self._room = threading.Semaphore(_WAITING)
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._open: set[urllib3.BaseHTTPResponse] = set()
@@ -95,19 +97,16 @@ class Follow:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        # Those that wait for a line, and those that wait for room.
         for response in list(self._open):
             with suppress(OSError, ValueError, RuntimeError):
                 response.shutdown()
-        with suppress(Empty):
-            while True:
-                self._lines.get_nowait()
         for thread in self._threads:
             thread.join(0.2)
 
     def __iter__(self) -> Iterator[Line]:
         while True:
             found = self._lines.get()
+            self._room.release()
             if isinstance(found, BaseException):
                 raise found
             yield found
@@ -127,9 +126,11 @@ class Follow:
         thread.start()
 
     def _put(self, found: Line | BaseException) -> None:
-        if self._ended.is_set():
-            raise _Ended
-        self._lines.put(found)
+        while not self._ended.is_set():
+            if self._room.acquire(timeout=_PAUSE):
+                self._lines.put(found)
+                return
+        raise _Ended
 
     def _tell(self, pod: str, note: str, before: str) -> str:
         """Say something about a pod, where it was not just said."""
