@@ -127,7 +127,8 @@ class Entra:
         body: Body = {"passwordCredential": {"displayName": name, "endDateTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
         path = f"/v1.0/applications/{id}/addPassword"
         try:
-            made = _there(self._rest.call("POST", path, f"make a client secret for {name}", body=body, fresh=_FRESH), name)
+            what = f"make a client secret for {name}"
+            made = _there(self._rest.call("POST", path, what, body=body, fresh=_FRESH, once=True), name)
         except StepError as error:
             if not error.error_code.endswith(_NOT_ALLOWED):
                 raise
@@ -141,7 +142,7 @@ class Entra:
     def remove_password(self, id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
         path = f"/v1.0/applications/{id}/removePassword"
-        self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH)
+        self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH, once=True)
 
     # -- service principals -----------------------------------------------------------------------
     def principal(self, app_id: str, *, fresh: float = 0.0) -> Body | None:

@@ -14,6 +14,7 @@ from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.core.rest import HttpRequest
 
 Body = dict[str, Any]
 
@@ -58,41 +59,39 @@ class Rest:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         fresh: float = 0.0,
+        once: bool = False,
     ) -> Body | None:
         """Send one request; the answer's JSON document, ``{}`` for an empty one, None for 404.
 
         Args:
             what: completes "could not …".
             fresh: seconds to go on asking after a 404, for an object that was made a moment ago.
+            once: it does something else the second time: not sent again when the connection ended without an answer.
         """
-        with explained(what, self._kind):
-            return self._patient(method, path, body, query, headers, fresh)
+        from azure.core.rest import HttpRequest
 
-    def _patient(
-        self, method: str, path: str, body: Body | None, query: dict[str, str] | None, headers: dict[str, str] | None, fresh: float
-    ) -> Body | None:
+        # send_request does not join the base address: absolute addresses only.
+        url = path if path.startswith("https://") else self.base + path
+        with explained(what, self._kind):
+            return self._patient(HttpRequest(method, url, params=query, headers=headers, json=body), fresh, () if once else (method,))
+
+    def _patient(self, request: HttpRequest, fresh: float, again: tuple[str, ...]) -> Body | None:
         from azure.core.exceptions import ResourceNotFoundError
 
         deadline, pause = time.monotonic() + fresh, 0.1
         while True:
             try:
-                return self._once(method, path, body, query, headers)
+                return self._once(request, again)
             except ResourceNotFoundError:
                 if time.monotonic() >= deadline:
                     return None
                 self._sleep(pause)
                 pause = min(pause * 1.7, 5.0)
 
-    def _once(
-        self, method: str, path: str, body: Body | None, query: dict[str, str] | None, headers: dict[str, str] | None
-    ) -> Body:  # fmt: skip
+    def _once(self, request: HttpRequest, again: tuple[str, ...]) -> Body:
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-        from azure.core.rest import HttpRequest
 
-        # send_request does not join the base address: absolute addresses only.
-        url = path if path.startswith("https://") else self.base + path
-        request = HttpRequest(method, url, params=query, headers=headers, json=body)
-        answer = self._client.send_request(request)
+        answer = self._client.send_request(request, retry_on_methods=again)
         if answer.status_code == 404:
             raise ResourceNotFoundError(response=answer)
         if answer.status_code >= 400:
