@@ -54,7 +54,8 @@ class AzureModel(_Deployment):
     ] = Field(default_factory=lambda known: default_api_version(known))
     """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
     auth: Literal["key", "entra"] = "key"
-    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one."""
+    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one.
+    Default: ``entra`` at the account of ``azure.openai`` unless ``api_key_env`` is set, else ``key``."""
     api_key_env: Variable = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
