@@ -175,8 +175,13 @@ class BedrockModel(_Deployment):
 
     @property
     def priced(self) -> bool:
-        """Whether LiteLLM has a price for it; an inference profile's is its model's."""
-        return self.model in priced_models.BEDROCK or self.model.partition(".")[2] in priced_models.BEDROCK
+        """Whether LiteLLM has a price for it."""
+        return self.is_priced(self.model)
+
+    @staticmethod
+    def is_priced(id: str) -> bool:
+        """Whether LiteLLM has a price for an id of Amazon Bedrock; an inference profile's is its model's."""
+        return not priced_models.BEDROCK.isdisjoint({id, id.partition(".")[2]})
 
 
 Model = AzureModel | OpenAIModel | BedrockModel

@@ -86,6 +86,14 @@ def test_what_a_region_does_not_have_is_refused_with_what_it_has(aws: Aws) -> No
     assert str(caught.value.remedy) == f"use an inference profile: eu.{HAIKU}, global.{HAIKU}"
 
 
+def test_what_a_region_offers_can_be_found_there(aws: Aws) -> None:
+    offered = bedrock.offers(aws, "eu-central-1")
+    assert {one.id: one.profile for one in offered}.items() >= {TITAN: False, f"eu.{HAIKU}": True}.items()
+    assert HAIKU not in [one.id for one in offered], "it is invoked through a profile alone"
+    for one in offered:
+        assert (":inference-profile/" in bedrock.find(aws, "eu-central-1", one.id).arn) is one.profile
+
+
 def test_not_allowed_to_look_is_not_taken_for_unknown(cloud: Any, pod: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(Forbidden, match=f"could not look up {NOVA} on Amazon Bedrock in us-east-1"):
         bedrock.find(product(cloud, tmp_path, pod), "us-east-1", NOVA)
