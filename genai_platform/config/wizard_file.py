@@ -22,6 +22,7 @@ def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = No
     domain = answers.get("domain", NO_DOMAIN)
     models = wizard_models.tables(answers, model_of or {}, keyless=keyless)
     front, entra = bool(answers.get("tenant_id")), answers.get("sign_in") == "entra"
+    people = words(answers["people"]) if entra else ()
     return f"""# What `genai` builds. Secrets do not belong here: {_secrets(models)}.
 # genai.NAME.toml beside this file changes values for `--env NAME`; `genai config show` lists all values and sources.
 
@@ -50,10 +51,10 @@ replicas = 1
 {_SIGN_IN if entra else ""}{"".join(model.toml for model in models)}
 [langfuse]
 post_install = "values"    # values | patch | none
-{_SIGN_IN if entra else ""}[langfuse.chart]
+{_SIGN_IN + _owner(people) if entra else ""}[langfuse.chart]
 version = "1.5.41"         # or: repository, oci, path
 
-{_who(words(answers["people"])) if entra else ""}{_azure(text, [model.name for model in models]) if front else _without_azure(models)}
+{_who(people) if entra else ""}{_azure(text, [model.name for model in models]) if front else _without_azure(models)}
 [lifecycle]
 down = "everything"        # or "keep-data"
 # ends = "8h"              # how long it is meant to exist: status shows it, and warns afterwards
@@ -73,10 +74,18 @@ def _who(people: Sequence[str]) -> str:
     return f"""[sign_in]
 people = {json.dumps(people, ensure_ascii=False)}
 groups = []                # object ids of groups whose members may sign in, too
-litellm_role = "internal_user_viewer"   # of everybody; litellm_roles gives single people and groups another one
+litellm_role = "internal_user_viewer"   # of everybody who has no other one below
 langfuse_role = "VIEWER"   # OWNER | ADMIN | MEMBER | VIEWER
+# [sign_in.litellm_roles]
+# {json.dumps(people[0], ensure_ascii=False)} = "proxy_admin"
 
 """
+
+
+def _owner(people: Sequence[str]) -> str:
+    """The first who is known by an address owns Langfuse's organisation: nobody could sign in as the owner that it has otherwise."""
+    address = next((json.dumps(one, ensure_ascii=False) for one in people if "@" in one), "")
+    return f"user_email = {address}   # owns Langfuse's organisation\n" if address else ""
 
 
 def _azure(text: Mapping[str, str], names: Sequence[str]) -> str:

@@ -151,6 +151,7 @@ def test_people_may_sign_in_with_entra_id(wizard: Shell, monkeypatch: pytest.Mon
     assert asked.code == 0, asked.err
     found = settings(wizard.folder)
     assert (found.litellm.sign_in, found.langfuse.sign_in, found.sign_in.people) == ("entra", "entra", ("anna@example.com",))
+    assert found.langfuse.user_email == "Anna@example.com"  # nobody could sign in as the owner it has otherwise
     assert wizard("init", "--yes", "--force", *given, "--person", "bo@example.com", "--person", TENANT).code == 0
     assert settings(wizard.folder).sign_in.people == ("bo@example.com", TENANT)
     assert wizard("init", "--yes", "--force", *given).code == 0
