@@ -7,12 +7,33 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Discriminator, Field, InstanceOf, PlainSerializer, StringConstraints, Tag, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from genai_platform.config import azure_models, priced_models
 from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.sign_in import Way
-from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
+from genai_platform.config.values import (
+    ApiBase,
+    ApplicationProfile,
+    AwsRegion,
+    BaseModelName,
+    BedrockId,
+    ModelName,
+    OpenAIBase,
+    Table,
+    Whole,
+)
 
 API_VERSION = "2024-10-21"
 """The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
@@ -145,9 +166,19 @@ class BedrockModel(_Deployment):
     model: BedrockId
     """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
     region: AwsRegion = Field(default_factory=str)
-    """The AWS region in which Amazon Bedrock is asked. Default: ``platform.region``."""
+    """The AWS region in which Amazon Bedrock is asked. Default: the application inference profile's, else ``platform.region``."""
+    application_inference_profile: ApplicationProfile | None = None
+    """The ARN of an application inference profile of ``model``, which is invoked in the model's place: AWS books costs on its tags."""
     mode: Literal["chat", "embedding"] = "chat"
     """Which route the model serves; ``verify`` asks those that chat."""
+
+    @field_validator("application_inference_profile")
+    @classmethod
+    def _in_region(cls, value: str | None, known: ValidationInfo) -> str | None:
+        region = known.data.get("region")
+        if value and region and value.split(":")[3] != region:
+            raise ValueError(f"an ARN in {region}, the model's region")
+        return value
 
     @property
     def upstream(self) -> str:
@@ -155,9 +186,15 @@ class BedrockModel(_Deployment):
         return self.model
 
     @property
+    def invoked(self) -> str:
+        """The id or the ARN by which it is invoked."""
+        return self.application_inference_profile or self.model
+
+    @property
     def address(self) -> str:
         """Where it is served, for people."""
-        return f"Amazon Bedrock in {self.region}"
+        through = f" through {self.invoked.rpartition(':')[2]}" if self.application_inference_profile else ""
+        return f"Amazon Bedrock in {self.region}{through}"
 
     @property
     def key_variable(self) -> None:
@@ -166,7 +203,7 @@ class BedrockModel(_Deployment):
     @property
     def id(self) -> str:
         """As an Azure model's."""
-        return _id(f"bedrock-{self.region}", self.name, self.model, self.region)
+        return _id(f"bedrock-{self.region}", self.name, self.invoked, self.region)
 
     @property
     def priced_as(self) -> str:
@@ -200,8 +237,19 @@ AnyModel = Annotated[
 
 
 def with_regions(models: Sequence[Any], region: str) -> list[Any]:
-    """The tables of models; those of Amazon Bedrock that name no region get this one."""
-    return [{"region": region, **one} if isinstance(one, Mapping) and one.get("provider") == "bedrock" else one for one in models]
+    """The tables of models; those of Amazon Bedrock that name no region get their application inference profile's, or else this one."""
+    return [
+        {"region": _region_of(one.get("application_inference_profile")) or region, **one}
+        if isinstance(one, Mapping) and one.get("provider") == "bedrock"
+        else one
+        for one in models
+    ]
+
+
+def _region_of(arn: Any) -> str:
+    """The region in an ARN; empty where it has none."""
+    parts = arn.split(":") if isinstance(arn, str) else []
+    return parts[3] if len(parts) > 3 else ""
 
 
 def _id(place: str, *said: str) -> str:

@@ -37,9 +37,10 @@ class Bedrock:
         assert operation == "list_inference_profiles"
         return self
 
-    def paginate(self) -> list[dict[str, Any]]:
-        kinds = {HAIKU: "SYSTEM_DEFINED", "abc123": "APPLICATION"}
-        listed = [{"inferenceProfileId": id, "inferenceProfileName": id, "type": kind, "status": "ACTIVE"} for id, kind in kinds.items()]
+    def paginate(self, **filters: str) -> list[dict[str, Any]]:
+        assert filters == {"typeEquals": "SYSTEM_DEFINED"}
+        states = {HAIKU: "ACTIVE", "eu.meta.llama3-2-1b-instruct-v1:0": "CREATING"}
+        listed = [{"inferenceProfileId": id, "inferenceProfileName": id, "status": state} for id, state in states.items()]
         return [{"inferenceProfileSummaries": listed[:1]}, {"inferenceProfileSummaries": listed[1:]}]
 
 
@@ -85,7 +86,7 @@ def test_models_of_bedrock_are_offered_and_need_neither_an_azure_address_nor_a_k
     assert "no model needs a key" in (wizard.folder / "genai.toml").read_text()
     assert f"1. {NOVA}: {NOVA}, answered in eu-central-1; paid by the token" in answer.out
     assert f"2. {HAIKU}: {HAIKU}, may be answered in other regions; paid by the token" in answer.out
-    for other in ("titan-text-lite", "acme.new", "abc123", "Azure OpenAI address"):
+    for other in ("titan-text-lite", "acme.new", "llama3-2", "Azure OpenAI address"):
         assert other not in answer.out
 
 

@@ -35,7 +35,7 @@ def offers(aws: Aws, region: str) -> list[Offer]:
     """
     with explained(f"list the models of Amazon Bedrock in {region}"):
         models = aws.client("bedrock", region).list_foundation_models(byInferenceType="ON_DEMAND")["modelSummaries"]
-    profiles = [one for one in _profiles(aws, region) if one["type"] == "SYSTEM_DEFINED" and one["status"] == "ACTIVE"]
+    profiles = [one for one in _profiles(aws, region) if one["status"] == "ACTIVE"]
     # A model without a lifecycle is taken for an active one: what cannot be invoked is refused by `up` anyway.
     active = [one for one in models if one.get("modelLifecycle", {}).get("status", "ACTIVE") == "ACTIVE"]
     return [
@@ -98,7 +98,7 @@ def _profiles_of(aws: Aws, region: str, model_arn: str) -> list[str]:
 
 
 def _profiles(aws: Aws, region: str) -> list[dict[str, Any]]:
-    """The region's inference profiles. Raises ``GenaiError``."""
+    """The region's inference profiles that AWS defines. Raises ``GenaiError``."""
     with explained(f"list the inference profiles of Amazon Bedrock in {region}"):
-        pages = aws.client("bedrock", region).get_paginator("list_inference_profiles").paginate()
+        pages = aws.client("bedrock", region).get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
         return [profile for page in pages for profile in page["inferenceProfileSummaries"]]
