@@ -115,7 +115,8 @@ class Finder:
         # One without a price would cost nothing in LiteLLM's books, and no budget would close on it; its id can still be typed.
         region = answers["region"]
         offered = [one for one in offers(self._aws, region) if BedrockModel.is_priced(one.id)]
-        for one in sorted(offered, key=lambda one: (one.profile, one.id)):
+        # Models that chat first: an empty line takes the first one.
+        for one in sorted(offered, key=lambda one: ("embed" in one.id, one.profile, one.id)):
             where = "may be answered in other regions" if one.profile else f"answered in {region}"
             yield Choice(one.id, f"{one.name}, {where}; paid by the token")
 

@@ -211,7 +211,10 @@ def _answers(
             numbered = not any(choice.value.isdecimal() for choice in choices)
             for number, choice in enumerate(choices, 1):
                 run.screen.tell(f"  {f'{number}. ' if numbered else ''}{choice.value}{f': {choice.text}' if choice.text else ''}")
-            suggestion = known.get(one.key) or (choices[0].value if choices and not one.choices and not one.default else None)
+            # What was found, where the usual answer is not among it.
+            suggestion = known.get(one.key) or (
+                choices[0].value if choices and one.default not in [choice.value for choice in choices] else None
+            )
             answers[one.key] = answer(one, suggestion, run.screen.ask, choices if numbered else ())
         return answers
     for one in questions:

@@ -159,6 +159,19 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
 
 
+def test_an_empty_line_takes_a_deployment_that_exists(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed = [Deployment("chat", "gpt-4o", "", "Standard", 1)]
+    monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed)
+    given = ("--account-id", "123456789012", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, "--no-azure")
+    assert wizard("init", *given, input="\n" * 8).code == 0
+    assert [model["azure_deployment"] for model in written(wizard.folder)["litellm"]["models"]] == ["chat"]
+    deployed.append(Deployment("gpt-4o-mini", "gpt-4o-mini", "", "Standard", 1))
+    assert wizard("init", "--force", *given, input="\n" * 8).code == 0
+    assert [model["azure_deployment"] for model in written(wizard.folder)["litellm"]["models"]] == ["gpt-4o-mini"]
+
+
 @pytest.mark.parametrize(("address", "auth"), [("https://x.openai.azure.com", "entra"), ("https://y.openai.azure.com", "key")])
 def test_an_account_in_the_pinned_subscription_needs_no_key(
     wizard: Shell, monkeypatch: pytest.MonkeyPatch, address: str, auth: str
