@@ -26,7 +26,7 @@ _ADVICE = {"advice", "genai", "run_genai", "Command", "Advice"}
 _POSITIONS = {"failed": 1, "Outcome": 2, "Observation": 2, "Line": 3, "StepResult": 4, "Result": 4}
 """Where these have the remedy among their arguments."""
 _OTHER_TEXT = {
-    "checks/azure_refuses.py", "cli/doctor/__init__.py", "cli/version.py", "config/wizard.py", "render/chart.py", "render/diagram.py",
+    "checks/azure_refuses.py", "cli/doctor/__init__.py", "cli/version.py", "config/wizard_file.py", "render/chart.py", "render/diagram.py",
     "steps/azure/callers/client_secrets.py", "steps/azure/resource_providers.py", "steps/azure/rights.py",
     "steps/langfuse/chart.py", "steps/langfuse/traces.py", "ui/github.py", "ui/junit.py",
 }  # fmt: skip

@@ -42,7 +42,8 @@ class Finder:
             answers: what is known so far.
         """
         finders: Mapping[str, Callable[[Mapping[str, str]], Iterable[Choice]]] = {
-            "region": self._regions, "zones": self._zones, "api_base": self._accounts, "models": self._models,
+            "region": self._regions, "zones": self._zones, "bedrock_models": self._bedrock,
+            "api_base": self._accounts, "models": self._models,
             "subscription_id": self._subscriptions, "location": self._locations, "apim": self._services,
         }  # fmt: skip
         if key not in finders:
@@ -53,8 +54,15 @@ class Finder:
             self.unseen.append(error.message)
             return []
 
+    def tell_unseen(self, say: Callable[[str], None]) -> None:
+        """Say what could not be looked up since this was last asked."""
+        while self.unseen:
+            say(f"not offered: {self.unseen.pop(0)}")
+
     def model_of(self, answers: Mapping[str, str]) -> dict[str, str]:
         """The model behind each deployment of the chosen resource; empty where that is not known."""
+        if not answers.get("api_base"):
+            return {}
         try:
             return {one.name: one.model for one in self._deployments(answers)}
         except GenaiError:
@@ -97,6 +105,20 @@ class Finder:
         zones = self._aws.sharing(there).zones()
         for count in range(2, min(len(zones), 6) + 1):
             yield Choice(str(count), f"{', '.join(zones[:count])}; with a NAT gateway in each {nat_usd(count)}, with one {nat_usd(1)}")
+
+    def _bedrock(self, answers: Mapping[str, str]) -> Iterable[Choice]:
+        from genai_platform.config.models import BedrockModel
+        from genai_platform.tools.aws.bedrock import offers
+
+        if not answers.get("signed_in"):
+            return
+        # One without a price would cost nothing in LiteLLM's books, and no budget would close on it; its id can still be typed.
+        region = answers["region"]
+        offered = [one for one in offers(self._aws, region) if BedrockModel.is_priced(one.id)]
+        # Models that chat first: an empty line takes the first one.
+        for one in sorted(offered, key=lambda one: ("embed" in one.id, one.profile, one.id)):
+            where = "may be answered in other regions" if one.profile else f"answered in {region}"
+            yield Choice(one.id, f"{one.name}, {where}; paid by the token")
 
     # -- Azure ------------------------------------------------------------------------------------
     def _azure(self, answers: Mapping[str, str]) -> Azure | None:

@@ -15,15 +15,16 @@ from genai_platform.cli.outcome import finish
 from genai_platform.errors import ConfigError
 
 
-def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def command(app: typer.Typer, name: str, *examples: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register a command: ``function(run, own options…)``; it gets the common options through its ``Run``.
 
     Args:
-        example: a whole command line, the last line of its help.
+        examples: whole command lines, the last lines of its help.
 
     The function may return an exit code; expected errors become exit codes in ``cli/outcome.py``.
     """
-    return lambda function: _register(function, lambda wrapped: app.command(name, epilog=f"Example: {example}")(wrapped))
+    epilog = "\n\n".join(f"Example: {example}" for example in examples)
+    return lambda function: _register(function, lambda wrapped: app.command(name, epilog=epilog)(wrapped))
 
 
 def callback(app: typer.Typer, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:

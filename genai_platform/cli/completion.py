@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from genai_platform.config import merged, model_defaults
+
 Values = Mapping[str, Any]
 """The settings of all layers, not validated."""
 
@@ -121,8 +123,7 @@ def _second_line(values: Values) -> bool:
 
 
 def _keyless(values: Values) -> bool:
-    found = _value(values, "litellm.models")
-    return any(isinstance(one, Mapping) and one.get("auth") == "entra" for one in (found if isinstance(found, list) else ()))
+    return any(merged.table(one).get("auth") == "entra" for one in merged.models(model_defaults.completed(values)))
 
 
 def _entra(values: Values, tool: str) -> bool:

@@ -40,25 +40,51 @@ Domain = Annotated[
 Email = Annotated[
     str | None, typer.Option("--publisher-email", help="Where Azure writes about the API Management service; or: none.", metavar="ADDRESS")
 ]
+Providers = Annotated[
+    list[str] | None, typer.Option("--provider", help="Who serves models: azure, bedrock or openai. Repeatable.", metavar="NAME")
+]
+Bedrock = Annotated[
+    list[str] | None, typer.Option("--bedrock-model", help="A model or inference profile of Amazon Bedrock. Repeatable.", metavar="ID")
+]
+OpenAIBase = Annotated[
+    str | None, typer.Option("--openai-base", help="An address with OpenAI's API, e.g. https://HOST/v1. Default: OpenAI's.", metavar="URL")
+]
+OpenAI = Annotated[list[str] | None, typer.Option("--openai-model", help="A model there. Repeatable.", metavar="NAME")]
 Zones = Annotated[str | None, typer.Option("--zones", help="Availability zones, 2 to 6.", metavar="NUMBER")]
 Nat = Annotated[str | None, typer.Option("--nat", help="NAT gateways: single or per-zone.", metavar="WHICH")]
 Service = Annotated[
     str | None, typer.Option("--apim", help="An API Management service that exists, or the tier of one to be made.", metavar="NAME")
 ]
 Caller = Annotated[str | None, typer.Option("--caller", help="The first caller.", metavar="NAME")]
+SignIn = Annotated[str | None, typer.Option("--sign-in", help="How people sign in: password or entra.", metavar="WAY")]
+Person = Annotated[
+    list[str] | None,
+    typer.Option("--person", help="Who may sign in with Entra ID: a user principal name or object id. Repeatable.", metavar="NAME"),
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
 
-    @command(app, "init", "genai init --region eu-central-1 --account-id 123456789012")
+    @command(
+        app,
+        "init",
+        "genai init",
+        "genai init --region eu-central-1 --account-id 123456789012",
+        "genai init --provider bedrock --provider openai",
+        "genai init --sign-in entra --person anna@example.com",
+    )
     def init(
         run: Run,
         name: Name = None,
         region: Region = None,
         account_id: Account = None,
+        provider: Providers = None,
         api_base: Base = None,
         model: Model = None,
+        bedrock_model: Bedrock = None,
+        openai_base: OpenAIBase = None,
+        openai_model: OpenAI = None,
         zones: Zones = None,
         nat: Nat = None,
         azure: Front = None,
@@ -70,15 +96,21 @@ def add_to(app: typer.Typer) -> None:
         apim: Service = None,
         publisher_email: Email = None,
         caller: Caller = None,
+        sign_in: SignIn = None,
+        person: Person = None,
         force: Force = False,
     ) -> None:
-        """Write a commented genai.toml here, asking what is not given."""
+        """Write a commented genai.toml here, asking what is not given. When signed in, what exists is offered to choose from."""
         given = {
             "name": name,
             "region": region,
             "account_id": account_id,
+            "providers": ", ".join(provider or ()),
             "api_base": api_base,
-            "models": ", ".join(model) if model else None,
+            "models": ", ".join(model or ()),
+            "bedrock_models": ", ".join(bedrock_model or ()),
+            "openai_base": openai_base,
+            "openai_models": ", ".join(openai_model or ()),
             "zones": zones,
             "nat": nat,
             "tenant_id": tenant_id,
@@ -89,42 +121,59 @@ def add_to(app: typer.Typer) -> None:
             "apim": apim,
             "publisher_email": publisher_email,
             "caller": caller,
+            "sign_in": sign_in,
+            "people": ", ".join(person or ()),
         }
-        write(run, {key: value for key, value in given.items() if value is not None}, azure, force)
+        # An empty text is an answer for nobody: it is asked for, or its default counts.
+        write(run, {key: value for key, value in given.items() if value}, azure, force)
 
 
 def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -> None:
     """Ask, check, write."""
     import tomllib
 
-    from genai_platform.config import wizard
+    from genai_platform.config import wizard, wizard_file
     from genai_platform.config.layers import FILE, Layer, validate
-    from genai_platform.errors import ConfigError
+    from genai_platform.errors import ConfigError, GenaiError
 
     path = Path.cwd() / FILE
     if path.exists() and not force:
         raise ConfigError(f"{FILE} exists already", remedy="edit it, or give --force to replace it", id="init.exists")
+    for one in (*wizard.QUESTIONS, *wizard.AZURE):
+        if one.key in given and not one.fits(given[one.key]):
+            raise ConfigError(f"{one.flag} '{given[one.key]}' does not fit", remedy=f"expected: {one.advice}", id="init.flag")
+    given = wizard.implied(given)
+    if azure is False and given.get("sign_in") == "entra":
+        raise ConfigError(
+            "--sign-in entra needs the Azure half", remedy="leave out --no-azure, or --sign-in and --person", id="init.sign_in"
+        )
     finder = _finder(run)
     own = finder.target.settings if run.world.local else None  # a world on this machine tells itself whose it is
-    account, signed_in = None, dict[str, str]()
+    account, signed_in, unseen = None, dict[str, str](), list[str]()
     if _asking(run) or "account_id" not in given:
-        account = own.aws.account_id if own else _account()
+        try:
+            account = own.aws.account_id if own else _account()
+        except GenaiError as error:
+            unseen.append(f"what is in AWS: {error.message}")
     if azure is not False and not {"tenant_id", "subscription_id"} <= given.keys():
         signed_in = {"tenant_id": str(own.azure.tenant_id), "subscription_id": str(own.azure.subscription_id)} if own else _signed_in()
+        if not signed_in:
+            unseen.append("what is in Azure: nobody is signed in with the Azure CLI (az login)")
+    if _asking(run):
+        finder.unseen += unseen
     # With these things are looked up; whether they are configured is asked below.
     near = {key: value for key, value in {**signed_in, **given}.items() if key in ("tenant_id", "subscription_id")}
     known = {"account_id": account or "", "signed_in": account or ""}
     answers = _answers(run, wizard.QUESTIONS, given, known, finder, near)
     if azure is not False:
-        known = {"resource_group": answers["name"]} | signed_in
+        known = {"resource_group": answers["name"], "people": signed_in.get("publisher_email", "")} | signed_in
         if _front(run, azure, {**known, **given}):
             answers |= _answers(run, wizard.AZURE, given, known, finder, near)
-    text = wizard.document(answers, finder.model_of({**near, **answers}), keyless=finder.keyless(answers))
+    text = wizard_file.document(answers, finder.model_of({**near, **answers}), keyless=finder.keyless(answers))
     validate([Layer("init", tomllib.loads(text))])
     path.write_text(text, encoding="utf-8")
     run.screen.tell(f"wrote {path}")
-    for line in finder.unseen:
-        run.screen.say(f"not offered: {line}")
+    finder.tell_unseen(run.screen.say)
     if answers.get("domain") == wizard.NO_DOMAIN:
         from genai_platform.render.gateway import UNVERIFIED
 
@@ -155,15 +204,23 @@ def _answers(
             if one.key in given:
                 answers[one.key] = given[one.key]
                 continue
+            if not one.concerns(answers):
+                continue
             choices = finder.found(one.key, {**known, **near, **answers}) or list(one.choices)
+            finder.tell_unseen(run.screen.say)
             numbered = not any(choice.value.isdecimal() for choice in choices)
             for number, choice in enumerate(choices, 1):
                 run.screen.tell(f"  {f'{number}. ' if numbered else ''}{choice.value}{f': {choice.text}' if choice.text else ''}")
-            suggestion = known.get(one.key) or (choices[0].value if choices and not one.choices and not one.default else None)
+            # What was found, where the usual answer is not among it.
+            suggestion = known.get(one.key) or (
+                choices[0].value if choices and one.default not in [choice.value for choice in choices] else None
+            )
             answers[one.key] = answer(one, suggestion, run.screen.ask, choices if numbered else ())
         return answers
-    answers = {one.key: given.get(one.key) or known.get(one.key) or one.default for one in questions}
-    if "api_base" in answers and not answers["api_base"] and len(offered := finder.found("api_base", near)) == 1:
+    for one in questions:
+        if one.concerns(answers):
+            answers[one.key] = given.get(one.key) or known.get(one.key) or one.default
+    if answers.get("api_base") == "" and len(offered := finder.found("api_base", near)) == 1:
         answers["api_base"] = offered[0].value
     without = missing(answers, questions)
     if without:
@@ -189,7 +246,7 @@ def _finder(run: Run) -> Finder:
 
 def _front(run: Run, azure: bool | None, known: Mapping[str, str]) -> bool:
     """Whether API Management goes in front: as asked for, as answered, or when it is known where."""
-    if azure or {"tenant_id", "subscription_id"} & known.keys():
+    if azure or {"tenant_id", "subscription_id"} & known.keys() or known.get("sign_in") == "entra":
         return True
     return _asking(run) and run.screen.ask("API Management in front, for callers with Entra ID? [y/N]").strip().lower() in ("y", "yes")
 
@@ -199,18 +256,13 @@ def _asking(run: Run) -> bool:
 
 
 def _account() -> str | None:
-    """The account of the credentials at hand, as a suggestion."""
+    """The account of the credentials at hand, as a suggestion. Raises ``GenaiError`` where there is none."""
     from genai_platform.config.endpoints import Endpoints
     from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
-    from genai_platform.errors import GenaiError
+    from genai_platform.tools.aws.client import Aws
 
-    try:
-        from genai_platform.tools.aws.client import Aws
-
-        return Aws(Target("default", Settings(), Endpoints(), Path.cwd())).account_id()
-    except GenaiError:
-        return None
+    return Aws(Target("default", Settings(), Endpoints(), Path.cwd())).account_id()
 
 
 def _signed_in() -> dict[str, str]:

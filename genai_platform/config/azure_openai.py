@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
 from genai_platform.config.merged import Contradiction, models, table
+from genai_platform.config.model_defaults import at, deployments, is_azure
 from genai_platform.config.values import AzureRegion, ModelName, ResourceGroup, Table, Whole
 
 if TYPE_CHECKING:
@@ -44,32 +44,10 @@ class OpenAi(Table):
     """What is deployed in the account."""
 
 
-def completed(values: Any) -> Any:
-    """Settings in which a model of one of the deployments has the account's address and the deployment's model, where it names none."""
-    configured = models(values) if isinstance(values, Mapping) else ()
-    known = _deployments(values)
-    account = table(values, "azure", "openai").get("account")
-    if not configured or not known or not isinstance(account, str):
-        return values
-    return {**values, "litellm": {**values["litellm"], "models": [_completed(one, account, known) for one in configured]}}
-
-
-def _completed(model: Any, account: str, known: Mapping[str, Any]) -> Any:
-    entry = table(model)
-    deployment, address = entry.get("azure_deployment"), entry.get("api_base")
-    if not isinstance(deployment, str) or deployment not in known or not (address is None or _at(address, account)) or not _azure(entry):
-        return model
-    more = {"api_base": f"https://{account.lower()}.openai.azure.com"} if address is None else {}
-    behind = known[deployment]
-    if entry.get("base_model") is None and isinstance(behind, str) and behind != deployment:
-        more["base_model"] = behind
-    return {**entry, **more}
-
-
 def models_of_account(settings: Settings) -> list[AzureModel]:
     """The models that are asked at the account."""
     wanted = settings.azure.openai
-    return [model for model in settings.litellm.models if wanted and model.provider == "azure" and _at(model.api_base, wanted.account)]
+    return [model for model in settings.litellm.models if wanted and model.provider == "azure" and at(model.api_base, wanted.account)]
 
 
 def key_variables(settings: Settings) -> frozenset[str]:
@@ -88,10 +66,10 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     for name, count in Counter(_names(openai)).items():
         if count > 1:
             yield ("azure", "openai", "deployments"), f"the name '{name}' is used {count} times; each deployment has a name of its own"
-    known, elsewhere = _deployments(values), _keys_elsewhere(values, account)
+    known, elsewhere = deployments(values), _keys_elsewhere(values, account)
     for number, model in enumerate(models(values)):
         entry = table(model)
-        if not _azure(entry) or not _at(entry.get("api_base"), account):
+        if not is_azure(entry) or not at(entry.get("api_base"), account):
             continue
         if isinstance(deployment := entry.get("azure_deployment"), str) and deployment not in known:
             yield (
@@ -109,29 +87,12 @@ def _keys_elsewhere(values: Mapping[str, Any], account: str) -> dict[Any, str]:
     """The variables of other accounts' keys, each with a model that uses it."""
     entries = [table(one) for one in models(values)]
     return {
-        one.get("api_key_env", "AZURE_API_KEY" if _azure(one) else "OPENAI_API_KEY"): str(one.get("name"))
+        one.get("api_key_env", "AZURE_API_KEY" if is_azure(one) else "OPENAI_API_KEY"): str(one.get("name"))
         for one in entries
-        if isinstance(one.get("api_base"), str) and not _at(one["api_base"], account) and one.get("auth") != "entra"
+        if isinstance(one.get("api_base"), str) and not at(one["api_base"], account) and one.get("auth") != "entra"
     }
-
-
-def _azure(entry: Mapping[str, Any]) -> bool:
-    return bool(entry.get("provider", "azure") == "azure")
-
-
-def _deployments(values: Any) -> dict[str, Any]:
-    """The model of each deployment, by the deployment's name."""
-    found = table(values, "azure", "openai").get("deployments")
-    entries = [table(one) for one in found] if isinstance(found, list | tuple) else []
-    return {one["name"]: one.get("model") for one in entries if isinstance(one.get("name"), str)}
 
 
 def _names(openai: Mapping[str, Any]) -> list[str]:
     found = openai.get("deployments")
     return [str(table(one).get("name")).lower() for one in found] if isinstance(found, list | tuple) else []
-
-
-def _at(address: Any, account: str) -> bool:
-    """Whether an address is the account's: ``https://ACCOUNT.openai.azure.com``, or under another suffix of these services."""
-    host = (urlsplit(address).hostname or "") if isinstance(address, str) else ""
-    return host.startswith((f"{account.lower()}.openai.", f"{account.lower()}.cognitiveservices."))

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from genai_platform.config import api_base, azure_openai, keyless, model_groups, sign_in
+from genai_platform.config import api_base, azure_openai, keyless, model_defaults, model_groups, sign_in
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
 from genai_platform.config.extra_config import IDENTITY, OWN_VARIABLES, ExtraConfig
 from genai_platform.config.merged import Contradiction, all_known, models, names, table
@@ -22,7 +22,7 @@ from genai_platform.config.values import is_public
 
 def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
-    values = azure_openai.completed(values)
+    values = model_defaults.completed(values)
     looks = (
         model_groups.contradictions, azure_openai.contradictions, keyless.contradictions, _key_names, _deployments,
         _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,

@@ -30,7 +30,10 @@ _MEANINGS = {
     "network.cidr": "a private IPv4 network from /16 to /22, e.g. 10.0.0.0/16",
     "litellm.models.api_base": "the address of the resource, e.g. https://NAME.openai.azure.com",
     "litellm.models.api_base of openai": "the address that OpenAI's routes begin with, e.g. https://api.openai.com/v1",
-    "litellm.models.model of bedrock": "the id of a foundation model or an inference profile, e.g. us.amazon.nova-lite-v1:0",
+    "litellm.models.model of bedrock": "the id of a foundation model or an inference profile, e.g. us.amazon.nova-lite-v1:0 "
+        "(an ARN belongs to application_inference_profile)",
+    "litellm.models.application_inference_profile": "the ARN of an application inference profile, "
+        "e.g. arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456",
     "litellm.models.region": "an AWS region, e.g. us-east-1",
     "litellm.models.base_model": "a model as Azure names it, e.g. gpt-4o",
     "litellm.models.api_version": "a date such as 2024-10-21, or v1, latest, preview",

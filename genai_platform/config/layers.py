@@ -10,9 +10,12 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genai_platform.config import model_defaults
+from genai_platform.config.merged import models, table
 from genai_platform.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,8 +49,20 @@ class Loaded:
     merged: Mapping[str, Any]
 
     def source(self, path: KeyPath) -> str:
-        """The layer that gave a value; ``default`` when none did."""
-        return _source(self.layers, path)
+        """The layer that gave a value; ``default`` when none did, with the table that a model's default follows from."""
+        found = _source(self.layers, path)
+        return f"{found} (azure.openai)" if found == "default" and self._follows(path) else found
+
+    def _follows(self, path: KeyPath) -> bool:
+        """Whether a key of a model, which no layer has, follows from the account it is asked at."""
+        match path:
+            case ("litellm", "models", int(number), key):
+                return number < len(self._models) and key in table(self._models[number])
+        return False
+
+    @cached_property
+    def _models(self) -> Sequence[Any]:
+        return models(model_defaults.completed(self.merged))
 
 
 def project_folder(start: Path | None = None) -> Path:

@@ -7,12 +7,33 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Discriminator, Field, InstanceOf, PlainSerializer, StringConstraints, Tag, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from genai_platform.config import azure_models, priced_models
 from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.sign_in import Way
-from genai_platform.config.values import ApiBase, AwsRegion, BaseModelName, BedrockId, ModelName, OpenAIBase, Table, Whole
+from genai_platform.config.values import (
+    ApiBase,
+    ApplicationProfile,
+    AwsRegion,
+    BaseModelName,
+    BedrockId,
+    ModelName,
+    OpenAIBase,
+    Table,
+    Whole,
+)
 
 API_VERSION = "2024-10-21"
 """The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
@@ -54,7 +75,8 @@ class AzureModel(_Deployment):
     ] = Field(default_factory=lambda known: default_api_version(known))
     """The api-version of Azure OpenAI. Default: the one that serves the route that the model is asked by."""
     auth: Literal["key", "entra"] = "key"
-    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one."""
+    """How LiteLLM signs in to Azure OpenAI: with an API key, or as an Entra application that trusts its service account, without one.
+    Default: ``entra`` at the account of ``azure.openai`` unless ``api_key_env`` is set, else ``key``."""
     api_key_env: Variable = "AZURE_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
@@ -144,9 +166,19 @@ class BedrockModel(_Deployment):
     model: BedrockId
     """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
     region: AwsRegion = Field(default_factory=str)
-    """The AWS region in which Amazon Bedrock is asked. Default: ``platform.region``."""
+    """The AWS region in which Amazon Bedrock is asked. Default: the application inference profile's, else ``platform.region``."""
+    application_inference_profile: ApplicationProfile | None = None
+    """The ARN of an application inference profile of ``model``, which is invoked in the model's place: AWS books costs on its tags."""
     mode: Literal["chat", "embedding"] = "chat"
     """Which route the model serves; ``verify`` asks those that chat."""
+
+    @field_validator("application_inference_profile")
+    @classmethod
+    def _in_region(cls, value: str | None, known: ValidationInfo) -> str | None:
+        region = known.data.get("region")
+        if value and region and value.split(":")[3] != region:
+            raise ValueError(f"an ARN in {region}, the model's region")
+        return value
 
     @property
     def upstream(self) -> str:
@@ -154,9 +186,15 @@ class BedrockModel(_Deployment):
         return self.model
 
     @property
+    def invoked(self) -> str:
+        """The id or the ARN by which it is invoked."""
+        return self.application_inference_profile or self.model
+
+    @property
     def address(self) -> str:
         """Where it is served, for people."""
-        return f"Amazon Bedrock in {self.region}"
+        through = f" through {self.invoked.rpartition(':')[2]}" if self.application_inference_profile else ""
+        return f"Amazon Bedrock in {self.region}{through}"
 
     @property
     def key_variable(self) -> None:
@@ -165,7 +203,7 @@ class BedrockModel(_Deployment):
     @property
     def id(self) -> str:
         """As an Azure model's."""
-        return _id(f"bedrock-{self.region}", self.name, self.model, self.region)
+        return _id(f"bedrock-{self.region}", self.name, self.invoked, self.region)
 
     @property
     def priced_as(self) -> str:
@@ -174,8 +212,13 @@ class BedrockModel(_Deployment):
 
     @property
     def priced(self) -> bool:
-        """Whether LiteLLM has a price for it; an inference profile's is its model's."""
-        return self.model in priced_models.BEDROCK or self.model.partition(".")[2] in priced_models.BEDROCK
+        """Whether LiteLLM has a price for it."""
+        return self.is_priced(self.model)
+
+    @staticmethod
+    def is_priced(id: str) -> bool:
+        """Whether LiteLLM has a price for an id of Amazon Bedrock; an inference profile's is its model's."""
+        return not priced_models.BEDROCK.isdisjoint({id, id.partition(".")[2]})
 
 
 Model = AzureModel | OpenAIModel | BedrockModel
@@ -194,8 +237,19 @@ AnyModel = Annotated[
 
 
 def with_regions(models: Sequence[Any], region: str) -> list[Any]:
-    """The tables of models; those of Amazon Bedrock that name no region get this one."""
-    return [{"region": region, **one} if isinstance(one, Mapping) and one.get("provider") == "bedrock" else one for one in models]
+    """The tables of models; those of Amazon Bedrock that name no region get their application inference profile's, or else this one."""
+    return [
+        {"region": _region_of(one.get("application_inference_profile")) or region, **one}
+        if isinstance(one, Mapping) and one.get("provider") == "bedrock"
+        else one
+        for one in models
+    ]
+
+
+def _region_of(arn: Any) -> str:
+    """The region in an ARN; empty where it has none."""
+    parts = arn.split(":") if isinstance(arn, str) else []
+    return parts[3] if len(parts) > 3 else ""
 
 
 def _id(place: str, *said: str) -> str:

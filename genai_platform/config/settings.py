@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from genai_platform.config import azure_openai
+from genai_platform.config import azure_openai, model_defaults
 from genai_platform.config.merged import table
 from genai_platform.config.models import Litellm, with_regions
 from genai_platform.config.sign_in import SignIn, Way
@@ -239,7 +239,7 @@ class Settings(Table):
     @classmethod
     def _completed(cls, values: Any) -> Any:
         """What follows from another table: a model of Amazon Bedrock that names no region is asked in the platform's."""
-        values = azure_openai.completed(values)
+        values = model_defaults.completed(values)
         litellm, region = table(values, "litellm"), table(values, "platform").get("region", REGION)
         models = litellm.get("models")
         if not isinstance(models, list | tuple) or not isinstance(region, str):

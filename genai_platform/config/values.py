@@ -119,6 +119,9 @@ ApiBase = Annotated[HttpsUrl, BeforeValidator(_address), WithJsonSchema({"type":
 OpenAIBase = Annotated[HttpsUrl, AfterValidator(_openai_base)]
 BedrockId = Annotated[str, StringConstraints(max_length=120, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+(:[a-z0-9]+)*$")]
 """Of a foundation model or an inference profile, e.g. ``amazon.nova-lite-v1:0`` or ``us.amazon.nova-lite-v1:0``."""
+ApplicationProfile = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws(-[a-z]+)*:bedrock:[a-z0-9-]+:[0-9]{12}:application-inference-profile/[a-z0-9]+$")
+]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
 BaseModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]

@@ -1,34 +1,44 @@
-"""What ``genai init`` asks, as data, and the commented genai.toml that it writes."""
+"""What ``genai init`` asks, as data. The file that is written from the answers: ``config/wizard_file.py``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from genai_platform.config import api_base
-from genai_platform.config.azure_models import PRICED
+from genai_platform.config.sign_in import FREE_SEATS, Person, Way
 from genai_platform.config.unit_prices import APIM_METERS, TABLE, apim_usd_per_hour
 from genai_platform.config.values import (
     AccountId,
     ApiBase,
     AwsRegion,
     AzureRegion,
+    BedrockId,
     CallerName,
     Email,
     Guid,
     Host,
     ModelName,
     Name,
+    OpenAIBase,
     ResourceGroup,
 )
 
 NO_DOMAIN = NO_EMAIL = "none"
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")]
-ModelNames = Annotated[tuple[ModelName, ...], BeforeValidator(lambda text: tuple(name.strip() for name in text.split(",")))]
+_SEPARATED = BeforeValidator(lambda text: words(text))
+ModelNames = Annotated[tuple[ModelName, ...], _SEPARATED]
+BedrockIds = Annotated[tuple[BedrockId, ...], _SEPARATED]
+People = Annotated[tuple[Person, ...], _SEPARATED]
+Provider = Literal["azure", "bedrock", "openai"]
+Providers = Annotated[tuple[Provider, ...], _SEPARATED]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What is separated by commas."""
+    return tuple(word.strip() for word in text.split(","))
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,40 @@ class Question:
     advice: str
     choices: tuple[Choice, ...] = ()
     """What is offered wherever nothing better is found."""
+    only: tuple[str, str] | None = None
+    """Asked only where the answer to that question has that word."""
+
+    def concerns(self, answers: Mapping[str, str]) -> bool:
+        """Whether the answers to the questions before it lead to this one."""
+        return self.only is None or self.only[1] in words(answers.get(self.only[0], ""))
+
+    def fits(self, text: str) -> bool:
+        """Whether this may be its answer."""
+        try:
+            TypeAdapter(self.type).validate_python(text)
+        except ValidationError:
+            return False
+        return True
 
 
+_AZURE_OPENAI, _BEDROCK, _OPENAI = (("providers", name) for name in ("azure", "bedrock", "openai"))
 QUESTIONS = (
     Question("name", "a name for the platform", "--name", "genai", Name, "lower-case letters, digits, single hyphens between; at most 16"),
     Question("region", "AWS region", "--region", "ap-northeast-1", AwsRegion, "e.g. ap-northeast-1"),
     Question("account_id", "AWS account", "--account-id", "", AccountId, "twelve digits; any other account will be refused"),
+    Question(
+        "providers",
+        "who serves the models",
+        "--provider",
+        "azure",
+        Providers,
+        "azure, bedrock or openai; several, separated by commas",
+        (
+            Choice("azure", "Azure OpenAI"),
+            Choice("bedrock", "Amazon Bedrock, asked with the platform's own role: no key"),
+            Choice("openai", "OpenAI, vLLM or another address with OpenAI's API"),
+        ),
+    ),
     Question(
         "api_base",
         "Azure OpenAI address",
@@ -78,8 +116,28 @@ QUESTIONS = (
         "",
         ApiBase,
         "e.g. https://NAME.openai.azure.com; the portal's target URI will do",
+        only=_AZURE_OPENAI,
     ),
-    Question("models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", ModelNames, "names, separated by commas"),
+    Question("models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", ModelNames, "names, separated by commas", only=_AZURE_OPENAI),
+    Question(
+        "bedrock_models",
+        "models of Amazon Bedrock",
+        "--bedrock-model",
+        "",
+        BedrockIds,
+        "ids of models or inference profiles, e.g. amazon.nova-lite-v1:0; several, separated by commas",
+        only=_BEDROCK,
+    ),
+    Question(
+        "openai_base",
+        "address with OpenAI's API",
+        "--openai-base",
+        "https://api.openai.com/v1",
+        OpenAIBase,
+        "what its routes begin with, e.g. https://HOST/v1",
+        only=_OPENAI,
+    ),
+    Question("openai_models", "models there", "--openai-model", "gpt-4o-mini", ModelNames, "names, separated by commas", only=_OPENAI),
     Question("zones", "availability zones", "--zones", "2", Annotated[int, Field(ge=2, le=6)], "2 to 6, at most what the region has"),
     Question(
         "nat",
@@ -129,8 +187,39 @@ AZURE = (
         "an e-mail address that is read; none: to be filled in before the first start",
     ),
     Question("caller", "the first caller", "--caller", "team-a", CallerName, "lower-case letters, digits, hyphens"),
+    Question(
+        "sign_in",
+        "how people sign in to LiteLLM and Langfuse",
+        "--sign-in",
+        "password",
+        Way,
+        "password or entra",
+        (
+            Choice("password", "with the passwords that the platform makes"),
+            Choice("entra", f"with Entra ID; LiteLLM's open edition then takes {FREE_SEATS} users, callers among them"),
+        ),
+    ),
+    Question(
+        "people",
+        "who may sign in",
+        "--person",
+        "",
+        People,
+        "user principal names, e.g. anna@example.com, or object ids, separated by commas",
+        only=("sign_in", "entra"),
+    ),
 )
 """Asked when API Management goes in front."""
+
+
+def implied(given: Mapping[str, str]) -> dict[str, str]:
+    """What is given, with the answers that follow from it: who names a model of Amazon Bedrock wants Amazon Bedrock."""
+    found = dict(given)
+    for one in (*QUESTIONS, *AZURE):
+        if one.only and one.key in given:
+            key, word = one.only
+            found[key] = ", ".join(dict.fromkeys([*(words(found[key]) if key in found else ()), word]))
+    return found
 
 
 def answer(question: Question, suggestion: str | None, ask: Callable[[str], str], choices: Sequence[Choice] = ()) -> str:
@@ -143,159 +232,20 @@ def answer(question: Question, suggestion: str | None, ask: Callable[[str], str]
     prompt = f"{question.text} ({question.advice}){f' [{suggestion}]' if suggestion else ''}"
     while True:
         text = _chosen(ask(prompt).strip(), choices) or suggestion
-        try:
-            TypeAdapter(question.type).validate_python(text)
-        except ValidationError:
-            pass
-        else:
+        if question.fits(text):
             return text
         prompt = f"'{text}' does not fit: {question.advice}"
 
 
 def _chosen(text: str, choices: Sequence[Choice]) -> str:
     """The values that numbers, separated by commas, stand for; anything else as it is."""
-    words = [word.strip() for word in text.split(",")]
-    if not text or not all(word.isdecimal() and 1 <= int(word) <= len(choices) for word in words):
+    said = words(text)
+    if not text or not all(word.isdecimal() and 1 <= int(word) <= len(choices) for word in said):
         return text
-    return ", ".join(choices[int(word) - 1].value for word in words)
+    return ", ".join(choices[int(word) - 1].value for word in said)
 
 
 def missing(answers: Mapping[str, str], questions: Sequence[Question] = QUESTIONS) -> list[Question]:
     """Questions without an answer."""
-    return [question for question in questions if not (answers.get(question.key) or question.default)]
-
-
-def models(answers: Mapping[str, str]) -> list[str]:
-    """The names of the deployments."""
-    return [name.strip() for name in answers["models"].split(",") if name.strip()]
-
-
-def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = None, *, keyless: bool = False) -> str:
-    """genai.toml. Without a tenant among the answers, the Azure half is off and its keys stand there to be filled in.
-
-    Args:
-        model_of: the model behind a deployment, where that is known.
-        keyless: the account of Azure OpenAI is in the subscription that is pinned, so that no key is needed.
-    """
-    answers = {**answers, "api_base": api_base.parse(answers["api_base"]).address}
-    text = {key: json.dumps(value, ensure_ascii=False) for key, value in answers.items()}
-    domain = answers.get("domain", NO_DOMAIN)
-    names = models(answers)
-    tables = "".join(
-        f"""
-[[litellm.models]]
-name = {json.dumps(name, ensure_ascii=False)}
-azure_deployment = {json.dumps(name, ensure_ascii=False)}
-api_base = {text["api_base"]}
-{_KEYLESS if keyless else ""}{_model(name, (model_of or {}).get(name, ""))}"""
-        for name in names
-    )
-    secrets = "no model needs a key" if keyless else "the key of Azure OpenAI is read from AZURE_API_KEY"
-    return f"""# What `genai` builds. Secrets do not belong here: {secrets}.
-# genai.NAME.toml beside this file changes values for `--env NAME`; `genai config show` lists all values and sources.
-
-[platform]
-name = {text["name"]}             # first part of every name; lower-case, at most 16 characters
-region = {text["region"]}
-
-[aws]
-account_id = {text["account_id"]}   # any other account is refused
-
-[network]
-cidr = "10.0.0.0/16"
-zones = {answers.get("zones", "2")}                  # 2 to the number the region has
-{_NAT[answers.get("nat", "single")]}
-
-[cluster]
-version = "1.35"
-admins = []                # ARNs of further people and pipelines
-
-[ingress]
-allowed_cidrs = []         # empty: the address this command comes from
-{_DOMAIN if domain == NO_DOMAIN else f"domain = {text['domain']}   # inside a Route 53 zone of this account"}
-
-[litellm]
-replicas = 1
-{tables}
-[langfuse]
-post_install = "values"    # values | patch | none
-[langfuse.chart]
-version = "1.5.41"         # or: repository, oci, path
-
-{_azure(text, names) if answers.get("tenant_id") else _NO_AZURE}
-[lifecycle]
-down = "everything"        # or "keep-data"
-# ends = "8h"              # how long it is meant to exist: status shows it, and warns afterwards
-"""
-
-
-def _model(name: str, model: str) -> str:
-    """What a model's table says of what is behind its deployment."""
-    lines = ""
-    if model and model != name:
-        lines += f"base_model = {json.dumps(model, ensure_ascii=False)}\n"
-    elif name not in PRICED:
-        lines += _BASE_MODEL
-    mode = PRICED.get(model or name)
-    return lines + (f'mode = "{mode}"\n' if mode not in (None, "chat", "responses") else "")
-
-
-def _azure(text: Mapping[str, str], names: Sequence[str]) -> str:
-    return f"""[azure]
-enabled = true             # API Management in front
-tenant_id = {text["tenant_id"]}         # any other tenant is refused
-subscription_id = {text["subscription_id"]}   # any other subscription is refused
-location = {text["location"]}
-resource_group = {text["resource_group"]}   # made by this tool: removed by it; existing: never
-auth = "cli"               # cli | service_principal | workload_identity | managed_identity
-[azure.apim]
-{_service(text)}
-{_email(text)}
-{"" if json.loads(text.get("domain", '"none"')) != NO_DOMAIN else _UNVERIFIED}[azure.callers.{json.loads(text["caller"])}]
-models = {json.dumps(list(names), ensure_ascii=False)}
-max_budget = 50            # US dollars in the time below
-budget_duration = "30d"
-"""
-
-
-def _service(text: Mapping[str, str]) -> str:
-    name = text.get("apim", '"BasicV2"')
-    if json.loads(name) in {*APIM_METERS, "Consumption"}:
-        return f'sku = {name}            # or: existing = "name"'
-    return f"existing = {name}   # only this environment's objects in it are touched"
-
-
-def _email(text: Mapping[str, str]) -> str:
-    if text.get("publisher_email", json.dumps(NO_EMAIL)) == json.dumps(NO_EMAIL):
-        return _EMAIL
-    return f"publisher_email = {text['publisher_email']}   # where Azure writes about the service"
-
-
-_NAT = {
-    "single": 'nat = "single"             # or "per-zone": survives the loss of a zone, costs more',
-    "per-zone": 'nat = "per-zone"           # or "single": costs less, and does not survive the loss of its zone',
-}
-_EMAIL = '# publisher_email = "you@example.com"   # where Azure writes about the service; fill it in before `genai up`'
-_KEYLESS = """auth = "entra"             # no key: LiteLLM signs in with Entra ID; "key": AZURE_API_KEY
-"""
-_BASE_MODEL = """# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters
-"""
-_DOMAIN = '# domain = "genai.example.com"   # inside a Route 53 zone of this account'
-_UNVERIFIED = """unverified_backend = true  # no domain: API Management cannot check the load balancer's certificate
-"""
-_NO_AZURE = """[azure]
-enabled = false            # true: API Management in front; then fill in the rest
-# tenant_id = "…"
-# subscription_id = "…"
-# location = "japaneast"
-# resource_group = "…"     # made by this tool: removed by it; existing: never
-# auth = "cli"             # cli | service_principal | workload_identity | managed_identity
-# [azure.apim]
-# sku = "BasicV2"          # or: existing = "name"
-# publisher_email = "you@example.com"   # where Azure writes about the service
-# unverified_backend = true   # needed without ingress.domain: see docs, security, "Transport"
-# [azure.callers.team-a]
-# models = ["gpt-4o-mini"]
-# max_budget = 50          # US dollars in the time below
-# budget_duration = "30d"
-"""
+    known = {question.key: answers.get(question.key) or question.default for question in questions}
+    return [question for question in questions if question.concerns(known) and not known[question.key]]

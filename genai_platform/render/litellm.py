@@ -233,7 +233,9 @@ def _upstream(settings: Settings, model: Model) -> dict[str, Any]:
         case BedrockModel():
             # The route converse has tools and streams for every model; embeddings are not on it. The pod's role signs.
             route = "bedrock" if model.mode == "embedding" else "bedrock/converse"
-            return {"model": f"{route}/{model.model}", "aws_region_name": model.region}
+            # LiteLLM invokes ``model_id`` where it is given, and takes format and price from ``model``.
+            through = {"model_id": model.application_inference_profile} if model.application_inference_profile else {}
+            return {"model": f"{route}/{model.model}", "aws_region_name": model.region} | through
 
 
 def _base_model(model: Model) -> str | None:

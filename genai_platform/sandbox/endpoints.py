@@ -100,10 +100,13 @@ def _elsewhere(layout: SandboxLayout, model: Model, several: bool, *, own: bool)
     Args:
         own: the model is at the account of ``[azure.openai]``.
     """
+    from genai_platform.sandbox.aws.bedrock import catalog
+    from genai_platform.sandbox.aws.identity import ACCOUNT
     from genai_platform.sandbox.azure import existing_accounts
 
     if isinstance(model, BedrockModel):
-        return {}
+        profile = f"arn:aws:bedrock:{model.region}:{ACCOUNT}:application-inference-profile/{catalog.application_id(model.model)}"
+        return {"application_inference_profile": profile} if model.application_inference_profile else {}
     if isinstance(model, AzureModel) and (own or model.auth == "entra"):
         return {"api_base": existing_accounts.address(layout, model)}
     base = layout.url("openai") + (f"/{urlsplit(model.api_base).hostname}" if several else "")

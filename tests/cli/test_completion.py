@@ -213,3 +213,10 @@ def test_an_account_that_is_made_has_a_step(completion: Completion) -> None:
     table = '[azure.openai]\naccount = "acme"\ndeployments = [{name = "chat", model = "gpt-4o", capacity = 1}]\n'
     (completion.folder / "genai.toml").write_text(f"{CONFIGURATION}\n{table}")
     assert completion.bash("genai azure --only azure.o") == ["azure.openai"]
+
+
+def test_nor_does_a_model_of_that_account_need_a_key(completion: Completion) -> None:
+    table = '[azure.openai]\naccount = "acme"\ndeployments = [{name = "chat", model = "gpt-4o", capacity = 1}]\n'
+    model = '[[litellm.models]]\nname = "chat"\nazure_deployment = "chat"\n'
+    (completion.folder / "genai.toml").write_text(f"[azure]\nenabled = true\n{table}{model}")
+    assert completion.bash("genai verify --only models.k") == ["models.keyless"]

@@ -108,6 +108,16 @@ def test_a_configuration_with_faults_is_a_problem_among_others(shell: Shell, mac
     assert set(problems(shell)) == {"configuration", "program.terraform"}
 
 
+@pytest.mark.parametrize("where", [(), ("--sandbox",)])
+def test_what_litellms_own_file_may_not_say_is_a_problem(shell: Shell, machine: Machine, where: tuple[str, ...]) -> None:
+    (shell.folder / "more.yaml").write_text("litellm_settings:\n  drop_params: false\n")
+    text, table = (shell.folder / "genai.toml").read_text(), '[litellm]\nextra_config = "more.yaml"\n'
+    (shell.folder / "genai.toml").write_text(text.replace(MODEL, table + MODEL))
+    problem, remedy = problems(shell, *where)["configuration"]
+    assert "more.yaml, line 2: litellm_settings.drop_params is set by the platform" in problem
+    assert "remove it from more.yaml" in remedy
+
+
 def test_no_account_and_no_model(shell: Shell, machine: Machine) -> None:
     (shell.folder / "genai.toml").write_text("")
     found = problems(shell)

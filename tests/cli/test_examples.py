@@ -34,8 +34,10 @@ def test_there_are_commands() -> None:
 def test_the_help_of_each_command_has_an_example_that_can_be_typed(path: str) -> None:
     command = ALL[path]
     help = command.get_help(typer.Context(command, info_name=path))
-    (example,) = re.findall(r"^ *Example: (.*)$", help, re.MULTILINE)
-    line = re.sub(r'^eval "\$\((.*)\)"$', r"\1", example)
-    assert f"{line} ".startswith(f"{path} ")
-    # Raises what a person would be told of an option or an argument that the command does not have.
-    command.make_context(path, shlex.split(line.removeprefix(path)), resilient_parsing=False)
+    examples = re.findall(r"^ *Example: (.*)$", help, re.MULTILINE)
+    assert examples
+    for example in examples:
+        line = re.sub(r'^eval "\$\((.*)\)"$', r"\1", example)
+        assert f"{line} ".startswith(f"{path} ")
+        # Raises what a person would be told of an option or an argument that the command does not have.
+        command.make_context(path, shlex.split(line.removeprefix(path)), resilient_parsing=False)

@@ -44,6 +44,7 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
         "eu-central-1",
         "12",
         "123456789012",
+        "",
         "https://x.openai.azure.com",
         "",
         "3",
@@ -56,6 +57,7 @@ def test_answers_on_a_terminal(wizard: Shell, terminal: None) -> None:
         "",
         "6",
         "a@example.com",
+        "",
         "",
     ]
     answer = wizard("init", "--json", input="".join(f"{reply}\n" for reply in replies))
@@ -147,12 +149,27 @@ def test_what_exists_is_offered_and_chosen_by_number(wizard: Shell, terminal: No
     monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
     monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
     monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed if (group, name) == ("g", "x") else [])
-    answer = wizard("init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n1\n1, 2\n\n\n")
+    answer = wizard(
+        "init", "--no-azure", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, input="\n\n123456789012\n\n1\n1, 2\n\n\n"
+    )
     assert answer.code == 0, answer.err
     first, second = written(wizard.folder)["litellm"]["models"]
     assert (first["azure_deployment"], first["base_model"], first["api_base"]) == ("chat", "gpt-4o-mini", ACCOUNT.endpoint)
     assert (second["azure_deployment"], "base_model" in second) == ("gpt-4o", False)
     assert "gpt-4o-mini, Standard: paid by the token" in answer.out
+
+
+def test_an_empty_line_takes_a_deployment_that_exists(wizard: Shell, terminal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed = [Deployment("chat", "gpt-4o", "", "Standard", 1)]
+    monkeypatch.setattr("genai_platform.cli.init._signed_in", lambda: {"tenant_id": TENANT, "subscription_id": SUBSCRIPTION})
+    monkeypatch.setattr(CognitiveAccounts, "everywhere", lambda self: [ACCOUNT])
+    monkeypatch.setattr(CognitiveAccounts, "deployments", lambda self, group, name: deployed)
+    given = ("--account-id", "123456789012", "--tenant-id", TENANT, "--subscription-id", SUBSCRIPTION, "--no-azure")
+    assert wizard("init", *given, input="\n" * 8).code == 0
+    assert [model["azure_deployment"] for model in written(wizard.folder)["litellm"]["models"]] == ["chat"]
+    deployed.append(Deployment("gpt-4o-mini", "gpt-4o-mini", "", "Standard", 1))
+    assert wizard("init", "--force", *given, input="\n" * 8).code == 0
+    assert [model["azure_deployment"] for model in written(wizard.folder)["litellm"]["models"]] == ["gpt-4o-mini"]
 
 
 @pytest.mark.parametrize(("address", "auth"), [("https://x.openai.azure.com", "entra"), ("https://y.openai.azure.com", "key")])

@@ -14,6 +14,7 @@ from genai_platform.errors import ConfigError
 
 AZURE = {"name": "a", "azure_deployment": "gpt-4o", "api_base": "https://x.openai.azure.com"}
 OPENAI = {"name": "o", "provider": "openai", "model": "gpt-4o-mini"}
+PROFILE = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123def456"
 BEDROCK = {"name": "b", "provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}
 SCHEMA = Draft202012Validator(schema())
 
@@ -51,13 +52,25 @@ def test_a_bedrock_model_is_asked_in_the_region_it_names() -> None:
     assert litellm(BEDROCK | {"region": "eu-west-1"}, platform={"region": "us-west-2"}).bedrock[0].region == "eu-west-1"
 
 
+def test_an_application_inference_profile_is_invoked_in_its_own_region_and_is_another_deployment_than_its_model() -> None:
+    profile = BEDROCK | {"application_inference_profile": PROFILE}
+    other = profile | {"application_inference_profile": PROFILE.replace("abc", "def")}
+    found = litellm(profile, other, BEDROCK | {"region": "eu-west-1"}, platform={"region": "us-west-2"}).bedrock
+    assert [(model.region, model.invoked, model.priced_as) for model in found] == [
+        ("eu-west-1", PROFILE, BEDROCK["model"]),
+        ("eu-west-1", other["application_inference_profile"], BEDROCK["model"]),
+        ("eu-west-1", BEDROCK["model"], BEDROCK["model"]),
+    ]
+    assert len({model.id for model in found}) == len({model.address for model in found}) == 3
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
         (
             BEDROCK | {"api_key_env": "MY_KEY"},
             "litellm.models[0].api_key_env: belongs to the provider azure or openai, and this model's provider is bedrock; allowed here: "
-            "mode, model, name, order, provider, region, rpm, tpm, weight (genai.toml)",
+            "application_inference_profile, mode, model, name, order, provider, region, rpm, tpm, weight (genai.toml)",
         ),
         (
             OPENAI | {"region": "us-east-1"},
@@ -72,10 +85,21 @@ def test_a_bedrock_model_is_asked_in_the_region_it_names() -> None:
             {"name": "m", "provider": "bedrok", "model": "x.y"},
             "litellm.models[0].provider: 'bedrok' is not allowed; did you mean 'bedrock'?; allowed: azure, openai, bedrock (genai.toml)",
         ),
-        (BEDROCK | {"reigon": "x"}, "litellm.models[0].reigon: unknown key; did you mean 'region'?; allowed here: mode, model, name"),
+        (
+            BEDROCK | {"reigon": "x"},
+            "litellm.models[0].reigon: unknown key; did you mean 'region'?; allowed here: application_inference_profile,",
+        ),
         ({"name": "m", "provider": "openai"}, "litellm.models[0].model: is missing (genai.toml)"),
         (BEDROCK | {"mode": "responses"}, "litellm.models[0].mode: 'responses' is not allowed; allowed: chat, embedding"),
         (BEDROCK | {"model": "arn:aws:bedrock:us-east-1::x/y"}, "expected the id of a foundation model or an inference profile"),
+        (
+            BEDROCK | {"application_inference_profile": "abc123def456"},
+            "expected the ARN of an application inference profile, e.g. arn:aws:",
+        ),
+        (
+            BEDROCK | {"application_inference_profile": PROFILE, "region": "us-east-1"},
+            "litellm.models[0].application_inference_profile: ",
+        ),
         (BEDROCK | {"region": "mars"}, "litellm.models[0].region: 'mars' is not allowed; expected an AWS region"),
         (
             OPENAI | {"api_base": "https://api.openai.com/v1/chat/completions"},

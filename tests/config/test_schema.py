@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from genai_platform.config import wizard
+from genai_platform.config import wizard, wizard_file
 from genai_platform.config.layers import Layer, validate
 from genai_platform.config.schema import schema
 from genai_platform.errors import ConfigError
@@ -37,7 +37,7 @@ def examples() -> Iterator[str]:
         yield from re.findall(r"^```toml\n(.*?)^```", guide.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     answers = {one.key: one.default for one in (*wizard.QUESTIONS, *wizard.AZURE)}
     guid = "11111111-2222-3333-4444-555555555555"
-    yield wizard.document(
+    yield wizard_file.document(
         answers | {"account_id": "123456789012", "tenant_id": guid, "subscription_id": guid, "resource_group": "genai"}
         | {"api_base": "https://x.openai.azure.com", "models": "gpt-4o"}
     )  # fmt: skip

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
+
 from genai_platform.config.layers import Layer, validate
 from genai_platform.config.settings import Settings
-from genai_platform.config.wizard import AZURE, QUESTIONS, answer, document, missing
+from genai_platform.config.wizard import AZURE, QUESTIONS, answer, missing
+from genai_platform.config.wizard_file import document
+from genai_platform.config.wizard_models import short_name
 
 ANSWERS = {
     "name": "genai",
@@ -76,3 +80,19 @@ def test_an_empty_answer_takes_the_suggestion() -> None:
 def test_what_is_missing_names_its_flag() -> None:
     assert [question.flag for question in missing({**ANSWERS, "account_id": "", "api_base": ""})] == ["--account-id", "--api-base"]
     assert next(question.flag for question in missing({"tenant_id": "x"}, AZURE)) == "--subscription-id"
+
+
+@pytest.mark.parametrize(
+    ("id", "name"),
+    [
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"),
+        ("us-gov.amazon.nova-lite-v1:0", "nova-lite"),
+        ("xai.grok-4.6", "grok-4.6"),
+        ("minimax.minimax-m2.1", "minimax-m2.1"),
+        ("anthropic.claude-opus-4-6-v1", "claude-opus-4-6"),
+        ("deepseek.r1-v1:0", "deepseek-r1"),
+        ("amazon.titan-embed-text-v2:0:8k", "titan-embed-text"),
+    ],
+)
+def test_a_model_of_bedrock_has_a_name_that_people_can_type(id: str, name: str) -> None:
+    assert short_name(id) == name

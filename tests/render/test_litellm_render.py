@@ -279,12 +279,20 @@ def test_each_provider_is_asked_its_own_way_and_bedrock_without_a_key():
     bedrock = {"provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}
     titan = {"provider": "bedrock", "model": "amazon.titan-embed-text-v2:0", "mode": "embedding", "region": "us-east-1"}
     vllm = {"provider": "openai", "model": "qwen3", "api_base": "http://vllm:8000/v1", "api_key_env": "VLLM_KEY", "base_model": "gpt-4o"}
+    arn = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123def456"
+    sales = bedrock | {"application_inference_profile": arn}
     old = {"provider": "openai", "model": "gpt-3.5-turbo-instruct", "mode": "completion"}
-    wanted = settings([model(), {"name": "nova", **bedrock}, {"name": "titan", **titan}, {"name": "qwen", **vllm}, {"name": "old", **old}])
+    named = {"nova": bedrock, "titan": titan, "qwen": vllm, "old": old, "sales": sales}
+    wanted = settings([model(), *({"name": name, **one} for name, one in named.items())])
     found = {one["model_name"]: one for one in yaml.safe_load(litellm.proxy_config(wanted))["model_list"]}
     assert found["nova"]["litellm_params"] == {
         "model": "bedrock/converse/us.amazon.nova-lite-v1:0",
         "aws_region_name": wanted.platform.region,
+    }
+    assert found["sales"]["litellm_params"] == {
+        "model": "bedrock/converse/us.amazon.nova-lite-v1:0",
+        "aws_region_name": "eu-west-1",
+        "model_id": arn,
     }
     assert found["titan"]["litellm_params"] == {"model": "bedrock/amazon.titan-embed-text-v2:0", "aws_region_name": "us-east-1"}
     assert found["titan"]["model_info"] == {"mode": "embedding"}

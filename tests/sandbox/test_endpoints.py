@@ -14,12 +14,16 @@ import yaml
 from genai_platform.cli.worlds.sandbox_defaults import defaults
 from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.layers import Layer, validate
-from genai_platform.config.models import AzureModel, Litellm
+from genai_platform.config.models import AzureModel, BedrockModel, Litellm
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.sandbox import shell_exports
+from genai_platform.sandbox.aws.bedrock import catalog
 from genai_platform.sandbox.endpoints import clean_environment, environment_of, trusted
 from genai_platform.sandbox.layout import SandboxLayout
+
+HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
+PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456"
 
 
 @pytest.fixture
@@ -142,13 +146,18 @@ def test_every_provider_is_asked_on_this_machine(layout: SandboxLayout) -> None:
         {"name": "o", "provider": "openai", "model": "m"},
         {"name": "v", "provider": "openai", "model": "m", "api_base": "https://vllm.example.com/v1"},
         {"name": "b", "provider": "bedrock", "model": "amazon.nova-lite-v1:0", "region": "eu-west-1"},
+        {"name": "p", "provider": "bedrock", "model": f"us.{HAIKU}", "application_inference_profile": PROFILE},
     ]
     extra = ExtraConfig("extra.yaml", yaml.safe_load(text), text)
     settings = target(layout, Layer("genai.toml", {"litellm": {"models": models, "extra_config": extra}})).settings
     openai = layout.url("openai")
-    *served, bedrock = settings.litellm.models
+    *served, bedrock, profile = settings.litellm.models
     assert [one.address for one in served] == [f"{openai}/{host}/openai/v1" for host in ("api.openai.com", "vllm.example.com")]
     assert bedrock.address == "Amazon Bedrock in eu-west-1"
+    assert isinstance(profile, BedrockModel)
+    behind = catalog.find(profile.invoked, "us-east-1")  # the sandbox has one of its own
+    assert isinstance(behind, catalog.InferenceProfile)
+    assert (profile.invoked == PROFILE, behind.model.id) == (False, HAIKU)
     (added,) = (settings.litellm.extra_config or extra).document["model_list"]  # type: ignore[index]
     assert added["litellm_params"] == {"model": "openai/m", "api_key": "os.environ/OWN_KEY", "api_base": f"{openai}/openai/v1"}
     assert {"OPENAI_API_KEY", "OWN_KEY"} <= environment_of(layout, settings).variables.keys()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from genai_platform.render.bedrock import policy
+from genai_platform.config.models import BedrockModel
+from genai_platform.errors import ConfigError
+from genai_platform.render.bedrock import Invocable, policy
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws import bedrock
 from genai_platform.tools.parallel import gather
@@ -12,11 +14,28 @@ def litellm_policy(clients: Clients) -> str | None:
     """The policy of LiteLLM's role, as JSON; ``None`` where no model of Amazon Bedrock is configured, and then nobody is asked.
 
     Raises:
-        ConfigError: a region does not have a model or does not invoke it by this id, or the policy would be too long for IAM.
+        ConfigError: a region does not have a model or does not invoke it by this id, an application inference profile is another
+            model's, or the policy would be too long for IAM.
         GenaiError: AWS could not be asked.
     """
-    wanted = sorted({(model.region, model.model) for model in clients.target.settings.litellm.bedrock})
-    return policy(gather(wanted, lambda one: bedrock.find(clients.aws, *one)))
+    models = clients.target.settings.litellm.bedrock
+    wanted = sorted({(model.region, model.invoked) for model in models})
+    found = dict(zip(wanted, gather(wanted, lambda one: bedrock.find(clients.aws, *one)), strict=True))
+    for model in models:
+        _confirm(model, found[model.region, model.invoked])
+    return policy(found.values())
+
+
+def _confirm(model: BedrockModel, found: Invocable) -> None:
+    """An application inference profile is of the configured model: LiteLLM writes requests, and books prices, of that one."""
+    behind = {arn.rpartition("/")[2] for arn in found.model_arns}
+    if model.application_inference_profile and behind.isdisjoint({model.model, model.model.partition(".")[2]}):
+        raise ConfigError(
+            f"the model '{model.name}' is configured as {model.model}, but its application inference profile leads to "
+            f"{', '.join(sorted(behind))}",
+            remedy="correct model, or application_inference_profile",
+            id="bedrock.other_model",
+        )
 
 
 def look(clients: Clients) -> str:

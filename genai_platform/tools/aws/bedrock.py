@@ -5,6 +5,7 @@ AWS is asked rather than a table: which regions a profile leads to depends on th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.errors import ConfigError
@@ -13,6 +14,34 @@ from genai_platform.tools.aws.client import Aws, code, explained
 
 _UNKNOWN = ("ResourceNotFoundException", "ValidationException")
 """What ``GetInferenceProfile`` and ``GetFoundationModel`` answer to an identifier that the region does not have."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be invoked in a region by an id."""
+
+    id: str
+    name: str
+    """For people, e.g. ``US Anthropic Claude Haiku 4.5``."""
+    profile: bool
+    """Whether it is an inference profile, which may lead to other regions."""
+
+
+def offers(aws: Aws, region: str) -> list[Offer]:
+    """The foundation models that a region invokes on demand, and its system-defined inference profiles; deprecated models are left out.
+
+    Raises:
+        GenaiError: AWS could not be asked.
+    """
+    with explained(f"list the models of Amazon Bedrock in {region}"):
+        models = aws.client("bedrock", region).list_foundation_models(byInferenceType="ON_DEMAND")["modelSummaries"]
+    profiles = [one for one in _profiles(aws, region) if one["status"] == "ACTIVE"]
+    # A model without a lifecycle is taken for an active one: what cannot be invoked is refused by `up` anyway.
+    active = [one for one in models if one.get("modelLifecycle", {}).get("status", "ACTIVE") == "ACTIVE"]
+    return [
+        *(Offer(one["modelId"], one.get("modelName", one["modelId"]), profile=False) for one in active),
+        *(Offer(one["inferenceProfileId"], one["inferenceProfileName"], profile=True) for one in profiles),
+    ]
 
 
 def find(aws: Aws, region: str, identifier: str) -> Invocable:
@@ -60,10 +89,16 @@ def _ask(aws: Aws, region: str, operation: str, **identifier: str) -> dict[str, 
 
 def _profiles_of(aws: Aws, region: str, model_arn: str) -> list[str]:
     """The ids of the region's inference profiles that lead to a model."""
-    with explained(f"list the inference profiles of Amazon Bedrock in {region}"):
-        pages = aws.client("bedrock", region).get_paginator("list_inference_profiles").paginate()
-        listed = [profile for page in pages for profile in page["inferenceProfileSummaries"]]
     name = model_arn.rpartition("/")[2]
     return sorted(
-        profile["inferenceProfileId"] for profile in listed if any(one["modelArn"].endswith(f"/{name}") for one in profile["models"])
+        profile["inferenceProfileId"]
+        for profile in _profiles(aws, region)
+        if any(one["modelArn"].endswith(f"/{name}") for one in profile["models"])
     )
+
+
+def _profiles(aws: Aws, region: str) -> list[dict[str, Any]]:
+    """The region's inference profiles that AWS defines. Raises ``GenaiError``."""
+    with explained(f"list the inference profiles of Amazon Bedrock in {region}"):
+        pages = aws.client("bedrock", region).get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
+        return [profile for page in pages for profile in page["inferenceProfileSummaries"]]

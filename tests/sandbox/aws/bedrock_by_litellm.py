@@ -24,8 +24,8 @@ def chat(model: str, region: str = "us-east-1", **further: Any) -> Any:
     return litellm.completion(model=model, aws_region_name=region, **{"messages": ASK, **further}, num_retries=0)
 
 
-def text(model: str) -> list[Any]:
-    got = chat(model)
+def text(model: str, **further: Any) -> list[Any]:
+    got = chat(model, **further)
     return [got.choices[0].message.content, got.choices[0].finish_reason, got.usage.completion_tokens]
 
 
@@ -73,6 +73,7 @@ json.dump(
         "titan": embed("bedrock/amazon.titan-embed-text-v2:0", dimensions=512),
         "cohere": embed("bedrock/cohere.embed-multilingual-v3"),
         "elsewhere": refused(lambda: chat(f"bedrock/converse/{NOVA}", "ap-northeast-1")),
+        "application": text(f"bedrock/converse/{HAIKU}", model_id=sys.argv[1]),
         "other": refused(lambda: chat("bedrock/converse/amazon.nova-micro-v1:0")),
         "throttled": refused(lambda: chat("bedrock/converse/us.anthropic.claude-sonnet-4-6")),
     },

@@ -16,6 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
+from genai_platform.sandbox.aws.bedrock import catalog
 from genai_platform.sandbox.aws.bedrock.faults import faults_file
 from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
 
@@ -330,7 +331,8 @@ def test_litellm_uses_it_with_its_pod_s_role(cloud: Any, allow: Any, faults: Any
     profiles = [f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.{model}" for model in (HAIKU, "anthropic.claude-sonnet-4-6")]
     there = [f"arn:aws:bedrock:us-*::foundation-model/{model}" for model in (HAIKU, "anthropic.claude-sonnet-4-6")]
     own = [f"arn:aws:bedrock:us-east-1::foundation-model/{model}" for model in (NOVA, TITAN, COHERE)]
-    allow({"Resource": [*profiles, *there, *own]})
+    application = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:application-inference-profile/{catalog.application_id(f'us.{HAIKU}')}"
+    allow({"Resource": [*profiles, application, *there, *own]})
     faults(named={"us-east-1/us.anthropic.claude-sonnet-4-6": "ThrottlingException"})
     (tmp_path / "token").write_text(cloud.token(sub="system:serviceaccount:genai-platform:litellm"))
     variables = {
@@ -340,11 +342,11 @@ def test_litellm_uses_it_with_its_pod_s_role(cloud: Any, allow: Any, faults: Any
         "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip
     program = Path(__file__).with_name("bedrock_by_litellm.py")
-    done = subprocess.run([sys.executable, program], env=variables, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, program, application], env=variables, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     got = json.loads(done.stdout.splitlines()[-1])  # LiteLLM itself prints hints
     said = "You said: What is 6 x 7?"
-    for kind in ("chat", "converse", "invoke"):
+    for kind in ("chat", "converse", "invoke", "application"):
         assert got[kind][:2] == [said, "stop"], kind
         assert got[kind][2] > 5, kind
     for kind in ("stream", "invoke stream"):

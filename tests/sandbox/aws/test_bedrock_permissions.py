@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, Forbidden
 from genai_platform.render.bedrock import Invocable, policy
+from genai_platform.sandbox.aws.bedrock import catalog
 from genai_platform.sandbox.aws.identity import ACCOUNT, administrator
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra import bedrock as infra_bedrock
@@ -78,12 +80,32 @@ def test_a_model_is_itself_in_its_region(aws: Aws) -> None:
     assert bedrock.find(aws, "us-east-1", NOVA) == Invocable(model_arn("us-east-1", NOVA))
 
 
+def application(region: str, model: str) -> str:
+    """The ARN of the stand-in's application inference profile of a model or of another profile."""
+    return f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{catalog.application_id(model)}"
+
+
+def test_an_application_inference_profile_leads_where_what_it_was_made_of_leads(aws: Aws) -> None:
+    found = bedrock.find(aws, "us-east-1", application("us-east-1", f"us.{HAIKU}"))
+    assert found == Invocable(application("us-east-1", f"us.{HAIKU}"), bedrock.find(aws, "us-east-1", f"us.{HAIKU}").model_arns)
+    of_a_model = bedrock.find(aws, "us-east-1", application("us-east-1", NOVA))
+    assert of_a_model.model_arns == (model_arn("us-east-1", NOVA),)
+
+
 def test_what_a_region_does_not_have_is_refused_with_what_it_has(aws: Aws) -> None:
     with pytest.raises(ConfigError, match=f"eu-central-1 has neither a foundation model nor an inference profile 'us.{HAIKU}'"):
         bedrock.find(aws, "eu-central-1", f"us.{HAIKU}")
     with pytest.raises(ConfigError, match=f"does not invoke '{HAIKU}' by its own id") as caught:
         bedrock.find(aws, "eu-central-1", HAIKU)
     assert str(caught.value.remedy) == f"use an inference profile: eu.{HAIKU}, global.{HAIKU}"
+
+
+def test_what_a_region_offers_can_be_found_there(aws: Aws) -> None:
+    offered = bedrock.offers(aws, "eu-central-1")
+    assert {one.id: one.profile for one in offered}.items() >= {TITAN: False, f"eu.{HAIKU}": True}.items()
+    assert HAIKU not in [one.id for one in offered], "it is invoked through a profile alone"
+    for one in offered:
+        assert (":inference-profile/" in bedrock.find(aws, "eu-central-1", one.id).arn) is one.profile
 
 
 def test_not_allowed_to_look_is_not_taken_for_unknown(cloud: Any, pod: dict[str, str], tmp_path: Path) -> None:
@@ -94,7 +116,7 @@ def test_not_allowed_to_look_is_not_taken_for_unknown(cloud: Any, pod: dict[str,
 def test_a_role_may_do_what_is_configured_and_nothing_else(cloud: Any, aws: Aws, pod: dict[str, str]) -> None:
     configured = [
         ("eu-central-1", f"eu.{HAIKU}"), ("eu-west-1", f"global.{HAIKU}"), ("us-east-1", NOVA), ("eu-central-1", f"eu.{NOVA}"),
-        ("eu-central-1", TITAN),
+        ("eu-central-1", TITAN), ("us-west-2", application("us-west-2", f"us.{HAIKU}")),
     ]  # fmt: skip
     document = policy(bedrock.find(aws, *one) for one in configured)
     cloud.client("iam").put_role_policy(RoleName=ROLE, PolicyName="bedrock", PolicyDocument=document)
@@ -122,6 +144,7 @@ def test_a_role_may_do_what_is_configured_and_nothing_else(cloud: Any, aws: Aws,
         ("eu-central-1", f"global.{HAIKU}"), ("us-east-1", f"us.{NOVA}"), ("ap-northeast-1", NOVA), ("eu-west-1", TITAN),
         ("eu-central-1", NOVA),  # a profile's model without the profile
         ("us-east-1", "amazon.nova-micro-v1:0"),
+        ("us-west-2", f"us.{HAIKU}"), ("us-west-2", application("us-west-2", HAIKU)),  # what a profile was made of, and another one of it
     ]  # fmt: skip
     assert [one for one in others if allowed(*one)] == []
 
@@ -149,6 +172,19 @@ def test_a_model_that_a_region_does_not_have_is_refused_before_anything_is_made(
     found = configured(cloud, tmp_path, ("us-east-1", NOVA), ("eu-west-1", "amazon.nova-unheard-v1:0"))
     with pytest.raises(ConfigError, match=r"Amazon Bedrock in eu-west-1 has neither .* 'amazon\.nova-unheard-v1:0'"):
         infra_bedrock.look(found)
+
+
+def test_an_application_inference_profile_of_another_model_is_refused(cloud: Any, tmp_path: Path) -> None:
+    model = {"name": "sales", "provider": "bedrock", "application_inference_profile": application("us-east-1", f"us.{HAIKU}")}
+
+    def look(id: str) -> str:
+        settings = Settings.model_validate({"litellm": {"models": [model | {"model": id}]}})
+        aws = product(cloud, tmp_path)
+        return infra_bedrock.look(Clients(replace(aws.target, settings=settings), aws=aws))
+
+    assert look(HAIKU) == look(f"us.{HAIKU}") == "1 model is offered by Amazon Bedrock in us-east-1"
+    with pytest.raises(ConfigError, match=rf"configured as {NOVA}, but its application inference profile leads to {HAIKU}"):
+        look(NOVA)
 
 
 def test_rights_on_bedrock_are_asked_for_only_with_a_model_of_it(cloud: Any, tmp_path: Path) -> None:

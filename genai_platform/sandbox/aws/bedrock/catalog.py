@@ -6,8 +6,9 @@ Regions and models for inference profiles"; what a profile's destinations are de
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from genai_platform.sandbox.aws.identity import ACCOUNT
@@ -77,23 +78,31 @@ class FoundationModel:
 
 @dataclass(frozen=True)
 class InferenceProfile:
-    """A system-defined profile as one source region has it. A destination without a name is the global one."""
+    """A profile as one source region has it. A destination without a name is the global one.
+
+    Attributes:
+        application: the id of one that somebody made; empty: AWS defines it.
+    """
 
     model: FoundationModel
     geography: str
     source: str
     destinations: tuple[str, ...]
+    application: str = ""
 
     @property
     def id(self) -> str:
-        return f"{self.geography}.{self.model.id}"
+        return self.application or f"{self.geography}.{self.model.id}"
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:bedrock:{self.source}:{ACCOUNT}:inference-profile/{self.id}"
+        kind = "application-inference-profile" if self.application else "inference-profile"
+        return f"arn:aws:bedrock:{self.source}:{ACCOUNT}:{kind}/{self.id}"
 
     @property
     def name(self) -> str:
+        if self.application:
+            return self.application
         geography = self.geography.title() if self.geography == "global" else self.geography.upper()
         return f"{geography} {self.model.name if self.model.provider == 'Amazon' else f'{self.model.provider} {self.model.name}'}"
 
@@ -133,9 +142,25 @@ def profiles(region: str) -> Iterator[InferenceProfile]:
     return (found for model in MODELS for geography in model.profiles if (found := model.profile(geography, region)))
 
 
+def application_id(identifier: str) -> str:
+    """The id of the application inference profile that a sandbox has of a model or a system-defined profile."""
+    return hashlib.sha256(identifier.encode()).hexdigest()[:12]
+
+
+def _applications(region: str) -> Iterator[InferenceProfile]:
+    """One of each model and each system-defined profile; of a model that is not on demand, through the first profile that leads there."""
+    for profile in profiles(region):
+        yield replace(profile, application=application_id(profile.id))
+    for model in models(region):
+        first = next((found for geography in model.profiles if (found := model.profile(geography, region))), None)
+        on_demand = InferenceProfile(model, "", region, (region,)) if region in model.on_demand else None
+        if copied := on_demand or first:
+            yield replace(copied, application=application_id(model.id))
+
+
 def find(identifier: str, region: str) -> Invoked | None:
     """What a region means by an id or an ARN; ``None`` where it has nothing of that name."""
-    things: list[Invoked] = [*models(region), *profiles(region)]
+    things: list[Invoked] = [*models(region), *profiles(region), *_applications(region)]
     return next(
         (thing for thing in things if identifier in (thing.id, thing.arn if isinstance(thing, InferenceProfile) else thing.arn(region))),
         None,

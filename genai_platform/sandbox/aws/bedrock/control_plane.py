@@ -33,7 +33,7 @@ def get_foundation_model(region: str, identifier: str) -> dict[str, Any]:
 
 
 def list_inference_profiles(region: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """Page by page; only system-defined ones exist here."""
+    """Page by page; application inference profiles can be asked for by name and are not listed here."""
     found = [] if query.get("type") == "APPLICATION" else [_profile(profile) for profile in catalog.profiles(region)]
     token, size = query.get("nextToken", "0"), int(query.get("maxResults", 100))
     if not token.isdecimal():
@@ -65,6 +65,7 @@ def _profile(profile: catalog.InferenceProfile) -> dict[str, Any]:
     return {
         "inferenceProfileName": profile.name, "inferenceProfileId": profile.id, "inferenceProfileArn": profile.arn,
         "description": f"Routes requests to {profile.model.name} in {where}.",
-        "models": [{"modelArn": arn} for arn in profile.model_arns], "status": "ACTIVE", "type": "SYSTEM_DEFINED",
+        "models": [{"modelArn": arn} for arn in profile.model_arns], "status": "ACTIVE",
+        "type": "APPLICATION" if profile.application else "SYSTEM_DEFINED",
         "createdAt": _SINCE, "updatedAt": _SINCE,
     }  # fmt: skip
