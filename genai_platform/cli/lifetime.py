@@ -144,11 +144,12 @@ def told(found: Lifetime) -> str:
     """One line for people; empty when nothing is known."""
     from genai_platform.tools.aws.lifetime import iso
 
-    parts = []
+    parts, now = [], datetime.now(UTC)
     if found.started is not None:
-        parts.append(f"since {iso(found.started)}" + (f", started by {found.started_by}" if found.started_by else ""))
+        by = f", started by {found.started_by}" if found.started_by else ""
+        parts.append(f"{length(now - found.started)} old, since {iso(found.started)}{by}")
     if found.ends is not None:
-        left = found.ends - datetime.now(UTC)
+        left = found.ends - now
         parts.append(f"ends {iso(found.ends)}, {length(left)} left" if left > timedelta() else f"ended {iso(found.ends)}")
     return "; ".join(parts)
 

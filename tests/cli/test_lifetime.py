@@ -70,7 +70,7 @@ def test_status_tells_anyone_since_when_until_when_and_by_whom(shell: Shell) -> 
     assert document["ends"] == shell.ec2.tags["genai:ends"]
     assert document["started"] == shell.ec2.tags["genai:started"]
     assert document["started_by"] == "taro_yamada@desk"
-    assert f"since {document['started']}, started by taro_yamada@desk; ends {document['ends']}, " in answer.out
+    assert f" old, since {document['started']}, started by taro_yamada@desk; ends {document['ends']}, " in answer.out
     assert "left" in answer.out
     assert answer.err == ""
 
