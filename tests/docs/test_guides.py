@@ -90,6 +90,30 @@ def test_both_languages_quote_the_same_messages_and_commands() -> None:
     assert english ^ japanese == set()
 
 
+def test_both_languages_have_the_same_command_for_each_step_of_a_handbook() -> None:
+    heads = {"en": "### The handbook's step, and the command", "ja": "### 手順書の手順とコマンド"}
+    tables = {language: _section(language, head) for language, head in heads.items()}
+    english, japanese = (
+        # What is said to a model is said in the guide's language.
+        [re.sub(r'"[^"]*"', '"…"', command) for row in tables[language] for command in re.findall(r"`([^`]*genai [^`]+)`", row)]
+        for language in LANGUAGES
+    )
+    assert english == japanese
+    assert {command.split()[1] for command in english if command.startswith("genai ")} >= {
+        *FAMILIES.split("|"),
+        "init",
+        "doctor",
+        "verify",
+        "down",
+    }
+
+
+def _section(language: str, head: str) -> list[str]:
+    """The rows of the table under a heading of the guide to everyday work."""
+    text = (DOCS / language / "operation.md").read_text("utf-8").split(f"{head}\n")[1]
+    return re.findall(r"^\| .+ \|$", text.split("\n#")[0], re.MULTILINE)[1:]
+
+
 def test_the_architecture_names_every_step_and_no_other() -> None:
     text = (DOCS / "ARCHITECTURE.md").read_text("utf-8")
     rows = re.findall(r"^\| (`[a-z]+\.[^|]+) \|", text, re.MULTILINE)
