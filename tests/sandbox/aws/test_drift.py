@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genai_platform.engine.step import Change, State
+from genai_platform.steps.infra.data import DataStep, data_inputs
 from genai_platform.steps.infra.terraform import PLACEHOLDERS, target_variables
 from genai_platform.tools.terraform.events import Events
 from genai_platform.tools.terraform.program import Command, Program
@@ -79,7 +80,10 @@ def test_a_rule_of_a_security_group(cloud: Cloud, tmp_path: Path) -> None:
     assert allowed("genai-rules-postgres") == {(5432, "10.0.0.0/24"), (5432, "10.0.1.0/24")}
     assert allowed("genai-rules-redis") == {(6379, "10.0.0.0/24"), (6379, "10.0.1.0/24")}
     assert [one["IpPermissionsEgress"] for one in groups().values()] == [[], []]
+
+    # The root reads the database's password, and goes though somebody has deleted the secret.
+    assert found.aws.secret_document() is None
+    DataStep(found, "data", (), 10, data_inputs).destroy(Quiet())
+    assert groups() == {}
     assert unlisted(entry for entry in cloud.log() if entry["number"] > earlier) == set()
-    for one in groups().values():
-        ec2.delete_security_group(GroupId=one["GroupId"])
     ec2.delete_vpc(VpcId=vpc)
