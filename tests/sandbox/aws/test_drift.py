@@ -33,6 +33,7 @@ def test_a_bucket_setting_a_policy_and_a_secret(cloud: Cloud, tmp_path: Path) ->
 
     seen = step.observe()
     assert seen.state is State.DRIFTED
+    assert all(one.object in seen.evidence for one in seen.changes if one.action != "none")
     assert {one for one in seen.changes if one.action != "none"} == {
         Change("update", "aws_s3_bucket_versioning.langfuse"),
         Change("update", 'aws_s3_bucket_policy.this["clickhouse"]'),
