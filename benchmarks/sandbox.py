@@ -11,44 +11,65 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Pair, compare
+from genai_platform import programs
+from genai_platform.tools.terraform.client import ROOTS
 
 _ABSENT = "no sandbox runs in this folder: not compared (start one with: genai up --sandbox)"
+_FOLDER = Path(".genai/sandbox")
+_IMPORTS = """
+from genai_platform.cli import app
+from genai_platform.steps import catalog
+from genai_platform.tools import libraries
+
+libraries.load(azure=True)
+"""
 
 
 def pairs(rounds: int = 3) -> Iterator[Pair | str]:
     """Looking at everything at once against one after another; a second ``up``; ``verify``; and the last ``up`` that made things."""
-    status = _genai("status", "--sandbox", "--json")
-    if status is None:
-        yield _ABSENT
+    if reason := _not_compared():
+        yield reason
         return
-    waiting = [step["id"] for step in status["steps"] if step["state"] != "present"]
-    if waiting:
-        yield f"the sandbox is not complete ({', '.join(waiting[:3])}): not compared (run: genai up --sandbox)"
-        return
-    yield from _status(rounds)
     yield from _probes(rounds)
     yield from _together("up, everything present", _genai("up", "--sandbox", "--json", "--yes"), "steps")
     yield from _together("verify", _genai("verify", "--sandbox", "--json"), "checks")
-    yield made(Path(".genai/sandbox/journal.jsonl"))
+    yield made(_FOLDER / "journal.jsonl")
 
 
-def _status(rounds: int) -> Iterator[Pair]:
-    """The whole command, against what a person would do with Terraform alone."""
+def status_pairs(rounds: int = 3) -> Iterator[Pair | str]:
+    """``status``, the whole command, against what a person would do with Terraform alone, and against its imports."""
+    if reason := _not_compared():
+        yield reason
+        return
     variables = (_genai("sandbox", "env", "--json") or {}).get("variables", {})
-    roots = sorted(state.parent for state in Path(".genai/sandbox/terraform").glob("*/terraform.tfstate"))
+    roots = [root for root in ROOTS if (_FOLDER / "terraform" / root / ".terraform").is_dir()]
+    terraform = str(programs.find("terraform"))
 
     def plan() -> None:
         for root in roots:
-            subprocess.run(
-                ["terraform", f"-chdir={root}", "plan", "-input=false", "-lock=false"],
-                env={**os.environ, **variables},
-                capture_output=True,
-                check=True,
-            )
+            argv = [terraform, f"-chdir={_FOLDER / 'terraform' / root}", "plan", "-input=false", "-lock=false", "-no-color"]
+            subprocess.run(argv, env={**os.environ, **variables}, capture_output=True, text=True, check=True)
 
-    yield compare(
-        "status", lambda: _genai("status", "--sandbox", "--json"), f"terraform plan of {len(roots)} roots, one by one", plan, rounds=rounds
-    )
+    def status() -> None:
+        subprocess.run(_argv("status", "--sandbox"), capture_output=True, check=True)
+
+    def imports() -> None:
+        subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, check=True)
+
+    try:
+        yield compare("status", status, f"terraform plan of {len(roots)} roots, one by one", plan, rounds=rounds)
+        yield compare("status", status, "its imports alone", imports, rounds=rounds)
+    except subprocess.CalledProcessError as error:
+        yield f"{' '.join(error.cmd)} did not succeed: not compared: {str(error.stderr)[-300:]}"
+
+
+def _not_compared() -> str:
+    """Why nothing can be measured; empty: a complete sandbox runs here."""
+    status = _genai("status", "--sandbox", "--json")
+    if status is None:
+        return _ABSENT
+    waiting = [step["id"] for step in status["steps"] if step["state"] != "present"]
+    return f"the sandbox is not complete ({', '.join(waiting[:3])}): not compared (run: genai up --sandbox)" if waiting else ""
 
 
 def _probes(rounds: int) -> Iterator[Pair]:
@@ -99,6 +120,10 @@ def _sum(parts: Sequence[Mapping[str, Any]]) -> float:
 
 def _genai(*arguments: str) -> dict[str, Any] | None:
     """What a command says; None when it does not end well."""
-    done = subprocess.run([sys.executable, "-m", "genai_platform", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(_argv(*arguments), capture_output=True, text=True, check=False)
     document: dict[str, Any] | None = json.loads(done.stdout) if done.returncode == 0 else None
     return document
+
+
+def _argv(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "genai_platform", *arguments]

@@ -34,7 +34,7 @@ def asked(text: str | None) -> timedelta | None:
 
 @contextmanager
 def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
-    """While steps are made: write down when the environment ends, as soon as there is something to write it on.
+    """While steps are made: write down who began and when, and when the environment ends, as soon as there is a VPC to tag.
 
     Args:
         lasting: moves the end to so long from now. None: ``lifecycle.ends`` counts, where no end is known yet.
@@ -44,34 +44,41 @@ def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
     """
     from genai_platform.tools.aws import lifetime
 
-    setting = run.settings.lifecycle.ends
-    if lasting is None and setting is None:
-        warn(run)
-        yield
-        return
-    aws, now = run.clients.aws, datetime.now(UTC)
-    before = lifetime.read(aws)
-    if lasting is None and before is not None and before.ends is not None:
-        _warn(run, before)
-        yield
-        return
-    lasting = lasting if lasting is not None else durations.parse(str(setting))
-    # Of an environment that was built without an end, nobody knows since when it exists.
-    first = lifetime.Lifetime(started=now, started_by=lifetime.who())
-    wanted = replace(before or first, ends=now + lasting)
-    run.screen.say(f"ends {lifetime.iso(wanted.ends)}, in {length(lasting)}; nothing is removed by itself then: genai down{run.flags}")
-    if lifetime.write(aws, wanted):
+    wanted, aws = _wanted(run, lasting), run.clients.aws
+    # Without an end, `wanted` says that no VPC was seen.
+    if wanted is None or (wanted.ends is not None and lifetime.write(aws, wanted)):
         yield
         return
     with _written(aws, wanted):
         yield
+    what = "its end" if wanted.ends else "who started it"
     try:
         lost = not lifetime.write(aws, wanted)
     except GenaiError as error:
-        run.screen.warn(f"its end is not written down: {error.message}")
+        run.screen.warn(f"{what} is not written down: {error.message}")
         return
-    if lost:
+    # A run that makes no VPC begins no environment, but an end that was asked for belongs to one.
+    if lost and wanted.ends:
         run.screen.warn("its end is not written down, since no VPC carries it yet; give --for again when infra.network is present")
+
+
+def _wanted(run: Run, lasting: timedelta | None) -> Lifetime | None:
+    """What is to be written down; None: nothing, because who began it is known already, or cannot be known."""
+    from genai_platform.tools.aws import lifetime
+
+    setting, now = run.settings.lifecycle.ends, datetime.now(UTC)
+    first = lifetime.Lifetime(started=now, started_by=lifetime.who())
+    if lasting is None and setting is None:
+        # Who continues it later is not who began it.
+        return first if warn(run) is None else None
+    before = lifetime.read(run.clients.aws)
+    if lasting is None and before is not None and before.ends is not None:
+        _warn(run, before)
+        return None
+    lasting = lasting if lasting is not None else durations.parse(str(setting))
+    wanted = replace(before or first, ends=now + lasting)
+    run.screen.say(f"ends {lifetime.iso(wanted.ends)}, in {length(lasting)}; nothing is removed by itself then: genai down{run.flags}")
+    return wanted
 
 
 @contextmanager
@@ -108,14 +115,19 @@ def begin(run: Run) -> Future[Lifetime | None]:
 
 
 def warn(run: Run, reading: Future[Lifetime | None] | None = None, limit: float = _LIMIT) -> Lifetime | None:
-    """What is known of the environment's lifetime; a warning when its end has passed, or could not be read in so many seconds."""
+    """What is known of the environment's lifetime; a warning when its end has passed, or could not be read in so many seconds.
+
+    Returns:
+        None where there is no VPC; where AWS did not tell, a lifetime of which nothing is known.
+    """
+    from genai_platform.tools.aws.lifetime import Lifetime
     from genai_platform.tools.parallel import answer
 
     try:
         found = answer(reading or begin(run), limit, "AWS")
     except GenaiError as error:
         run.screen.warn(f"whether its time has ended is not known: {error.message}")
-        return None
+        return Lifetime()
     if found is not None:
         _warn(run, found)
     return found
@@ -132,11 +144,12 @@ def told(found: Lifetime) -> str:
     """One line for people; empty when nothing is known."""
     from genai_platform.tools.aws.lifetime import iso
 
-    parts = []
+    parts, now = [], datetime.now(UTC)
     if found.started is not None:
-        parts.append(f"since {iso(found.started)}" + (f", started by {found.started_by}" if found.started_by else ""))
+        by = f", started by {found.started_by}" if found.started_by else ""
+        parts.append(f"{length(now - found.started)} old, since {iso(found.started)}{by}")
     if found.ends is not None:
-        left = found.ends - datetime.now(UTC)
+        left = found.ends - now
         parts.append(f"ends {iso(found.ends)}, {length(left)} left" if left > timedelta() else f"ended {iso(found.ends)}")
     return "; ".join(parts)
 

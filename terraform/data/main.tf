@@ -1,34 +1,40 @@
-# What both data stores share: only the private subnets may reach them.
+# Who may reach the databases: the private subnets, nobody else.
 
 resource "aws_security_group" "this" {
   for_each = {
-    postgres = "PostgreSQL from the private subnets"
-    redis    = "Redis from the private subnets"
+    postgres = { description = "PostgreSQL from the private subnets", port = 5432 }
+    redis    = { description = "Redis from the private subnets", port = 6379 }
   }
 
   name        = "${var.prefix}-${each.key}"
-  description = each.value
+  description = each.value.description
   vpc_id      = var.vpc_id
+
+  # All rules there are: one that somebody adds by hand is seen, and goes.
+  ingress {
+    cidr_blocks = var.private_subnet_cidrs
+    protocol    = "tcp"
+    from_port   = each.value.port
+    to_port     = each.value.port
+  }
+  egress = []
 
   tags = { Name = "${var.prefix}-${each.key}" }
 }
 
-resource "aws_vpc_security_group_ingress_rule" "postgres" {
-  for_each = toset(var.private_subnet_cidrs)
+# Earlier versions kept each rule as a resource of its own; the rules themselves stay.
+removed {
+  from = aws_vpc_security_group_ingress_rule.postgres
 
-  security_group_id = aws_security_group.this["postgres"].id
-  cidr_ipv4         = each.key
-  ip_protocol       = "tcp"
-  from_port         = 5432
-  to_port           = 5432
+  lifecycle {
+    destroy = false
+  }
 }
 
-resource "aws_vpc_security_group_ingress_rule" "redis" {
-  for_each = toset(var.private_subnet_cidrs)
+removed {
+  from = aws_vpc_security_group_ingress_rule.redis
 
-  security_group_id = aws_security_group.this["redis"].id
-  cidr_ipv4         = each.key
-  ip_protocol       = "tcp"
-  from_port         = 6379
-  to_port           = 6379
+  lifecycle {
+    destroy = false
+  }
 }

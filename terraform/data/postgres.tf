@@ -2,6 +2,8 @@
 
 # Read when needed and never stored: neither plan nor state knows the password.
 ephemeral "aws_secretsmanager_secret_version" "platform" {
+  count = var.secret_id == null ? 0 : 1
+
   secret_id = var.secret_id
 }
 
@@ -29,8 +31,8 @@ resource "aws_rds_cluster" "this" {
 
   snapshot_identifier        = var.snapshot
   master_username            = "platform"
-  master_password_wo         = jsondecode(ephemeral.aws_secretsmanager_secret_version.platform.secret_string)["postgres_admin_password"]
-  master_password_wo_version = var.password_version
+  master_password_wo         = var.secret_id == null ? null : jsondecode(ephemeral.aws_secretsmanager_secret_version.platform[0].secret_string)["postgres_admin_password"]
+  master_password_wo_version = var.secret_id == null ? null : var.password_version
 
   db_subnet_group_name            = aws_db_subnet_group.this.name
   vpc_security_group_ids          = [aws_security_group.this["postgres"].id]

@@ -66,9 +66,8 @@ variable "private_subnet_cidrs" {
 }
 
 variable "secret_id" {
-  description = "The secret whose JSON document has postgres_admin_password."
+  description = "The secret whose JSON document has postgres_admin_password; null: it is gone, and the database is to go."
   type        = string
-  nullable    = false
 }
 
 variable "password_version" {

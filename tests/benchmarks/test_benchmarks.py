@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,11 @@ def test_scheduling_runs_the_real_graph() -> None:
     assert [pair.against.split(" (")[0] for pair in pairs if isinstance(pair, Pair)] == ["one after another", "its longest chain"]
 
 
-def test_without_a_sandbox_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", [sandbox.pairs, sandbox.status_pairs])
+def test_without_a_sandbox_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Callable[[], Iterator[Pair | str]]) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
-    assert list(sandbox.pairs()) == ["no sandbox runs in this folder: not compared (start one with: genai up --sandbox)"]
+    assert list(part()) == ["no sandbox runs in this folder: not compared (start one with: genai up --sandbox)"]
 
 
 def test_the_journal_tells_the_last_up_that_made_something(tmp_path: Path) -> None:

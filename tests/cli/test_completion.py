@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -65,14 +66,14 @@ class Completion:
         out = self.call("complete_fish", _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args")
         return out.split()
 
-    def call(self, instruction: str, **variables: str) -> str:
+    def call(self, instruction: str, code: int = 0, **variables: str) -> str:
         for name, value in {"_GENAI_COMPLETE": instruction, **variables}.items():
             self._patch.setenv(name, value)
         self._patch.setattr(sys, "argv", ["genai"])
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit) as ended:
             app.main()
         told = self._streams.readouterr()
-        assert told.err == ""
+        assert ((ended.value.code or 0), told.err) == (code, "")
         return told.out
 
 
@@ -143,6 +144,30 @@ def test_bash_itself_completes_with_the_script_it_is_given(completion: Completio
     environment = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
     told = subprocess.run(["bash", "--norc", "-c", typed], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert (told.stdout.split(), told.stderr) == (["langfuse.config", "langfuse.chart"], "")
+
+
+@pytest.mark.parametrize(
+    ("shell", "registration", "asking"),
+    [
+        ("zsh", "compdef _genai_completion genai", [{"_TYPER_COMPLETE_ARGS"}]),
+        # First whether there is anything to complete, then what.
+        ("fish", "complete --command genai ", [{"_TYPER_COMPLETE_ARGS", "_TYPER_COMPLETE_FISH_ACTION"}] * 2),
+    ],
+)
+def test_zsh_and_fish_get_a_script_that_asks_as_these_tests_do(
+    completion: Completion, shell: str, registration: str, asking: list[set[str]]
+) -> None:
+    script = completion.call(f"source_{shell}")
+    assert registration in script
+    calls = [call.partition(" genai")[0] for call in script.split("env ")[1:]]
+    variables = [set(re.findall(r"(\w+)=", call)) for call in calls]
+    assert variables == [{"_GENAI_COMPLETE", *names} for names in asking]
+    assert all(f"_GENAI_COMPLETE=complete_{shell}" in call for call in calls)
+
+
+@pytest.mark.parametrize(("line", "code"), [("genai teardown langfuse.c", 0), ("genai teardown nothing.c", 1)])
+def test_fish_is_told_by_the_exit_code_whether_there_is_anything(completion: Completion, line: str, code: int) -> None:
+    assert completion.call("complete_fish", code=code, _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="is-args") == ""
 
 
 @pytest.mark.parametrize("line", ["genai teardown ", "genai keys show ", "genai verify --only ", "genai chat --model ", "genai logs "])

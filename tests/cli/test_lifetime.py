@@ -30,12 +30,35 @@ def over(shell: Shell, world: World, minutes: int = 130) -> None:
     shell.ec2.tags["genai:ends"] = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
 
 
-def test_without_an_end_nothing_is_written(shell: Shell) -> None:
+def test_without_an_end_it_is_known_who_began_and_when(shell: Shell) -> None:
     assert shell("up").code == 0
-    assert shell.ec2.tags == {}
+    assert set(shell.ec2.tags) == {"genai:started", "genai:started-by"}
     document = shell("status", "--json").document
-    assert (document["ends"], document["started"], document["started_by"]) == (None, None, None)
+    assert (document["ends"], document["started_by"]) == (None, "taro_yamada@desk")
+    assert document["started"] == shell.ec2.tags["genai:started"]
     assert "ends" not in shell("status").out
+
+
+def test_who_continues_it_is_not_who_began_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("up", "--only", "infra.network")
+    before = dict(shell.ec2.tags)
+    monkeypatch.setenv("LOGNAME", "hanako")
+    shell("up")
+    assert shell.ec2.tags == before
+    assert before["genai:started-by"] == "taro_yamada@desk"
+
+
+def test_a_network_that_nobody_may_look_at_is_not_taken_for_a_new_one(shell: Shell) -> None:
+    shell.ec2.denied = True
+    answer = shell("up")
+    assert answer.code == 0
+    assert "warning: whether its time has ended is not known" in answer.err
+    assert shell.ec2.tags == {}
+
+
+def test_a_run_that_begins_no_environment_says_nothing_of_it(shell: Shell, world: World) -> None:
+    world.broken["infra.network"] = StepError("no")
+    assert "written down" not in shell("up").err
 
 
 def test_status_tells_anyone_since_when_until_when_and_by_whom(shell: Shell) -> None:
@@ -47,7 +70,7 @@ def test_status_tells_anyone_since_when_until_when_and_by_whom(shell: Shell) -> 
     assert document["ends"] == shell.ec2.tags["genai:ends"]
     assert document["started"] == shell.ec2.tags["genai:started"]
     assert document["started_by"] == "taro_yamada@desk"
-    assert f"since {document['started']}, started by taro_yamada@desk; ends {document['ends']}, " in answer.out
+    assert f" old, since {document['started']}, started by taro_yamada@desk; ends {document['ends']}, " in answer.out
     assert "left" in answer.out
     assert answer.err == ""
 
@@ -92,8 +115,10 @@ def test_for_moves_the_end_and_leaves_who_started_it(shell: Shell, monkeypatch: 
     assert {**shell.ec2.tags, "genai:ends": ""} == {**before, "genai:ends": ""}
 
 
-def test_who_built_it_without_an_end_stays_unknown(shell: Shell) -> None:
+def test_who_began_what_carries_no_tag_stays_unknown(shell: Shell, world: World) -> None:
+    world.there = {"infra.network"}
     shell("up")
+    assert shell.ec2.tags == {}
     shell("up", "--for", "8h")
     assert set(shell.ec2.tags) == {"genai:ends"}
 
@@ -155,7 +180,7 @@ def test_down_takes_the_end_along(shell: Shell, world: World) -> None:
     shell("up", "--for", "8h")
     assert shell("down", "--yes").code == 0
     shell("up")
-    assert shell.ec2.tags == {}
+    assert set(shell.ec2.tags) == {"genai:started", "genai:started-by"}
 
 
 def test_terraform_leaves_the_tags_alone() -> None:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from typing import Any
+
 import pytest
+import typer
 import yaml
 
+from genai_platform.cli.app import app
 from genai_platform.render.schedule import MARK
 from tests.cli.conftest import Shell
 from tests.worlds import World
 
 TIMES = ("--up", "08:30", "--down", "19:00")
 S3 = ("--set", "terraform.backend=s3")
+AZURE = """
+[aws]
+account_id = "123456789012"
+[azure]
+enabled = true
+tenant_id = "00000000-0000-0000-0000-000000000001"
+subscription_id = "00000000-0000-0000-0000-000000000002"
+[azure.apim]
+unverified_backend = true
+[[litellm.models]]
+name = "gpt-4o"
+azure_deployment = "gpt-4o"
+api_base = "https://a.openai.azure.com"
+"""
 
 
 def test_a_workflow_is_printed_and_nothing_is_done(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +42,56 @@ def test_a_workflow_is_printed_and_nothing_is_done(shell: Shell, world: World, m
     assert document["jobs"]["up"]["steps"][-1]["run"] == "genai verify --github --env work --set terraform.backend=s3"
     assert world.happened == []
     assert [path.name for path in shell.folder.iterdir()] == ["genai.toml"]
+
+
+def parsed(line: str) -> list[str]:
+    """The ``genai`` command lines of a line for a shell; each is one that the command line would take."""
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found = [part.split("&& ")[-1] for part in re.split(r" && (?=\S*genai )", line) if "genai " in part]
+    for one in found:
+        program, name, *words = shlex.split(one)
+        assert program.endswith("genai")
+        # Raises what a person would be told of an option that the command does not have.
+        commands[name].make_context(name, words)
+    return found
+
+
+@pytest.mark.parametrize("azure", [False, True])
+def test_the_workflow_is_one_that_github_takes(shell: Shell, azure: bool) -> None:
+    """By "Workflow syntax for GitHub Actions": keys, permissions, what a step is, and the inputs of the actions."""
+    if azure:
+        (shell.folder / "genai.toml").write_text(AZURE)
+    answer = shell("schedule", "github", *TIMES, "--env", "work", *S3, "--set", "litellm.replicas=2")
+    # Its key `on` is in quotes: without them YAML 1.1 reads a boolean.
+    document = yaml.safe_load(answer.out)
+    assert set(document) == {"name", "on", "permissions", "concurrency", "jobs"}
+    # With a token of GitHub's OIDC provider, and nothing that may write to the repository.
+    assert document["permissions"] == {"contents": "read", "id-token": "write"}
+    assert set(document["on"]) == {"schedule", "workflow_dispatch"}
+    assert all(re.fullmatch(r"[0-9]+ [0-9]+ \* \* [0-9,*-]+", entry["cron"]) for entry in document["on"]["schedule"])
+    (choice,) = document["on"]["workflow_dispatch"]["inputs"].values()
+    assert (choice["type"], choice["options"]) == ("choice", list(document["jobs"]))
+    lines = []
+    for job in document["jobs"].values():
+        assert set(job) <= {"if", "runs-on", "timeout-minutes", "env", "steps"}
+        assert type(job["timeout-minutes"]) is int
+        for step in job["steps"]:
+            assert set(step) in ({"uses"}, {"uses", "with"}, {"run"}, {"run", "env"})
+            assert "uses" not in step or re.fullmatch(r"[\w-]+/[\w-]+@v[0-9]+", step["uses"])
+            assert all(isinstance(value, str) for value in (step.get("with") or step.get("env") or {}).values())
+            lines += [step["run"]] if "run" in step else []
+        used = [step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step]
+        signing_in = ["aws-actions/configure-aws-credentials", *(["azure/login"] if azure else [])]
+        assert used == ["actions/checkout", "actions/setup-python", *signing_in]
+    # Expressions name contexts that exist in these places.
+    assert set(re.findall(r"\$\{\{ (\w+)\.", answer.out)) <= {"vars", "secrets"}
+    assert [command.split()[1] for line in lines for command in parsed(line)] == ["up", "verify", "down"]
+
+
+def test_the_lines_of_a_crontab_are_commands_that_exist(shell: Shell) -> None:
+    text = shell("schedule", "cron", *TIMES, "--env", "work", "--set", "litellm.replicas=2", "--json").document["text"]
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert [shlex.split(command)[1] for line in lines for command in parsed(line)] == ["up", "verify", "down"]
 
 
 def test_the_document(shell: Shell) -> None:

@@ -82,7 +82,7 @@ def test_a_drifted_root_is_planned_once_and_that_is_the_plan(tmp_path: Path, pro
     program.answers([PLANNED], 2)
     step = network(tmp_path, applied=True)
     found = observe(step)
-    assert (found.state, found.evidence) == (State.DRIFTED, "1 to change, e.g. update aws_vpc.this")
+    assert (found.state, found.evidence) == (State.DRIFTED, "1 to change: update aws_vpc.this")
     assert changes(step.id, found) == (Change("update", "aws_vpc.this"),)
     assert program.plans == 1
 

@@ -179,6 +179,11 @@ class DataStep(RootStep):
         if _status(self.clients.aws, cluster) in _STOPPED:
             _until_available(self.clients.aws, cluster, progress, self.limit)
 
+    def _to_destroy(self) -> dict[str, Any]:
+        # Terraform reads the password on its way to a deletion, too, and fails where somebody has deleted the secret.
+        gone = self.clients.aws.secret_document() is None
+        return super()._to_destroy() | ({"secret_id": None} if gone else {})
+
     def destroy(self, progress: Progress) -> str:
         terraform, aws = self.clients.terraform, self.clients.aws
         self.recover(progress)

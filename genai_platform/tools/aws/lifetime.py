@@ -1,4 +1,5 @@
-"""How long an environment is meant to exist, kept as tags of its VPC: anyone who may read the account finds it there.
+"""Who began an environment, when, and how long it is meant to exist, kept as tags of its VPC: anyone who may read the account
+finds it there.
 
 The VPC is made in the first seconds of the first ``up`` and goes with every ``down``, also with one that keeps data. The tags
 are set through the API and not by Terraform (``ignore_tags`` in the root ``network``): an end that moves makes nothing drift.
@@ -80,7 +81,7 @@ def write(aws: Aws, lifetime: Lifetime) -> bool:
     found = _networks(aws)
     values = {ENDS: iso(lifetime.ends), STARTED: iso(lifetime.started), STARTED_BY: lifetime.started_by}
     if found:
-        with explained("write down when the environment ends"):
+        with explained("write down who started the environment and when it ends"):
             tags = [{"Key": key, "Value": value} for key, value in values.items() if value]
             aws.client("ec2").create_tags(Resources=list(found), Tags=tags)
     return bool(found)

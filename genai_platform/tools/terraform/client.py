@@ -27,6 +27,8 @@ from genai_platform.tools.terraform.program import VARIABLES, Command, Program, 
 from genai_platform.tools.wait import wait_for
 
 ROOTS: tuple[Root, ...] = ("network", "storage", "cluster", "data")
+_NAMED = 5
+"""As many changes are named in one line."""
 _WITH_LOCK = {"lock_timeout": "1800s", "var_file": VARIABLES}
 _CHANGING = {"auto_approve": True, **_WITH_LOCK}
 
@@ -75,7 +77,8 @@ class Terraform:
         moving = [change for change in planned if change.action != "none"]
         if not moving:
             return Observation(State.PRESENT, f"{held} resources as configured")
-        evidence = f"{len(moving)} to change, e.g. {moving[0].action} {moving[0].object}"
+        named = ", ".join(f"{change.action} {change.object}" for change in moving[:_NAMED])
+        evidence = f"{len(moving)} to change: {named}" + (f" and {len(moving) - _NAMED} more" if len(moving) > _NAMED else "")
         return Observation(State.DRIFTED, evidence, changes=tuple(planned))
 
     def glance(self, root: Root) -> Observation:

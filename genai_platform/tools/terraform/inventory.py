@@ -114,7 +114,7 @@ _FOUND_THROUGH_OTHERS = {
     "network": {"aws_route", "aws_route_table_association"},
     "storage": set[str](),
     "cluster": {"aws_eks_cluster", "aws_iam_openid_connect_provider", "aws_iam_role_policy_attachment", "aws_iam_role_policy"},
-    "data": {"aws_vpc_security_group_ingress_rule"},
+    "data": set[str](),
 }
 """Kinds that are found by what they belong to, not by a name and this environment's tags."""
 
@@ -181,17 +181,8 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
 
 
 def _data(aws: Aws, scope: Scope) -> Found:
-    groups: dict[str, str] = {}
     for address, item in _placed(aws, scope, _DATA, "parts of networks", "databases", "caches"):
-        if item.kind == "ec2:security-group":
-            groups[item.id] = address.partition('"')[2].partition('"')[0]
         yield address, item.id
-    if groups:
-        rules = [{"Name": "group-id", "Values": sorted(groups)}]
-        for rule in pages(aws, "ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=rules):
-            if not rule["IsEgress"] and rule.get("CidrIpv4"):
-                kind = groups[rule["GroupId"]]
-                yield f'aws_vpc_security_group_ingress_rule.{kind}["{rule["CidrIpv4"]}"]', rule["SecurityGroupRuleId"]
 
 
 _ROOTS: Mapping[str, Callable[[Aws, Scope], Found]] = {"network": _network, "storage": _storage, "cluster": _cluster, "data": _data}
