@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -17,7 +19,7 @@ from tests.end_to_end.conftest import Platform, wait_until
 
 CALLER = "team-a"
 MODELS = ("gpt-4o-mini", "claude-haiku")
-CONFIGURATION = """
+SIGN_IN = """
 [litellm]
 sign_in = "entra"
 
@@ -27,7 +29,8 @@ user_email = "anna@example.com"
 
 [sign_in]
 people = ["anna@example.com"]
-
+"""
+ENTRA = """
 [[litellm.models]]
 name = "gpt-4o-mini"
 azure_deployment = "gpt-4o-mini"
@@ -40,7 +43,8 @@ azure_deployment = "text-embedding-3-small"
 mode = "embedding"
 api_base = "https://acme-west.openai.azure.com"
 auth = "entra"
-
+"""
+BEDROCK = """
 [[litellm.models]]
 name = "claude-haiku"
 provider = "bedrock"
@@ -48,7 +52,6 @@ model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 region = "us-east-1"
 
 [azure.callers.team-a]
-models = ["gpt-4o-mini", "claude-haiku"]
 max_budget = 50
 budget_duration = "30d"
 """
@@ -56,11 +59,17 @@ _SMALLEST = 16
 """Characters of a key that is looked for."""
 
 
+def configure(platform: Platform, *tables: str) -> None:
+    """Write what is configured from now on."""
+    (platform.folder / "genai.toml").write_text("".join(tables))
+
+
 # -- chats ----------------------------------------------------------------------------------------
 def answers(platform: Platform) -> None:
     """Each model answers the caller through API Management, whole and streamed; the chat is traced and booked as the caller's."""
-    with platform.http(_means(platform)["APIM_URL"]) as http:
-        client = openai.OpenAI(base_url=f"{_means(platform)['APIM_URL']}/v1", api_key=_token(platform), http_client=http, max_retries=0)
+    address = _means(platform)["APIM_URL"]
+    with platform.http(address) as http:
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key=_token(platform), http_client=http, max_retries=0)
         for model in MODELS:
             question = f"{model}: 日本の首都はどこですか。"
             messages: Any = [{"role": "user", "content": question}]
@@ -106,6 +115,35 @@ def _traced(platform: Platform, question: str) -> None:
         wait_until(traced, f"the chat is traced under the caller: {question}", 120)
 
 
+# -- trust ---------------------------------------------------------------------------------------
+def another_issuer(platform: Platform) -> None:
+    """The next cluster signs under another address, as on EKS. The sandbox is stopped."""
+    file = _world(platform) / "place.json"
+    place = json.loads(file.read_text())
+    file.write_text(json.dumps(place | {"issuer": f"{int(place['issuer'], 16) ^ 1:032X}"}))
+
+
+def trusts_this_cluster_alone(platform: Platform) -> None:
+    """Entra ID takes tokens of the cluster that exists now, and of no other."""
+    issuer = platform.aws("eks").describe_cluster(name="genai-sandbox")["cluster"]["identity"]["oidc"]["issuer"]
+    with _directory(platform) as store:
+        assert {one["issuer"] for one in store.all("federatedCredentials")} == {issuer}
+
+
+def _world(platform: Platform) -> Path:
+    return platform.folder / ".genai" / "sandbox" / "world"
+
+
+@contextmanager
+def _directory(platform: Platform) -> Iterator[Store]:
+    """What the sandbox's tenant and subscription hold."""
+    store = Store(SandboxLayout.open(_world(platform)).azure.root / "azure" / "world.sqlite")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 # -- keys -----------------------------------------------------------------------------------------
 def holds_no_key(platform: Platform) -> None:
     """No key of a model is stored for the platform, and none of any account that exists lies where it could be read."""
@@ -123,13 +161,10 @@ def holds_no_key(platform: Platform) -> None:
 
 def _existing_keys(platform: Platform) -> set[str]:
     """The keys of every account of the sandbox."""
-    layout = SandboxLayout.open(platform.folder / ".genai" / "sandbox" / "world")
-    store = Store(layout.azure.root / "azure" / "world.sqlite")
-    try:
+    with _directory(platform) as store:
         keys = {key for one in store.all("arm") if one["type"] == KIND for key in one["_keys"]}
-    finally:
-        store.close()
-    return {key for key in (*keys, openai_part.key_file(layout).read_text().strip()) if len(key) >= _SMALLEST}
+    one_for_all = openai_part.key_file(SandboxLayout.open(_world(platform))).read_text().strip()
+    return {key for key in (*keys, one_for_all) if len(key) >= _SMALLEST}
 
 
 def _secrets_manager(platform: Platform) -> dict[str, str]:
