@@ -24,7 +24,7 @@ from tests.sandbox.azure.keyless_world import Cluster
 
 from .openai_world import account, configured, made, prepared
 from .test_model_access import using
-from .world import AzureWorld, Quiet, ask
+from .world import AzureWorld, Quiet, ask, store
 
 ID = UnconfiguredStep.id
 
@@ -77,10 +77,13 @@ def test_what_was_switched_off_is_planned_and_removed_after_its_users(no_secrets
         ("delete", f"applications {people}langfuse and {people}litellm"),
     ]
     clients = no_secrets.clients()
+    trust = str(next(one["id"] for one in clients.azure.graph.applications(models)))
     whole = with_unconfigured(build(clients), clients)
     assert {"litellm.proxy", "langfuse.chart"} <= set(whole.needs(ID))
     whole[ID].apply(Quiet())
     assert names(no_secrets) == set()
+    with store(no_secrets) as directory:
+        assert directory.all("federatedCredentials", trust) == []
     assert no_secrets.clients().secrets().sign_in == {}
     assert [line for line in audit.look(no_secrets.clients()).standing if line[0] != "azure:account"] == []
     assert graph(no_secrets) == set()
