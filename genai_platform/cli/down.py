@@ -53,6 +53,7 @@ def remove(run: Run, shown: str) -> int:
     if removed := world.removed_at_rest(run):
         return _nothing(run, removed)
     run.enter(Purpose.DOWN)
+    run.find_unconfigured()
     # Removing takes about as long as making.
     preflight.credentials(run.clients, preflight.minutes(run.clients, run.graph, run.graph.ids, "destroy"), "genai down")
     preflight.states(run.clients)

@@ -111,6 +111,8 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     from genai_platform.steps.catalog import for_up
 
     target = run.enter(Purpose.BUILD)
+    if not (only or skip):
+        run.find_unconfigured()
     selection = for_up(run.graph, target.settings, only, skip)
     preflight.world(run, selection)
     with run.screen.looking(selection.ids) as one_more:

@@ -91,6 +91,12 @@ class Run:
 
         return build(self.clients)
 
+    def find_unconfigured(self) -> None:
+        """Add to the graph what exists though the configuration no longer has it. Looks at the world."""
+        from genai_platform.steps.catalog import with_unconfigured
+
+        self.graph = with_unconfigured(self.graph, self.clients)
+
     @property
     def project(self) -> Path:
         """The folder of genai.toml."""

@@ -77,6 +77,8 @@ def _look(run: Run, only: Sequence[str], drift: bool) -> _Seen:
     from genai_platform.tools.parallel import begin
 
     target, screen = run.target, run.screen
+    if drift and not only:
+        run.find_unconfigured()
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
     began = time.monotonic()
     ends, addresses = lifetime.begin(run), begin(lambda: endpoints(run), "addresses")

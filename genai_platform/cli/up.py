@@ -62,6 +62,8 @@ def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], lasting
     run.lock(folder, shown)
     disk_space.reserve(folder)
     run.enter(Purpose.UP if name == "up" else Purpose.BUILD)
+    if not (only or skip):
+        run.find_unconfigured()
     selection = for_up(run.graph, run.target.settings, only, skip)
     preflight.world(run, selection)
     _announce(run, selection)

@@ -25,7 +25,7 @@ from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from tests import schemas
-from tests.worlds import World
+from tests.worlds import FakeStep, World
 
 
 @dataclass
@@ -100,6 +100,8 @@ class Shell:
     """What other people put into its network."""
     left: list[str] = field(default_factory=list)
     """What a cluster that is gone left in AWS, deleted when ``down`` has removed it."""
+    unconfigured: list[FakeStep] = field(default_factory=list)
+    """What exists of an earlier configuration."""
 
     def __call__(self, *arguments: str, input: str | None = None) -> Answer:
         result = CliRunner().invoke(cli.app, list(arguments), input=input)
@@ -142,6 +144,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> Shel
     _replace(monkeypatch, "genai_platform.cli.worlds.clouds.Clouds.enter", enter)
     _replace(monkeypatch, "genai_platform.cli.worlds.sandbox.Sandbox.enter", enter)
     _replace(monkeypatch, "genai_platform.steps.catalog.build", lambda clients: graph)
+    _replace(monkeypatch, "genai_platform.steps.catalog.with_unconfigured", lambda graph, clients: Graph([*graph, *shell.unconfigured]))
     _replace(monkeypatch, "genai_platform.steps.clients.Clients.address", lambda clients, name: f"https://{name}.example.com")
     _replace(
         monkeypatch,

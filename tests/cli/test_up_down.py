@@ -45,6 +45,25 @@ def test_up_twice_finds_everything_in_place(shell: Shell, world: World) -> None:
     assert "0 made, 4 of 4 already in place" in answer.out
 
 
+def test_what_is_no_longer_configured_goes_last_where_nothing_is_left_out(shell: Shell, world: World) -> None:
+    shell("up")
+    shell.unconfigured = [world.step("azure.unconfigured", "litellm.proxy", "langfuse.chart")]
+    world.states["azure.unconfigured"] = State.DRIFTED
+    assert shell("plan", "--exit-code").code == 1
+    assert "azure.unconfigured" in [step["id"] for step in shell("status", "--drift", "--json").document["steps"]]
+    world.changed = {"litellm.proxy"}
+    world.happened.clear()
+    shell("up", "--only", "litellm")
+    shell("up", "--skip", "langfuse")
+    assert "apply azure.unconfigured" not in world.happened
+    assert shell("up").code == 0
+    assert world.happened[-2:] == ["apply litellm.proxy", "apply azure.unconfigured"]
+    world.states["azure.unconfigured"] = State.DRIFTED
+    world.happened.clear()
+    shell("down", "--yes")
+    assert world.happened[0] == "destroy azure.unconfigured"
+
+
 def test_the_document_of_up(shell: Shell, world: World) -> None:
     world.there = {"infra.network"}
     answer = shell("up", "--json")

@@ -1,4 +1,5 @@
-"""Three days on a sandbox of its own: kept over night; a lost volume and an evening; the next chart line, and a last ``down``."""
+"""Three days on a sandbox of its own, whose models and people have no secrets: kept over night, and another cluster the next day; a lost
+volume and an evening; the next chart line, and a last ``down``. What is switched off on the way is removed on the way."""
 
 from __future__ import annotations
 
@@ -9,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from genai_platform.steps.azure import KEPT_WITH_DATA
+from tests.end_to_end import no_secrets
 from tests.end_to_end.conftest import Platform, wait_until
 
 CALLER = "team-a"
-KEPT = [id for id in KEPT_WITH_DATA if id not in ("azure.model_access", "azure.sign_in")]
-"""Every model has a key here, and people sign in with passwords."""
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Platform]:
     """A sandbox that comes and goes in this test."""
     made = Platform(tmp_path)
+    no_secrets.configure(made, no_secrets.SIGN_IN, no_secrets.ENTRA, no_secrets.BEDROCK)
     yield made
     made.run("sandbox", "remove", "--yes", code=None)
 
@@ -53,7 +54,9 @@ def lose_the_volume(own: Platform) -> None:
 @pytest.mark.timeout(2400)
 def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: Platform) -> None:
     own.up()
-    seen = own.verify("litellm.chat", "langfuse.trace").checks["langfuse.trace"]["evidence"]
+    no_secrets.holds_no_key(own)
+    no_secrets.answers(own)
+    seen = own.verify("litellm.chat", "langfuse.trace", "models", "sign_in").checks["langfuse.trace"]["evidence"]
     found = re.match(r"trace ([0-9a-f]+):", seen)
     assert found, seen
     litellm, langfuse = own.variables["OPENAI_BASE_URL"].removesuffix("/v1"), own.variables["LANGFUSE_HOST"]
@@ -67,7 +70,7 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     ended = own.run("down", "--keep-data", "--yes")
     evening = ended.document
     assert (evening["ok"], evening["leftovers"]) == (True, [])
-    assert {id: step["outcome"] for id, step in ended.steps.items() if id in KEPT_WITH_DATA} == dict.fromkeys(KEPT, "retained")
+    assert {id: step["outcome"] for id, step in ended.steps.items() if id in KEPT_WITH_DATA} == dict.fromkeys(KEPT_WITH_DATA, "retained")
     retained = " ".join(evening["retained"])
     for what in ("-langfuse-", "-clickhouse-", "/platform", "-kept-", "USD a month"):
         assert what in retained
@@ -79,7 +82,13 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     audit = own.run("audit").document
     assert (audit["leftovers"], audit["unseen"]) == ([], [])
 
+    own.run("sandbox", "stop")
+    no_secrets.another_issuer(own)
     morning = own.up().steps
+    assert (morning["azure.model_access"]["outcome"], morning["azure.sign_in"]["outcome"]) == ("done", "present")
+    no_secrets.trusts_this_cluster_alone(own)
+    no_secrets.holds_no_key(own)
+    no_secrets.answers(own)
     assert morning["infra.storage"]["outcome"] == morning["infra.secrets"]["outcome"] == "present"
     assert "read back from backup/" in morning["langfuse.traces"]["evidence"]
     assert own.aws("rds").describe_db_clusters(DBClusterIdentifier="genai-sandbox")["DBClusters"][0]["EngineVersion"] == "16.11"
@@ -105,7 +114,10 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     assert own.pods() == before_the_change
     own.run("down", "--keep-data", "--yes", sets=LINE_2)
 
+    no_secrets.configure(own, no_secrets.ENTRA, no_secrets.BEDROCK)
     third = own.up(sets=LINE_2).steps
+    assert third["azure.unconfigured"]["outcome"] == "done"
+    assert "removed 2 applications" in third["azure.unconfigured"]["evidence"]
     assert "read back from backup/" in third["langfuse.traces"]["evidence"]
     assert {one["kind"] for one in own.objects("clickhouseclusters,keeperclusters")["items"]} == {"ClickHouseCluster", "KeeperCluster"}
     with own.http(langfuse, auth=pair) as http:
@@ -118,6 +130,9 @@ def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: 
     verified = own.verify(sets=LINE_2)
     assert {check["status"] for check in verified.checks.values()} == {"pass"}, str(verified)
 
-    last = own.down(sets=LINE_2).document
+    no_secrets.configure(own, no_secrets.BEDROCK)
+    ended = own.down(sets=LINE_2)
+    assert "removed 2 role assignments, 1 application" in ended.steps["azure.unconfigured"]["evidence"]
+    last = ended.document
     assert (last["ok"], last["leftovers"], last["retained"]) == (True, [], [])
     assert not (own.folder / ".genai" / "sandbox" / "world").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genai_platform.config.models import BedrockModel
 from genai_platform.engine.step import State
 from genai_platform.errors import MissingError, StepError
 from genai_platform.steps.infra.secrets import SecretsStep
@@ -65,12 +66,18 @@ def test_foreign_entries_survive_and_no_value_is_shown(tmp_path: Path, monkeypat
         assert document["redis_token"] not in repr(clients.secrets())
 
 
-def test_a_key_that_no_model_reads_goes_once_models_are_asked_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+BEDROCK = BedrockModel(name="nova", provider="bedrock", model="amazon.nova-lite-v1:0", region="us-east-1")
+
+
+@pytest.mark.parametrize("other", [None, BEDROCK], ids=["entra", "bedrock"])
+def test_a_key_that_no_model_reads_goes_once_models_are_asked_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: BedrockModel | None
+) -> None:
     with world(tmp_path, monkeypatch) as clients:
         secret_container(clients)
         SecretsStep(clients, {"AZURE_API_KEY": "key-1"}).apply(Quiet())
         litellm = clients.target.settings.litellm
-        models = tuple(one.model_copy(update={"auth": "entra"}) for one in litellm.models)
+        models = (other,) if other else tuple(one.model_copy(update={"auth": "entra"}) for one in litellm.models)
         settings = clients.target.settings.model_copy(update={"litellm": litellm.model_copy(update={"models": models})})
         clients.target = replace(clients.target, settings=settings)
         step = SecretsStep(clients, {"AZURE_API_KEY": "key-1"})

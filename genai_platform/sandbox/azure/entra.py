@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.azure.entra_applications import Applications
 from genai_platform.sandbox.azure.entra_directory import EVERYTHING, Asked, body_of, denied, fault, filtered, listed, not_found, public
+from genai_platform.sandbox.azure.entra_federated_credentials import KIND as CREDENTIALS
 from genai_platform.sandbox.azure.entra_federated_credentials import FederatedCredentials
 from genai_platform.sandbox.azure.entra_people import People
 from genai_platform.sandbox.azure.entra_principals import Principals
@@ -68,7 +69,9 @@ class Deleted(Asked):
             if found := self.store.get(kind, request.path_params["id"]):
                 if not self.owns(found):
                     return denied()
-                self.store.delete(kind, request.path_params["id"])
+                self.store.delete(kind, found["id"])
+                for one in self.store.all(CREDENTIALS, f"{found['id']}/"):
+                    self.store.delete(CREDENTIALS, f"{found['id']}/{one['id']}")
                 return Response(status_code=204)
         return not_found(request)
 

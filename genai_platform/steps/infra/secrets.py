@@ -74,8 +74,8 @@ class SecretsStep:
 
     def _unused(self, kept: Mapping[str, Any]) -> list[str]:
         """Keys of an earlier configuration. They go once a model is asked without a key: what is meant is that none is left."""
-        keyless = self.clients.target.settings.litellm.keyless
-        return sorted(set(kept) - set(upstream_variables(self.clients))) if keyless else []
+        litellm = self.clients.target.settings.litellm
+        return sorted(set(kept) - set(upstream_variables(self.clients))) if litellm.keyless or litellm.bedrock else []
 
     def apply(self, progress: Progress) -> str:
         given = {name: SecretStr(value) for name, value in self._given().items()}

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from genai_platform.config import azure_openai
+from genai_platform.config.models import AzureModel, OpenAIModel
 from genai_platform.config.target import Target
 from genai_platform.steps.azure import lookup
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import READY, Account, DeletedAccount, Deployment
+
+_KIND = "microsoft.cognitiveservices/accounts"
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,30 @@ def find(clients: Clients) -> Account | None:
 
 
 def find_deleted(clients: Clients) -> list[DeletedAccount]:
-    """The soft-deleted accounts of this name that this environment made."""
-    return [one for one in clients.azure.cognitive.deleted(wanted(clients.target).name) if own(clients.target, one)]
+    """The soft-deleted accounts of the configured name that this environment made."""
+    return deleted(clients, wanted(clients.target).name)
+
+
+def deleted(clients: Clients, name: str) -> list[DeletedAccount]:
+    """The soft-deleted accounts of a name that this environment made."""
+    return [one for one in clients.azure.cognitive.deleted(name) if own(clients.target, one)]
+
+
+def find_unconfigured(clients: Clients) -> list[Account]:
+    """The accounts that carry this environment's tags and that the settings do not have, neither as theirs nor as a model's address."""
+    azure, openai = clients.azure, clients.target.settings.azure.openai
+    configured = (wanted(clients.target).group.lower(), wanted(clients.target).name.lower()) if openai else None
+    named = [(id.split("/")[4], name) for id, kind, name in azure.arm.tagged(clients.target.tags) if kind.lower() == _KIND]
+    found = [azure.cognitive.account(group, name) for group, name in named if (group.lower(), name.lower()) != configured]
+    return [one for one in found if one is not None and own(clients.target, one) and not _used(clients.target, one)]
+
+
+def _used(target: Target, found: Account) -> bool:
+    """Whether a model is asked at this account, in the settings or in ``litellm.extra_config``."""
+    litellm = target.settings.litellm
+    texts = [model.api_base for model in litellm.models if isinstance(model, AzureModel | OpenAIModel)]
+    texts += [litellm.extra_config.text] if litellm.extra_config else []
+    return any(host in text.lower() for host in found.hosts for text in texts)
 
 
 def own(target: Target, found: Account | DeletedAccount) -> bool:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genai_platform.engine.step import Observation, Progress
-from genai_platform.errors import AlreadyExists, MissingError, NotFound, StepError, WaitTimeout
+from genai_platform.errors import AlreadyExists, MissingError, NotFound, StepError
 from genai_platform.steps.azure import rights
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
 from genai_platform.steps.azure.openai import account as accounts
+from genai_platform.steps.azure.openai import removal
 from genai_platform.steps.azure.openai.refusals import deleted_account, foreign_account, quota_used_up, taken_subdomain
+from genai_platform.steps.azure.openai.waits import LIMIT, accepted, interval
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.azure.cognitive import FAILED, READY, Account, CognitiveAccounts, DeletedAccount, Deployment, QuotaExceeded
-from genai_platform.tools.azure.errors import TemporaryRefusal
+from genai_platform.tools.azure.cognitive import FAILED, READY, Account, CognitiveAccounts, Deployment, QuotaExceeded
 from genai_platform.tools.wait import wait_for
 
 _FREED = 600.0
 """Seconds for which the subdomain of an account that was purged a moment ago may still be taken."""
-_TOMBSTONE = 180.0
-"""Seconds until a deleted account shows among the soft-deleted ones."""
 
 
 class OpenAiStep(AzureStep):
@@ -26,7 +25,7 @@ class OpenAiStep(AzureStep):
 
     id = "azure.openai"
     needs = ("azure.group",)
-    limit = 1800.0
+    limit = LIMIT
 
     def __init__(self, clients: Clients) -> None:
         super().__init__(clients)
@@ -182,31 +181,10 @@ class OpenAiStep(AzureStep):
         found = accounts.find(self.clients)
         if found is None:
             gone = accounts.find_deleted(self.clients)
-            return "; ".join(self._purged(one, progress) for one in gone) or "nothing was there"
+            return "; ".join(removal.purge(self.clients, one, progress) for one in gone) or "nothing was there"
         if not accounts.own(self.target, found):
             return f"{found.name} existed before and stays"
-        for one in self._there():
-            progress.say(f"removing the deployment {one.name}")
-            self._accepted(lambda one=one: self._cognitive.remove(found.group, found.name, one.name), progress)  # type: ignore[misc]
-        progress.say(f"deleting the account {found.name}")
-        self._accepted(lambda: self._cognitive.delete(found.group, found.name), progress)
-        absent = lambda: True if accounts.find(self.clients) is None else None  # noqa: E731
-        wait_for(absent, progress, lambda: f"deleting {found.name}", self.limit, self._interval)
-        if not rights.may_purge(self.clients, "Azure OpenAI accounts"):
-            return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
-        try:
-            shown = lambda: next(iter(accounts.find_deleted(self.clients)), None)  # noqa: E731
-            gone = [wait_for(shown, progress, lambda: f"{found.name}: deleted", _TOMBSTONE, self._interval)]
-        except WaitTimeout:
-            return f"removed {found.name}; Azure does not show it among the deleted accounts yet"
-        return self._purged(gone[0], progress)
-
-    def _purged(self, gone: DeletedAccount, progress: Progress) -> str:
-        progress.say(f"purging {gone.name}")
-        self._cognitive.purge(gone)
-        left = lambda: None if accounts.find_deleted(self.clients) else True  # noqa: E731
-        wait_for(left, progress, lambda: f"purging {gone.name}", self.limit, self._interval)
-        return f"removed and purged {gone.name}"
+        return removal.remove(self.clients, found, progress)
 
     # -- what these share -------------------------------------------------------------------------
     @property
@@ -217,19 +195,8 @@ class OpenAiStep(AzureStep):
         return self._cognitive.deployments(self.openai.group, self.openai.name)
 
     def _accepted(self, send: Callable[[], None], progress: Progress) -> None:
-        """Send a request that Azure refuses while the account or another deployment is being changed; again until it takes it."""
-        said: list[str] = [""]
-
-        def sent() -> bool | None:
-            try:
-                send()
-            except TemporaryRefusal as error:
-                said[0] = error.message
-                return None
-            return True
-
-        wait_for(sent, progress, lambda: f"waiting until Azure takes it: {said[0]}", self.limit, self._interval)
+        accepted(self.clients, send, progress)
 
     @property
     def _interval(self) -> float:
-        return 5.0 if self.target.endpoints.real else 0.3
+        return interval(self.target)
