@@ -112,7 +112,7 @@ _OF_STATUS: dict[int, type[StepError]] = {
 
 
 def of_status(status: int) -> type[StepError]:
-    """The kind of error that an HTTP status stands for."""
+    """The kind of error that an HTTP status means."""
     return _OF_STATUS.get(status, ServiceFailed if status >= 500 else StepError)
 
 

@@ -18,7 +18,7 @@ _DIRECTORY_KEEPS_DAYS = 30
 """How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
 _OPENAI = "azure:openai-account"
 KEPT_KINDS = frozenset({"azure:resource-group", "azure:vault", "azure:application", "azure:role-assignment"})
-"""What ``down --keep-data`` leaves standing on purpose."""
+"""What ``down --keep-data`` keeps on purpose."""
 
 
 @dataclass
@@ -133,7 +133,7 @@ def _applications(clients: Clients, seen: Found) -> None:
 
 def _end(deleted: Body) -> str:
     """The day on which the directory frees a deleted application by itself; ``YYYY-MM-DD``."""
-    at = datetime.fromisoformat(str(deleted["deletedDateTime"]).replace("Z", "+00:00"))
+    at = datetime.fromisoformat(str(deleted["deletedDateTime"]))
     return (at + timedelta(days=_DIRECTORY_KEEPS_DAYS)).date().isoformat()
 
 

@@ -1,7 +1,7 @@
 """Every environment of this tool in an AWS account and in Azure subscriptions, no matter who made it and from where.
 
-Nothing is known of them but what the clouds tell: their names stand in the tags that everything made here carries
-(``Target.tags``). What carries no tag (objects in somebody's API Management service, Entra applications) is found only beside
+Nothing is known of them but what the clouds tell: their names are in the tags of everything made here
+(``Target.tags``). What carries no tag (objects in somebody's API Management service, Entra applications) is found only along with
 something that does.
 """
 
@@ -16,7 +16,8 @@ from genai_platform.config.unit_prices import apim_usd_per_hour
 from genai_platform.errors import GenaiError
 from genai_platform.tools.aws import lifetime
 from genai_platform.tools.aws import regions as regions_of
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.leftovers import items, search
 from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.azure.listings import Resource

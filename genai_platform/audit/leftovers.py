@@ -61,7 +61,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class _Owned:
-    """What the states say stands."""
+    """What exists according to the states."""
 
     names: frozenset[tuple[str, str]]
     """Terraform's type of a resource, and one of its names."""
@@ -75,7 +75,7 @@ class _Owned:
         # Names point to the cluster's load balancer, and prove its certificate.
         if item.kind == "route53:record":
             return "cluster" in self.roots
-        # What Auto Mode made belongs to the cluster while that stands; an interface, to whatever stands in the network.
+        # What Auto Mode made belongs to the cluster while that exists; an interface, to whatever is in the network.
         if item.by == "cluster":
             return "cluster" in self.roots
         return item.by == "network" and bool({"cluster", "data"} & self.roots)
@@ -112,7 +112,7 @@ def _order(entry: Leftover) -> tuple[float, int, str, str]:
 
 
 def _azure(clients: Clients, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:
-    """The Azure half. It has no state of its own: what carries our names and tags is owned while the platform stands."""
+    """The Azure half. It has no state of its own: what carries our names and tags is owned while the platform exists."""
     if not clients.target.settings.azure.enabled:
         return
     from genai_platform.audit import azure
@@ -178,7 +178,7 @@ def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: 
 
 
 def _kept(clients: Clients, items: tuple[Item, ...], unseen: list[str]) -> Iterator[_Retained]:
-    """What ``down --keep-data`` leaves standing, and what it costs. Nothing else stands then."""
+    """What ``down --keep-data`` keeps, and what it costs. Nothing else exists then."""
     try:
         storage = clients.storage()
         for bucket in (storage.langfuse_bucket, storage.clickhouse_bucket):

@@ -1,4 +1,4 @@
-"""What checks ask of Azure, and the answers' forms; ``steps.azure.estate.Estate`` gives them."""
+"""What checks ask of Azure, and the answers' forms; ``steps.azure.inventory`` gives them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SignIn(Protocol):
 
 
 class Inventory(Protocol):
-    """What stands in Azure, as far as checks ask; ``steps.azure.estate.Estate`` is one."""
+    """What exists in Azure, as far as checks ask; ``steps.azure.inventory`` has the implementation."""
 
     def caller(self) -> Client | None:
         """A caller with a valid key whose client secret is known here; None when no caller has one."""

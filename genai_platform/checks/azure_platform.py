@@ -45,7 +45,7 @@ class AzurePlatform:
         return self.settings.apim.keys == "per-caller"
 
     def inventory(self) -> Inventory:
-        return self._once("estate", self.platform.inventory)
+        return self._once("inventory", self.platform.inventory)
 
     def client(self) -> Client:
         """The caller whose way in is looked at. Raises ``StepError`` when there is none."""

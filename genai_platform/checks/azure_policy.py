@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element
-
-import defusedxml.ElementTree
-
 from genai_platform.checks.azure_platform import Expected
 from genai_platform.render import policy_forms as forms
-from genai_platform.render.policy import APP_ROLE
+from genai_platform.render.policy import APP_ROLE, parse
 
 _LONGEST_SKEW = 300
 
@@ -20,10 +16,7 @@ class Deployed:
     """
 
     def __init__(self, text: str) -> None:
-        try:
-            self._root: Element = defusedxml.ElementTree.fromstring(text)
-        except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException):
-            raise ValueError("the deployed policy is not well-formed XML") from None
+        self._root = parse(text)
         self._jwt = self._root.find("inbound/validate-jwt")
 
     def expiry(self) -> str | None:

@@ -1,6 +1,6 @@
 """azure.refuses.*: what API Management must not let through, one check a row.
 
-Where a row needs a token that Entra ID never signs, the tokens come from the control routes; each is tried beside a control
+Where a row needs a token that Entra ID never signs, the tokens come from the control routes; each is tried next to a control
 token that differs in that one point only, so that a refusal for another reason does not count. Real clouds have no such
 routes: there two applications made for checks get tokens that come as near as Entra ID allows, and where it allows none
 the row is skipped, and what the deployed policy demands is read back instead.

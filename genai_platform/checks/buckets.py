@@ -39,7 +39,7 @@ def survey(aws: Aws, bucket: str, since: datetime, *, without: str = "") -> Surv
         since: by this machine's clock; what S3's own clock says at the first answer is taken into account.
         without: a prefix whose objects do not count.
     """
-    from genai_platform.tools.aws.client import explained
+    from genai_platform.tools.aws.errors import explained
 
     objects = newer = pages = 0
     whole = True

@@ -17,7 +17,7 @@ def build(clients: Clients, inventory: Callable[[], Inventory]) -> list[Check]:
     """Every check for this target, in the order of the report. Does no input or output.
 
     Args:
-        estate: what exists in Azure; called when that is first asked.
+        inventory: what exists in Azure; called when that is first asked.
     """
     platform = Platform(clients, inventory)
     return [check for family in FAMILIES for check in family.checks(platform)]

@@ -37,7 +37,7 @@ class Chat:
 def flaw(text: str) -> str:
     """What is wrong with an answer to the sentence; empty when it arrived intact.
 
-    Bytes that are no UTF-8 become the replacement character. UTF-8 that was taken for Latin-1, in the question or in the
+    Bytes that are not UTF-8 become the replacement character. UTF-8 that was taken for Latin-1, in the question or in the
     answer, is made of legal characters: it is known by having no Japanese left.
     """
     if not text.strip():

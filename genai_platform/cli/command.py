@@ -87,7 +87,7 @@ def _options(context: typer.Context, values: dict[str, Any]) -> Options:
 
 
 def _given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line itself."""
+    """Whether an option is given on the command line itself."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

@@ -71,7 +71,7 @@ def remove(run: Run, shown: str) -> int:
 
 
 def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
-    """Show the list, ask, remove. Also answers how many resources each step stood for, and what was other people's."""
+    """Show the list, ask, remove. Also answers how many resources each step had, and what was other people's."""
     from genai_platform.cli import foreign_objects
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.events import StepResult

@@ -1,4 +1,4 @@
-"""``genai env join``, and what ``up`` keeps for it: an environment's configuration beside its state."""
+"""``genai env join``, and what ``up`` keeps for it: an environment's configuration next to its state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def share(run: Run) -> None:
-    """Keep this environment's configuration beside its state, when that lies in S3. A failure is a warning."""
+    """Keep this environment's configuration next to its state, when that is in S3. A failure is a warning."""
     from genai_platform.tools.aws import lifetime
     from genai_platform.tools.aws.shared_settings import SharedSettings, write
 

@@ -13,7 +13,7 @@ from genai_platform.cli.run import Run
 from genai_platform.cli.status import ExitCode as StatusExitCode
 
 FAMILIES = {
-    "infra": "What stands in AWS: network, cluster, databases, storage.",
+    "infra": "What is built in AWS: network, cluster, databases, storage.",
     "litellm": "LiteLLM: configuration, database, proxy, ingress.",
     "langfuse": "Langfuse: configuration, database, chart, ingress.",
     "patch": "Post-install work: roles, ClickHouse's S3 disk.",

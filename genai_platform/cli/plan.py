@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.up import Only, Skip
 from genai_platform.cli.worlds import Purpose
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from genai_platform.engine.step import Change, Observation
     from genai_platform.steps.clients import Clients
 
-Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
-]
-Skip = Annotated[
-    list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
-]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when something would change.")]
 
 

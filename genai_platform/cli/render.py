@@ -80,7 +80,7 @@ def _files(step: Step, secrets: bool) -> dict[str, str]:
 
 
 def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]:
-    """The files without these values, wherever they stand: a load balancer's rule holds one, too."""
+    """The files without these values, wherever they occur: a load balancer's rule holds one, too."""
     hidden = sorted(values, key=len, reverse=True)  # a value may be part of a longer one
     pattern = re.compile("|".join(map(re.escape, hidden)))
     return {name: pattern.sub("(secret)", text) if hidden else text for name, text in found.items()}

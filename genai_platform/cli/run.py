@@ -75,7 +75,7 @@ class Run:
 
     @cached_property
     def clients(self) -> Clients:
-        """Doors to the target's tools."""
+        """The clients of the target's systems."""
         from genai_platform.steps.clients import Clients
         from genai_platform.tools import libraries
 

@@ -82,7 +82,7 @@ def file_layers(project: Path, environment: str) -> list[Layer]:
 
 
 def environment_layers(environ: Mapping[str, str]) -> list[Layer]:
-    """``GENAI_SECTION__KEY=value``, one layer a variable. Other ``GENAI_`` variables are no settings."""
+    """``GENAI_SECTION__KEY=value``, one layer a variable. Other ``GENAI_`` variables are not settings."""
     layers = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and "__" in name:

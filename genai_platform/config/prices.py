@@ -15,7 +15,7 @@ from genai_platform.config.unit_prices import NODE_INSTANCE, TABLE, TABLE_SOURCE
 HOURS_A_DAY, DAYS_A_MONTH = 8, 22
 """A working day, and the working days of a month."""
 
-_NODE_GB = 84  # Auto Mode's NodeClass: 80 GiB of ephemeral storage beside a small root volume
+_NODE_GB = 84  # Auto Mode's NodeClass: 80 GiB of ephemeral storage and a small root volume
 _CLAIMS_GB = 28
 _ZONES_OF_THE_DOOR = 2
 

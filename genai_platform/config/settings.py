@@ -172,7 +172,7 @@ class Caller(Table):
     tpm_limit: Annotated[Whole, Field(gt=0)] | None = None
     """Tokens a minute."""
     expires: Moment | None = None
-    """ISO 8601 date or time after which the key no longer works."""
+    """ISO 8601 date or time after which the key stops working."""
     client_id: Guid | None = None
     """An existing application; default: the tool makes one with a secret."""
 
@@ -203,7 +203,7 @@ class Lifecycle(Table):
     """What ``genai down`` does without ``--keep-data``."""
     backup: Literal["checked", "smaller", "last"] = "checked"
     """With ``keep-data``: ``checked`` refuses to write a backup that holds less than the last one though nobody deleted anything;
-    ``smaller`` writes it, beside the last one; ``last`` keeps the last one and writes none."""
+    ``smaller`` writes it next to the last one; ``last`` keeps the last one and writes none."""
     ends: Lasting | None = None
     """How long an environment is meant to exist, counted from the ``up`` that builds it, e.g. ``8h``: shown and warned of, and nothing
     is removed by itself. ``up --for`` wins."""

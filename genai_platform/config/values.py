@@ -88,7 +88,7 @@ def _moment(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, str):
         try:
-            datetime.fromisoformat(value.replace("Z", "+00:00"))
+            datetime.fromisoformat(value)
         except ValueError:
             raise ValueError("a date or time, e.g. 2027-03-31 or 2027-03-31T18:00:00Z") from None
     return value

@@ -111,7 +111,7 @@ class Bus:
     """Hands each event to every sink, one at a time, whichever thread it comes from.
 
     A sink that cannot write any more (its disk is full, its reader has gone) hears nothing further: who listens must not
-    stop the work. What it lacked stands in ``lost``.
+    stop the work. ``lost`` holds why.
     """
 
     def __init__(self, sinks: Sequence[Sink] = ()) -> None:

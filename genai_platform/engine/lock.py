@@ -40,7 +40,7 @@ def hold(path: Path, command: str, doing: Callable[[Holder], str] = lambda holde
     """Hold the environment's lock.
 
     The kernel keeps the lock (flock), so it vanishes with its process, however that one ended; the file
-    beside it only says who it is.
+    next to it only says who it is.
 
     Args:
         path: the lock's file.

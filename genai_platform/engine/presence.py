@@ -15,7 +15,7 @@ class Presence:
     Attributes:
         since: when the first step became present after the last ``down``; None: nothing did.
         began: the steps that are present, and since when.
-        seconds: how long steps were present that no longer are.
+        seconds: how long steps were present that are absent now.
         unknown: steps that were found present; when that began, this journal does not know.
     """
 

@@ -75,7 +75,7 @@ class Scheduler:
         """Remove these steps, what depends on them first.
 
         Args:
-            retained: left standing on purpose.
+            retained: kept on purpose.
             inside: steps that exist only inside another, and that other: where it is removed in the same run, one of them that
                 fails stops nothing, because it goes with it.
         """

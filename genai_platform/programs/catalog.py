@@ -135,7 +135,7 @@ def find(name: str) -> Path:
     """The path of a program: the one on PATH when it fits, else the one in the cache. Never fetches.
 
     Raises:
-        MissingError: it is on neither, or the one on PATH does not fit (the message names its version).
+        MissingError: it is on neither, or the one on PATH has the wrong version (the message names its version).
     """
     program = PROGRAMS[name]
     unfit = ""

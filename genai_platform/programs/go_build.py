@@ -1,4 +1,4 @@
-"""Build a program from its Go module; versions and sums are locked by the go.mod and go.sum beside this file."""
+"""Build a program from its Go module; versions and sums are locked by the go.mod and go.sum next to this file."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def job(
     name: str, *, purpose: str, script: str, line: Literal[1, 2], limits: Limits, variables: Mapping[str, str],
     password: str = "clickhouse-password",  # noqa: S107 - the name of a key
 ) -> Document:  # fmt: skip
-    """The job's document. The password is a mounted file: it stands in no command line and no variable.
+    """The job's document. The password is a mounted file: it is in no command line and no variable.
 
     Args:
         purpose: the label ``app.kubernetes.io/name``.

@@ -11,7 +11,7 @@ from genai_platform.render import addresses, sign_in
 from genai_platform.render.mermaid import Arrow, Node, flowchart
 
 _NAMES = 6
-"""So many names a box lists; a number stands for the others."""
+"""So many names a box lists; for the others it gives their number."""
 _ACCOUNTS = 8
 """So many Azure OpenAI accounts get a box of their own."""
 _PROVIDERS = {"azure": ("Azure OpenAI", "azure"), "openai": ("OpenAI API", ""), "bedrock": ("Amazon Bedrock", "aws")}

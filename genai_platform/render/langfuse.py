@@ -234,7 +234,7 @@ def disk_config_map(target: Target, outputs: Outputs) -> dict[str, Any]:
     return {**_head("v1", "ConfigMap", DISK_CONFIG_MAP), "data": {DISK_FILE: s3disk_xml(target, outputs)}}
 
 
-def database(target: Target, outputs: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
+def database(outputs: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
     """The job that makes the role and the database."""
     return manifests.database(
         DATABASE_JOB,

@@ -126,7 +126,7 @@ def pod_variable(settings: Settings, name: str) -> str:
     """What the variable of a model's key is called in the pod.
 
     LiteLLM gives every Azure model without a key the one in ``AZURE_API_KEY`` or ``AZURE_OPENAI_API_KEY``, and then asks for no token
-    (litellm/main.py, 1.106.2): beside a model that signs in with Entra ID no key may have such a name.
+    (litellm/main.py, 1.106.2): together with a model that signs in with Entra ID no key may have such a name.
     """
     return f"KEY_OF_{name}" if name in DEFAULT_KEYS and settings.litellm.keyless else name
 
@@ -137,7 +137,7 @@ def config(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfo
     return manifests.objects("litellm-config", namespace=NAMESPACE, role_arn=role_arn, secrets=values, config=proxy_config(settings))
 
 
-def database(settings: Settings, data: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
+def database(data: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
     """The job that makes the role and the database."""
     return manifests.database(
         "litellm-database",
@@ -254,7 +254,7 @@ def _callbacks(settings: Settings) -> dict[str, Any]:
 
 
 class QuotedText(str):
-    """Text that must stand in quotes: an unquoted ``2024-10-21`` is a date, and LiteLLM drops the model."""
+    """Text that must be in quotes: an unquoted ``2024-10-21`` is a date, and LiteLLM drops the model."""
 
     __slots__ = ()
 

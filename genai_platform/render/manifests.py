@@ -27,7 +27,7 @@ UNDISTURBED = {"karpenter.sh/do-not-disrupt": "true"}
 """Annotation of every pod. EKS Auto Mode's general-purpose pool empties nodes that it finds underused, 30 seconds after it
 finds them so: without this it would end migrations and jobs half-way (https://karpenter.sh/docs/concepts/disruption/).
 Draining a node by hand still moves these pods, and so does a node's age: the pool's nodes expire after 14 days
-(``expireAfter: 336h``), and a day later (``terminationGracePeriod: 24h``) this annotation holds them no longer."""
+(``expireAfter: 336h``), and a day later (``terminationGracePeriod: 24h``) this annotation stops holding them."""
 IDLE_TIMEOUT = 600
 """Seconds the load balancer keeps a connection on which nothing passes, and waits for an answer's next byte."""
 KEEP_ALIVE = IDLE_TIMEOUT + 10

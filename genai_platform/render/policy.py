@@ -1,6 +1,6 @@
 """The API Management policy: from typed values to text, and from text to a form that can be compared.
 
-API Management evaluates ``@(...)`` and substitutes ``{{...}}`` wherever they stand, whatever XML escaping was used. So
+API Management evaluates ``@(...)`` and substitutes ``{{...}}`` wherever they occur, whatever XML escaping was used. So
 only typed values enter: GUIDs, https addresses, hosts, integers and identifiers. ``policies/caller.xml.j2`` has its own
 delimiters, and what comes out is checked again by ``faults`` before it is sent.
 """
@@ -88,7 +88,7 @@ class PolicyValues:
 def render_policy(values: PolicyValues) -> str:
     """The policy document as well-formed XML (to be sent with ``format="xml"``). The same values give the same bytes.
 
-    Its revision, the first digits of its own SHA-256, stands in the answer to a request without a token: by it anyone who changed
+    Its revision, the first digits of its own SHA-256, is in the answer to a request without a token: by it anyone who changed
     the policy sees when the gateway serves it.
     """
     blank = _rendered(values, "0" * _REVISION)
@@ -178,7 +178,7 @@ def same_policy(left: str, right: str) -> bool:
 def faults(text: str) -> list[str]:
     """What is wrong with a policy before it is sent: XML, sections and their order, child order, expression forms."""
     try:
-        root = _parse(text)
+        root = parse(text)
     except ValueError as error:
         return [str(error)]
     found: list[str] = []
@@ -215,7 +215,8 @@ def _wrong_order(element: Element) -> list[str]:
     return [] if places == sorted(places) else [f"<{element.tag}>: children must come in the order {', '.join(order)}"]
 
 
-def _parse(text: str) -> Element:
+def parse(text: str) -> Element:
+    """The document of a policy or fragment. Raises ``ValueError``."""
     try:
         root: Element = defusedxml.ElementTree.fromstring(text)
     except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException) as error:
@@ -227,4 +228,4 @@ def _normal(text: str) -> object:
     def normal(element: Element) -> object:
         return (element.tag, sorted(element.attrib.items()), " ".join((element.text or "").split()), [normal(child) for child in element])
 
-    return normal(_parse(text))
+    return normal(parse(text))

@@ -45,7 +45,7 @@ class Form:
         def put(hole: re.Match[str]) -> str:
             value = values[hole[1]]
             if not re.fullmatch(_HOLES[hole[2]], value):
-                raise ValueError(f"'{value}' cannot stand in a policy expression as {hole[2]}")
+                raise ValueError(f"'{value}' cannot be used in a policy expression as {hole[2]}")
             return value
 
         return re.sub(r"<(\w+):(\w+)>", put, _squeeze(self.text))

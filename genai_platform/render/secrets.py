@@ -58,7 +58,7 @@ class PlatformSecrets(BaseModel):
     gateway_header: SecretStr = Field(default_factory=random_text)
     """What API Management proves itself with at the load balancer."""
     ca_certificate: SecretStr | None = None
-    """PEM of the authority the tool made for a platform without a domain (the key lies beside it)."""
+    """PEM of the authority the tool made for a platform without a domain (the key is next to it)."""
     ca_key: SecretStr | None = None
     upstream_keys: dict[str, SecretStr] = {}
     """Environment variable name of a model's key (``api_key_env``) to its value."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from genai_platform.sandbox.layout import SandboxLayout
@@ -55,15 +57,23 @@ class Part(Protocol):
 
 
 class PythonPart:
-    """A part that is a module of this package. It is told the sandbox's folder, and needs no environment variables."""
+    """A stand-in that is a module of this package. It is told the sandbox's folder, and needs no environment variables."""
 
     module: str
+    kind: Kind = "stand-in"
 
     def argv(self, layout: SandboxLayout) -> list[str]:
         return [sys.executable, "-m", self.module, "--layout", str(layout.root)]
 
     def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
         return {}
+
+
+def told_layout() -> SandboxLayout:
+    """In the process of a ``PythonPart``: the sandbox it was told of."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--layout", type=Path, required=True)
+    return SandboxLayout.open(parser.parse_args().layout)
 
 
 def ports_of(part: Part) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def environment(layout: SandboxLayout) -> dict[str, str]:
     clean = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     clean.setdefault("LANG", "C.UTF-8")
     clean.setdefault("TMPDIR", tempfile.gettempdir())
-    # The interpreter's own folder first: parts find the programs that were installed beside this one.
+    # The interpreter's own folder first: parts find the programs that were installed next to this one.
     clean["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), clean.get("PATH", os.defpath)))
     clean |= {"PYTHONUNBUFFERED": "1", "AWS_EC2_METADATA_DISABLED": "true"}
     clean |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -102,7 +102,7 @@ def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
     """End a part and its children: asked first, killed after ``seconds``. False when it was not running."""
     process = recorded(layout, name)
     if process is not None:
-        # Children first in the list, since they can no longer be found once their parent is gone.
+        # Children first in the list, since they cannot be found once their parent is gone.
         family = [*_children(process), process]
         with contextlib.suppress(psutil.Error):
             process.terminate()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError
+from genai_platform.render.client_exports import client_exports
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.azure import az_config
 from genai_platform.sandbox.azure.state import deployer
@@ -104,19 +105,7 @@ def _applications(target: Target) -> dict[str, str]:
     from genai_platform.steps.clients import Clients
 
     clients = Clients(target)
-    found: dict[str, str] = {}
     try:
-        litellm, langfuse = clients.address("litellm"), clients.address("langfuse")
-        secrets = clients.secrets()
+        return client_exports(clients.secrets(), clients.address("litellm"), clients.address("langfuse"))
     except GenaiError:
         return {}
-    if litellm:
-        found |= {"OPENAI_BASE_URL": f"{litellm}/v1", "OPENAI_API_KEY": secrets.litellm_master_key.get_secret_value()}
-    if langfuse:
-        found |= {
-            "LANGFUSE_HOST": langfuse,
-            "LANGFUSE_BASE_URL": langfuse,
-            "LANGFUSE_PUBLIC_KEY": secrets.langfuse_public_key.get_secret_value(),
-            "LANGFUSE_SECRET_KEY": secrets.langfuse_secret_key.get_secret_value(),
-        }
-    return found

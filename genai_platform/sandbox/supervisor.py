@@ -203,7 +203,7 @@ def remove(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> Non
 
 
 def _claim(layout: SandboxLayout) -> None:
-    """Refuse to run beside another sandbox with the same addresses (a restored copy, say)."""
+    """Refuse to run next to another sandbox with the same addresses (a restored copy, say)."""
 
     def in_use(holder: Path) -> bool:
         return running(SandboxLayout.open(holder))

@@ -95,7 +95,7 @@ def inside(graph: Graph) -> dict[str, str]:
 
 
 def resources(clients: Clients, step: Step) -> int:
-    """How many resources a step that stands is made of: those in Terraform's state, the objects of a cluster, else one."""
+    """How many resources an existing step is made of: those in Terraform's state, the objects of a cluster, else one."""
     from genai_platform.tools.terraform.client import ROOTS
 
     for root in ROOTS:

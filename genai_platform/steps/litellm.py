@@ -56,7 +56,7 @@ def steps(clients: Clients) -> list[Objects]:
             "litellm.database",
             ("infra.data", "litellm.config"),
             lambda: clients.kube,
-            lambda: litellm.database(settings, clients.data(), clients.secrets()),
+            lambda: litellm.database(clients.data(), clients.secrets()),
             "litellm-database",
         ),
         Objects(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from genai_platform.config.target import NAMESPACE
@@ -66,7 +67,7 @@ class Objects:
     before_destroy: Hook = _nothing
     after_destroy: Hook = _nothing
     outside: Callable[[], str] = lambda: ""
-    """What still stands outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing."""
+    """What still exists outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing."""
     transient: frozenset[str] = field(default=frozenset())
     """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``observe``."""
 
@@ -196,13 +197,16 @@ def running(kube: Kube, kind: str, name: str) -> str | None:
     return f"{kind} {name}: {found.get('status', {}).get('readyReplicas', 0)}/{found['spec'].get('replicas', 1)} pods ready"
 
 
+def restart(kube: Kube, kind: str, name: str) -> None:
+    """Begin to replace the pods of a Deployment or StatefulSet, as ``kubectl rollout restart`` does."""
+    annotations = {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    kube.patch("apps/v1", kind, name, NAMESPACE, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+
+
 def start_afresh(kube: Kube, kind: str, name: str) -> None:
     """Re-create pods that gave up before this run: they would sit out a long back-off, and their crashes are not ours."""
-    labels = ((kube.get("apps/v1", kind, name, NAMESPACE) or {}).get("spec", {}).get("selector") or {}).get("matchLabels") or {}
-    if not labels:
-        return
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    for pod in kube.list("v1", "Pod", NAMESPACE, label_selector=selector):
+    workload = kube.get("apps/v1", kind, name, NAMESPACE)
+    for pod in kube_wait.pods_of(kube, workload, NAMESPACE) if workload else ():
         containers = pod.get("status", {}).get("containerStatuses", ())
         if any(_gave_up(one) for one in containers):
             kube.delete("v1", "Pod", pod["metadata"]["name"], NAMESPACE)

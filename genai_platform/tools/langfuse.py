@@ -43,7 +43,7 @@ class Langfuse:
         return self._send("/auth/sign-in", keys=False)
 
     def sign_up(self) -> tuple[int, str]:
-        """Status and message of a sign-up that could never make an account: its address is none."""
+        """Status and message of a sign-up that could never make an account: its address is not valid."""
         try:
             answer = self.http.post("/api/auth/signup", json={"name": "genai", "email": "not an address", "password": "x"})
         except httpx.HTTPError as error:

@@ -22,7 +22,7 @@ _GRACE = 300.0
 
 
 def begin(work: Callable[[], R], name: str = "work") -> Future[R]:
-    """Do one thing beside others; its ``result()`` gives what it gives, or raises what it raises."""
+    """Do one thing at the same time as others; its ``result()`` gives what it gives, or raises what it raises."""
     future: Future[R] = Future()
 
     def run() -> None:

@@ -122,12 +122,12 @@ def run(
         timeout: seconds until it is ended.
         progress: asked ten times a second or more whether the person wants to stop.
         on_line: hears every line as it is written.
-        good: exit codes that are no error; None: all.
+        good: exit codes that are not an error; None: all.
         grace: seconds between the request to end and the kill.
 
     Raises:
         CommandError: another exit code, or the time limit.
-        MissingError: there is no such program.
+        MissingError: the program was not found.
         Interrupted: from ``progress.check``; the program was ended before.
     """
     with contextlib.ExitStack() as files:

@@ -81,7 +81,7 @@ def _picture(drawn: Diagram, columns: Sequence[tuple[tuple[str, ...], int]], nam
 
 # -- places -----------------------------------------------------------------------------------------
 def _place(nodes: Sequence[Node], every: Sequence[Node], boxes: dict[str, _Box], x: float, y: float, across: float) -> float:
-    """Put nodes below each other, boxes beside each other where they fit; answers where they end."""
+    """Put nodes below each other, boxes side by side where there is room; answers where they end."""
     row: list[Node] = []
     for node in nodes:
         if node.shape != "area":
@@ -102,11 +102,11 @@ def _place(nodes: Sequence[Node], every: Sequence[Node], boxes: dict[str, _Box],
 def _row(nodes: Sequence[Node], boxes: dict[str, _Box], x: float, y: float, across: float) -> float:
     if not nodes:
         return y
-    beside = max(1, min(len(nodes), int((across + _GAP) // (130 + _GAP))))
-    each = (across - _GAP * (beside - 1)) / beside
-    for start in range(0, len(nodes), beside):
+    in_row = max(1, min(len(nodes), int((across + _GAP) // (130 + _GAP))))
+    each = (across - _GAP * (in_row - 1)) / in_row
+    for start in range(0, len(nodes), in_row):
         made = []
-        for number, node in enumerate(nodes[start : start + beside]):
+        for number, node in enumerate(nodes[start : start + in_row]):
             title = _wrapped(node.lines[0], each - 2 * _PAD, _BOLD)
             lines = [piece for line in node.lines[1:] for piece in _wrapped(line, each - 2 * _PAD, _LETTER)]
             made.append(_Box(node, x + number * (each + _GAP), y, each, 0, title, lines))

@@ -73,7 +73,7 @@ class Screen:
             print(clean(text), file=sys.stderr, flush=True)
 
     def note(self, text: str) -> None:
-        """Something beside the result, on standard error; not with ``--quiet``."""
+        """Something in addition to the result, on standard error; not with ``--quiet``."""
         if not self.quiet:
             print(clean(text), file=sys.stderr, flush=True)
 

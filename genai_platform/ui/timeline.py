@@ -39,7 +39,7 @@ def timeline(run: Timeline | None) -> str:
 def _row(bar: Bar, whole: float) -> str:
     start, end = (100 * min(at / whole, 1.0) for at in (bar.start, bar.end))
     took, outcome = duration(bar.end - bar.start), bar.outcome or "not finished"
-    # Beside its bar, on the side where there is room; else in it, since it is long then.
+    # Next to its bar, on the side where there is room; else in it, since it is long then.
     at, side = (end, "") if end < 75 else (start, ' class="before"') if start > 30 else (start, ' class="inside"')
     classes = " ".join(filter(None, ("critical" if bar.critical else "", "failed" if bar.outcome == "failed" else "")))
     return (

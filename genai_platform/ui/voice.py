@@ -11,7 +11,7 @@ from genai_platform.ui.text import since
 
 
 class Voice:
-    """A ``Progress`` on the screen. Ctrl-C raises where the work stands, so there is nothing to stop here.
+    """A ``Progress`` on the screen. Ctrl-C raises where the work is, so there is nothing to stop here.
 
     Args:
         before: what each line begins with.

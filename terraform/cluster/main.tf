@@ -63,7 +63,7 @@ resource "aws_eks_cluster" "this" {
   version  = var.kubernetes_version
   role_arn = aws_iam_role.cluster.arn
 
-  # Auto Mode brings its own; the usual add-ons would run beside them.
+  # Auto Mode brings its own; the usual add-ons would run next to them.
   bootstrap_self_managed_addons = false
 
   access_config {

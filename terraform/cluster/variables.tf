@@ -71,7 +71,7 @@ variable "public_access_cidrs" {
 }
 
 variable "private_subnet_ids" {
-  description = "Where nodes and the control plane's interfaces stand."
+  description = "Where nodes and the control plane's interfaces are placed."
   type        = list(string)
   nullable    = false
 

@@ -44,7 +44,7 @@ variable "vpc_id" {
 }
 
 variable "private_subnet_ids" {
-  description = "Where the databases stand."
+  description = "Where the databases are placed."
   type        = list(string)
   nullable    = false
 

@@ -4,12 +4,12 @@ output "vpc_id" {
 }
 
 output "public_subnet_ids" {
-  description = "Where the load balancer stands."
+  description = "Where the load balancer is placed."
   value       = [for zone in local.zones : aws_subnet.public[zone].id]
 }
 
 output "private_subnet_ids" {
-  description = "Where everything else stands."
+  description = "Where everything else is placed."
   value       = [for zone in local.zones : aws_subnet.private[zone].id]
 }
 

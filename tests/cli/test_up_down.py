@@ -32,7 +32,7 @@ def test_the_plan_comes_before_the_work(shell: Shell) -> None:
     before = "\n".join(lines[:first_step])
     assert "cluster" in before
     assert "not touched: patch.disk" in before
-    assert "/h while it stands" in before
+    assert "/h while it exists" in before
     assert "journal.jsonl" in before
 
 

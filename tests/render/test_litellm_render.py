@@ -92,7 +92,7 @@ def test_no_secret_outside_the_secret():
         *litellm.config(settings(), DATA, "arn:r", SECRETS),
         *litellm.proxy(settings(), DATA, "arn:r", SECRETS),
         *litellm.migration(settings(), DATA),
-        *litellm.database(settings(), DATA, SECRETS),
+        *litellm.database(DATA, SECRETS),
     ]
     text = yaml.safe_dump_all(one for one in made if one["kind"] != "Secret")
     for value in litellm.secret_values(settings(), DATA, SECRETS).values():

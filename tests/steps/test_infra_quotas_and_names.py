@@ -54,7 +54,7 @@ def test_full_quotas_are_told_with_the_request_for_more(tmp_path: Path, monkeypa
         assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6" in full["quota.networks"]
         with pytest.raises(ClientError, match="VpcLimitExceeded"):
             ec2.create_vpc(CidrBlock="10.9.0.0/16")
-        with pytest.raises(MissingError, match="2 things stand in the way"):
+        with pytest.raises(MissingError, match="2 problems must be fixed first"):
             preflight.refuse(found.clients)
 
 

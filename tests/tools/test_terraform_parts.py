@@ -17,7 +17,7 @@ from genai_platform.engine.step import Change, State
 from genai_platform.errors import MissingError, NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import Inputs, RootStep
-from genai_platform.tools.aws.client import explained
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.terraform import mirror as terraform_mirror
 from genai_platform.tools.terraform.client import Terraform
 from genai_platform.tools.terraform.events import Events

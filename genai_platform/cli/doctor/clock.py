@@ -1,4 +1,4 @@
-"""This machine's clock beside AWS's: requests are signed with the time, and refused when it is wrong."""
+"""This machine's clock compared with AWS's: requests are signed with the time, and refused when it is wrong."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def examine(run: Run, world: Clouds) -> Iterator[Line]:
     from genai_platform.tools import libraries
 
     target = found[0]
-    # The looks go on in threads, which must not import beside each other.
+    # The looks go on in threads, which must not import at the same time.
     libraries.load(azure=target.settings.azure.enabled)
     yield from together(_looks(Clients(target)))
 

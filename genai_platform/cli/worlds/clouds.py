@@ -101,25 +101,18 @@ class Clouds:
     def costs(self, usd_per_hour: float) -> str:
         from genai_platform.ui.text import dollars
 
-        return f"about {dollars(usd_per_hour)} while it stands"
+        return f"about {dollars(usd_per_hour)} while it exists"
 
     def spent(self, told: str) -> str:
         return told
 
     def exports(self, run: Run) -> None:
         from genai_platform.cli.endpoints import endpoints
+        from genai_platform.render.client_exports import client_exports
 
         secrets, addresses = run.clients.secrets(), endpoints(run)
         found = {"KUBECONFIG": str(run.clients.kube.kubeconfig()), "AWS_REGION": run.target.settings.platform.region}
-        if url := addresses.get("litellm"):
-            found |= {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": secrets.litellm_master_key.get_secret_value()}
-        if url := addresses.get("langfuse"):
-            found |= {
-                "LANGFUSE_HOST": url,
-                "LANGFUSE_BASE_URL": url,  # the current name of LANGFUSE_HOST
-                "LANGFUSE_PUBLIC_KEY": secrets.langfuse_public_key.get_secret_value(),
-                "LANGFUSE_SECRET_KEY": secrets.langfuse_secret_key.get_secret_value(),
-            }
+        found |= client_exports(secrets, addresses.get("litellm"), addresses.get("langfuse"))
         authority = run.target.folder / "ca.pem"
         if authority.exists():
             found["SSL_CERT_FILE"] = str(authority)

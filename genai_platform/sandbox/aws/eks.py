@@ -85,14 +85,14 @@ def resume(stand_in: AwsStandIn) -> None:
 
 def _endpoint(stand_in: AwsStandIn) -> None:
     """There is an endpoint, and an issuer, as long as there is a cluster that is not being deleted."""
-    standing = [
+    created = [
         getattr(cluster, "active_since", 0.0)
         for backend in eks_backends[ACCOUNT].values()
         for cluster in backend.clusters.values()
         if cluster.status != _DELETING
     ]
-    if standing:
-        stand_in.endpoint.opened(min(standing))
+    if created:
+        stand_in.endpoint.opened(min(created))
         stand_in.oidc_issuer.opened()
     else:
         stand_in.endpoint.closed()
@@ -132,7 +132,7 @@ def _complete(stand_in: AwsStandIn, cluster: Any, asked: dict[str, Any], region:
     network.setdefault("elasticLoadBalancing", {"enabled": False})
     cluster.kubernetes_network_config = network
     cluster.logging = asked.get("logging") or {"clusterLogging": []}
-    cluster.resources_vpc_config = _vpc(cluster.name, cluster.arn, asked.get("resourcesVpcConfig") or {}, region)
+    cluster.resources_vpc_config = _vpc(cluster.name, asked.get("resourcesVpcConfig") or {}, region)
     cluster.access_entries = {}
     cluster.updates = {}
     now = datetime.now(UTC)
@@ -145,7 +145,7 @@ def _complete(stand_in: AwsStandIn, cluster: Any, asked: dict[str, Any], region:
         entry["policies"]["AmazonEKSAutoNodePolicy"] = _association("AmazonEKSAutoNodePolicy", {"type": "cluster"}, now)
 
 
-def _vpc(name: str, arn: str, asked: dict[str, Any], region: str) -> dict[str, Any]:
+def _vpc(name: str, asked: dict[str, Any], region: str) -> dict[str, Any]:
     settings = {
         "securityGroupIds": [], "endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["0.0.0.0/0"],
     } | asked  # fmt: skip

@@ -143,7 +143,7 @@ def _up(stand_in: AwsStandIn, backend: Any, group: Any) -> None:
     held = groups(backend).get(group.cache_parameter_group_name)
     host = group.node_groups[0]["primary_endpoint_address"]
     stand_in.engines.redis_up(
-        group.replication_group_id, host, group.port, group.token, bool(group.transit_encryption_enabled), group.engine_version,
+        group.replication_group_id, host, group.port, group.token, bool(group.transit_encryption_enabled),
         elasticache_parameters.defaults() | (held.values if held else {}),
     )  # fmt: skip
 

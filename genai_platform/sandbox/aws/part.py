@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from genai_platform.sandbox.aws.identity import administrator, control_key
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PythonPart
+from genai_platform.sandbox.part import PythonPart
 
 
 class Aws(PythonPart):
@@ -16,7 +16,6 @@ class Aws(PythonPart):
 
     module = "genai_platform.sandbox.aws.server"
     name = "aws"
-    kind: Kind = "stand-in"
     port = "aws"
     further_ports: tuple[str, ...] = ("endpoint", "oidc")
 

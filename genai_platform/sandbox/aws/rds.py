@@ -246,4 +246,4 @@ def _later(seconds: float, act: Callable[[], None]) -> None:
 def _up(stand_in: AwsStandIn, cluster: Any) -> None:
     if cluster.engine == "aurora-postgresql":
         name, where, password = cluster.db_cluster_identifier, (cluster.endpoint, cluster.port), cluster._master_user_password
-        stand_in.engines.postgres_up(name, *where, cluster.master_username, password, cluster.region, cluster.database_name)
+        stand_in.engines.postgres_up(name, *where, cluster.master_username, password, cluster.database_name)

@@ -7,12 +7,10 @@ stored and returned as it was put. Types that no file registers are refused.
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import uuid4
 
 import jwt
@@ -21,42 +19,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure import arm_metadata, tenancy
-from genai_platform.sandbox.azure.arm_admission import Refusal, admitted, throttled
+from genai_platform.sandbox.azure.arm_admission import admitted, throttled
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
 from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.pace import RESOURCE_GROUP_DELETED, Duration
+from genai_platform.sandbox.pace import Duration
 
-Body = dict[str, Any]
 _KEPT = {"Microsoft.CognitiveServices/accounts": "deletedAccounts"}
 """Types of which a removed resource can be restored or purged, also after its group was removed, and where it is remembered."""
 _WHOLE_SUBSCRIPTION = re.compile(r"(?i)/subscriptions/[^/]+(/resources|/providers/microsoft\.apimanagement/service)?")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to ARM. ``id`` is the resource's path; ``body`` what was sent."""
-
-    method: str
-    id: str
-    body: Body
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    base: str
-    """``https://host:port`` that the client used."""
-    caller: str = ""
-    """Object id of who calls."""
-
-    @property
-    def name(self) -> str:
-        return self.id.rsplit("/", 1)[1]
-
-    @property
-    def subscription(self) -> str:
-        """The subscription in the path; empty for a path that names none."""
-        words = self.id.split("/")
-        return words[2] if len(words) > 2 else ""
 
 
 @dataclass
@@ -92,7 +65,7 @@ class Arm:
             for pattern, handler in self.types.items():
                 if re.fullmatch(pattern, path, re.IGNORECASE):
                     with self.azure.store.exclusively():
-                        return handler(self, admitted(self, call))
+                        return handler(self, admitted(self.azure.store, call))
             raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
         except Refusal as refusal:
             return JSONResponse(refusal.document(), refusal.status, refusal.headers)
@@ -174,106 +147,5 @@ class Arm:
         return JSONResponse({"id": operation, "status": "Succeeded" if done else "InProgress"}, 200 if done else 202, {"Retry-After": "1"})
 
 
-def not_found(call: Call) -> Refusal:
-    return Refusal(404, "ResourceNotFound", f"The resource '{call.id}' was not found.")
-
-
 def visible(entry: Body) -> Body:
     return {name: value for name, value in entry.items() if not name.startswith("_")}
-
-
-def subscriptions(arm: Arm, call: Call) -> Response:
-    """The subscriptions in which the caller has a role, with their tenants."""
-    every = tenancy.subscriptions(arm.azure.store)
-    seen = [_subscription(entry) for entry in every if arm.roles.holds_inside(call.caller, f"/subscriptions/{entry['subscriptionId']}")]
-    if not call.subscription:
-        return JSONResponse({"value": seen})
-    return JSONResponse(next(entry for entry in seen if entry["subscriptionId"] == call.subscription.lower()))
-
-
-def _subscription(entry: Body) -> Body:
-    return {"id": f"/subscriptions/{entry['subscriptionId']}", "state": "Enabled", **entry}
-
-
-_LOCATIONS = {
-    "eastus2": "East US 2", "japaneast": "Japan East", "japanwest": "Japan West", "swedencentral": "Sweden Central",
-    "westeurope": "West Europe",
-}  # fmt: skip
-
-
-def locations(arm: Arm, call: Call) -> Response:
-    """Some of Azure's regions, physical and logical ones (Subscriptions - List Locations)."""
-    found = [(name, display, "Physical") for name, display in _LOCATIONS.items()] + [("europe", "Europe", "Logical")]
-    base = f"/subscriptions/{call.subscription}/locations"
-    return JSONResponse(
-        {
-            "value": [
-                {"id": f"{base}/{name}", "name": name, "type": "Region", "displayName": display, "metadata": {"regionType": kind}}
-                for name, display, kind in found
-            ]
-        }
-    )
-
-
-def resources(arm: Arm, call: Call) -> Response:
-    """What lies in a resource group or, with a filter by one tag, in the subscription: then without tags, as documented."""
-    group = call.id.rsplit("/", 1)[0]
-    in_group = group.count("/") > 2
-    if in_group and not arm.exists(group):
-        raise not_found(call)
-    found = [entry for entry in arm.azure.store.all("arm", group + "/") if entry["id"].count("/") == 8]
-    wanted = call.query.get("$filter")
-    by_tag = re.fullmatch(r"tagName eq '([^']+)' and tagValue eq '([^']+)'", wanted or "")
-    if by_tag:
-        found = [entry for entry in found if (entry.get("tags") or {}).get(by_tag[1]) == by_tag[2]]
-    elif wanted:
-        found = [entry for entry in found if _meets(entry, wanted)]
-    found = [entry for entry in found if arm.may_read(call, entry["id"])]
-    shown = ("id", "name", "type", "location", "sku", *(() if by_tag else ("tags",)))
-    expanded = "createdtime" in call.query.get("$expand", "").lower()
-    return JSONResponse(
-        {"value": [{name: entry[name] for name in shown if name in entry} | (_times(entry) if expanded else {}) for entry in found]}
-    )
-
-
-def _times(entry: Body) -> Body:
-    """What ``$expand=createdTime`` adds; nothing for what an older version of the sandbox stored."""
-    at = entry.get("_created")
-    return {} if at is None else {"createdTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))}
-
-
-def _meets(entry: Body, wanted: str) -> bool:
-    """Whether a resource meets a filter of equalities (Resources - List). Tags can be combined with nothing else."""
-    parts = {"resourcetype": entry["type"], "name": entry["name"], "resourcegroup": entry["id"].split("/")[4]}
-    parts["location"] = str(entry.get("location"))
-    for condition in re.split(r"\s+and\s+", wanted.strip("() ")):
-        equal = re.fullmatch(r"(\w+) eq '([^']*)'", condition)
-        if equal is None or equal[1].lower() not in parts:
-            raise Refusal(400, "InvalidFilterInQueryString", f"Invalid $filter '{wanted}' specified in the query string.")
-        if parts[equal[1].lower()].lower() != equal[2].lower():
-            return False
-    return True
-
-
-def resource_groups(arm: Arm, call: Call) -> Response:
-    """Resource groups; deleting one removes what is in it, and takes its time."""
-    for entry in arm.azure.store.all("arm", call.id) if call.subscription else ():
-        if time.time() >= entry.get("_gone", math.inf):
-            arm.remove(entry["id"])
-    if call.id.lower().endswith("/resourcegroups"):
-        return arm.listed(call)
-    if call.method in ("GET", "HEAD"):
-        return arm.get(call)
-    if call.method == "PUT":
-        known = arm.exists(call.id)
-        if "_gone" in (arm.azure.store.get("arm", call.id) or {}):
-            raise Refusal(409, "ResourceGroupBeingDeleted", f"The resource group '{call.name}' is in deprovisioning state.")
-        body = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
-        return JSONResponse(body, 200 if known else 201)
-    if not arm.exists(call.id):
-        raise not_found(call)
-    held = arm.azure.store.get("arm", call.id) or {}
-    if "_gone" not in held:
-        gone = arm.azure.after(RESOURCE_GROUP_DELETED)
-        arm.azure.store.put("arm", call.id, {**held, "properties": {"provisioningState": "Deleting"}, "_gone": gone})
-    return arm.accepted(call, RESOURCE_GROUP_DELETED)

@@ -11,28 +11,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genai_platform.sandbox.azure.arm_call import Call, Refusal
 from genai_platform.sandbox.azure.arm_providers import registered
-
-if TYPE_CHECKING:
-    from genai_platform.sandbox.azure.arm import Arm, Call
+from genai_platform.sandbox.azure.store import Store
 
 _RESOURCE = re.compile(r"(?i)/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?/providers/([^/]+)(?:/([^/]+)/[^/]+)?(/.*)?")
-
-
-class Refusal(Exception):
-    """An error answer, as ARM words it."""
-
-    def __init__(
-        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, additional: list[Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.code, self.headers, self.additional = status, code, headers, additional
-
-    def document(self) -> dict[str, Any]:
-        error: dict[str, Any] = {"code": self.code, "message": str(self)}
-        return {"error": {**error, "additionalInfo": self.additional} if self.additional else error}
 
 
 def throttled(wait: str) -> Refusal:
@@ -41,7 +26,7 @@ def throttled(wait: str) -> Refusal:
     return Refusal(429, "TooManyRequests", text, {"Retry-After": wait})
 
 
-def admitted(arm: Arm, call: Call) -> Call:
+def admitted(store: Store, call: Call) -> Call:
     """The request as the resource provider gets it, with what a policy of the effect ``modify`` sets in it.
 
     Raises:
@@ -53,16 +38,16 @@ def admitted(arm: Arm, call: Call) -> Call:
     namespace, kind, below = named[1], named[2], named[3]
     if kind is None and below in (None, "/register", "/unregister"):
         return call  # the provider itself
-    if not registered(arm.azure.store, call.subscription, namespace):
+    if not registered(store, call.subscription, namespace):
         text = f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register."
         raise Refusal(409, "MissingSubscriptionRegistration", text)
     if call.method not in ("PUT", "PATCH") or below:
         return call
-    return _judged(arm, call, f"{namespace}/{kind}")
+    return _judged(store, call, f"{namespace}/{kind}")
 
 
-def _judged(arm: Arm, call: Call, type: str) -> Call:
-    for policy in arm.azure.store.all("policyAssignments"):
+def _judged(store: Store, call: Call, type: str) -> Call:
+    for policy in store.all("policyAssignments"):
         if policy["type"].lower() != type.lower() or not call.id.lower().startswith(policy["scope"].lower()):
             continue
         if policy["effect"] == "modify":

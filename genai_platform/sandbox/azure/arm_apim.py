@@ -12,8 +12,8 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_named_values
-from genai_platform.sandbox.azure.arm import Arm, Call, not_found, visible
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
 from genai_platform.sandbox.azure.arm_services import KIND
 from genai_platform.sandbox.azure.gateway.program import compile_policy
 from genai_platform.sandbox.pace import ENTITY_WRITTEN

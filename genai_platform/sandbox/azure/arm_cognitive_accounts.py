@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_openai
-from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found, visible
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.arm_cognitive_models import described, offered, region
 from genai_platform.sandbox.pace import (
     COGNITIVE_ACCOUNT_DELETED,

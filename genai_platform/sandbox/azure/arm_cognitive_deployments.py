@@ -8,8 +8,8 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_cognitive_models as models
-from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found, visible
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.arm_cognitive_accounts import settled, state
 from genai_platform.sandbox.pace import DEPLOYMENT_ANSWERS, DEPLOYMENT_DELETED, DEPLOYMENT_MADE
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.arm import Arm, Body, Call
+from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure.arm_call import Body, Call
 from genai_platform.sandbox.azure.store import Store
 
 LIMIT = 1000

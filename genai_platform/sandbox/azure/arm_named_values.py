@@ -14,8 +14,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.arm import Arm, Call, not_found, visible
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER
 from genai_platform.sandbox.pace import ENTITY_WRITTEN
 

@@ -12,8 +12,8 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import openai_part
-from genai_platform.sandbox.azure.arm import Arm, Call, not_found
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 
 NAME, GROUP, LOCATION = "sandbox-openai", "sandbox-models", "japaneast"

@@ -8,8 +8,8 @@ import time
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, Body, Call, not_found
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OPENAI_CONTRIBUTOR, OPENAI_USER, OWNER
 from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN, ROLE_ASSIGNED, ROLE_ASSIGNED_TO_IDENTITY
 

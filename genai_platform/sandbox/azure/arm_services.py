@@ -13,8 +13,8 @@ from uuid import uuid4
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, Call, not_found, visible
-from genai_platform.sandbox.azure.arm_admission import Refusal
+from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
 from genai_platform.sandbox.azure.store import Object, Store
 from genai_platform.sandbox.pace import (
     SERVICE_CHANGED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.config.sign_in import SignIn
-from genai_platform.sandbox.azure import control_address, shared_tenant, transport
+from genai_platform.sandbox.azure import control_address, shared_tenant
 from genai_platform.sandbox.layout import SandboxLayout
 
 STRANGER = "stranger@example.com"
@@ -13,14 +13,10 @@ STRANGER = "stranger@example.com"
 def offer(layout: SandboxLayout, who: SignIn) -> None:
     """Add the configured people by user principal name, ``member-XXXXXXXX@example.com`` to each configured group, and ``STRANGER``.
 
-    Somebody who is there stays as they are. Object ids of people stand for nobody here, and are not added.
+    Somebody who is there stays as they are. Object ids of people mean nobody here, and are not added.
     """
     wanted: dict[str, list[str]] = {f"member-{group[:8]}@example.com": [group] for group in who.groups}
     wanted |= {name: [] for name in (*who.people, STRANGER) if "@" in name}
-    host = layout.azure
-    headers = {"Authorization": f"Bearer {control_address.secret_file(host).read_text().strip()}"}
     tenant = shared_tenant.subscription(layout)["tenant_id"]
-    with transport.client(host) as http:
-        for name, groups in wanted.items():
-            body = {"name": name, "tenant": tenant, "groups": groups}
-            http.post(f"{host.url('entra', 'https')}{control_address.PATH}/user", json=body, headers=headers).raise_for_status()
+    for name, groups in wanted.items():
+        control_address.post(layout.azure, "user", {"name": name, "tenant": tenant, "groups": groups})

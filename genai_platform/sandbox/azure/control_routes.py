@@ -29,7 +29,7 @@ from genai_platform.sandbox.azure.throttle import Throttle
 _LONGEST = 120.0
 
 
-class Probe:
+class ControlRoutes:
     """All with their own bearer secret.
 
     ``POST …/token {claims}``: a token with them. ``POST …/unreachable {secret, seconds}``: a secret that cannot be read.

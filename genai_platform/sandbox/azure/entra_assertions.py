@@ -1,7 +1,7 @@
 """Workload identity federation at the token endpoint: a token of another issuer instead of a client secret.
 
 The issuer's discovery document and keys are read from its public address, as Entra ID does. Codes and words: "Microsoft Entra
-authentication and authorization error codes" and the reports named beside them.
+authentication and authorization error codes" and the reports named with them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from genai_platform.sandbox.azure.entra_errors import Refused
 from genai_platform.sandbox.azure.entra_person_tokens import assigned, holders
-from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.tenancy import Directory
 
 _CODE_SECONDS = 600
@@ -29,7 +28,7 @@ _KINDS = ("web", "spa", "publicClient")
 Grant = dict[str, Any]
 
 
-def page(azure: AzureState, directory: Directory, request: Request, login: str | None) -> Response:
+def page(directory: Directory, request: Request, login: str | None) -> Response:
     """``GET`` and ``POST …/oauth2/v2.0/authorize``.
 
     Args:

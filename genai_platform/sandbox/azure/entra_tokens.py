@@ -96,7 +96,7 @@ class Entra:
             return refused
         directory, login = self._azure.directory(request.path_params["tenant"]), await entra_sign_in.given(request)
         with self._azure.store.exclusively():
-            return entra_sign_in.page(self._azure, directory, request, login)
+            return entra_sign_in.page(directory, request, login)
 
     def _granted(self, directory: tenancy.Directory, form: dict[str, str], authorization: str) -> Response:
         scope = " ".join(one for one in form.get("scope", "").split() if one not in _OF_THE_PROTOCOL)

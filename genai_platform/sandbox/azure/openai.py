@@ -6,7 +6,6 @@ never a key), for those who want to see what reached the model.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import hmac
 import json
@@ -28,6 +27,7 @@ from genai_platform.config.azure_models import RESPONSES_API_VERSION, reasons
 from genai_platform.sandbox.azure import openai_answers
 from genai_platform.sandbox.azure.openai_part import deployments_file, down_file, key_file, models_file, throttled_file
 from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.part import told_layout
 
 PAUSE = 0.02
 """Seconds between two pieces of a stream."""
@@ -255,9 +255,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 def main() -> None:
     """``python -m genai_platform.sandbox.azure.openai --place ROOT``."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--layout", type=Path, required=True)
-    layout = SandboxLayout.open(parser.parse_args().layout)
+    layout = told_layout()
     log = layout.folder("openai") / "requests.jsonl"
     account = lambda request: KeyResource(layout, str(request.path_params.get("account", "")))  # noqa: E731
     uvicorn.run(

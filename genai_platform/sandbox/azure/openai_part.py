@@ -14,7 +14,7 @@ from typing import Any
 from genai_platform.files import write_private
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import OPENAI_THROTTLED
-from genai_platform.sandbox.part import Kind, PythonPart
+from genai_platform.sandbox.part import PythonPart
 
 NEVER = re.compile(r"missing|no-such|non-?existent|does-not-exist")
 """Names of deployments that nobody made: so that it can be rehearsed what is said of them."""
@@ -98,7 +98,6 @@ class OpenAI(PythonPart):
 
     module = "genai_platform.sandbox.azure.openai"
     name = "openai"
-    kind: Kind = "stand-in"
     version = "2024-10-21"
     port = "openai"
 

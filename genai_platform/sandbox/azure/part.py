@@ -6,13 +6,12 @@ import httpx
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PythonPart
+from genai_platform.sandbox.part import PythonPart
 
 
 class AzurePart(PythonPart):
     module = "genai_platform.sandbox.azure.server"
     name: str = "azure"
-    kind: Kind = "stand-in"
     version: str = "Entra ID, Graph, ARM, Key Vault, API Management 2024-05-01"
     port: str | None = "entra"
     further_ports: tuple[str, ...] = ("arm", "vault", "graph", "gateway", "cognitive")

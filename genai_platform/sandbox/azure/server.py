@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
 from collections.abc import Iterable
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,14 +21,14 @@ from genai_platform.sandbox.azure import (
     arm_cognitive_models,
     arm_named_values,
     arm_openai,
-    arm_providers,
+    arm_resources,
     arm_roles,
     arm_services,
     arm_vaults,
     request_log,
 )
-from genai_platform.sandbox.azure.arm import Arm, locations, resource_groups, resources, subscriptions
-from genai_platform.sandbox.azure.control_routes import Probe
+from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure.control_routes import ControlRoutes
 from genai_platform.sandbox.azure.entra import Graph
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
@@ -41,6 +39,7 @@ from genai_platform.sandbox.azure.state import AzureState, open_state
 from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.azure.vault import Vault
 from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.part import told_layout
 
 _GROUP = r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 _VAULTS = r"/providers/microsoft\.keyvault"
@@ -50,13 +49,13 @@ _SUBSCRIPTION = r"/subscriptions/[^/]+"
 _ROLES = r".*/providers/microsoft\.authorization"
 
 TYPES = {
-    r"/subscriptions(/[^/]+)?": subscriptions,
-    rf"{_SUBSCRIPTION}/locations": locations,
-    rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": resource_groups,
+    r"/subscriptions(/[^/]+)?": arm_resources.subscriptions,
+    rf"{_SUBSCRIPTION}/locations": arm_resources.locations,
+    rf"{_SUBSCRIPTION}/resourcegroups(/[^/]+)?": arm_resources.resource_groups,
     rf"{_ROLES}/roleassignments(/[^/]+)?": arm_roles.role_assignments,
     rf"{_ROLES}/permissions": arm_roles.permissions,
-    rf"({_GROUP}|{_SUBSCRIPTION})/resources": resources,
-    rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_providers.providers,
+    rf"({_GROUP}|{_SUBSCRIPTION})/resources": arm_resources.resources,
+    rf"{_SUBSCRIPTION}/providers(/[^/]+(/(un)?register)?)?": arm_resources.providers,
     rf"{_SUBSCRIPTION}{_VAULTS}/deletedmanagedhsms": arm_vaults.deleted_hsms,
     rf"{_ROLES}/roledefinitions(/[^/]+)?": arm_roles.role_definitions,
     arm_openai.ID.lower().replace(".", r"\."): arm_openai.account,
@@ -87,7 +86,7 @@ def applications(azure: AzureState) -> dict[str, ASGIApp]:
     """Port name to application."""
     requests, throttle = Requests(), Throttle()
     entra, roles = Entra(azure, throttle), Roles(azure)
-    gateway, control = Gateway(azure, entra), Probe(azure, entra, throttle)
+    gateway, control = Gateway(azure, entra), ControlRoutes(azure, entra, throttle)
     made: dict[str, ASGIApp] = {
         "entra": Starlette(
             routes=[Route("/_sandbox/ready", _ready), Route(request_log.PATH, requests.show), *control.routes(), *entra.routes()]
@@ -153,9 +152,7 @@ def _server(layout: SandboxLayout, port: str, application: ASGIApp) -> uvicorn.S
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--layout", type=Path, required=True)
-    asyncio.run(serve(SandboxLayout.open(parser.parse_args().layout)))
+    asyncio.run(serve(told_layout()))
 
 
 if __name__ == "__main__":

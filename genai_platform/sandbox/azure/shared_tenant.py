@@ -71,20 +71,14 @@ def prepare(layout: SandboxLayout) -> None:
     if file.exists():
         return
     # Not at the top: most commands only ask where a sandbox is, and these bring a web framework and the whole directory.
-    from genai_platform.sandbox.azure import state, transport
+    from genai_platform.sandbox.azure import state
 
     if layout.tenant is None:
         state.prepare(layout)
         return
     host = layout.azure
-    headers = {"Authorization": f"Bearer {control_address.secret_file(host).read_text().strip()}"}
     try:
-        with transport.client(host) as http:
-            answer = http.post(
-                f"{host.url('entra', 'https')}{control_address.PATH}/subscription",
-                json={"name": layout.root.parents[2].name},
-                headers=headers,
-            ).raise_for_status()
+        answer = control_address.post(host, "subscription", {"name": layout.root.parents[2].name})
     except httpx.HTTPError as error:
         raise MissingError(
             f"the sandbox in {host.root.parent} did not add a subscription for '{layout.environment}': {error}",

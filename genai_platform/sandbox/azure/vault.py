@@ -60,7 +60,7 @@ class Vault:
             ("DELETE", "/deletedsecrets/{name}", self._purge),
             ("POST", "/deletedsecrets/{name}/recover", self._recover),
         ]
-        # A trailing slash stands for "the newest version" in the SDK's addresses.
+        # A trailing slash means "the newest version" in the SDK's addresses.
         return [
             Route(path + slash, self._guarded(handler, method), methods=[method])
             for method, path, handler in handlers
@@ -112,10 +112,9 @@ class Vault:
     def _get(self, request: Request, vault: Body) -> Response:
         secret = self._store.get("secrets", _key(vault, request))
         wanted = request.path_params.get("version")
-        version = next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+        version = _version(secret, wanted)
         if version is None:
-            name = request.path_params["name"]
-            return _fault(404, "SecretNotFound", f"A secret with (name/id) {name} was not found in this key vault.")
+            return _missing(request)
         if not version["attributes"]["enabled"]:
             return _fault(403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled")
         return JSONResponse(self._shown(request, version, value=True))
@@ -159,9 +158,9 @@ class Vault:
     def _update(self, request: Request, vault: Body) -> Response:
         key, body, wanted = _key(vault, request), _body(request), request.path_params.get("version")
         secret = self._store.get("secrets", key)
-        version = next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+        version = _version(secret, wanted)
         if secret is None or version is None:
-            return _fault(404, "SecretNotFound", f"A secret with (name/id) {request.path_params['name']} was not found in this key vault.")
+            return _missing(request)
         version["attributes"] |= {**_given(body), "updated": int(time.time())}
         for name in ("tags", "contentType"):
             if body.get(name) is not None:
@@ -174,7 +173,7 @@ class Vault:
         key = _key(vault, request)
         secret = self._store.get("secrets", key)
         if secret is None:
-            return _fault(404, "SecretNotFound", f"A secret with (name/id) {request.path_params['name']} was not found in this key vault.")
+            return _missing(request)
         secret |= {"deletedDate": int(time.time()), "deletedAt": time.time()}
         self._store.delete("secrets", key)
         self._store.put("deletedSecrets", key, secret)
@@ -183,7 +182,7 @@ class Vault:
     def _get_deleted(self, request: Request, vault: Body) -> Response:
         secret = self._store.get("deletedSecrets", _key(vault, request))
         if secret is None:
-            return _fault(404, "SecretNotFound", f"Deleted Secret not found: {request.path_params['name']}")
+            return _missing(request, deleted=True)
         return JSONResponse(self._shown_deleted(request, secret))
 
     def _list_deleted(self, request: Request, vault: Body) -> Response:
@@ -209,7 +208,7 @@ class Vault:
         key = _key(vault, request)
         secret = self._store.get("deletedSecrets", key)
         if secret is None:
-            return _fault(404, "SecretNotFound", f"Deleted Secret not found: {request.path_params['name']}")
+            return _missing(request, deleted=True)
         for stamp in ("deletedDate", "deletedAt"):
             secret.pop(stamp, None)
         self._store.delete("deletedSecrets", key)
@@ -229,6 +228,17 @@ class Vault:
         recovery = f"https://{request.url.netloc}/deletedsecrets/{version['name']}"
         dates = {"deletedDate": deleted, "scheduledPurgeDate": deleted + 7 * 86400, "recoveryId": recovery}
         return self._shown(request, version) | dates
+
+
+def _version(secret: Body | None, wanted: str | None) -> Body | None:
+    """A version of a secret; with None the newest."""
+    return next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+
+
+def _missing(request: Request, *, deleted: bool = False) -> Response:
+    name = request.path_params["name"]
+    text = f"Deleted Secret not found: {name}" if deleted else f"A secret with (name/id) {name} was not found in this key vault."
+    return _fault(404, "SecretNotFound", text)
 
 
 def _given(body: Body) -> Body:

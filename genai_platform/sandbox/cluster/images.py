@@ -37,7 +37,7 @@ class Images:
             ahead()
 
     def find(self, name: str) -> Image | None:
-        """The image that stands for ``name``; None when it is to be simulated."""
+        """The image that plays ``name``; None when it is to be simulated."""
         repository = repository_of(name)
         for image in self._images:
             if repository == image.repository or repository.endswith("/" + image.repository):

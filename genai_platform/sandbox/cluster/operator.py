@@ -59,7 +59,7 @@ class Operator:
 
 
 def objects(resource: Object) -> list[Object]:
-    """What a custom resource stands for."""
+    """What a custom resource asks for."""
     return _clickhouse(resource) if resource["kind"] == "ClickHouseCluster" else _keeper(resource)
 
 

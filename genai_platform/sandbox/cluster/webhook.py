@@ -6,17 +6,15 @@ creation, so its spec shows them. The API server asks over HTTPS; when nobody an
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.control_plane import ADMIN, WEBHOOK
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PythonPart
+from genai_platform.sandbox.part import PythonPart, told_layout
 
 _PREFIX = "eks.amazonaws.com/"
 _VOLUME = "aws-iam-token"
@@ -82,7 +80,6 @@ class Webhook(PythonPart):
 
     module = "genai_platform.sandbox.cluster.webhook"
     name: str = "webhook"
-    kind: Kind = "stand-in"
     version: str = "1"
     port: str | None = "webhook"
 
@@ -190,9 +187,7 @@ def serve(layout: SandboxLayout) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serve the sandbox's pod identity webhook.")
-    parser.add_argument("--layout", type=Path, required=True)
-    serve(SandboxLayout.open(parser.parse_args().layout))
+    serve(told_layout())
 
 
 if __name__ == "__main__":

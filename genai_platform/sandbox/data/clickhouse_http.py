@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-# Parameters of the address that are no settings of the engine.
+# Parameters of the address that are not settings of the engine.
 _OWN = {
     "query", "database", "user", "password", "default_format", "session_id", "session_timeout", "session_check", "query_id", "quota_key",
     "role", "compress", "decompress", "buffer_size", "wait_end_of_query", "stacktrace", "enable_http_compression",

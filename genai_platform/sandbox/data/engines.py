@@ -52,9 +52,7 @@ class Engines:
         threading.Thread(target=self._keep_up, name="engines", daemon=True).start()
 
     # -- PostgreSQL -------------------------------------------------------------------------------
-    def postgres_up(
-        self, cluster_id: str, host: str, port: int, admin: str, password: str | None, region: str = "", database: str | None = None
-    ) -> None:
+    def postgres_up(self, cluster_id: str, host: str, port: int, admin: str, password: str | None, database: str | None = None) -> None:
         """Start a cluster, or change its master's password. ``password`` None leaves the password as it is.
 
         Raises:
@@ -115,7 +113,6 @@ class Engines:
         port: int,
         token: str | None,
         tls: bool,
-        engine_version: str = "",
         parameters: Mapping[str, str] | None = None,
     ) -> None:
         """Start a replication group, or bring a running one to these values."""

@@ -47,9 +47,9 @@ def iso(moment: datetime) -> str:
 
 
 def moment(text: object) -> datetime | None:
-    """A time in any ISO 8601 form; ``None`` when it is none."""
+    """A time in any ISO 8601 form; ``None`` when it is not one."""
     try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(text))
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

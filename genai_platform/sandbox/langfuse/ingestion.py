@@ -17,7 +17,7 @@ KNOWN = {"trace-create", "score-create", "sdk-log", "observation-create", "obser
 
 
 class Invalid(Exception):
-    """An event does not fit the API."""
+    """An event is not valid for the API."""
 
 
 def check(event: object) -> tuple[str, str]:

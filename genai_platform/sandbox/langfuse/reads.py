@@ -15,7 +15,7 @@ _LIMIT = 1000
 
 
 class Refused(Exception):
-    """A parameter does not fit. Answered with 400."""
+    """A parameter is not valid. Answered with 400."""
 
 
 class Reader:

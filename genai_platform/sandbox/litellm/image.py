@@ -60,7 +60,7 @@ def _microsoft(layout: SandboxLayout, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def compile_ahead() -> None:
-    """Where the proxy was never imported, import it once beside everything else: the pod's start is what people wait for."""
+    """Where the proxy was never imported, import it once while everything else starts: the pod's start is what people wait for."""
     package = importlib.util.find_spec("litellm")  # by its own name alone: looking for a part of it would import it here
     if package is None or package.origin is None:
         return

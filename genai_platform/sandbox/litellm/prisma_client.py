@@ -1,4 +1,4 @@
-"""What LiteLLM's database client needs beside Python: Prisma's engine as WebAssembly, and the generated client.
+"""What LiteLLM's database client needs apart from Python: Prisma's engine as WebAssembly, and the generated client.
 
 Made once per user and kept in the cache; afterwards no network is needed. The folder holds ``query-engine`` (a program),
 ``node_modules`` and ``client`` (goes on PYTHONPATH in front of the installed ``prisma``).
@@ -147,12 +147,12 @@ def _key(schema: Path) -> str:
 
 
 def _npm(program: Path) -> Sequence[str]:
-    beside = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if beside.exists():
-        return (str(program), str(beside))
+    bundled = program.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    if bundled.exists():
+        return (str(program), str(bundled))
     if on_path := shutil.which("npm"):
         return (on_path,)
-    raise MissingError("npm was not found beside Node.js", remedy="install npm", id="tools.npm")
+    raise MissingError("npm was not found next to Node.js", remedy="install npm", id="tools.npm")
 
 
 def _install(program: Path, folder: Path) -> None:

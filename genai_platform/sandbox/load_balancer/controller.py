@@ -73,7 +73,7 @@ class Controller:
                 continue
             name = group_name(cluster, ingress)
             try:
-                # Parameters that went first leave no name to go by; then whatever stands for no living group goes.
+                # Parameters that went first leave no name to go by; then whatever belongs to no existing group goes.
                 for one in sorted(({name} | await asyncio.to_thread(self._balancers.stacks)) - living):
                     await asyncio.to_thread(self._balancers.remove, one)
                 rest = [one for one in held if one != FINALIZER]

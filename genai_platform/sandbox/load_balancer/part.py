@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PythonPart
+from genai_platform.sandbox.part import PythonPart
 
 _READY = "ready"
 
@@ -13,7 +13,6 @@ class LoadBalancer(PythonPart):
 
     module = "genai_platform.sandbox.load_balancer.server"
     name = "load-balancer"
-    kind: Kind = "stand-in"
     version = "1"
     port: str | None = "litellm"
     further_ports = ("langfuse", "models")

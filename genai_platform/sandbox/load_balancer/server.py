@@ -5,12 +5,10 @@ Run as ``python -m genai_platform.sandbox.load_balancer.server --layout FOLDER``
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import logging
 import signal
-from pathlib import Path
 
 from genai_platform.sandbox.cluster.api import Api
 from genai_platform.sandbox.cluster.control_plane import ADMIN
@@ -20,6 +18,7 @@ from genai_platform.sandbox.load_balancer.controller import Controller
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.services import Services
 from genai_platform.sandbox.load_balancer.watch import Mirror
+from genai_platform.sandbox.part import told_layout
 
 log = logging.getLogger("load-balancer")
 READY = "ready"
@@ -64,9 +63,7 @@ async def serve(layout: SandboxLayout) -> None:
 
 def main() -> None:
     """Entry of the process."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--layout", type=Path, required=True)
-    layout = SandboxLayout.open(parser.parse_args().layout)
+    layout = told_layout()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for noisy in ("httpx", "httpcore", "botocore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

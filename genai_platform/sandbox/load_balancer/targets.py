@@ -111,7 +111,7 @@ class Targets:
         self._turn = itertools.count()
 
     def set(self, listeners: Sequence[Listener]) -> None:
-        """Register what the rules name and is not registered, deregister what they name no longer."""
+        """Register what the rules name and is not registered, deregister what they do not name."""
         wanted = {rule.group.name: (rule.group, listener.idle) for listener in listeners for rule in listener.rules}
         for name in [name for name in self._groups if name not in wanted or self._made[name] != (wanted[name][0].check, wanted[name][1])]:
             # A group that is removed, or replaced by one with other properties, waits for nothing.

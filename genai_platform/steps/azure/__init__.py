@@ -9,7 +9,7 @@ from genai_platform.steps.clients import Clients
 KEPT_WITH_DATA = (
     "azure.group", "azure.application", "azure.model_access", "azure.check_applications", "azure.vault", "azure.sign_in", "azure.callers",
 )  # fmt: skip
-"""Steps that ``down --keep-data`` leaves standing: what callers rely on to sign in tomorrow."""
+"""Steps that ``down --keep-data`` keeps: what callers rely on to sign in tomorrow."""
 
 
 def preflight(target: Target) -> None:

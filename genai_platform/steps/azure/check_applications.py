@@ -24,7 +24,7 @@ from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
 
 
 def roles(target: Target) -> dict[str, str]:
-    """Which role of the API each probe holds. With one key for all, the right role would be enough to be served: nobody has it then."""
+    """Which role of the API each of them holds. With one key for all, the right role would be enough to be served: nobody has it then."""
     held = {"role": PROBE_ROLE}
     return held if target.settings.azure.apim.keys == "shared" else held | {"key": APP_ROLE}
 
@@ -39,7 +39,7 @@ def _body(unique_name: str) -> dict[str, Any]:
 
 
 class CheckApplicationsStep(AzureStep):
-    """Application, client secret and role of each probe."""
+    """Application, client secret and role of each."""
 
     id = "azure.check_applications"
     needs = ("azure.application",)
@@ -118,7 +118,7 @@ class CheckApplicationsStep(AzureStep):
 
 
 def client(clients: Clients, name: str) -> Client | None:
-    """How a probe signs in; None while there is none."""
+    """How one of them signs in; None while it does not exist."""
     kept = CallerSecrets(clients.aws).read().get(f"{PROBE}{name}")
     if kept is None or not kept.passwords:
         return None

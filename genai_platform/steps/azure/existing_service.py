@@ -1,13 +1,12 @@
-"""What an API Management service that existed before must be like: it is used as it is, beside what others have in it."""
+"""What an API Management service that existed before must be like: it is used as it is, along with what others have in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
-
 from genai_platform.errors import ConfigError, MissingError, StepError
+from genai_platform.render.policy import parse
 from genai_platform.steps.azure import lookup
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
@@ -90,8 +89,8 @@ def refuse_global_policy(clients: Clients, service: Service) -> None:
 def _writers(clients: Clients, service: Service, text: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
     """The elements that set Authorization on the way in, those of included fragments too."""
     try:
-        root: Element = defusedxml.ElementTree.fromstring(text)
-    except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException):
+        root = parse(text)
+    except ValueError:
         raise StepError(
             f"the global policy of {service.name} cannot be read: whether it sets Authorization is not known",
             remedy="save it once in the portal, then run the same command again",

@@ -1,4 +1,4 @@
-"""What stands in Azure, as the checks ask for it. The world is asked each time."""
+"""What exists in Azure, as the checks ask for it. The world is asked each time."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def refuse(clients: Clients) -> None:
     errors = [found.error for found in looks(clients) if found.error]
     if len(errors) > 1:
         told = [f"  {error.message}" + (f" -> {typed(error.remedy)}" if error.remedy else "") for error in errors]
-        message = "\n".join([f"{len(errors)} things stand in the way:", *told])
+        message = "\n".join([f"{len(errors)} problems must be fixed first:", *told])
         raise type(errors[0])(message, remedy="fix these, then run the same command again", id=errors[0].id)
     if errors:
         raise errors[0]

@@ -12,7 +12,7 @@ from genai_platform.steps.infra.secrets import SecretsStep
 from genai_platform.steps.infra.terraform import ClusterStep, NetworkStep, StateStep, StorageStep, cluster_inputs, network_inputs, no_inputs
 
 KEPT_WITH_DATA = ("infra.state", "infra.storage", "infra.secrets")
-"""Steps that ``down --keep-data`` leaves standing. (``infra.data`` goes, and leaves a snapshot.)"""
+"""Steps that ``down --keep-data`` keeps. (``infra.data`` goes, and leaves a snapshot.)"""
 
 
 def steps(clients: Clients) -> list[Step]:

@@ -14,7 +14,8 @@ from typing import Any
 from genai_platform.advice import Remedy, advice, genai, joined
 from genai_platform.errors import ConfigError
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 
 @dataclass(frozen=True)

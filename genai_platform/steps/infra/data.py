@@ -12,7 +12,8 @@ from genai_platform.engine.step import Observation, Progress, State
 from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import RootStep
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.wait import wait_for
 
 _MAJOR = "16"
@@ -28,7 +29,7 @@ def data_inputs(clients: Clients) -> Mapping[str, Any]:
         "private_subnet_ids": network.private_subnet_ids,
         "private_subnet_cidrs": network.private_subnet_cidrs,
         "secret_id": clients.storage().secret_arn,
-        # Read at creation only: a database that stands is not touched by it.
+        # Read at creation only: an existing database is not touched by it.
         "snapshot": kept[-1]["DBClusterSnapshotIdentifier"] if kept else None,
         "engine_version": _engine_version(clients.aws, clients.target.prefix, kept),
     }
@@ -66,7 +67,7 @@ def _kept(aws: Aws) -> list[dict[str, Any]]:
     return sorted(usable, key=lambda entry: str(entry["DBClusterSnapshotIdentifier"]))
 
 
-def stands(aws: Aws, cluster: str) -> bool:
+def database_exists(aws: Aws, cluster: str) -> bool:
     """Whether the database is there and not on its way out, so that a snapshot can be taken."""
     return _status(aws, cluster) not in (None, "deleting")
 
@@ -187,18 +188,18 @@ class DataStep(RootStep):
     def destroy(self, progress: Progress) -> str:
         terraform, aws = self.clients.terraform, self.clients.aws
         self.recover(progress)
-        standing = terraform.state.resources(self.root) > 0
+        existing = terraform.state.resources(self.root) > 0
         if self._keeping:
-            if not standing:
+            if not existing:
                 return "nothing runs; its data is kept"
-            # The root names the database after the environment. One that never came to stand, or went before, leaves nothing to keep.
-            if not stands(aws, self.clients.target.prefix):
+            # The root names the database after the environment. One that was never created, or went before, leaves nothing to keep.
+            if not database_exists(aws, self.clients.target.prefix):
                 return super().destroy(progress)
             name = keep(aws, self.clients.target.prefix, progress, self.limit)
             return f"kept: snapshot {name}; {super().destroy(progress)}"
-        if standing:
+        if existing:
             self._started(progress)
-        told = super().destroy(progress) if standing else "nothing ran"
+        told = super().destroy(progress) if existing else "nothing ran"
         kept = kept_snapshots(aws)
         drop(aws, kept)
         return f"{told}; {len(kept)} snapshots deleted" if kept else told

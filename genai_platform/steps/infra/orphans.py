@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from genai_platform.engine.step import Progress
 from genai_platform.errors import GenaiError, StepError, WaitTimeout
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.client import Aws, code, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import code, explained, unless_absent
 from genai_platform.tools.aws.leftovers import search
-from genai_platform.tools.aws.leftovers.items import Item, Scope, pages, still
+from genai_platform.tools.aws.leftovers.items import Item, Scope, pages
 from genai_platform.tools.wait import wait_for
 
 T = TypeVar("T")
@@ -87,11 +88,11 @@ def _ended(clients: Clients) -> bool:
 
 # -- load balancers -------------------------------------------------------------------------------
 def _delete_balancers(aws: Aws, progress: Progress) -> list[str]:
-    def standing() -> list[Item]:
+    def remaining() -> list[Item]:
         return [one for one in _look(aws, ("load balancers",)) if one.by in ("cluster", "network")]
 
     client = aws.client("elbv2")
-    found = standing()
+    found = remaining()
     for one in found:
         if one.kind == "elbv2:load-balancer":
             progress.say(f"deleting load balancer {one.id.split('/')[-2]}, which nothing in the cluster owns")
@@ -101,7 +102,7 @@ def _delete_balancers(aws: Aws, progress: Progress) -> list[str]:
         groups,
         lambda one: client.delete_target_group(TargetGroupArn=one.id),
         progress,
-        lambda: [one for one in standing() if one in groups],
+        lambda: [one for one in remaining() if one in groups],
     )
     return [f"{one.kind} {one.id.split('/')[-2]}" for one in found]
 
@@ -139,13 +140,13 @@ def _delete_groups(aws: Aws, progress: Progress) -> list[str]:
     """Groups by the cluster's name; first the rules, also those of other groups in our network that admit them."""
     ec2, scope = aws.client("ec2"), search.scope(aws)
 
-    def standing() -> list[dict[str, Any]]:
+    def remaining() -> list[dict[str, Any]]:
         found = [(one, scope.by(one.get("Tags"), network=one.get("VpcId"))) for one in _groups(aws, scope)]
         return [
             one for one, by in found if one["GroupName"] != "default" and (by == "cluster" or (by == "network" and _by_controller(one)))
         ]
 
-    going = standing()
+    going = remaining()
     ids = {one["GroupId"] for one in going}
     for one in _groups(aws, scope) if ids else ():
         for key, revoke in (
@@ -157,7 +158,7 @@ def _delete_groups(aws: Aws, progress: Progress) -> list[str]:
                 _try(f"revoke rules of {one['GroupId']}", partial(revoke, GroupId=one["GroupId"], IpPermissions=rules), "")
     _until_gone(
         going, lambda one: ec2.delete_security_group(GroupId=one["GroupId"]), progress,
-        lambda: [one for one in standing() if one["GroupId"] in ids],
+        lambda: [one for one in remaining() if one["GroupId"] in ids],
     )  # fmt: skip
     return [f"security group {one['GroupName']}" for one in going]
 
@@ -175,25 +176,25 @@ def _admitting(rules: Iterable[dict[str, Any]], ids: Collection[str]) -> list[di
 
 # -- volumes and the profile ----------------------------------------------------------------------
 def _delete_volumes(aws: Aws, progress: Progress) -> list[str]:
-    def standing() -> list[Item]:
+    def remaining() -> list[Item]:
         return [one for one in _look(aws, ("volumes",)) if one.by == "cluster"]
 
-    going, ec2 = standing(), aws.client("ec2")
-    _until_gone(going, lambda one: ec2.delete_volume(VolumeId=one.id), progress, standing)
+    going, ec2 = remaining(), aws.client("ec2")
+    _until_gone(going, lambda one: ec2.delete_volume(VolumeId=one.id), progress, remaining)
     return [f"volume {one.id}" for one in going]
 
 
 def _delete_profiles(aws: Aws, progress: Progress) -> list[str]:
     """Auto Mode deletes its instance profile some time after the cluster; one that outlives that time goes here."""
 
-    def standing() -> list[Item]:
+    def remaining() -> list[Item]:
         found = _look(aws, ("roles",))
         return [one for one in found if one.kind == "iam:instance-profile" and one.id.startswith("eks") and one.by == "cluster"]
 
     left: list[Item] = []
 
     def gone() -> bool | None:
-        left[:] = standing()
+        left[:] = remaining()
         return None if left else True
 
     with contextlib.suppress(WaitTimeout):
@@ -201,10 +202,10 @@ def _delete_profiles(aws: Aws, progress: Progress) -> list[str]:
     iam = aws.client("iam")
     for one in left:
         with explained(f"delete instance profile {one.id}"):
-            found = still(iam.get_instance_profile, InstanceProfileName=one.id)
+            found = unless_absent(iam.get_instance_profile, InstanceProfileName=one.id)
             for role in found["InstanceProfile"]["Roles"] if found else ():
                 iam.remove_role_from_instance_profile(InstanceProfileName=one.id, RoleName=role["RoleName"])
-            still(iam.delete_instance_profile, InstanceProfileName=one.id)
+            unless_absent(iam.delete_instance_profile, InstanceProfileName=one.id)
     return [f"instance profile {one.id}" for one in left]
 
 
@@ -220,12 +221,12 @@ def _try(what: str, delete: Callable[[], Any], remedy: str) -> None:
     """One deletion. What is gone already is fine."""
     try:
         with explained(what):
-            still(delete)
+            unless_absent(delete)
     except GenaiError as error:
         raise StepError(error.message, remedy=remedy or error.remedy, id="orphans.refused") from None
 
 
-def _until_gone(going: Collection[T], delete: Callable[[T], Any], progress: Progress, standing: Callable[[], Collection[T]]) -> None:
+def _until_gone(going: Collection[T], delete: Callable[[T], Any], progress: Progress, remaining: Callable[[], Collection[T]]) -> None:
     """Delete each until none is there: what AWS still counts as in use is tried again."""
     from botocore.exceptions import ClientError
 
@@ -235,14 +236,14 @@ def _until_gone(going: Collection[T], delete: Callable[[T], Any], progress: Prog
 
     def look() -> bool | None:
         nonlocal refusal
-        for one in standing():
+        for one in remaining():
             try:
-                still(partial(delete, one))
+                unless_absent(partial(delete, one))
             except ClientError as error:
                 if code(error) not in _BUSY:
                     with explained("delete what the cluster left"):
                         raise
                 refusal = str(error.response["Error"].get("Message", ""))
-        return None if standing() else True
+        return None if remaining() else True
 
     wait_for(look, progress, lambda: f"deleting what the cluster left{f': {refusal}' if refusal else ''}", _LIMIT, interval=5.0)

@@ -9,7 +9,7 @@ from genai_platform.advice import run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.client import explained
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.wait import wait_for
 
 _TAG = "genai:redis-token"
@@ -58,7 +58,7 @@ class RedisStep:
     def apply(self, progress: Progress) -> str:
         token = self.clients.secrets().redis_token.get_secret_value()
         group = self._settle(progress)
-        # A group without any token takes one beside none at first (ROTATE), and demands it only when it is set once more.
+        # A group without any token accepts one in addition to none at first (ROTATE), and demands it only when it is set once more.
         # AWS takes SET after ROTATE only, and may refuse a ROTATE to the token in use: neither is sent twice.
         if not group.get("AuthTokenEnabled"):
             self._modify(token, "ROTATE")

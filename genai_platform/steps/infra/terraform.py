@@ -63,7 +63,7 @@ def target_variables(target: Target) -> dict[str, Any]:
 
 
 def _usable(value: Any, like: Any) -> bool:
-    """Whether a value can stand where ``like`` would: there, and no shorter a list."""
+    """Whether a value can replace ``like``: it exists, and a list is not shorter."""
     return len(value) >= len(like) if isinstance(like, list) and isinstance(value, list) else value is not None
 
 
@@ -74,7 +74,7 @@ class RootStep:
     Args:
         clients: of the outside systems.
         root: its name.
-        needs: what must stand before.
+        needs: what must exist before.
         minutes: how long it takes on AWS.
         inputs: its variables, from settings and from what other roots gave.
         sources: those other roots.
@@ -220,7 +220,7 @@ class ClusterStep(RootStep):
 
 @dataclass(frozen=True)
 class NetworkStep(RootStep):
-    """The root that cannot go while anything of the cluster, or of others, still stands in it."""
+    """The root that cannot go while anything of the cluster, or of others, is still in it."""
 
     def destroy(self, progress: Progress) -> str:
         removed = ""
@@ -268,9 +268,9 @@ class StateStep:
     def destroy(self, progress: Progress) -> str:
         states, aws = self.clients.terraform.state, self.clients.aws
         bucket = states.bucket()
-        if standing := [root for root in ROOTS if states.resources(root)]:
+        if holding := [root for root in ROOTS if states.resources(root)]:
             raise StepError(
-                f"{bucket} still holds the state of {', '.join(standing)}: without it nobody knows what to remove",
+                f"{bucket} still holds the state of {', '.join(holding)}: without it nobody knows what to remove",
                 remedy=run_genai("down"), id="state.in_use",
             )  # fmt: skip
         if self.clients.target.settings.terraform.bucket is None:

@@ -62,7 +62,7 @@ def steps(clients: Clients) -> list[Step]:
             "langfuse.database",
             ("infra.data", "langfuse.config"),
             lambda: clients.kube,
-            lambda: langfuse.database(target, clients.data(), clients.secrets()),
+            lambda: langfuse.database(clients.data(), clients.secrets()),
             langfuse.DATABASE_JOB,
         ),
         ingress_step(clients, "langfuse.ingress", ("infra.kubernetes",), "langfuse", lambda: langfuse.ingress(target, admitted(clients))),

@@ -1,6 +1,6 @@
 """ClickHouse's backups in its bucket: which there are, what each holds, and which go.
 
-ClickHouse writes ``.backup`` last. Beside it lies ``genai.json``, written only after the backup was tried by restoring it:
+ClickHouse writes ``.backup`` last. Next to it is ``genai.json``, written only after the backup was tried by restoring it:
 what it holds, and which Langfuse wrote it.
 """
 
@@ -18,7 +18,7 @@ from genai_platform.render import langfuse
 from genai_platform.render.langfuse import BACKUP_PREFIX
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws import buckets as aws_buckets
-from genai_platform.tools.aws.client import explained
+from genai_platform.tools.aws.errors import explained
 
 KEPT = 2
 """So many backups stay: should the newest turn out to be worth less, the one before it is still there."""

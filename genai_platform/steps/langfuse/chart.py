@@ -23,7 +23,7 @@ from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
 _SHORT_FETCH = 15.0
-"""Where the small chart may stand in, the public repository is not waited for longer."""
+"""Where the small chart may replace it, the public repository is not waited for longer."""
 _CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
 """Secrets of line 2 that outlive an uninstall."""

@@ -29,7 +29,7 @@ MARK = "genai.backups"
 SCRATCH = "genai_check"
 """The database a backup is tried in."""
 RESTORE_SETTINGS = "allow_non_empty_tables = true, allow_different_table_def = true, allow_different_database_def = true"
-"""Langfuse made its tables when it started: the kept rows come beside what was written since, and a table need not have been
+"""Langfuse made its tables when it started: the kept rows are added to what was written since, and a table need not have been
 made as it was (a newer Langfuse adds columns), only so that it can take the rows."""
 LIMIT = 3600.0
 _LOOK_LIMIT = 180.0

@@ -1,6 +1,6 @@
 """langfuse.traces: ClickHouse's tables over the night: backed up by ``down --keep-data``, read back by the next ``up``.
 
-The disk's own objects are useless without the volume that names them, so ClickHouse writes a backup of its own beside
+The disk's own objects are useless without the volume that names them, so ClickHouse writes a backup of its own next to
 them. Its parts: ``clickhouse`` asks ClickHouse, ``backups`` knows the bucket, ``writers`` stops what writes, ``chart_line`` is
 the way from Langfuse 3 to 4.
 """
@@ -119,7 +119,7 @@ class TracesStep:
             _refuse_less(held, last)
         writers.stop(self.clients, clickhouse, progress)
         if last is not None and held.backup != last.name:
-            # A lost volume, or an `up` that did not get this far: today's traces go beside the earlier ones.
+            # A lost volume, or an `up` that did not get this far: today's traces are added to the earlier ones.
             self._read_back(clickhouse, last, progress)
         held, name = clickhouse.holds(progress), backups.new_name()
         progress.say(f"ClickHouse writes {name}: {held}")
@@ -159,7 +159,7 @@ def _refuse_less(held: Contents, last: Backup) -> None:
     if lacking:
         raise StepError(
             f"ClickHouse holds less than {last.name}, and nobody deleted anything: {_told(lacking)}; nothing was replaced",
-            remedy=advice("to keep what ClickHouse holds now, beside that backup: {}", _down_with("smaller")),
+            remedy=advice("to keep what ClickHouse holds now, in addition to that backup: {}", _down_with("smaller")),
             id="data.less",
         )
 

@@ -34,4 +34,4 @@ def state(kube: Kube, line: Literal[1, 2]) -> Literal["kept", "new", "lost"]:
 
 
 def _made(document: Document) -> datetime:
-    return datetime.fromisoformat(document["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
+    return datetime.fromisoformat(document["metadata"]["creationTimestamp"])

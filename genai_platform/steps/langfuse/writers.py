@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from genai_platform.advice import advice, genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.render import langfuse
+from genai_platform.steps import objects
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse.clickhouse import ClickHouse
-from genai_platform.steps.patch.step import RESTARTED
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import Document, Kube
 from genai_platform.tools.wait import wait_for
@@ -66,10 +64,8 @@ def start(kube: Kube) -> None:
 
 def restart(kube: Kube, progress: Progress, names: tuple[str, ...] = WRITERS) -> None:
     """Make their pods again: Langfuse makes its tables when it starts."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}}
     for name in names:
-        kube.patch("apps/v1", "Deployment", name, NAMESPACE, body)
+        objects.restart(kube, "Deployment", name)
     for name in names:
         kube_wait.rollout(kube, "Deployment", name, NAMESPACE, progress, _ROLLOUT)
 
@@ -94,14 +90,13 @@ def _scale(kube: Kube, name: str, replicas: int) -> bool:
 
 
 def _wait_ended(kube: Kube, name: str, progress: Progress) -> None:
-    labels = (_deployment(kube, name) or {}).get("spec", {}).get("selector", {}).get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    if not selector:
+    deployment = _deployment(kube, name)
+    if deployment is None:
         return
     pods: list[str] = []
 
     def look() -> bool | None:
-        pods[:] = [pod["metadata"]["name"] for pod in kube.list("v1", "Pod", NAMESPACE, label_selector=selector)]
+        pods[:] = [pod["metadata"]["name"] for pod in kube_wait.pods_of(kube, deployment, NAMESPACE)]
         return None if pods else True
 
     wait_for(look, progress, lambda: f"waiting for {', '.join(pods)} to end, so that nothing writes during the backup", _ENDS, 1.0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from genai_platform.advice import run_genai
@@ -13,12 +12,12 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Change, Observation, Progress, State
 from genai_platform.errors import NeverBuilt
 from genai_platform.render import langfuse
+from genai_platform.steps import objects
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import Document
 
 _ROLLOUT = 900
-RESTARTED = "kubectl.kubernetes.io/restartedAt"
 Workload = tuple[str, str]
 """Kind and name."""
 
@@ -78,18 +77,14 @@ class PatchStep(ABC):
             said.append(f"{part.object}: done ({part.missing})")
             restart.update(dict.fromkeys(part.restart))
             restarting.update(dict.fromkeys(part.restarts))
-        self._restart([workload for workload in restart if workload not in restarting])
+        for kind, name in restart:
+            if (kind, name) not in restarting:
+                objects.restart(self._clients.kube, kind, name)
         if waited := {**restart, **restarting}:
             for kind, name in waited:
                 kube_wait.rollout(self._clients.kube, kind, name, NAMESPACE, progress, _ROLLOUT)
             said.append(f"restarted {', '.join(name for _, name in waited)}")
         return "; ".join(said)
-
-    def _restart(self, workloads: Iterable[Workload]) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        body = {"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}}
-        for kind, name in workloads:
-            self._clients.kube.patch("apps/v1", kind, name, NAMESPACE, body)
 
     # -- reading ----------------------------------------------------------------------------------
     def the(self, api_version: str, kind: str, name: str) -> Document:
@@ -103,9 +98,7 @@ class PatchStep(ABC):
 
     def pods(self, kind: str, name: str) -> list[Document]:
         """The pods of a workload that are to stay."""
-        labels = self.the("apps/v1", kind, name)["spec"]["selector"]["matchLabels"]
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        found = self._clients.kube.list("v1", "Pod", NAMESPACE, label_selector=selector)
+        found = kube_wait.pods_of(self._clients.kube, self.the("apps/v1", kind, name), NAMESPACE)
         return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from genai_platform.errors import ConfigError
 from genai_platform.render.bedrock import Invocable
-from genai_platform.tools.aws.client import Aws, code, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import code, explained
 
 _UNKNOWN = ("ResourceNotFoundException", "ValidationException")
 """What ``GetInferenceProfile`` and ``GetFoundationModel`` answer to an identifier that the region does not have."""

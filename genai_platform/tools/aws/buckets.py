@@ -8,7 +8,8 @@ from typing import Any
 
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import Aws, absent, code, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import code, explained, unless_absent
 from genai_platform.tools.wait import wait_for
 
 _BATCH = 1000
@@ -18,16 +19,8 @@ _DOORS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 
 def exists(aws: Aws, bucket: str) -> bool:
     """Whether it is there. Raises ``StepError`` when it belongs to somebody else or could not be looked at."""
-    from botocore.exceptions import ClientError
-
     with explained(f"look at the bucket {bucket}"):
-        try:
-            aws.client("s3").head_bucket(Bucket=bucket)
-        except ClientError as error:
-            if absent(error):
-                return False
-            raise
-    return True
+        return unless_absent(aws.client("s3").head_bucket, Bucket=bucket) is not None
 
 
 def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None, only: str = "") -> int:
@@ -60,13 +53,8 @@ def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None,
 
 def delete(aws: Aws, bucket: str) -> None:
     """Delete an empty bucket. One that is already gone is not an error."""
-    client = aws.client("s3")
     with explained(f"delete the bucket {bucket}"):
-        try:
-            client.delete_bucket(Bucket=bucket)
-        except client.exceptions.ClientError as error:
-            if not absent(error):
-                raise
+        unless_absent(aws.client("s3").delete_bucket, Bucket=bucket)
 
 
 def size(aws: Aws, bucket: str) -> int:

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 _FULL = 45_000
 """Bytes at which a document takes no further caller: those in it may get a second client secret."""
@@ -28,7 +29,7 @@ class Password:
     value: SecretStr = field(repr=False)
     expires: datetime
     remove_after: datetime | None = None
-    """Set by a rotation: until then it works beside the new one."""
+    """Set by a rotation: until then it works as well as the new one."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class CallerSecrets:
         touched: set[int] = set()
         for caller, entry in changes.items():
             touched |= _place(documents, caller, entry)
-        # The last ones first: where a caller stands in two documents, the later one is read.
+        # The last ones first: where a caller is in two documents, the later one is read.
         for number in sorted(touched, reverse=True):
             self._write(number + 1, documents[number])
 

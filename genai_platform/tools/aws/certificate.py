@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.tools.authority import Pair
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.tags import carries
 
 _MARK = "genai:certificate"

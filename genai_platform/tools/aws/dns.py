@@ -6,7 +6,8 @@ from typing import Any
 
 from genai_platform.errors import ConfigError, StepError
 from genai_platform.tools.aws import route53
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.load_balancers import of_cluster
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from genai_platform.tools.aws import tags as aws_tags
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 _OWNERS = ("owner", "createdby", "created-by", "creator")
 """Tags, in any case, in which organisations write down who made something."""
@@ -112,7 +113,7 @@ def _networks(aws: Aws) -> dict[str, dict[str, str]]:
 def _moment(text: str | None) -> datetime | None:
     """A tag's moment; None for what a person wrote there and is not one."""
     try:
-        found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text or "")
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.engine.step import Progress
-from genai_platform.tools.aws.client import Aws, explained
-from genai_platform.tools.aws.leftovers.items import still
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained, unless_absent
 from genai_platform.tools.wait import wait_for
 
 _AT_ONCE = 20
@@ -54,7 +54,7 @@ def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[s
     """The tags of load balancers or target groups, as ``elbv2`` tells them; those that are gone by now are left out."""
     for start in range(0, len(arns), _AT_ONCE):
         some = arns[start : start + _AT_ONCE]
-        answer = still(client.describe_tags, ResourceArns=some)
+        answer = unless_absent(client.describe_tags, ResourceArns=some)
         if answer is not None:
             yield from ((one["ResourceArn"], one["Tags"]) for one in answer["TagDescriptions"])
         elif len(some) > 1:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 
 def enabled(aws: Aws) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from genai_platform.errors import ConfigError
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 
 def zone_of(aws: Aws, name: str) -> str:

@@ -1,4 +1,4 @@
-"""A copy of an environment's configuration beside its state in S3, so that another person can work on the same environment.
+"""A copy of an environment's configuration next to its state in S3, so that another person can work on the same environment.
 
 It holds settings, which are never secrets, and when and by whom the environment was last built. ``down`` removes it with the state.
 """
@@ -12,7 +12,8 @@ from typing import Any
 
 from genai_platform.advice import advice, genai
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import Aws, absent, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained, unless_absent
 
 NAME = "environment.json"
 
@@ -33,31 +34,20 @@ class SharedSettings:
 
 def write(aws: Aws, bucket: str, prefix: str, shared: SharedSettings) -> bool:
     """Store the copy; False when the bucket does not exist. Raises ``GenaiError``."""
-    from botocore.exceptions import ClientError
-
     body = json.dumps({"schema": 1, **asdict(shared)}, ensure_ascii=False, indent=1).encode()
     with explained(f"keep the configuration in {bucket}"):
-        try:
-            aws.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/{NAME}", Body=body, ContentType="application/json")
-        except ClientError as error:
-            if absent(error):
-                return False
-            raise
-    return True
+        put = aws.client("s3").put_object
+        return unless_absent(put, Bucket=bucket, Key=f"{prefix}/{NAME}", Body=body, ContentType="application/json") is not None
 
 
 def read(aws: Aws, bucket: str, prefix: str) -> SharedSettings | None:
     """The copy of one environment; None when there is none. Raises ``GenaiError``, also for one that is damaged."""
-    from botocore.exceptions import ClientError
-
     place = f"s3://{bucket}/{prefix}/{NAME}"
     with explained(f"read {place}"):
-        try:
-            body = aws.client("s3").get_object(Bucket=bucket, Key=f"{prefix}/{NAME}")["Body"].read()
-        except ClientError as error:
-            if absent(error):
-                return None
-            raise
+        answer = unless_absent(aws.client("s3").get_object, Bucket=bucket, Key=f"{prefix}/{NAME}")
+        if answer is None:
+            return None
+        body = answer["Body"].read()
     try:
         found = json.loads(body)
         return SharedSettings(

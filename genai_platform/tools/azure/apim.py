@@ -15,11 +15,9 @@ from typing import Any
 
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.conflicts import LOCKED, Writes
-from genai_platform.tools.azure.credentials import ARM_SCOPE
 from genai_platform.tools.azure.errors import code, explained, named, taken, unless
 from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import management
-from genai_platform.tools.azure.transport import transport
+from genai_platform.tools.azure.pipeline import management_client
 from genai_platform.tools.azure.vaults import SoftDeleted
 
 KEY_HEADER = "x-genai-unused-subscription-key"
@@ -91,15 +89,8 @@ class Apim:
         """The SDK's client."""
         from azure.mgmt.apimanagement import ApiManagementClient
 
-        endpoints = self._azure.target.endpoints
-        return ApiManagementClient(
-            self._azure.credential,
-            self._azure.subscription,
-            base_url=endpoints.azure.arm,
-            policies=management(self._azure.credential, ARM_SCOPE),
-            transport=transport(endpoints),
-            polling_interval=0.2 if not endpoints.real else 15,
-        )
+        interval = 15 if self._azure.target.endpoints.real else 0.2
+        return management_client(ApiManagementClient, self._azure, polling_interval=interval)
 
     # -- services ---------------------------------------------------------------------------------
     def service(self, group: str, name: str) -> Service | None:
@@ -239,17 +230,10 @@ class Apim:
 
     def policy(self, at: Service, api: str | None) -> str | None:
         """The policy of an API, or with None the service's own; None when there is none."""
-        from azure.core.exceptions import ResourceNotFoundError
-
+        kind, inside = (self.client.policy, ()) if api is None else (self.client.api_policy, (api,))
         with explained("read a policy"):
-            try:
-                if api is None:
-                    found = self.client.policy.get(at.group, at.name, "policy")
-                else:
-                    found = self.client.api_policy.get(at.group, at.name, api, "policy")
-            except ResourceNotFoundError:
-                return None
-        return str(properties(found)["value"])
+            found = unless([404], lambda: kind.get(at.group, at.name, *inside, "policy"))
+        return None if found is None else str(properties(found)["value"])
 
     def fragment(self, at: Service, name: str) -> str | None:
         """A fragment that policies include; None when there is none."""
@@ -276,22 +260,12 @@ class Apim:
         self._delete(lambda: self.client.backend.delete(at.group, at.name, name, "*"), f"delete the backend {name}")
 
     def _get(self, kind: Any, at: Service, name: str) -> Any:
-        from azure.core.exceptions import ResourceNotFoundError
-
         with explained(f"read {name} of {at.name}"):
-            try:
-                return kind.get(at.group, at.name, name)
-            except ResourceNotFoundError:
-                return None
+            return unless([404], lambda: kind.get(at.group, at.name, name))
 
     def _delete(self, delete: Callable[[], object], what: str) -> None:
-        from azure.core.exceptions import ResourceNotFoundError
-
         with explained(what):
-            try:
-                self.writes.send(delete)
-            except ResourceNotFoundError:
-                return
+            unless([404], lambda: self.writes.send(delete))
 
 
 def _kind_of_begin(number: int, text: str) -> type[StepError] | None:

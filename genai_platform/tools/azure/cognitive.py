@@ -16,11 +16,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from genai_platform.errors import AlreadyExists, NotFound, StepError
-from genai_platform.tools.azure.credentials import ARM_SCOPE
 from genai_platform.tools.azure.errors import TemporaryRefusal, explained, unless
 from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import management
-from genai_platform.tools.azure.transport import transport
+from genai_platform.tools.azure.pipeline import management_client
 
 READY, FAILED = "Succeeded", "Failed"
 """Provisioning states: of what can be used, and of what never will be."""
@@ -115,14 +113,7 @@ class CognitiveAccounts:
     def _client(self) -> Any:
         from azure.mgmt.cognitiveservices import CognitiveServicesManagementClient
 
-        endpoints = self._azure.target.endpoints
-        return CognitiveServicesManagementClient(
-            self._azure.credential,
-            self._azure.subscription,
-            base_url=endpoints.azure.arm,
-            policies=management(self._azure.credential, ARM_SCOPE),
-            transport=transport(endpoints),
-        )
+        return management_client(CognitiveServicesManagementClient, self._azure)
 
     # -- accounts ---------------------------------------------------------------------------------
     def everywhere(self) -> list[Account]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_exponential
 
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.tools.azure.errors import code, status
@@ -29,14 +30,14 @@ class Writes:
         Raises:
             HttpResponseError: any other refusal at once, and the lock after two minutes.
         """
-        from azure.core.exceptions import HttpResponseError
+        again = Retrying(
+            retry=retry_if_exception(_locked),
+            wait=wait_exponential(multiplier=self._first, max=32),
+            stop=stop_before_delay(_LONGEST),
+            reraise=True,
+        )
+        return again(write)
 
-        deadline, pause = time.monotonic() + _LONGEST, self._first
-        while True:
-            try:
-                return write()
-            except HttpResponseError as error:
-                if status(error) != 409 or LOCKED not in f"{code(error)} {error.message}" or time.monotonic() + pause > deadline:
-                    raise
-            time.sleep(pause)
-            pause = min(pause * 2, 32.0)
+
+def _locked(error: BaseException) -> bool:
+    return status(error) == 409 and LOCKED in f"{code(error)} {error}"

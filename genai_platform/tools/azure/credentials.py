@@ -154,7 +154,7 @@ def _claims(token: str) -> dict[str, Any]:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
-        raise StepError("the token for ARM is none that names its holder", id="azure.token") from None
+        raise StepError("the token for ARM does not name its holder", id="azure.token") from None
     if not isinstance(claims, dict) or "oid" not in claims:
         raise StepError("the token for ARM does not name its holder", id="azure.token")
     return claims

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydantic import SecretStr
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from genai_platform.errors import AlreadyExists, StepError
 from genai_platform.tools.azure.credentials import GRAPH_SCOPE
@@ -45,7 +45,7 @@ _KINDS: tuple[tuple[int, str, type[StepError]], ...] = (
     (400, r"not a valid reference update", TemporaryRefusal),
     (400, r"was not found on application", TemporaryRefusal),
 )
-"""Graph's status (0: any) and words, and what they stand for: all have the code ``Request_BadRequest`` or ``Authorization_RequestDenied``.
+"""Graph's status (0: any) and words, and what they mean: all have the code ``Request_BadRequest`` or ``Authorization_RequestDenied``.
 
 The azuread provider of Terraform reads the same words.
 """
@@ -275,20 +275,18 @@ class Entra:
     @staticmethod
     def _again(ask: Callable[[], Body | None], limit: float, check: Callable[[], None] = lambda: None) -> Body | None:
         """Ask until the answer is not a temporary refusal, ``limit`` seconds at most."""
-        deadline, pause = time.monotonic() + limit, 0.2
-        while True:
-            try:
-                return ask()
-            except TemporaryRefusal:
-                if time.monotonic() >= deadline:
-                    raise
-            check()
-            time.sleep(pause)
-            pause = min(pause * 1.7, 5.0)
+        again = Retrying(
+            retry=retry_if_exception_type(TemporaryRefusal),
+            wait=wait_exponential(multiplier=0.2, exp_base=1.7, max=5),
+            stop=stop_after_delay(limit),
+            before_sleep=lambda state: check(),
+            reraise=True,
+        )
+        return again(ask)
 
 
 def _kind(number: int, text: str) -> type[StepError] | None:
-    """What a refusal of Graph stands for, where its words alone say it."""
+    """What a refusal of Graph means, where its words alone say it."""
     fitting = (kind for known, words, kind in _KINDS if known in (0, number) and re.search(words, text, re.IGNORECASE))
     return next(fitting, None)
 

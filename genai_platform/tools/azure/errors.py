@@ -30,7 +30,7 @@ class TemporaryRefusal(StepError):
 _NO_TENANT = ("authority configuration", "AADSTS90002")
 """How azure-identity and Entra ID say that a tenant does not exist (MSAL's discovery of the authority; Entra ID's error codes)."""
 Kind = Callable[[int, str], type[StepError] | None]
-"""The kind of error that a status, and the service's code and words as one text, stand for; None where the status says enough."""
+"""The kind of error that a status, and the service's code and words as one text, mean; None where the status says enough."""
 
 
 def status(error: BaseException) -> int:

@@ -71,5 +71,5 @@ def _resource(found: Body) -> Resource:
         str(found.get("location", "")),
         str((found.get("sku") or {}).get("name", "")),
         {str(key): str(value) for key, value in found["tags"].items()},
-        datetime.fromisoformat(str(created).replace("Z", "+00:00")) if created else None,
+        datetime.fromisoformat(str(created)) if created else None,
     )

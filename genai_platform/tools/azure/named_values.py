@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from genai_platform.tools.azure.apim import Service, properties
 from genai_platform.tools.azure.conflicts import Writes
-from genai_platform.tools.azure.errors import explained
+from genai_platform.tools.azure.errors import explained, unless
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,11 @@ class NamedValues:
 
     def get(self, at: Service, name: str) -> NamedValue | None:
         """One named value; None when there is none."""
-        from azure.core.exceptions import ResourceNotFoundError
-
         with explained(f"read the named value {name}"):
-            try:
-                found = properties(self._client.get(at.group, at.name, name))
-            except ResourceNotFoundError:
-                return None
+            known = unless([404], lambda: self._client.get(at.group, at.name, name))
+        if known is None:
+            return None
+        found = properties(known)
         vault = found.get("keyVault") or {}
         return NamedValue(str(vault.get("secretIdentifier") or ""), str((vault.get("lastStatus") or {}).get("code") or ""))
 
@@ -71,10 +69,5 @@ class NamedValues:
 
     def delete(self, at: Service, name: str) -> None:
         """Remove one; gone already is fine."""
-        from azure.core.exceptions import ResourceNotFoundError
-
         with explained(f"delete the named value {name}"):
-            try:
-                self._writes.send(lambda: self._client.delete(at.group, at.name, name, "*"))
-            except ResourceNotFoundError:
-                return
+            unless([404], lambda: self._writes.send(lambda: self._client.delete(at.group, at.name, name, "*")))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from genai_platform.tools.azure.credentials import ARM_SCOPE
+from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.pipeline.policies import RetryPolicy
+
+    from genai_platform.tools.azure import Azure
 
 RETRIES: dict[str, Any] = {"retry_total": 12, "retry_status": 12}
 """Resource Manager, Key Vault and Graph answer 429 to whatever is too much and say in ``Retry-After`` how long to wait. A subscription
@@ -20,7 +26,20 @@ def retry() -> RetryPolicy[Any, Any]:
     return RetryPolicy(**RETRIES)
 
 
-def management(credential: TokenCredential, scope: str) -> list[Any]:
+def management_client(kind: Callable[..., Any], azure: Azure, **options: Any) -> Any:
+    """A management SDK's client for a subscription. ``options`` go to its constructor."""
+    endpoints = azure.target.endpoints
+    return kind(
+        azure.credential,
+        azure.subscription,
+        base_url=endpoints.azure.arm,
+        policies=_policies(azure.credential),
+        transport=transport(endpoints),
+        **options,
+    )
+
+
+def _policies(credential: TokenCredential) -> list[Any]:
     """The policies of a management SDK's client, without the one that registers resource providers.
 
     ``ARMAutoResourceProviderRegistrationPolicy`` (azure-mgmt-core) answers a look at an unregistered provider by registering it, and
@@ -37,7 +56,7 @@ def management(credential: TokenCredential, scope: str) -> list[Any]:
         policies.ContentDecodePolicy(),
         policies.RedirectPolicy(),
         retry(),
-        ARMChallengeAuthenticationPolicy(credential, scope),
+        ARMChallengeAuthenticationPolicy(credential, ARM_SCOPE),
         policies.DistributedTracingPolicy(),
         policies.SensitiveHeaderCleanupPolicy(),
         ARMHttpLoggingPolicy(),

@@ -6,7 +6,8 @@ import base64
 import json
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -15,9 +16,16 @@ from genai_platform.config.target import Target
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.transport import public, transport
 
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
 
 class Refused(StepError):
     """Entra ID gives no token."""
+
+
+class _NotKnownYet(Refused):
+    """What Entra ID does not know may have been made a moment ago."""
 
 
 PATIENCE = 60.0
@@ -38,33 +46,17 @@ def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope:
     Raises:
         StepError: Entra ID refuses; its own code (AADSTS…) is in the message.
     """
-    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
     from azure.identity import ClientSecretCredential
 
-    # Without a handler Python prints the SDK's warnings to the terminal.
-    logging.getLogger("azure").addHandler(logging.NullHandler())
-
-    authority = target.endpoints.azure.authority
     deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
-        # Anew at each try: MSAL answers a refused question from its memory for a minute (``ThrottledHttpClient``).
-        credential = ClientSecretCredential(
-            tenant,
-            client_id,
-            secret.get_secret_value(),
-            authority=authority,
-            disable_instance_discovery=not public(authority),
-            transport=transport(target.endpoints),
-        )
         try:
-            return SecretStr(credential.get_token(scope).token)
-        except ClientAuthenticationError as error:
-            fresh = any(code in error.message for code in _NOT_YET)
-            if not fresh or time.monotonic() > deadline:
-                raise StepError(f"Entra ID gives {client_id} no token: {_said(error.message)}", remedy=_REMEDY, id="azure.token") from None
+            # A new credential at each try: MSAL answers a refused question from its memory for a minute (``ThrottledHttpClient``).
+            return _asked(ClientSecretCredential, target, tenant, client_id, secret.get_secret_value(), scope)
+        except Refused as refused:
+            if not isinstance(refused, _NotKnownYet) or time.monotonic() > deadline:
+                raise StepError(f"Entra ID gives {client_id} no token: {refused.message}", remedy=_REMEDY, id="azure.token") from None
             time.sleep(1)
-        except ServiceRequestError as error:
-            raise StepError(f"{authority} could not be reached: {error.message[:200]}", id="azure.token") from None
 
 
 def exchange(target: Target, tenant: str, client_id: str, assertion: SecretStr, scope: str) -> SecretStr:
@@ -74,29 +66,28 @@ def exchange(target: Target, tenant: str, client_id: str, assertion: SecretStr, 
         Refused: Entra ID refuses; its own code (AADSTS…) is in the message.
         StepError: it could not be reached.
     """
-    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
     from azure.identity import ClientAssertionCredential
 
+    return _asked(ClientAssertionCredential, target, tenant, client_id, assertion.get_secret_value, scope)
+
+
+def _asked(kind: Callable[..., TokenCredential], target: Target, tenant: str, client_id: str, proof: object, scope: str) -> SecretStr:
+    """What Entra ID answers to one question. ``proof``: the secret, or what gives the assertion. Raises as ``exchange`` does."""
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+
+    # Without a handler Python prints the SDK's warnings to the terminal.
     logging.getLogger("azure").addHandler(logging.NullHandler())
     authority = target.endpoints.azure.authority
-    credential = ClientAssertionCredential(
-        tenant,
-        client_id,
-        assertion.get_secret_value,
-        authority=authority,
-        disable_instance_discovery=not public(authority),
-        transport=transport(target.endpoints),
-    )
+    elsewhere = {"authority": authority, "disable_instance_discovery": not public(authority), "transport": transport(target.endpoints)}
+    credential = kind(tenant, client_id, proof, **elsewhere)
     try:
         return SecretStr(credential.get_token(scope).token)
     except ClientAuthenticationError as error:
-        raise Refused(_said(error.message), id="azure.token") from None
+        refused = _NotKnownYet if any(code in error.message for code in _NOT_YET) else Refused
+        said = " ".join(error.message.split()).removeprefix("Authentication failed: ")
+        raise refused(said[:300], id="azure.token") from None
     except ServiceRequestError as error:
         raise StepError(f"{authority} could not be reached: {error.message[:200]}", id="azure.token") from None
-
-
-def _said(message: str) -> str:
-    return " ".join(message.split()).removeprefix("Authentication failed: ")[:300]
 
 
 def claims(token: SecretStr) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from genai_platform.errors import StepError
-from genai_platform.tools.azure.credentials import ARM_SCOPE
 from genai_platform.tools.azure.errors import code, explained, named, taken, unless
 from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import RETRIES, management
+from genai_platform.tools.azure.pipeline import RETRIES, management_client
 from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
@@ -76,16 +75,8 @@ class Vaults:
     def _management(self) -> Any:
         from azure.mgmt.keyvault import KeyVaultManagementClient
 
-        endpoints = self._azure.target.endpoints
-        return KeyVaultManagementClient(
-            self._azure.credential,
-            self._azure.subscription,
-            base_url=endpoints.azure.arm,
-            policies=management(self._azure.credential, ARM_SCOPE),
-            api_version=_MANAGEMENT_VERSION,
-            transport=transport(endpoints),
-            polling_interval=0.2 if not endpoints.real else 10,
-        )
+        interval = 10 if self._azure.target.endpoints.real else 0.2
+        return management_client(KeyVaultManagementClient, self._azure, api_version=_MANAGEMENT_VERSION, polling_interval=interval)
 
     # -- vaults -----------------------------------------------------------------------------------
     def in_group(self, group: str) -> list[Vault]:
@@ -201,13 +192,9 @@ class Vaults:
 
     def value(self, vault: Vault, name: str) -> SecretStr | None:
         """A secret's value; None when there is none. A disabled one raises ``StepError``."""
-        from azure.core.exceptions import ResourceNotFoundError
-
         with explained(f"read {name} from the vault {vault.name}"):
-            try:
-                return SecretStr(str(self.client(vault).get_secret(name).value))
-            except ResourceNotFoundError:
-                return None
+            found = unless([404], lambda: self.client(vault).get_secret(name))
+        return None if found is None else SecretStr(str(found.value))
 
     def mark(self, vault: Vault, name: str, *, enabled: bool, tags: Mapping[str, str]) -> None:
         """Enable or disable a secret's newest version, and set its tags."""
@@ -220,7 +207,7 @@ class Vaults:
 
     def remove(self, vault: Vault, name: str) -> None:
         """Delete a secret and purge it where that is allowed."""
-        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+        from azure.core.exceptions import ResourceNotFoundError
 
         client = self.client(vault)
         with explained(f"delete {name} from the vault {vault.name}"):
@@ -228,12 +215,8 @@ class Vaults:
                 client.begin_delete_secret(name).wait()
             except ResourceNotFoundError:
                 return
-            try:
-                client.purge_deleted_secret(name)
-            except HttpResponseError as error:
-                # 409: its deletion is still under way. What stays is recovered by the next ``put``, and goes with the vault.
-                if error.status_code not in (403, 404, 409):
-                    raise
+            # 409: its deletion is still under way. What stays is recovered by the next ``put``, and goes with the vault.
+            unless([403, 404, 409], lambda: client.purge_deleted_secret(name))
 
 
 def _made(version: Any) -> datetime:

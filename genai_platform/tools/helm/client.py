@@ -220,7 +220,7 @@ class Helm:
         async def back(command: Any) -> None:
             history = await command.history(now.name, namespace=namespace)
             whole = [int(entry["revision"]) for entry in history if entry["status"] in ("deployed", "superseded")]
-            # Where none ever came to stand, the last that ended: what matters is that the release is unlocked.
+            # Where none ever succeeded, the last that ended: what matters is that the release is unlocked.
             ended = whole or [int(entry["revision"]) for entry in history if entry["status"] not in _PENDING]
             await command.rollback(now.name, max(ended), namespace=namespace)
 
@@ -272,7 +272,7 @@ class Helm:
 
 
 def check_path(source: ChartSource) -> None:
-    """Refuse a chart path that is none, before anything changes. Raises ``ConfigError``."""
+    """Refuse a path that is not a chart, before anything changes. Raises ``ConfigError``."""
     path = Path(source.reference)
     if not path.exists():
         raise ConfigError(

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.target import Target
 from genai_platform.errors import Forbidden, NeverBuilt, ServiceFailed, StepError, Unauthenticated, Unreachable, of_status
+from genai_platform.tools.kubernetes import webhooks
 from genai_platform.tools.kubernetes.answers import REMEDIES, reason_of, unreached
 
 if TYPE_CHECKING:
@@ -279,9 +280,9 @@ class Kube:
     # -- the wire ---------------------------------------------------------------------------------
     def _path(self, api_version: str, kind: str, name: str | None, namespace: str | None) -> str | None:
         """The address of an object or a list; ``None`` when the API server does not know the kind."""
+        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         known = self._resources.get(api_version, {}).get(kind)
         if known is None:
-            base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             found = self._send(_Request("get", base, f"look up {kind}", missing_ok=True)) or {}
             names = {
                 entry["kind"]: (entry["name"], entry["namespaced"]) for entry in found.get("resources", ()) if "/" not in entry["name"]
@@ -292,7 +293,6 @@ class Kube:
             if known is None:
                 return None
         plural, namespaced = known
-        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         middle = f"/namespaces/{namespace}" if namespaced and namespace else ""
         return f"{base}{middle}/{plural}" + (f"/{name}" if name else "")
 
@@ -343,11 +343,9 @@ class Kube:
             ) from None
 
     def _webhook(self, reason: str) -> str:
-        """The command that deletes the configuration of the webhook that failed; empty when it was no webhook, or is not found."""
-        from genai_platform.tools.kubernetes import stuck as kube_stuck
-
+        """The command that deletes the configuration of the webhook that failed; empty when it was not a webhook, or is not found."""
         try:
-            return kube_stuck.webhook(self, reason)
+            return webhooks.removal(self.list, reason)
         except StepError:
             return ""
 

@@ -50,7 +50,7 @@ class Foreign:
 
     @property
     def dead(self) -> bool:
-        """Whether it is a webhook configuration or an APIService: nobody serves it, and it stands in the way of others."""
+        """Whether it is a webhook configuration or an APIService: nobody serves it, and it blocks others."""
         return self.api_version in (_HOOKS, _REGISTRATION)
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from genai_platform.errors import GenaiError
 from genai_platform.tools.kubernetes import foreign as kube_foreign
+from genai_platform.tools.kubernetes import webhooks
 from genai_platform.tools.kubernetes.client import Document, Kube
 
 _CONDITIONS = ("NamespaceDeletionDiscoveryFailure", "NamespaceDeletionGroupVersionParsingFailure", "NamespaceDeletionContentFailure")
@@ -14,7 +15,6 @@ _CONDITIONS = ("NamespaceDeletionDiscoveryFailure", "NamespaceDeletionGroupVersi
 _REMAINING = ("NamespaceFinalizersRemaining", "NamespaceContentRemaining")
 _ENDING = re.compile(r"(foregroundDeletion|orphan|kubernetes\.io/|[a-z.]*\.kubernetes\.io/|[a-z.]*eks\.amazonaws\.com/)")
 """Finalizers that Kubernetes and EKS take off themselves, in their own time."""
-_HOOK = re.compile(r'failed calling webhook "([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,10 @@ def namespace(kube: Kube, found: Document) -> Stuck | None:
     return Stuck("; ".join(texts)[:400], _release(kube, found["metadata"]["name"]) if foreign else "")
 
 
-def webhook(kube: Kube, message: str) -> str:
-    """The command that deletes the configuration of the webhook that a refusal names; empty when it names none that exists."""
-    hook = _HOOK.search(message)
-    if not hook:
-        return ""
-    for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
-        for one in kube.list("admissionregistration.k8s.io/v1", kind):
-            if any(entry["name"] == hook[1] for entry in one.get("webhooks") or ()):
-                return f"kubectl delete {kind.lower()} {one['metadata']['name']}"
-    return ""
-
-
 def _remedy(kube: Kube, kind: str, text: str, name: str) -> str:
     try:
         dead = [one.remove for one in kube_foreign.services(kube)] if kind == _CONDITIONS[0] else []
-        return " && ".join(dead) or webhook(kube, text) or f"kubectl get namespace {name} --output yaml"
+        return " && ".join(dead) or webhooks.removal(kube.list, text) or f"kubectl get namespace {name} --output yaml"
     except GenaiError:
         return f"kubectl get namespace {name} --output yaml"
 

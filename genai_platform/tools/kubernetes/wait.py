@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from genai_platform.engine.step import Progress
 from genai_platform.errors import JobFailed, StepError
 from genai_platform.tools.kubernetes import images as kube_images
-from genai_platform.tools.kubernetes import obstacles
+from genai_platform.tools.kubernetes import obstacles, webhooks
 from genai_platform.tools.kubernetes import stuck as kube_stuck
 from genai_platform.tools.kubernetes.client import Document, Kube
 from genai_platform.tools.wait import wait_for
@@ -82,7 +82,7 @@ def rollout(kube: Kube, kind: str, name: str, namespace: str, progress: Progress
         if rolled_out({"kind": kind, **workload}):
             return f"{wanted}/{wanted} pods ready"
         ready = workload.get("status", {}).get("readyReplicas", 0)
-        found = _pods(kube, workload, namespace)
+        found = pods_of(kube, workload, namespace)
         reason = obstacles.of_workload(kube, kind, workload, found, namespace)
         # While an old pod still serves, its number says nothing about the new revision.
         updated = workload.get("status", {}).get("updatedReplicas", 0)
@@ -126,7 +126,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
         found = kube.get("batch/v1", "Job", name, namespace)
         if found is None:
             raise StepError(f"job {name} vanished while it was awaited", remedy="run the same command again", id="kube.job_vanished")
-        pods = _pods(kube, found, namespace)
+        pods = pods_of(kube, found, namespace)
         state = job_state(found)
         if state == "complete":
             return _brief(hide(_last_log(kube, pods, namespace)))
@@ -152,7 +152,7 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
 def gone(
     kube: Kube, api_version: str, kind: str, names: Sequence[str], namespace: str | None, progress: Progress, timeout: float
 ) -> None:  # fmt: skip
-    """Wait until objects that were told to go are no longer there. Failing to look is never taken for gone.
+    """Wait until objects that are being deleted are gone. Failing to look is never taken for gone.
 
     Raises:
         StepError: the time ran out; or a namespace has said for a while why it cannot end, with the command that ends that.
@@ -188,13 +188,14 @@ def delete(
 
 
 # -- what pods tell --------------------------------------------------------------------------------
-def _pods(kube: Kube, owner: Document, namespace: str) -> list[Document]:
+def pods_of(kube: Kube, owner: Document, namespace: str) -> list[Document]:
+    """The pods of a workload or Job, the oldest first."""
     labels = owner["spec"].get("selector", {}).get("matchLabels") or {}
     if not labels:
         return []
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     found = kube.list("v1", "Pod", namespace, label_selector=selector)
-    return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
 
 
 def _phase(pods: Sequence[Document]) -> str:
@@ -206,7 +207,7 @@ def _refused(kube: Kube, name: str, namespace: str) -> str:
     for event in reversed(kube.events(namespace, "Job", name)):
         if event.get("type") == "Warning" and event.get("reason") == "FailedCreate":
             message = str(event.get("message", ""))
-            if command := kube_stuck.webhook(kube, message):
+            if command := webhooks.removal(kube.list, message):
                 text = f"job {name} gets no pod: a webhook refuses it ({message[:200]}); to delete it: {command}"
                 raise StepError(text, remedy=command, id="kube.webhook")
             return f"last event: FailedCreate: {message[:160]}"

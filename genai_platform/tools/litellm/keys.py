@@ -172,5 +172,5 @@ def moment(text: object) -> datetime | None:
     """A point in time as LiteLLM writes it; without an offset it means UTC."""
     if not text:
         return None
-    found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

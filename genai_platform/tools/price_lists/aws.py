@@ -15,7 +15,8 @@ from typing import Any
 
 from genai_platform.config.unit_prices import HOURS_A_MONTH, NODE_INSTANCE, REDIS_NODE
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 _ENDPOINT = "us-east-1"
 """One of the few regions that answer; they answer for all."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from genai_platform.tools.aws import buckets as aws_buckets
-from genai_platform.tools.aws.client import Aws, absent, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained, unless_absent
 
 _BY_NAME = frozenset(
     {
@@ -82,8 +83,6 @@ def settled(aws: Aws, orphan: Orphan) -> Literal["there", "gone"] | None:
     Raises:
         GenaiError: it cannot be seen.
     """
-    from botocore.exceptions import ClientError
-
     kind = orphan.address.partition(".")[0]
     if kind == "aws_s3_bucket":
         # The name may be somebody else's, in any account: looking at it is refused then.
@@ -92,12 +91,9 @@ def settled(aws: Aws, orphan: Orphan) -> Literal["there", "gone"] | None:
     if asked is None:
         return "there"
     with explained(f"look at {orphan.address}"):
-        try:
-            answer = getattr(aws.client(asked.service), asked.operation)(**{asked.argument: orphan.id})
-        except ClientError as error:
-            if absent(error):
-                return "gone"
-            raise
+        answer = unless_absent(getattr(aws.client(asked.service), asked.operation), **{asked.argument: orphan.id})
+    if answer is None:
+        return "gone"
     return None if _UNDER_WAY.match(asked.find(answer)) else "there"
 
 

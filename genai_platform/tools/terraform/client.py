@@ -265,7 +265,7 @@ class Terraform:
         return wait_for(lambda: settled(self._aws, orphan), progress, lambda: waiting, 1800, interval=10) == "there"
 
     def _keep(self, root: Root, folder: Path, variables: Mapping[str, Any], taken: Sequence[Orphan], progress: Progress) -> None:
-        """See that the next ``apply`` leaves what was taken over standing: it may be in use. Raises ``StepError``."""
+        """See that the next ``apply`` keeps what was taken over: it may be in use. Raises ``StepError``."""
         replaced = {change.object for change in self.plan(root, variables) if change.detail == REPLACED}
         for orphan in taken:
             if orphan.address in replaced:

@@ -11,7 +11,8 @@ import time
 
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import EXPIRED, INVALID, Aws, code
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import EXPIRED, INVALID, code
 
 EVERY = 30.0
 """Seconds between two looks at the credentials."""

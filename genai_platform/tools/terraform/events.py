@@ -12,7 +12,7 @@ from typing import Any, Literal
 from genai_platform.advice import Remedy, advice, genai
 from genai_platform.engine.step import Change, Progress
 from genai_platform.errors import StepError
-from genai_platform.tools.aws.client import EXPIRED, INVALID, SIGN_IN_AGAIN
+from genai_platform.tools.aws.errors import EXPIRED, INVALID, SIGN_IN_AGAIN
 
 _DOING = {"create": "creating", "update": "updating", "delete": "deleting", "replace": "replacing", "read": "reading"}
 REPLACED = "replaced"
@@ -26,7 +26,7 @@ _REMEDIES: tuple[tuple[str, Remedy], ...] = (
     (_NOT_LOCKED, "wait for the other run to end, then run the same command again"),
     ("DependencyViolation", advice("something outside Terraform still uses it; run: {}", genai("audit"))),
     ("AddressLimitExceeded", "release an Elastic IP address, or raise the quota"),
-    ("LimitExceeded", "raise the quota in Service Quotas, or remove what is no longer needed"),
+    ("LimitExceeded", "raise the quota in Service Quotas, or remove what is not needed"),
     ("Failed to query available provider packages", "allow registry.terraform.io, or unpack a provider mirror below /opt"),
     ("No valid credential sources", "sign in, e.g. with: aws sso login"),
     ("AuthFailure.", "the identity lacks a permission; the message names it"),
@@ -63,7 +63,7 @@ class Events:
         self._counts: dict[str, int] = {}
 
     def hear(self, stream: str, line: str) -> None:
-        """One line. Lines that are no document of Terraform's are left alone."""
+        """One line. Lines that are not a document of Terraform's are left alone."""
         if stream != "out" or not line.startswith("{"):
             return
         try:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained, unless_absent
 from genai_platform.tools.aws.leftovers import items, search
 from genai_platform.tools.aws.leftovers.finders import FINDERS
-from genai_platform.tools.aws.leftovers.items import Item, Scope, pages, still
+from genai_platform.tools.aws.leftovers.items import Item, Scope, pages
 from genai_platform.tools.terraform.adoption import Orphan
 
 
@@ -152,19 +153,21 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
     name = scope.prefix
     # The cluster comes first: what belongs to it is imported with the address of its issuer.
     cluster = aws.describe_cluster(name)
-    standing = cluster is not None and cluster.get("status") != "DELETING" and scope.by(_listed(cluster.get("tags"))) == "tag"
-    if standing:
+    cluster_exists = cluster is not None and cluster.get("status") != "DELETING" and scope.by(_listed(cluster.get("tags"))) == "tag"
+    if cluster_exists:
         yield "aws_eks_cluster.this", name
     iam = aws.client("iam")
     for address, item in _placed(aws, scope, _CLUSTER, "roles"):
         yield address, item.id
         kind = address.removeprefix("aws_iam_role.")
-        attached = still(lambda role=item.id: list(pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role)))
+        attached = unless_absent(
+            lambda role=item.id: list(pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=role))
+        )
         for policy in attached or ():
             if kind in ("cluster", "node"):
                 short = policy["PolicyArn"].rpartition("/")[2]
                 yield f'aws_iam_role_policy_attachment.{kind}["{short}"]', f"{item.id}/{policy['PolicyArn']}"
-        for policy in (still(iam.list_role_policies, RoleName=item.id) or {}).get("PolicyNames", ()):
+        for policy in (unless_absent(iam.list_role_policies, RoleName=item.id) or {}).get("PolicyNames", ()):
             if kind.startswith("application") and policy == "bucket":
                 yield f"aws_iam_role_policy.bucket{kind.removeprefix('application')}", f"{item.id}:{policy}"
             elif kind == 'application["litellm"]' and policy == "bedrock":
@@ -172,10 +175,10 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
     for item in FINDERS["identity providers"](aws, scope):
         if item.by == "tag":
             yield "aws_iam_openid_connect_provider.this", item.id
-    if standing:
+    if cluster_exists:
         eks = aws.client("eks")
         for principal in pages(aws, "eks", "list_access_entries", "accessEntries", clusterName=name):
-            entry = still(eks.describe_access_entry, clusterName=name, principalArn=principal)
+            entry = unless_absent(eks.describe_access_entry, clusterName=name, principalArn=principal)
             if entry and scope.by(_listed(entry["accessEntry"].get("tags"))) == "tag":
                 yield f'aws_eks_access_entry.admin["{principal}"]', f"{name}:{principal}"
 

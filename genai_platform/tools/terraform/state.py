@@ -10,7 +10,8 @@ from typing import Any
 from genai_platform.advice import advice, genai
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError, StepError
-from genai_platform.tools.aws.client import Aws, absent, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained, unless_absent
 
 _PROTECTIVE: dict[str, tuple[str, object]] = {
     # A resource type, the argument that keeps it from going, and the value with which it goes.
@@ -57,7 +58,7 @@ class States:
             "key": self.key(root),
             "region": self.aws.region,
             "encrypt": True,
-            # Terraform's own lock, an object beside the state: no table is needed.
+            # Terraform's own lock, an object next to the state: no table is needed.
             "use_lockfile": True,
         }
         if not self.target.endpoints.real:
@@ -164,7 +165,7 @@ class States:
     def holder(self, root: str) -> dict[str, str] | None:
         """Who holds the lock of a state in S3: Terraform's ``ID``, ``Who``, ``Created`` and ``Operation``. None: nobody, or unknown.
 
-        A local state's lock ends with its process; the one in S3 is an object beside the state, and outlives a power cut.
+        A local state's lock ends with its process; the one in S3 is an object next to the state, and outlives a power cut.
         """
         if not self.remote:
             return None
@@ -189,16 +190,9 @@ class States:
         return text or None
 
     def _remote_text(self, root: str) -> str | None:
-        from botocore.exceptions import ClientError
-
         with explained(f"read the state of terraform root '{root}'"):
-            try:
-                answer = self.aws.client("s3").get_object(Bucket=self.bucket(), Key=self.key(root))
-                return str(answer["Body"].read().decode("utf-8", "replace"))
-            except ClientError as error:
-                if absent(error):
-                    return None
-                raise
+            answer = unless_absent(self.aws.client("s3").get_object, Bucket=self.bucket(), Key=self.key(root))
+            return None if answer is None else str(answer["Body"].read().decode("utf-8", "replace"))
 
 
 def _index(instance: dict[str, Any]) -> str:

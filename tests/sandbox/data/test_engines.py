@@ -43,8 +43,8 @@ def engines(layout: SandboxLayout) -> Iterator[Engines]:
 
 
 def up(engines: Engines) -> None:
-    engines.postgres_up("genai", HOST, 5432, "platform", PASSWORD, "ap-northeast-1")
-    engines.redis_up("genai", CACHE, 6379, TOKEN, True, "7.1", {"maxmemory-policy": "noeviction", "reserved-memory-percent": "25"})
+    engines.postgres_up("genai", HOST, 5432, "platform", PASSWORD)
+    engines.redis_up("genai", CACHE, 6379, TOKEN, True, {"maxmemory-policy": "noeviction", "reserved-memory-percent": "25"})
 
 
 def address(layout: SandboxLayout, host: str) -> str:
@@ -172,10 +172,10 @@ def test_passwords_change_while_clients_are_connected(engines: Engines, layout: 
         with cache(layout, "NewTokenNewToken") as session:
             assert session.ping()
         engines.redis_set_token("genai", TOKEN)
-    engines.postgres_up("genai", HOST, 5432, "platform", "another", "ap-northeast-1")
+    engines.postgres_up("genai", HOST, 5432, "platform", "another")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         connect(layout)
-    engines.postgres_up("genai", HOST, 5432, "platform", PASSWORD, "ap-northeast-1")
+    engines.postgres_up("genai", HOST, 5432, "platform", PASSWORD)
     connect(layout).close()
 
 
@@ -256,7 +256,7 @@ def test_a_database_made_from_a_snapshot_has_the_rows_of_then(layout: SandboxLay
     with connect(layout) as session:
         session.execute("INSERT INTO nightly VALUES ('later')")
     engines.postgres_restore("tomorrow", "genai-kept-1")
-    engines.postgres_up("tomorrow", host, 5432, "platform", "An0therPassword", "ap-northeast-1")
+    engines.postgres_up("tomorrow", host, 5432, "platform", "An0therPassword")
     try:
         with connect(layout, host=host, hostaddr=address(layout, host), password="An0therPassword") as session:
             assert session.execute("SELECT word FROM nightly").fetchall() == [("yesterday",)]

@@ -27,7 +27,7 @@ MIGRATION = ("python", "litellm/proxy/prisma_migration.py")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
     layout = SandboxLayout.create(tmp_path_factory.mktemp("litellm") / "world", "sandbox")
     engines = Engines(layout)
-    engines.postgres_up("genai", HOST, 5432, "platform", "secret", "ap-northeast-1")
+    engines.postgres_up("genai", HOST, 5432, "platform", "secret")
     yield layout
     engines.stop()
 

@@ -129,7 +129,7 @@ def test_all_that_stands_in_the_way_is_told_at_once(world: AzureWorld) -> None:
     with pytest.raises(GenaiError) as caught:
         prerequisites.refuse(world.clients())
     message = caught.value.message
-    assert message.startswith("2 things stand in the way:")
+    assert message.startswith("2 problems must be fixed first:")
     assert "azure.callers.team-a.expires: 2020-01-01 lies in the past; azure.callers.team-b.expires: 2021-01-01" in message
     assert "knows no tenant" in message
 

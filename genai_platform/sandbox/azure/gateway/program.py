@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
-
 from genai_platform.render import policy_forms
+from genai_platform.render.policy import parse
 from genai_platform.sandbox.azure.gateway import csharp
 
 SECTIONS = ("inbound", "backend", "outbound", "on-error")
@@ -90,10 +89,7 @@ def compile_policy(text: str) -> Program:
     Raises:
         ValueError: what this gateway does not know, one fault a line: such a policy must not be deployed here.
     """
-    try:
-        root = defusedxml.ElementTree.fromstring(text)
-    except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException) as error:
-        raise ValueError(f"the policy is not well-formed XML: {error}") from None
+    root = parse(text)
     if root.tag != "policies":
         raise ValueError(f"a policy document begins with <policies>, not <{root.tag}>")
     names = [section.tag for section in root]
@@ -127,7 +123,7 @@ def _statement(element: Element, section: str, faults: list[str]) -> Node:
         faults.append(f"<{element.tag}> in {section} is not known to this gateway")
         return Node(element.tag, {}, "", ())
     if section not in _ONLY_IN.get(element.tag, SECTIONS):
-        faults.append(f"<{element.tag}> cannot stand in {section}")
+        faults.append(f"<{element.tag}> is not allowed in {section}")
     if element.tag == "choose":
         blocks = tuple(_block(child, section, faults) for child in element)
         _order(element, ("when", "otherwise"), faults)

@@ -37,7 +37,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class Service:
-    """One service as it stands now."""
+    """One service as it is now."""
 
     name: str
     apis: tuple[Api, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -32,6 +31,7 @@ from genai_platform.sandbox.cluster.operator import GROUP, KINDS, Operator
 from genai_platform.sandbox.cluster.registry import Registry
 from genai_platform.sandbox.cluster.watch import Change, Watch
 from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.part import told_layout
 
 _START = 60.0
 _PRIVATE = (
@@ -176,9 +176,7 @@ def _touch_hosts(layout: SandboxLayout) -> None:
 
 def main() -> None:
     """Run until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="agent")
-    parser.add_argument("--layout", type=Path, required=True)
-    layout = SandboxLayout.open(parser.parse_args().layout)
+    layout = told_layout()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("httpx", "httpcore", "urllib3", "botocore"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -51,7 +51,7 @@ class Claims(threading.Thread):
         """Where the volume of a bound claim lies.
 
         Raises:
-            ConfigFault: there is no such claim, or it is not bound yet.
+            ConfigFault: the claim does not exist, or is not bound yet.
         """
         found = self._api.find(path_of("persistentvolumeclaims", namespace, claim))
         if found is None:

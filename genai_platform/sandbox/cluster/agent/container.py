@@ -170,7 +170,7 @@ def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
 def command_for(
     context: AgentContext, pod: Object, state: Running, variables: Mapping[str, str], mounts: list[Mount], address: str
 ) -> Command:
-    """The process that stands for a container of a known image.
+    """The process that plays a container of a known image.
 
     Args:
         address: where it should listen, 127.N.x.y.

@@ -10,7 +10,7 @@ from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
 from genai_platform.sandbox.cluster.control_plane import API_SERVER, get
 from genai_platform.sandbox.layout import SandboxLayout
-from genai_platform.sandbox.part import Kind, PartStatus, PythonPart
+from genai_platform.sandbox.part import PartStatus, PythonPart
 
 
 class NodeAgent(PythonPart):
@@ -18,7 +18,6 @@ class NodeAgent(PythonPart):
 
     module = "genai_platform.sandbox.cluster.agent"
     name = "node-agent"
-    kind: Kind = "stand-in"
     version = "1"
     port = "kubelet"
 

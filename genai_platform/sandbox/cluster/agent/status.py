@@ -40,7 +40,7 @@ class State:
 
     @property
     def sidecar(self) -> bool:
-        """An init container that keeps running beside the others."""
+        """An init container that keeps running with the others."""
         return self.init and self.spec.get("restartPolicy") == "Always"
 
     def document(self) -> Object:

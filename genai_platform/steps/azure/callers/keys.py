@@ -158,7 +158,7 @@ def _revoked_before(work: Callers, client_id: str) -> bool:
     """Whether a revocation so long ago was begun that what was given before it is listed by now."""
     held = work.stored(client_id)
     stamp = held.tags.get("revoked") if held else None
-    return stamp is not None and work.now - datetime.fromisoformat(stamp.replace("Z", "+00:00")) > timedelta(seconds=_LISTED)
+    return stamp is not None and work.now - datetime.fromisoformat(stamp) > timedelta(seconds=_LISTED)
 
 
 def _disable(work: Callers, name: str, client_id: str, progress: Progress) -> str:

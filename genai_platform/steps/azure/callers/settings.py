@@ -13,7 +13,7 @@ def expiry(caller: Caller) -> datetime | None:
     """When a caller's key ends; None: never. A date means the end of that day, UTC."""
     if caller.expires is None:
         return None
-    found = datetime.fromisoformat(caller.expires.replace("Z", "+00:00"))
+    found = datetime.fromisoformat(caller.expires)
     if len(caller.expires) == 10:
         found = datetime.combine(found.date(), time(23, 59, 59))
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""azure.callers: every configured caller, complete; those that are configured no longer, gone."""
+"""azure.callers: every configured caller, complete; those that are not configured any more, gone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CallersStep(AzureStep):
         work.need()
         faults = {name: found for name in sorted(work.configured) if (found := work.faults(name))}
         lines = [f"{name} {found[0]}" for name, found in faults.items()]
-        lines += [f"{trace.caller} ({trace.client_id or 'holds the role'}) is configured no longer" for trace in strays(work)]
+        lines += [f"{trace.caller} ({trace.client_id or 'holds the role'}) is not configured any more" for trace in strays(work)]
         if lines:
             return drifted("; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else ""))
         revoked = sum(work.revoked(name) for name in work.configured)

@@ -110,7 +110,7 @@ def capacity(clients: Clients) -> str:
 
 
 def _needed(clients: Clients, openai: Wanted, offers: Sequence[Offer]) -> dict[str, int]:
-    """How much is needed of each quota, beside what the account's deployments have of it."""
+    """How much is needed of each quota, in addition to what the account's deployments have of it."""
     held = clients.azure.cognitive.deployments(openai.group, openai.name)
     found = Counter[str]()
     for one in openai.deployments:

@@ -17,7 +17,8 @@ from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.actions import SERVICE_ROLES, Need, needs
 from genai_platform.steps.infra.prerequisites.answer import Answer
 from genai_platform.steps.infra.prerequisites.grants import grant
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.parallel import gather
 
 _SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")

@@ -23,7 +23,7 @@ def refuse(clients: Clients) -> Remedy:
     quota, name, rights = gather([quotas.look, taken_names.look, _rights], lambda ask: ask(clients))
     if faults := [one for one in (*quota, *name) if one.state == "fail"]:
         told = "\n".join(f"  {one.text} -> {typed(one.remedy)}" for one in faults)
-        message = faults[0].text if len(faults) == 1 else f"{len(faults)} things stand in the way:\n{told}"
+        message = faults[0].text if len(faults) == 1 else f"{len(faults)} problems must be fixed first:\n{told}"
         remedy = faults[0].remedy if len(faults) == 1 else "fix these, then run the same command again"
         raise MissingError(message, remedy=remedy, id=f"aws.{faults[0].id}")
     doubts: list[Remedy] = [advice("{} -> {}", one.text, one.remedy) for one in quota if one.state == "warn"]

@@ -14,7 +14,8 @@ from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.answer import Answer
 from genai_platform.tools.aws import tags
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.leftovers.items import pages
 from genai_platform.tools.parallel import gather
 

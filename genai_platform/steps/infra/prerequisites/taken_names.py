@@ -9,7 +9,8 @@ from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.answer import Answer
 from genai_platform.steps.infra.prerequisites.bucket_names import bucket_names
-from genai_platform.tools.aws.client import Aws, absent, code, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import absent, code, explained
 from genai_platform.tools.aws.leftovers.items import pages
 from genai_platform.tools.parallel import gather
 

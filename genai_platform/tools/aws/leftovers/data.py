@@ -7,7 +7,8 @@ from typing import Any
 
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.aws.leftovers.items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages, still
+from genai_platform.tools.aws.errors import unless_absent
+from genai_platform.tools.aws.leftovers.items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages
 
 _DATABASES = (
     Listing(
@@ -74,7 +75,7 @@ def _tags(aws: Aws, listing: Listing, entry: Mapping[str, Any]) -> Iterable[Mapp
     if "TagList" in entry or name.startswith("default"):
         return list(entry.get("TagList", ()))
     arn = entry[listing.key.removesuffix("Name").removesuffix("Identifier") + "Arn"]
-    answer = still(aws.client("rds").list_tags_for_resource, ResourceName=arn)
+    answer = unless_absent(aws.client("rds").list_tags_for_resource, ResourceName=arn)
     return list(answer["TagList"]) if answer else ()
 
 
@@ -149,7 +150,7 @@ def secrets(aws: Aws, scope: Scope) -> Iterator[Item]:
     for entry in pages(aws, "secretsmanager", "list_secrets", "SecretList"):
         by = scope.by(entry.get("Tags"), name=entry["Name"])
         # The listing is up to five minutes late; a description is not (Secrets Manager API, ListSecrets).
-        seen = still(client.describe_secret, SecretId=entry["ARN"]) if by else None
+        seen = unless_absent(client.describe_secret, SecretId=entry["ARN"]) if by else None
         if by and seen and "DeletedDate" not in seen:
             remove = scope.command(f"secretsmanager delete-secret --force-delete-without-recovery --secret-id {entry['Name']}")
             yield Item("secretsmanager:secret", entry["Name"], SECRET, remove, by, frozenset({entry["ARN"]}))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.aws.leftovers.items import USD, Item, Scope, pages, still
+from genai_platform.tools.aws.errors import unless_absent
+from genai_platform.tools.aws.leftovers.items import USD, Item, Scope, pages
 
 _KEY_TYPES = ("RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1")
 """All of ACM's: by default it lists RSA certificates of two sizes alone."""
@@ -41,15 +42,15 @@ def _tags(scope: Scope, name: str, ask: Callable[..., Mapping[str, Any]], **whic
     """
     if scope.prefix not in name and not name.startswith("eks"):
         return []
-    answer = still(ask, **which)
+    answer = unless_absent(ask, **which)
     return None if answer is None else list(answer.get("InstanceProfile", answer).get("Tags", ()))
 
 
 def _removal(aws: Aws, name: str) -> str:
     """A role goes only without its policies and profiles."""
-    attached = still(lambda: list(pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name))) or ()
+    attached = unless_absent(lambda: list(pages(aws, "iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name))) or ()
     words = [f"aws iam detach-role-policy --role-name {name} --policy-arn {policy['PolicyArn']}" for policy in attached]
-    inline = (still(aws.client("iam").list_role_policies, RoleName=name) or {}).get("PolicyNames", ())
+    inline = (unless_absent(aws.client("iam").list_role_policies, RoleName=name) or {}).get("PolicyNames", ())
     words += [f"aws iam delete-role-policy --role-name {name} --policy-name {policy}" for policy in inline]
     return " && ".join([*words, f"aws iam delete-role --role-name {name}"])
 
@@ -58,7 +59,7 @@ def identity_providers(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("iam")
     for entry in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         arn = entry["Arn"]
-        seen = still(client.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
+        seen = unless_absent(client.get_open_id_connect_provider, OpenIDConnectProviderArn=arn)
         if seen and (by := scope.by(seen.get("Tags"))):
             yield Item("iam:oidc-provider", arn, 0, f"aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}", by)
 
@@ -67,7 +68,7 @@ def certificates(aws: Aws, scope: Scope) -> Iterator[Item]:
     client = aws.client("acm")
     for entry in pages(aws, "acm", "list_certificates", "CertificateSummaryList", Includes={"keyTypes": list(_KEY_TYPES)}):
         arn = entry["CertificateArn"]
-        seen = still(client.list_tags_for_certificate, CertificateArn=arn)
+        seen = unless_absent(client.list_tags_for_certificate, CertificateArn=arn)
         if seen and (by := scope.by(seen["Tags"])):
             yield Item("acm:certificate", arn, 0, scope.command(f"acm delete-certificate --certificate-arn {arn}"), by)
 
@@ -76,7 +77,7 @@ def keys(aws: Aws, scope: Scope) -> Iterator[Item]:
     """Keys of KMS with our tags. None is made by us; somebody may have added one."""
     client = aws.client("kms")
     for key in sorted(arn.rpartition("/")[2] for arn in scope.tagged if ":kms:" in arn and ":key/" in arn):
-        seen = still(client.describe_key, KeyId=key)
+        seen = unless_absent(client.describe_key, KeyId=key)
         if seen and seen["KeyMetadata"]["KeyState"] != "PendingDeletion":
             words = f"kms schedule-key-deletion --pending-window-in-days 7 --key-id {key}"
             yield Item("kms:key", key, USD["key"], scope.command(words), "tag")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from genai_platform.tools.aws.client import Aws, absent
+from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.tags import values
 
 T = TypeVar("T")
@@ -114,18 +114,6 @@ def pages(aws: Aws, service: str, operation: str, entries: str, **arguments: Any
             yield from page.get(entries, [])
     else:
         yield from getattr(client, operation)(**arguments).get(entries, [])
-
-
-def still(ask: Callable[..., T], **arguments: Any) -> T | None:
-    """What a client's operation answers about one thing of a listing; None when it is gone by now: listings remember for a while."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return ask(**arguments)
-    except ClientError as error:
-        if absent(error):
-            return None
-        raise
 
 
 class Listing(NamedTuple):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from genai_platform.engine.step import Progress
 from genai_platform.errors import GenaiError, StepError
-from genai_platform.tools.aws.client import Aws, explained
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.leftovers import items
 from genai_platform.tools.aws.leftovers.finders import FINDERS
 from genai_platform.tools.aws.leftovers.items import Item, Scope
@@ -43,7 +44,7 @@ def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
 def look(aws: Aws, kinds: Collection[str] | None = None) -> Found:
     """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``).
 
-    Some kinds are found by the tags that stand on the things themselves: what has its tags elsewhere needs the whole look.
+    Some kinds are found by the tags of the things themselves: what has its tags elsewhere needs the whole look.
     """
     blind = ""
     try:
@@ -84,14 +85,14 @@ def wait_gone(
     wait_while(lambda: [item for item in _sure(aws, kinds) if not by or item.by in by], progress, timeout, interval)
 
 
-def wait_while(standing: Callable[[], Collection[Item]], progress: Progress, timeout: float, interval: float = 10) -> None:
-    """Wait until ``standing`` gives nothing. A look that failed counts as still there."""
+def wait_while(remaining: Callable[[], Collection[Item]], progress: Progress, timeout: float, interval: float = 10) -> None:
+    """Wait until ``remaining`` gives nothing. A look that failed counts as still there."""
     left: list[str] = []
 
     def gone() -> bool | None:
         nonlocal left
         try:
-            left = [f"{item.kind} {item.id}" for item in standing()]
+            left = [f"{item.kind} {item.id}" for item in remaining()]
         except GenaiError as error:
             left = [error.message]
         return None if left else True
@@ -118,11 +119,11 @@ def wait_for_interfaces(aws: Aws, progress: Progress, timeout: float = 1200) -> 
     """
     wait_gone(aws, ("instances", "load balancers"), progress, timeout, by=("cluster", "network"))
 
-    def standing() -> list[Item]:
+    def remaining() -> list[Item]:
         seen = look(aws, ("parts of networks",))
         if seen.unseen:
             raise StepError(seen.unseen[0], id="leftovers.unseen")
         # Interfaces of NAT gateways and endpoints go with what Terraform removes.
         return [item for item in seen.items if item.kind == "ec2:network-interface" and item.by == "cluster"]
 
-    wait_while(standing, progress, timeout)
+    wait_while(remaining, progress, timeout)

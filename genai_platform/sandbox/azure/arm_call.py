@@ -1,0 +1,52 @@
+"""One request to Azure Resource Manager, and how it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to ARM. ``id`` is the resource's path; ``body`` what was sent."""
+
+    method: str
+    id: str
+    body: Body
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    base: str
+    """``https://host:port`` that the client used."""
+    caller: str = ""
+    """Object id of who calls."""
+
+    @property
+    def name(self) -> str:
+        return self.id.rsplit("/", 1)[1]
+
+    @property
+    def subscription(self) -> str:
+        """The subscription in the path; empty for a path that names none."""
+        words = self.id.split("/")
+        return words[2] if len(words) > 2 else ""
+
+
+class Refusal(Exception):
+    """An error answer, as ARM words it."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None, additional: list[Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers, self.additional = status, code, headers, additional
+
+    def document(self) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": self.code, "message": str(self)}
+        return {"error": {**error, "additionalInfo": self.additional} if self.additional else error}
+
+
+def not_found(call: Call) -> Refusal:
+    return Refusal(404, "ResourceNotFound", f"The resource '{call.id}' was not found.")
