@@ -128,7 +128,7 @@ class Entra:
         path = f"/v1.0/applications/{id}/addPassword"
         try:
             what = f"make a client secret for {name}"
-            made = _there(self._rest.call("POST", path, what, body=body, fresh=_FRESH, once=True), name)
+            made = _there(self._rest.post_once(path, what, body, fresh=_FRESH), name)
         except StepError as error:
             if not error.error_code.endswith(_NOT_ALLOWED):
                 raise
@@ -142,7 +142,7 @@ class Entra:
     def remove_password(self, id: str, key_id: str) -> None:
         """Remove a client secret by its key id."""
         path = f"/v1.0/applications/{id}/removePassword"
-        self._rest.call("POST", path, "remove a client secret", body={"keyId": key_id}, fresh=_FRESH, once=True)
+        self._rest.post_once(path, "remove a client secret", {"keyId": key_id}, fresh=_FRESH)
 
     # -- service principals -----------------------------------------------------------------------
     def principal(self, app_id: str, *, fresh: float = 0.0) -> Body | None:

@@ -59,21 +59,29 @@ class Rest:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         fresh: float = 0.0,
-        once: bool = False,
     ) -> Body | None:
-        """Send one request; the answer's JSON document, ``{}`` for an empty one, None for 404.
+        """Send a request, again when the connection ends without an answer.
 
         Args:
             what: completes "could not …".
             fresh: seconds to go on asking after a 404, for an object that was made a moment ago.
-            once: it does something else the second time: not sent again when the connection ended without an answer.
+
+        Returns:
+            The answer's JSON document, ``{}`` for an empty one, None for 404.
         """
         from azure.core.rest import HttpRequest
 
         # send_request does not join the base address: absolute addresses only.
         url = path if path.startswith("https://") else self.base + path
         with explained(what, self._kind):
-            return self._patient(HttpRequest(method, url, params=query, headers=headers, json=body), fresh, () if once else (method,))
+            return self._patient(HttpRequest(method, url, params=query, headers=headers, json=body), fresh, (method,))
+
+    def post_once(self, path: str, what: str, body: Body, *, fresh: float = 0.0) -> Body | None:
+        """As ``call`` with POST, but for what does something else the second time: not sent again without an answer."""
+        from azure.core.rest import HttpRequest
+
+        with explained(what, self._kind):
+            return self._patient(HttpRequest("POST", self.base + path, json=body), fresh, ())
 
     def _patient(self, request: HttpRequest, fresh: float, again: tuple[str, ...]) -> Body | None:
         from azure.core.exceptions import ResourceNotFoundError
