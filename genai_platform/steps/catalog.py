@@ -30,12 +30,12 @@ def with_unconfigured(graph: Graph, clients: Clients) -> Graph:
     """The graph with what exists though the configuration no longer has it. Looks at Azure; what cannot be seen is in it, as unknown."""
     if "azure" not in graph.families:
         return graph
-    from genai_platform.engine.scheduler import glance_all
+    from genai_platform.engine.scheduler import observe_all
     from genai_platform.engine.step import State
     from genai_platform.steps.azure.unconfigured import UnconfiguredStep
 
     step = UnconfiguredStep(clients)
-    return graph if glance_all([step])[step.id].state is State.ABSENT else Graph([*graph, step])
+    return graph if observe_all([step])[step.id].state is State.ABSENT else Graph([*graph, step])
 
 
 def preflight(target: Target) -> None:
