@@ -109,11 +109,11 @@ def _in_aws(aws: Aws, regions: Sequence[str], found: Found) -> list[Environment]
     answers = gather(names, ask)
     found.unseen += [fault for _, fault in answers if fault]
     home: dict[Key, list[str]] = {}
-    beside: dict[Key, list[str]] = {}
+    elsewhere: dict[Key, list[str]] = {}
     for region, (known, _) in zip(names, answers, strict=True):
         for key, regional in sorted(known):
-            (home if regional else beside).setdefault(key, []).append(region)
-    there = sorted((beside | home).items())
+            (home if regional else elsewhere).setdefault(key, []).append(region)
+    there = sorted((elsewhere | home).items())
 
     def whole(entry: tuple[Key, list[str]]) -> tuple[Environment | None, list[str]]:
         return _environment(aws, *entry)

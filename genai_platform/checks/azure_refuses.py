@@ -99,8 +99,8 @@ def subscription_key(view: AzurePlatform) -> Outcome:
     answer = _send(view, "GET", _MODELS, headers)
     if answer.status_code != 200:
         hint = joined("the API still reads the default key header" if answer.status_code == 401 else "", _APPLY)
-        return failed(f"a bogus Ocp-Apim-Subscription-Key beside a valid token gets {answer.status_code}", hint)
-    return passed("a bogus Ocp-Apim-Subscription-Key beside a valid token gets 200")
+        return failed(f"a bogus Ocp-Apim-Subscription-Key together with a valid token gets {answer.status_code}", hint)
+    return passed("a bogus Ocp-Apim-Subscription-Key together with a valid token gets 200")
 
 
 def foreign_headers(view: AzurePlatform) -> Outcome:
@@ -112,8 +112,8 @@ def foreign_headers(view: AzurePlatform) -> Outcome:
         cases: dict[str, dict[str, str]] = {}
         for name in FOREIGN_KEY_HEADERS:
             cases[f"{name} alone"] = {name: valid}
-            cases[f"{name} beside a valid token"] = token | {name: f"sk-{uuid.uuid4().hex}"}
-            cases[f"{name} with a valid key beside a valid token"] = token | {name: valid}
+            cases[f"{name} together with a valid token"] = token | {name: f"sk-{uuid.uuid4().hex}"}
+            cases[f"{name} with a valid key together with a valid token"] = token | {name: valid}
         return _all(view, cases, 400)
     finally:
         litellm.delete_keys([alias])

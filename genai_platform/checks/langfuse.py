@@ -79,7 +79,7 @@ def _trace(platform: Platform) -> Outcome:
         return failed(
             f"trace {found[0].id} lacks model or token counts",
             advice(
-                "the traces arrive incomplete: litellm.callback does not fit this Langfuse; run: {}, then {}",
+                "the traces arrive incomplete: litellm.callback is not for this version of Langfuse; run: {}, then {}",
                 genai("litellm"),
                 genai("logs litellm"),
             ),

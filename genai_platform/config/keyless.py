@@ -16,7 +16,7 @@ _IDENTITY = re.compile(r"AZURE_(AD_TOKEN|AUTHORITY_HOST|CLIENT_.*|CREDENTIAL|FED
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """A model without a key needs the Azure half, and no key may stand in its way."""
+    """A model without a key needs the Azure half, and no key that LiteLLM would use instead."""
     entries = [(number, table(one)) for number, one in enumerate(models(values))]
     keyless = [(number, one) for number, one in entries if one.get("auth") == "entra"]
     for number, one in keyless:

@@ -43,7 +43,7 @@ ORGANISATION = PROJECT = "genai"
 
 MIGRATION_CONFIG_MAP = "langfuse-migration"
 BACKFILL_KEY = "historic-backfill"
-"""Whether Langfuse 4 may rewrite what Langfuse 3 wrote: ``false`` until it was read back (see ``steps/keep_line.py``)."""
+"""Whether Langfuse 4 may rewrite what Langfuse 3 wrote: ``false`` until it was read back (see ``steps/langfuse/chart_line.py``)."""
 
 
 def image_tag(target: Target) -> str:

@@ -1,4 +1,4 @@
-"""The models that several deployments share or that another model stands in for, as ``plan`` shows them."""
+"""The models that several deployments share or that another model replaces when they fail, as ``plan`` shows them."""
 
 from __future__ import annotations
 

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from genai_platform.advice import advice, genai
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.files import write_private
@@ -250,7 +248,9 @@ def in_its_folder(root: Path, word: str) -> str:
 
 def _claims() -> Path:
     """A file for each octet that was claimed, holding the folder of its sandbox; shared by all sandboxes of this user."""
-    folder = Path(os.environ.get("GENAI_CACHE_DIR") or platformdirs.user_cache_path("genai")) / "networks"
+    from genai_platform.programs.cache import cache_folder
+
+    folder = cache_folder() / "networks"
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     return folder
 

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import re
-import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -65,9 +64,7 @@ def patch(stand_in: AwsStandIn) -> None:
         cluster.status = _DELETING
         clusters[cluster.name] = cluster
         _endpoint(stand_in)
-        timer = threading.Timer(stand_in.layout.pace.of(EKS_DELETION), _gone, (self.region, cluster))
-        timer.daemon = True
-        timer.start()
+        stand_in.later(EKS_DELETION, lambda: _gone(self.region, cluster))
         return result
 
     EKSResponse.create_cluster = create_cluster

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import uuid
+from functools import partial
 from typing import Any
 
 from moto.eks.responses import EKSResponse
@@ -36,9 +36,7 @@ def patch(stand_in: AwsStandIn) -> None:
     def delete_cluster(self: Any) -> Any:
         result = delete(self)
         for name in _of(self._get_param("name")):
-            timer = threading.Timer(stand_in.layout.pace.of(EKS_PROFILE_OUTLIVES), _remove, (name,))
-            timer.daemon = True
-            timer.start()
+            stand_in.later(EKS_PROFILE_OUTLIVES, partial(_remove, name))
         return result
 
     EKSResponse.create_cluster = create_cluster

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -129,7 +127,7 @@ def patch(stand_in: AwsStandIn) -> None:
         cluster = _in_state(self, cluster_identifier, "available")
         _state(self, cluster, "stopping")
         stand_in.engines.postgres_stop(cluster_identifier)
-        _later(stand_in.layout.pace.of(RDS_STOP), lambda: _state(self, cluster, "stopped"))
+        stand_in.later(RDS_STOP, lambda: _state(self, cluster, "stopped"))
         return cluster
 
     def start_db_cluster(self: Any, cluster_identifier: str) -> Any:
@@ -140,7 +138,7 @@ def patch(stand_in: AwsStandIn) -> None:
             _up(stand_in, cluster)
             _state(self, cluster, "available")
 
-        _later(stand_in.layout.pace.of(RDS_START), started)
+        stand_in.later(RDS_START, started)
         return cluster
 
     def delete_db_instance(self: Any, db_instance_identifier: str, *more: Any, **options: Any) -> Any:
@@ -235,12 +233,6 @@ def _refuse_stopped(cluster: Any) -> None:
     """What is stopped can only be started: hashicorp/terraform-provider-aws#28262."""
     if cluster is not None and cluster.status in ("stopping", "stopped", "starting"):
         raise InvalidDBClusterStateFault(f"Db cluster {cluster.db_cluster_identifier} is in {cluster.status} state")
-
-
-def _later(seconds: float, act: Callable[[], None]) -> None:
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
 
 
 def _up(stand_in: AwsStandIn, cluster: Any) -> None:

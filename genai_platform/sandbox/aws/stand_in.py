@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from genai_platform.sandbox.aws.eks_endpoint import Endpoint
 from genai_platform.sandbox.aws.oidc_issuer import OidcIssuer
 from genai_platform.sandbox.layout import SandboxLayout
+from genai_platform.sandbox.pace import Duration
 
 
 class Engines(Protocol):
@@ -49,6 +51,12 @@ class AwsStandIn:
 
     layout: SandboxLayout
     engines: Engines
+
+    def later(self, duration: Duration, act: Callable[[], None]) -> None:
+        """Do something when the real service would be done with it; not at all when the process ends first."""
+        timer = threading.Timer(self.layout.pace.of(duration), act)
+        timer.daemon = True
+        timer.start()
 
     @cached_property
     def endpoint(self) -> Endpoint:

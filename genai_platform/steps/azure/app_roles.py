@@ -1,7 +1,7 @@
 """Changing the app roles and scopes of an application that exists.
 
 Graph neither removes nor changes one that is enabled (``CannotDeleteOrUpdateEnabledEntitlement``), and no two may have one
-value: one that stands in the way is disabled first. Roles and scopes that somebody else added are left as they are.
+value: one that is to be removed, changed or replaced is disabled first. Roles and scopes that somebody else added are left as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Body = dict[str, Any]
 
 
 def disabled(found: Body, wanted: Body) -> Body:
-    """What to send first: the roles and scopes that stand in the way, disabled; empty when none does.
+    """What to send first: the roles and scopes that must be disabled, disabled; empty when none must.
 
     Args:
         found: the application as it is.

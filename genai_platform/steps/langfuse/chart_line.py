@@ -27,7 +27,7 @@ def line_of(version: str) -> int:
 
 
 def refuse(clients: Clients) -> None:
-    """Refuse a chart line that does not fit the release that exists, or the traces that were kept.
+    """Refuse a chart line that is another than that of the release that exists, or the traces that were kept.
 
     What cannot be seen is not refused here: the steps themselves say that they cannot see it.
 

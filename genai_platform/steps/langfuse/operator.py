@@ -1,4 +1,4 @@
-"""langfuse.operator: what keeps ClickHouse in chart line 2. Its custom resources go before it does (see ``langfuse_chart``)."""
+"""langfuse.operator: what keeps ClickHouse in chart line 2. Its custom resources go before it does (see ``steps/langfuse/chart.py``)."""
 
 from __future__ import annotations
 

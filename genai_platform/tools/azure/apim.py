@@ -104,7 +104,7 @@ class Apim:
                 return None
 
     def in_group(self, group: str) -> list[Service]:
-        """The services of a resource group; none when there is no such group."""
+        """The services of a resource group; none when the group does not exist."""
         return self._listed(f"list the API Management services of {group}", "list_by_resource_group", group)
 
     def every(self) -> list[Service]:
@@ -116,7 +116,7 @@ class Apim:
         return next((entry for entry in self.every() if entry.name.lower() == name.lower()), None)
 
     def _listed(self, what: str, method: str, *at: str) -> list[Service]:
-        """A list of services; an empty one where there is no such group, or where the subscription never had any."""
+        """A list of services; an empty one where the group does not exist, or where the subscription never had any."""
         with explained(what):
             return [
                 _service(entry) for entry in unless([404], lambda: list(getattr(self.client.api_management_service, method)(*at))) or ()

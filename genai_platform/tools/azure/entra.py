@@ -195,7 +195,7 @@ class Entra:
             _there(self._again(give, _REPLICATED, check), principal)
 
     def admit(self, application: str, holder: str, role: str, check: Callable[[], None]) -> bool:
-        """Assign a person or a group to an application; assigned already is fine. False where there is no such person or group.
+        """Assign a person or a group to an application; assigned already is fine. False where the person or group does not exist.
 
         Args:
             application: object id of the application's service principal, which may be new.

@@ -80,7 +80,7 @@ class Vaults:
 
     # -- vaults -----------------------------------------------------------------------------------
     def in_group(self, group: str) -> list[Vault]:
-        """The vaults of a resource group; none when there is no such group, or where the subscription never had any."""
+        """The vaults of a resource group; none when the group does not exist, or where the subscription never had any."""
         with explained(f"list the vaults of {group}"):
             return [
                 self._vault(entry) for entry in unless([404], lambda: list(self._management.vaults.list_by_resource_group(group))) or ()

@@ -1,4 +1,4 @@
-"""The client of the cluster's Kubernetes API: read, apply, patch, delete. Waiting is in ``kube_wait``.
+"""The client of the cluster's Kubernetes API: read, apply, patch, delete. Waiting is in ``wait``.
 
 Documents are plain dictionaries as ``kubectl -o json`` shows them. Only a 404 means "not there"; whatever else
 goes wrong is an error, so that nothing is ever taken for absent because it could not be seen.
@@ -172,7 +172,7 @@ class Kube:
             query: as the API has it: ``container``, ``follow``, ``previous``, ``sinceTime``, ``tailLines``, ``timestamps``.
 
         Raises:
-            Invalid: there is no such log (yet): the container waits to start, or has no previous run.
+            Invalid: there is no log (yet): the container waits to start, or has no previous run.
             StepError: the log could not be read, or not to its end.
         """
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"

@@ -45,7 +45,7 @@ class EndsWithCredentials(Progress):
             )
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + EVERY
-            # Beside the program's output, which is read meanwhile; a slow network does not stop that.
+            # In a thread of its own: a slow network must not keep the program's output from being read.
             threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock
-from platformdirs import user_cache_path
 
 from genai_platform import programs
 from genai_platform.config.files import shipped
@@ -26,6 +24,7 @@ from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
 from genai_platform.files import write_private
+from genai_platform.programs.cache import cache_folder
 from genai_platform.tools import process
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.terraform import mirror as terraform_mirror
@@ -90,8 +89,8 @@ class Program:
         named = "TF_CLI_CONFIG_FILE" in self.target.endpoints.environment_variables
         variables |= {} if named else terraform_mirror.prepare(self.target.folder / "terraform", variables)
         if not variables.get("TF_PLUGIN_CACHE_DIR") and not variables.get("TF_CLI_CONFIG_FILE"):
-            cache = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai"), "terraform-plugins")
-            cache.mkdir(parents=True, exist_ok=True)
+            cache = cache_folder() / "terraform-plugins"
+            cache.mkdir(exist_ok=True)
             # Without a lock file in the root the cache would only be written, never read.
             variables |= {"TF_PLUGIN_CACHE_DIR": str(cache), "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
         return variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
@@ -128,10 +127,9 @@ class Program:
         if providers and mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
             return
         # The plugin cache is not safe to be written by two at once, be they threads or programs.
-        lock = Path(os.environ.get("GENAI_CACHE_DIR") or user_cache_path("genai", ensure_exists=True), "terraform-init.lock")
         if progress is not None:
             progress.say("terraform init" + (", after another root's: one at a time" if _INIT.locked() else ""))
-        with _INIT, FileLock(str(lock)):
+        with _INIT, FileLock(cache_folder() / "terraform-init.lock"):
             self.run(folder, Command("init", 900, options={"reconfigure": True}), progress)
         write_private(mark, wanted)
 

@@ -161,13 +161,11 @@ def search_path() -> str:
 
 def visible(layout: SandboxLayout) -> list[str]:
     """What must be there inside a container, read-only, wherever it lies on this machine."""
-    import platformdirs
-
     import genai_platform
+    from genai_platform.programs.cache import cache_folder
 
-    cache = os.environ.get("GENAI_CACHE_DIR") or str(platformdirs.user_cache_path("genai"))
     package = str(Path(genai_platform.__file__).resolve().parent)
-    return list(dict.fromkeys([sys.base_prefix, package, cache, str(layout.root)]))
+    return list(dict.fromkeys([sys.base_prefix, package, str(cache_folder()), str(layout.root)]))
 
 
 def _touch_hosts(layout: SandboxLayout) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,46 +20,46 @@ def instances(aws: Aws, scope: Scope) -> Iterator[Item]:
                 yield Item("ec2:instance", name, USD["instance"], scope.command(f"ec2 terminate-instances --instance-ids {name}"), by)
 
 
-def launch_templates(aws: Aws, scope: Scope) -> Iterator[Item]:
-    for entry in pages(aws, "ec2", "describe_launch_templates", "LaunchTemplates"):
-        by = scope.by(entry.get("Tags"))
-        if by:
-            name = entry["LaunchTemplateId"]
-            yield Item("ec2:launch-template", name, 0, scope.command(f"ec2 delete-launch-template --launch-template-id {name}"), by)
+def _listed(listing: Listing, gigabyte: float = 0.0, **arguments: Any) -> Callable[[Aws, Scope], Iterator[Item]]:
+    """The finder for one listing of EC2. ``gigabyte``: what each of a thing's size costs an hour."""
+
+    def find(aws: Aws, scope: Scope) -> Iterator[Item]:
+        for entry in pages(aws, "ec2", listing.operation, listing.entries, **arguments):
+            by = scope.by(entry.get("Tags"), network=entry.get("VpcId"))
+            if by and entry.get("State") not in {"deleting", "deleted"}:
+                yield listing.item(scope, entry, by, gigabyte * entry.get("Size", entry.get("VolumeSize", 0)))
+
+    return find
 
 
-def volumes(aws: Aws, scope: Scope) -> Iterator[Item]:
-    for entry in pages(aws, "ec2", "describe_volumes", "Volumes"):
-        by = scope.by(entry.get("Tags"))
-        if by and entry.get("State") not in {"deleting", "deleted"}:
-            name = entry["VolumeId"]
-            cost = entry.get("Size", 0) * GIGABYTE["volume"]
-            yield Item("ec2:volume", name, cost, scope.command(f"ec2 delete-volume --volume-id {name}"), by)
-
-
-def snapshots(aws: Aws, scope: Scope) -> Iterator[Item]:
-    for entry in pages(aws, "ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"]):
-        by = scope.by(entry.get("Tags"))
-        if by:
-            name = entry["SnapshotId"]
-            cost = entry.get("VolumeSize", 0) * GIGABYTE["snapshot"]
-            yield Item("ec2:snapshot", name, cost, scope.command(f"ec2 delete-snapshot --snapshot-id {name}"), by)
-
-
-def addresses(aws: Aws, scope: Scope) -> Iterator[Item]:
-    for entry in pages(aws, "ec2", "describe_addresses", "Addresses"):
-        by = scope.by(entry.get("Tags"))
-        if by:
-            name = entry["AllocationId"]
-            yield Item("ec2:elastic-ip", name, USD["eip"], scope.command(f"ec2 release-address --allocation-id {name}"), by)
-
-
-def nat_gateways(aws: Aws, scope: Scope) -> Iterator[Item]:
-    for entry in pages(aws, "ec2", "describe_nat_gateways", "NatGateways"):
-        by = scope.by(entry.get("Tags"), network=entry.get("VpcId"))
-        if by and entry["State"] not in {"deleted", "deleting"}:
-            name = entry["NatGatewayId"]
-            yield Item("ec2:nat-gateway", name, USD["nat"], scope.command(f"ec2 delete-nat-gateway --nat-gateway-id {name}"), by)
+launch_templates = _listed(
+    Listing(
+        "ec2:launch-template",
+        "describe_launch_templates",
+        "LaunchTemplates",
+        "LaunchTemplateId",
+        "ec2 delete-launch-template --launch-template-id",
+    )
+)
+volumes = _listed(Listing("ec2:volume", "describe_volumes", "Volumes", "VolumeId", "ec2 delete-volume --volume-id"), GIGABYTE["volume"])
+snapshots = _listed(
+    Listing("ec2:snapshot", "describe_snapshots", "Snapshots", "SnapshotId", "ec2 delete-snapshot --snapshot-id"),
+    GIGABYTE["snapshot"],
+    OwnerIds=["self"],
+)
+addresses = _listed(
+    Listing("ec2:elastic-ip", "describe_addresses", "Addresses", "AllocationId", "ec2 release-address --allocation-id", USD["eip"])
+)
+nat_gateways = _listed(
+    Listing(
+        "ec2:nat-gateway",
+        "describe_nat_gateways",
+        "NatGateways",
+        "NatGatewayId",
+        "ec2 delete-nat-gateway --nat-gateway-id",
+        USD["nat"],
+    )
+)
 
 
 def vpcs(aws: Aws, scope: Scope) -> Iterator[Item]:
