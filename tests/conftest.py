@@ -8,7 +8,7 @@ LONGEST = (
     "platform",
     "tests/end_to_end/test_interrupted.py",
     "tests/end_to_end/test_keep_data.py",
-    "tests/end_to_end/test_verify.py",
+    "broken platform",
     "tests/end_to_end/test_patch.py",
     "tests/steps/azure_steps/test_tenants.py",
     "tests/steps/azure_steps/test_many_callers.py",
@@ -16,15 +16,16 @@ LONGEST = (
     "tests/end_to_end/test_state_bucket.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
+BREAKING = ("test_manual_changes.py", "test_verify.py")
 
 
 def _group(item: pytest.Item) -> str:
     """The tests on the session's one platform, or those of a file.
 
-    Those of ``verify`` break one thing after another and take as long as an ``up``: they may have a platform of their own.
+    Those that break one thing after another take as long as an ``up``: they may have a platform of their own.
     """
-    if "end_to_end" in item.path.parts and item.path.name != "test_verify.py" and "platform" in getattr(item, "fixturenames", ()):
-        return "platform"
+    if "end_to_end" in item.path.parts and "platform" in getattr(item, "fixturenames", ()):
+        return "broken platform" if item.path.name in BREAKING else "platform"
     return item.path.relative_to(item.config.rootpath).as_posix()
 
 
