@@ -111,7 +111,7 @@ def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
     return process is not None
 
 
-def sweep(layout: SandboxLayout, seconds: float, name: str | None = None) -> int:
+def end_marked(layout: SandboxLayout, seconds: float, name: str | None = None) -> int:
     """End every other process that carries this sandbox's mark (and the part's), no matter which its parent is now.
 
     Returns:

@@ -133,7 +133,7 @@ class _Start:
 
     def _launch(self, part: Part) -> psutil.Process:
         # A part that was killed may have left children behind, which hold its addresses.
-        processes.sweep(self.layout, STOP_SECONDS, part.name)
+        processes.end_marked(self.layout, STOP_SECONDS, part.name)
         part.prepare(self.layout)
         _refuse_taken(self.layout, part)
         process = processes.launch(self.layout, part.name, part.argv(self.layout), part.variables(self.layout))
@@ -158,7 +158,7 @@ def stop(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[
             with ThreadPoolExecutor(max_workers=len(wave)) as pool:
                 ended = pool.map(lambda name: processes.end(layout, name, STOP_SECONDS), wave)
                 stopped |= {name for name, ran in zip(wave, ended, strict=True) if ran}
-        processes.sweep(layout, STOP_SECONDS)
+        processes.end_marked(layout, STOP_SECONDS)
     return [planned.part.name for planned in plan if planned.part.name in stopped]
 
 
@@ -220,7 +220,7 @@ def _refuse_taken_ports(layout: SandboxLayout, plan: Sequence[PartSpec]) -> None
             continue
         if any(processes.port_holder(layout.ports[port]) is not None for port in ports_of(part)):
             # It may be what a part that was killed left behind.
-            processes.sweep(layout, STOP_SECONDS, part.name)
+            processes.end_marked(layout, STOP_SECONDS, part.name)
             _refuse_taken(layout, part)
 
 

@@ -113,7 +113,7 @@ def resources(clients: Clients) -> str:
         MissingError: it does not.
         Forbidden: we may not even ask.
     """
-    azure, scope = clients.azure, _building_site(clients)
+    azure, scope = clients.azure, _deployment_scope(clients)
     try:
         held = azure.arm.permissions(scope)
     except Forbidden as error:
@@ -149,7 +149,7 @@ def model_access(clients: Clients) -> str:
     return f"may assign roles at {', '.join(one.name for one in accounts)}"
 
 
-def _building_site(clients: Clients) -> str:
+def _deployment_scope(clients: Clients) -> str:
     """The group; the subscription while there is none. An identity that may not even see it is judged where it is meant to be."""
     name = lookup.group_name(clients.target)
     try:

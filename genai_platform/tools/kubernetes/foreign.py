@@ -152,11 +152,11 @@ def _held_of(kube: Kube, kind: Document) -> Iterator[Foreign]:
         return
     api_version, name = f"{spec['group']}/{version}", spec["names"]["kind"]
     for one in kube.list(api_version, name):
-        place, fingers = one["metadata"].get("namespace", ""), one["metadata"].get("finalizers") or []
+        place, finalizers = one["metadata"].get("namespace", ""), one["metadata"].get("finalizers") or []
         ours = place in _OF_THE_PLATFORM or (place == NAMESPACE and spec["group"] == "clickhouse.com")
-        if fingers and not ours and not system(place):
+        if finalizers and not ours and not system(place):
             resource = f"{spec['names']['plural']}.{spec['group']}"
-            yield Foreign(api_version, name, place, one["metadata"]["name"], f"held by {', '.join(fingers)}", 0.0, resource)
+            yield Foreign(api_version, name, place, one["metadata"]["name"], f"held by {', '.join(finalizers)}", 0.0, resource)
 
 
 def webhooks(kube: Kube) -> Iterator[Foreign]:

@@ -40,8 +40,8 @@ def namespace(kube: Kube, found: Document) -> Stuck | None:
     texts = [str(said[kind].get("message", "")) for kind in _REMAINING if kind in said]
     if not texts:
         return None
-    fingers = re.findall(r"([\w.-]+/[\w.-]+|foregroundDeletion|orphan) in \d+ resource instances", texts[0])
-    foreign = [one for one in fingers if not _ENDING.match(one)]
+    finalizers = re.findall(r"([\w.-]+/[\w.-]+|foregroundDeletion|orphan) in \d+ resource instances", texts[0])
+    foreign = [one for one in finalizers if not _ENDING.match(one)]
     return Stuck("; ".join(texts)[:400], _release(kube, found["metadata"]["name"]) if foreign else "")
 
 

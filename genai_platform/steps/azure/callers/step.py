@@ -11,7 +11,7 @@ from genai_platform.steps.azure.callers.ensure import ensure_all
 from genai_platform.steps.azure.callers.observed import Callers, observe
 from genai_platform.steps.azure.callers.observed_keys import QUICK, Unseen
 from genai_platform.steps.azure.callers.remove import remove
-from genai_platform.steps.azure.callers.unconfigured import strays, traces
+from genai_platform.steps.azure.callers.unconfigured import traces, unconfigured
 from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
 
 
@@ -43,7 +43,7 @@ class CallersStep(AzureStep):
         work.need()
         faults = {name: found for name in sorted(work.configured) if (found := work.faults(name))}
         lines = [f"{name} {found[0]}" for name, found in faults.items()]
-        lines += [f"{trace.caller} ({trace.client_id or 'holds the role'}) is not configured any more" for trace in strays(work)]
+        lines += [f"{trace.caller} ({trace.client_id or 'holds the role'}) is not configured any more" for trace in unconfigured(work)]
         if lines:
             return drifted("; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else ""))
         revoked = sum(work.revoked(name) for name in work.configured)
@@ -53,7 +53,7 @@ class CallersStep(AzureStep):
         caller_settings.callers(self.target)
         progress.say("looking at the callers")
         work, lines = observe(self.clients, lookup.PATIENCE), []
-        gone = strays(work)
+        gone = unconfigured(work)
         if gone:
             lines = [remove(work, gone, progress)]
             purge_deleted(self.clients, entra_applications.caller_prefix(self.target), progress)

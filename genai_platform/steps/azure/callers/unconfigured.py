@@ -18,7 +18,7 @@ class Unconfigured:
     principal: str | None = None
 
 
-def strays(work: Callers) -> list[Unconfigured]:
+def unconfigured(work: Callers) -> list[Unconfigured]:
     """Traces of those that are not a configured caller: of callers that went, and of those that have another ``client_id`` now.
 
     The configuration is the only list of callers: anyone else who holds the role loses it.
