@@ -50,8 +50,8 @@ CHANGES: dict[Callable[[Platform], None], tuple[str, str]] = {
     _security_group_rule: ("infra.data", 'aws_security_group.this["redis"]'),
     _edited_policy: ("infra.cluster", 'aws_iam_role_policy.bucket["langfuse"]'),
     _detached_role: ("infra.cluster", f'aws_iam_role_policy_attachment.node["{PULL}"]'),
-    _deleted_secret: ("litellm.config", "Secret/litellm"),
-    _scaled_deployment: ("litellm.proxy", "Deployment/litellm"),
+    _deleted_secret: ("litellm.config", "Secret litellm"),
+    _scaled_deployment: ("litellm.proxy", "Deployment litellm"),
 }
 """What somebody does, and the step and object in which it is seen."""
 STEPS = {step for step, _ in CHANGES.values()}
