@@ -64,7 +64,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
         "network",
         "DescribeAddresses DescribeAddressesAttribute DescribeAvailabilityZones DescribeInstances DescribeInternetGateways "
         "DescribeLaunchTemplates DescribeNatGateways DescribeNetworkAcls DescribeNetworkInterfaces DescribePrefixLists DescribeRouteTables "
-        "DescribeSecurityGroups DescribeSnapshots DescribeSubnets DescribeTags DescribeVolumes "
+        "DescribeSecurityGroupRules DescribeSecurityGroups DescribeSnapshots DescribeSubnets DescribeTags DescribeVolumes "
         "DescribeVpcAttribute DescribeVpcEndpoints DescribeVpcs",
     ),
     "eks": ("cluster", "DescribeClusterVersions"),
