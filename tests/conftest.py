@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from typing import Any
-
 import pytest
+
+from tests import coverage_threads
+
+coverage_threads.prepare()
 
 LONGEST = (
     "platform",
@@ -21,20 +21,6 @@ LONGEST = (
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
 BREAKING = ("test_manual_changes.py", "test_verify.py")
-
-_settrace = sys.settrace
-
-
-def _trace(function: Any) -> None:
-    """Python 3.11 refuses a trace function while another thread gets one: a thread under coverage then ends before it begins."""
-    while True:
-        try:
-            return _settrace(function)
-        except RuntimeError:
-            time.sleep(0)
-
-
-sys.settrace = _trace
 
 
 def _group(item: pytest.Item) -> str:

@@ -118,7 +118,7 @@ def warn(run: Run, reading: Future[Lifetime | None] | None = None, limit: float 
     """What is known of the environment's lifetime; a warning when its end has passed, or could not be read in so many seconds.
 
     Returns:
-        None where there is no VPC; where AWS did not tell, a lifetime of which nothing is known.
+        None without a VPC; where AWS did not tell, a lifetime of which nothing is known.
     """
     from genai_platform.tools.aws.lifetime import Lifetime
     from genai_platform.tools.parallel import answer

@@ -24,7 +24,7 @@ def document(answers: Mapping[str, str], model_of: Mapping[str, str] | None = No
     front, entra = bool(answers.get("tenant_id")), answers.get("sign_in") == "entra"
     people = words(answers["people"]) if entra else ()
     return f"""# What `genai` builds. Secrets do not belong here: {_secrets(models)}.
-# genai.NAME.toml beside this file changes values for `--env NAME`; `genai config show` lists all values and sources.
+# genai.NAME.toml next to this file changes values for `--env NAME`; `genai config show` lists all values and sources.
 
 [platform]
 name = {text["name"]}             # first part of every name; lower-case, at most 16 characters

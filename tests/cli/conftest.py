@@ -27,6 +27,22 @@ from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from tests import schemas
 from tests.worlds import FakeStep, World
 
+AZURE = """
+[aws]
+account_id = "123456789012"
+[azure]
+enabled = true
+tenant_id = "00000000-0000-0000-0000-000000000001"
+subscription_id = "00000000-0000-0000-0000-000000000002"
+[azure.apim]
+unverified_backend = true
+[[litellm.models]]
+name = "gpt-4o"
+azure_deployment = "gpt-4o"
+api_base = "https://a.openai.azure.com"
+"""
+"""A configuration with both halves and one model."""
+
 
 @dataclass
 class Answer:

@@ -22,22 +22,11 @@ from genai_platform.render import langfuse
 from genai_platform.steps.azure.inventory import Inventory
 from genai_platform.steps.catalog import build as build_steps
 from genai_platform.steps.clients import Clients
+from tests.cli.conftest import AZURE
 
-CONFIGURATION = """
-[aws]
-account_id = "123456789012"
-[azure]
-enabled = true
-tenant_id = "00000000-0000-0000-0000-000000000001"
-subscription_id = "00000000-0000-0000-0000-000000000002"
-[azure.apim]
-unverified_backend = true
+CONFIGURATION = f"""{AZURE}
 [azure.callers.team-a]
 [azure.callers.team-b]
-[[litellm.models]]
-name = "gpt-4o"
-azure_deployment = "gpt-4o"
-api_base = "https://a.openai.azure.com"
 [[litellm.models]]
 name = "embed"
 azure_deployment = "text-embedding-3-small"

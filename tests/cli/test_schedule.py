@@ -12,25 +12,11 @@ import yaml
 
 from genai_platform.cli.app import app
 from genai_platform.render.schedule import MARK
-from tests.cli.conftest import Shell
+from tests.cli.conftest import AZURE, Shell
 from tests.worlds import World
 
 TIMES = ("--up", "08:30", "--down", "19:00")
 S3 = ("--set", "terraform.backend=s3")
-AZURE = """
-[aws]
-account_id = "123456789012"
-[azure]
-enabled = true
-tenant_id = "00000000-0000-0000-0000-000000000001"
-subscription_id = "00000000-0000-0000-0000-000000000002"
-[azure.apim]
-unverified_backend = true
-[[litellm.models]]
-name = "gpt-4o"
-azure_deployment = "gpt-4o"
-api_base = "https://a.openai.azure.com"
-"""
 
 
 def test_a_workflow_is_printed_and_nothing_is_done(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,7 @@ class Kube:
             query: as the API has it: ``container``, ``follow``, ``previous``, ``sinceTime``, ``tailLines``, ``timestamps``.
 
         Raises:
-            Invalid: there is no log (yet): the container waits to start, or has no previous run.
+            Invalid: the container has no log (yet): it waits to start, or has no previous run.
             StepError: the log could not be read, or not to its end.
         """
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"

@@ -1,4 +1,4 @@
-"""What is no longer configured: found by this environment's own tags, planned, and removed by `up` or `down`; nothing else is."""
+"""What is not configured any more: found by this environment's own tags, planned, and removed by `up` or `down`; nothing else is."""
 
 from __future__ import annotations
 

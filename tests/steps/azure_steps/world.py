@@ -276,7 +276,7 @@ class _Clients(Clients):
 
     def cluster(self) -> ClusterOutputs:
         if self._issuer is None:
-            raise NeverBuilt("there is no cluster")
+            raise NeverBuilt("the cluster was never made")
         arn = f"arn:aws:iam::111122223333:oidc-provider/{self._issuer.removeprefix('https://')}"
         names = dict.fromkeys(ClusterOutputs.model_fields, "")
         return ClusterOutputs(**{**names, "oidc_provider_arn": arn})

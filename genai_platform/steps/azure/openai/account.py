@@ -32,7 +32,7 @@ def wanted(target: Target) -> Wanted:
     settings = target.settings
     openai = settings.azure.openai
     if openai is None:
-        raise ValueError("there is no table [azure.openai]")
+        raise ValueError("[azure.openai] is not configured")
     return Wanted(
         openai.account,
         openai.resource_group or target.resource_group,

@@ -54,7 +54,7 @@ class OpenAiStep(AzureStep):
         return present(f"{found.name} in {found.location} with {', '.join(one.name for one in self.openai.deployments)}{also}")
 
     def _nothing(self) -> Observation:
-        """What is seen where there is no account: one that was deleted and can be purged is still to be removed."""
+        """What is seen without an account: one that was deleted and can be purged is still to be removed."""
         for gone in accounts.find_deleted(self.clients):
             if rights.may_purge(self.clients, "Azure OpenAI accounts"):
                 return drifted(f"{gone.name} is deleted and not purged")
