@@ -1,4 +1,4 @@
-"""Measures `genai` on this machine and prints ratios: python -m benchmarks [startup|rendering|scheduling|status|sandbox]…"""
+"""Measures `genai` on this machine and prints ratios: python -m benchmarks [startup|rendering|scheduling|status|terraform|sandbox]…"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ PARTS = {
     "rendering": rendering.pairs,
     "scheduling": scheduling.pairs,
     "status": sandbox.status_pairs,
+    "terraform": sandbox.terraform_pairs,
     "sandbox": sandbox.pairs,
 }
 

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Pair, compare
 from genai_platform import programs
 from genai_platform.tools.terraform.client import ROOTS
+from genai_platform.tools.terraform.program import COLLECTOR
 
 _ABSENT = "no sandbox runs in this folder: not compared (start one with: genai up --sandbox)"
 _FOLDER = Path(".genai/sandbox")
@@ -41,14 +42,7 @@ def status_pairs(rounds: int = 3) -> Iterator[Pair | str]:
     if reason := _not_compared():
         yield reason
         return
-    variables = (_genai("sandbox", "env", "--json") or {}).get("variables", {})
-    roots = [root for root in ROOTS if (_FOLDER / "terraform" / root / ".terraform").is_dir()]
-    terraform = str(programs.find("terraform"))
-
-    def plan() -> None:
-        for root in roots:
-            argv = [terraform, f"-chdir={_FOLDER / 'terraform' / root}", "plan", "-input=false", "-lock=false", "-no-color"]
-            subprocess.run(argv, env={**os.environ, **variables}, capture_output=True, text=True, check=True)
+    plans = _plans()
 
     def status() -> None:
         subprocess.run(_argv("status", "--sandbox"), capture_output=True, check=True)
@@ -56,9 +50,37 @@ def status_pairs(rounds: int = 3) -> Iterator[Pair | str]:
     def imports() -> None:
         subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, check=True)
 
+    yield from _succeeding("status", status, "terraform plan of the roots, one by one", plans, rounds)
+    yield from _succeeding("status", status, "its imports alone", imports, rounds)
+
+
+def terraform_pairs(rounds: int = 3) -> Iterator[Pair | str]:
+    """Terraform's plans as they are run here, against Go's default for the garbage collector."""
+    if reason := _not_compared():
+        yield reason
+        return
+    ours, default = _plans(), _plans(GOGC="100")
+    yield from _succeeding("terraform plan of the roots", ours, "with Go's default collector", default, rounds)
+
+
+def _plans(**variables: str) -> Callable[[], None]:
+    """Runs ``terraform plan`` in each root, one after the other, with the sandbox's variables, the collector's, and these."""
+    found = (_genai("sandbox", "env", "--json") or {}).get("variables", {})
+    environment = {**os.environ, **COLLECTOR, **found, **variables}
+    roots = [root for root in ROOTS if (_FOLDER / "terraform" / root / ".terraform").is_dir()]
+    terraform = str(programs.find("terraform"))
+
+    def plan() -> None:
+        for root in roots:
+            argv = [terraform, f"-chdir={_FOLDER / 'terraform' / root}", "plan", "-input=false", "-lock=false", "-no-color"]
+            subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+
+    return plan
+
+
+def _succeeding(what: str, work: Callable[[], object], against: str, other: Callable[[], object], rounds: int) -> Iterator[Pair | str]:
     try:
-        yield compare("status", status, f"terraform plan of {len(roots)} roots, one by one", plan, rounds=rounds)
-        yield compare("status", status, "its imports alone", imports, rounds=rounds)
+        yield compare(what, work, against, other, rounds=rounds)
     except subprocess.CalledProcessError as error:
         yield f"{' '.join(error.cmd)} did not succeed: not compared: {str(error.stderr)[-300:]}"
 

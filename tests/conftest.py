@@ -13,14 +13,15 @@ LONGEST = (
     "tests/end_to_end/test_interrupted.py",
     "tests/end_to_end/test_keep_data.py",
     "broken platform",
-    "tests/end_to_end/test_patch.py",
     "tests/steps/azure_steps/test_tenants.py",
     "tests/steps/azure_steps/test_many_callers.py",
     "tests/end_to_end/test_killed.py",
     "tests/end_to_end/test_state_bucket.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
-BREAKING = ("test_manual_changes.py", "test_verify.py")
+BREAKING = ("test_manual_changes.py", "test_patch.py", "test_verify.py")
+LAST = "test_down.py"
+"""It takes down the platform that the others use."""
 
 
 def _group(item: pytest.Item) -> str:
@@ -36,6 +37,6 @@ def _group(item: pytest.Item) -> str:
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(_group(item), len(order)))
+    items.sort(key=lambda item: (order.get(_group(item), len(order)), item.path.name == LAST))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -44,10 +44,15 @@ def valid(arguments: Sequence[str], document: dict[str, Any]) -> None:
     assert fault is None, f"{command}: not as docs/schema/{name}.json says: {fault.json_path}: {fault.message}"
 
 
+@cache
+def command_line() -> Any:
+    """All of ``genai``'s commands, as click has them. Typer builds them anew each time it is asked."""
+    return typer.main.get_command(app)
+
+
 def command_of(arguments: Sequence[str]) -> str:
     """The command that these words call, options left out: ``genai infra plan``."""
-    found: Any = typer.main.get_command(app)
-    path = "genai"
+    found, path = command_line(), "genai"
     while word := next((word for word in arguments if word in getattr(found, "commands", {})), None):
         found, path, arguments = found.commands[word], f"{path} {word}", arguments[arguments.index(word) + 1 :]
     return path

@@ -232,7 +232,7 @@ class _Run:
     def _destroyed(self, running: Running) -> tuple[Outcome, str]:
         step = running.step
         self._bus(StepStarted(step.id, "probe"))
-        finding = observe(step)
+        finding = glance(step)  # what is removed is not compared first
         if finding.state is State.ABSENT:
             return "absent", finding.evidence
         if self._stop.is_set():
@@ -242,13 +242,13 @@ class _Run:
         return "done", step.destroy(running)
 
     def _missing(self, step: Step) -> tuple[Outcome, str] | None:
-        """Whether something the step needs, and this run does not make, is not there."""
+        """Whether something the step needs, and this run does not make, is not there. Its settings are not compared."""
         for need in step.needs:
             if need in self._selection.ids:
                 continue
             with self._outside_lock:
                 if need not in self._outside:
-                    self._outside[need] = observe(self._graph[need])
+                    self._outside[need] = glance(self._graph[need])
                 finding = self._outside[need]
             if finding.state is State.ABSENT:
                 if need in self._selection.skipped:

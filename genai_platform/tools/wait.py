@@ -10,6 +10,8 @@ from genai_platform.engine.step import Progress
 from genai_platform.errors import WaitTimeout
 
 T = TypeVar("T")
+_FIRST = 0.2
+"""Seconds between the first two looks; each later pause is a quarter longer, so that an answer is seen a quarter late at most."""
 
 
 def wait_for(
@@ -29,13 +31,13 @@ def wait_for(
         progress: hears the status whenever it changes, and is asked every turn whether to stop.
         what: what is awaited and how far it is, e.g. ``2/3 pods; last event: ImagePullBackOff``. Called after each look.
         timeout: seconds until giving up.
-        interval: seconds between looks.
+        interval: seconds between looks once the wait has become long.
 
     Raises:
         WaitTimeout: the time ran out; the message carries the last status.
     """
     deadline = clock() + timeout
-    said = ""
+    said, pause = "", _FIRST
     while True:
         progress.check()
         answer = look()
@@ -53,7 +55,8 @@ def wait_for(
                 id="wait.timeout",
             )
         # Short naps, so that Ctrl-C is heard within a second even where looks are rare.
-        nap_end = clock() + min(interval, left)
+        nap_end = clock() + min(pause, interval, left)
+        pause *= 1.25
         while (rest := nap_end - clock()) > 0:
             sleep(min(rest, 0.5))
             progress.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
@@ -26,6 +28,9 @@ from genai_platform.tools.aws.leftovers.items import Item
 from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from tests import schemas
 from tests.worlds import FakeStep, World
+
+# Typer's runner builds all commands anew for each invocation: a third of these tests' time.
+typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 AZURE = """
 [aws]

@@ -9,11 +9,9 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
-import typer
 from pydantic import BaseModel
 
 from genai_platform.checks.catalog import build as build_checks
-from genai_platform.cli.app import app
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
 from genai_platform.config.target import Target
@@ -21,6 +19,7 @@ from genai_platform.steps.azure.inventory import Inventory
 from genai_platform.steps.catalog import build as build_steps
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites.actions import needs
+from tests import schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGES = ("en", "ja")
@@ -131,7 +130,7 @@ def test_every_check_is_described(language: str) -> None:
 
 def _command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that a line's words name, and the words after it."""
-    found: Any = typer.main.get_command(app)
+    found = schemas.command_line()
     while words and words[0] in getattr(found, "commands", {}):
         found, words = found.commands[words[0]], words[1:]
     return found, words

@@ -213,7 +213,7 @@ api_version = "2025-04-01-preview"
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that stands. Tests leave it as they found it; it is taken down when the session ends.
+    """A platform that stands. Tests leave it as they found it, but for ``test_down.py``, which comes last.
 
     With ``GENAI_TEST_PLATFORM`` the one in that folder is used as it is, for whoever works on a test.
     """
@@ -226,7 +226,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     try:
         made.up()
         yield made
-        made.down()
     finally:
-        # After a failure: no process stays behind. What ``down`` removed is not there any more, which is fine.
+        # No process stays behind. What ``down`` removed is not there any more, which is fine.
         made.run("sandbox", "remove", "--yes", code=None)

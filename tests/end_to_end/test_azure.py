@@ -176,10 +176,10 @@ def test_rotation_under_load_keeps_spend_and_loses_no_request(platform: Platform
     assert after["budget"] == before["budget"]
 
 
-def test_hundreds_of_callers_when_the_command_is_killed_in_the_middle(platform: Platform) -> None:
+def test_many_callers_when_the_command_is_killed_in_the_middle(platform: Platform) -> None:
     """What was issued stays as it is; nobody gets a second key, and every budget is what was configured."""
     own = f'{CALLER}={{models=["gpt-4o-mini","text-embedding-3-small"],max_budget=50,budget_duration="30d"}}'
-    callers = ",".join([own, *(f'c{number:03}={{models=["gpt-4o-mini"],max_budget=5,budget_duration="30d"}}' for number in range(300))])
+    callers = ",".join([own, *(f'c{number:03}={{models=["gpt-4o-mini"],max_budget=5,budget_duration="30d"}}' for number in range(120))])
     many = Platform(platform.folder, sets=(f"azure.callers={{{callers}}}",))
 
     def listed() -> dict[str, Any]:
@@ -189,7 +189,7 @@ def test_hundreds_of_callers_when_the_command_is_killed_in_the_middle(platform: 
         with started(many, "keys", "issue") as process:
             assert process.stdout is not None
             for line in process.stdout:
-                if "callers: 100/" in line:
+                if "callers: 50/" in line:
                     break
             process.kill()
         before = listed()
@@ -197,7 +197,7 @@ def test_hundreds_of_callers_when_the_command_is_killed_in_the_middle(platform: 
         many.run("keys", "issue")
         after = listed()
         assert {key["state"] for key in after.values()} == {"active"}
-        assert len({key["alias"] for key in after.values()}) == len({key["client_id"] for key in after.values()}) == 301
+        assert len({key["alias"] for key in after.values()}) == len({key["client_id"] for key in after.values()}) == 121
         assert {name: key["alias"] for name, key in before.items() if key["state"] == "active"}.items() <= {
             name: key["alias"] for name, key in after.items()
         }.items()

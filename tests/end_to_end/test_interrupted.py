@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.end_to_end import others
-from tests.end_to_end.conftest import Platform, wait_until
+from tests.end_to_end.conftest import NAMESPACE, Platform, wait_until
 from tests.end_to_end.processes import listening, processes_of, started
 
 
@@ -45,7 +45,19 @@ def _interrupted_and_killed(own: Platform) -> None:
     done = own.up()
     assert done.document["ok"], str(done)
     assert {step["outcome"] for step in done.steps.values()} <= {"done", "present"}
+    _a_second_up_changes_nothing(own)
+
+
+def _a_second_up_changes_nothing(own: Platform) -> None:
+    pods, revision = own.pods(), _revision(own)
     assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
+    assert (own.pods(), _revision(own)) == (pods, revision)
+    assert {change["action"] for change in own.run("plan").document["changes"]} == {"none"}
+
+
+def _revision(own: Platform) -> int:
+    (release,) = json.loads(own.tool("helm", "list", "--namespace", NAMESPACE, "--output", "json").out)
+    return int(release["revision"])
 
 
 def _chat(own: Platform, session: str) -> bool:
@@ -79,7 +91,7 @@ def _stopped_and_started(own: Platform) -> None:
     killed.kill()
     killed.wait(10)
     assert "these parts have ended: azure; run: genai up --sandbox" in own.run("status").err
-    assert own.up().document["ok"]
+    assert own.up("--only", "azure.group").document["ok"]  # the parts are started whatever is chosen
     own.run("sandbox", "stop", sandbox=False)
     assert processes_of(own.folder) == []
     assert own.run("status", code=3).document["error"]["id"] == "sandbox.stopped"

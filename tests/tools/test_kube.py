@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,8 +56,18 @@ def waited(looks: list[Any], progress: Progress, timeout: float = 100) -> Any:
 
 def test_waiting_ends_with_the_answer_and_says_each_status_once():
     progress = Progress()
-    assert waited([None, None, "there"], progress) == "there"
-    assert progress.said == ["0 s in", "10 s in"]
+    assert waited([*[None] * 6, "there"], progress) == "there"
+    assert progress.said == ["0 s in", "1 s in", "2 s in"]
+
+
+def test_the_pauses_between_looks_grow_to_the_interval():
+    clock, looks = Clock(), list[float]()
+    with pytest.raises(StepError):
+        wait_for(lambda: looks.append(clock.now), Progress(), lambda: "", 100, 10, clock=clock, sleep=clock.sleep)
+    pauses = [after - before for before, after in pairwise(looks)]
+    assert pauses[0] == pytest.approx(0.2)
+    assert all(after == pytest.approx(min(10, 1.25 * before)) for before, after in pairwise(pauses[:-1]))
+    assert max(pauses) == pytest.approx(10)
 
 
 def test_a_wait_that_takes_too_long_names_the_last_status():

@@ -7,6 +7,7 @@ the one that came with psycopg, which has TLS, is loaded in front of the package
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import shlex
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def folder(layout: SandboxLayout) -> Path:
         text = f'#!/bin/sh\nLD_PRELOAD={shlex.quote(str(library))} exec {shlex.quote(str(postgres.programs() / name))} "$@"\n'
         file = target / name
         if not file.exists() or file.read_text() != text:
-            draft = file.with_suffix(".draft")
+            draft = file.with_name(f".{name}.{secrets.token_hex(4)}")  # several jobs may begin at once
             draft.write_text(text)
             draft.chmod(0o755)
             draft.replace(file)

@@ -58,10 +58,7 @@ class AccessStep(AzureStep):
         arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
         what = "waiting until the service's identity is known"
         role_assignment.assign(self.clients, vault.id, principal, SECRETS_USER, progress, what)
-        interval = 2.0 if self.target.endpoints.real else 0.3
-        wait_for(
-            lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60, interval
-        )
+        wait_for(lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60)
         return f"{vault.name}: {who.name} writes, {service.name} reads"
 
     def _effective(self, vault: Vault) -> bool | None:

@@ -10,7 +10,7 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.wait import wait_for
 
-_EMPTIED = (180.0, 10.0)
+_EMPTIED = 180.0
 """Seconds to wait until the group is empty, and between two looks."""
 
 
@@ -66,8 +66,8 @@ class GroupStep(AzureStep):
         return f"removed {self.name}"
 
     def _gone(self, progress: Progress) -> None:
-        arm, interval = self.clients.azure.arm, 5.0 if self.target.endpoints.real else 0.3
-        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600, interval)
+        arm = self.clients.azure.arm
+        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600, interval=5)
 
     def _emptied(self, progress: Progress) -> None:
         """Wait until nothing is in the group: ARM lists what was deleted a moment ago for minutes. Raises ``StepError``."""
@@ -77,9 +77,9 @@ class GroupStep(AzureStep):
             inside[:] = self.clients.azure.arm.contents(self.name)
             return None if inside else True
 
-        limit, interval = _EMPTIED if self.target.endpoints.real else (3.0, 0.3)
+        limit = _EMPTIED if self.target.endpoints.real else 3.0
         try:
-            wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval)
+            wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval=10)
         except WaitTimeout:
             raise StepError(
                 f"the resource group {self.name} still holds {', '.join(inside[:5])}",

@@ -62,5 +62,4 @@ def register(clients: Clients, progress: Progress) -> None:
         left[:] = missing(clients)
         return None if left else True
 
-    interval = 10.0 if clients.target.endpoints.real else 0.5
-    wait_for(done, progress, lambda: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval)
+    wait_for(done, progress, lambda: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval=10)

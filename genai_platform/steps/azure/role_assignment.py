@@ -30,4 +30,4 @@ def assign(clients: Clients, scope: str, principal: str, role: str, progress: Pr
             return None
         return True
 
-    wait_for(assigned, progress, lambda: what, 300, 3.0 if clients.target.endpoints.real else 0.3)
+    wait_for(assigned, progress, lambda: what, 300)

@@ -13,6 +13,7 @@ from genai_platform.steps.azure import existing_service, rights, service_name
 from genai_platform.steps.azure.callers.settings import publisher
 from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
 from genai_platform.steps.azure.name_availability import refuse_sku
+from genai_platform.steps.azure.service_name import INTERVAL
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import FAILED, PASSING, Service, ServiceBusy, SkuUnavailable
 from genai_platform.tools.wait import wait_for
@@ -95,9 +96,7 @@ class ServiceStep(AzureStep):
 
     def _made(self, progress: Progress) -> str:
         """The name under which a service was begun, or restored and given its settings again."""
-        name, restored = service_name.begun(
-            self.clients, lambda name, restore: self._begin(name, restore=restore), self._interval, progress
-        )
+        name, restored = service_name.begun(self.clients, lambda name, restore: self._begin(name, restore=restore), progress)
         if restored and self._wait(name, progress).state not in FAILED:
             self._when_settled(name, lambda: self._begin(name), progress)
         return name
@@ -137,11 +136,7 @@ class ServiceStep(AzureStep):
             state = seen[0].state if seen[0] else "asked for"
             return f"{name}: {state} for {int(time.monotonic() - began) // 60} min (about {self.minutes:.0f} for {self._apim.sku})"
 
-        return wait_for(look, progress, told, self.limit - 60, self._interval)
-
-    @property
-    def _interval(self) -> float:
-        return 15.0 if self.target.endpoints.real else 0.5
+        return wait_for(look, progress, told, self.limit - 60, INTERVAL)
 
     def _when_settled(self, name: str, send: Callable[[], None], progress: Progress) -> None:
         """Send a request that Azure refuses while the service is being made, changed or deleted; again until it takes it."""
@@ -158,13 +153,13 @@ class ServiceStep(AzureStep):
                 return None
             return True
 
-        wait_for(sent, progress, lambda: f"{name} is {state[0]}: waiting until it can be changed", self.limit - 60, self._interval)
+        wait_for(sent, progress, lambda: f"{name} is {state[0]}: waiting until it can be changed", self.limit - 60, INTERVAL)
 
     def _gone(self, found: Service, progress: Progress) -> None:
         """Wait until a service that is being deleted is not there any more."""
         apim = self.clients.azure.apim
         gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
-        wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, self._interval)
+        wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, INTERVAL)
 
     def _deleted(self, found: Service, progress: Progress) -> None:
         """Delete a service and wait until it is not there any more."""
@@ -191,8 +186,8 @@ class ServiceStep(AzureStep):
             return f"removed {found.name}"
         # It shows among the deleted ones after a moment; only then can it be purged.
         with contextlib.suppress(WaitTimeout):
-            gone = wait_for(lambda: apim.deleted(found.name), progress, lambda: f"{found.name}: deleted", _TOMBSTONE, self._interval)
-            if service_name.purged(self.clients, gone, self._interval, progress):
+            gone = wait_for(lambda: apim.deleted(found.name), progress, lambda: f"{found.name}: deleted", _TOMBSTONE, INTERVAL)
+            if service_name.purged(self.clients, gone, progress):
                 return f"removed and purged {found.name}"
         kept = apim.deleted(found.name)
         return f"removed {found.name}; its name is retained until {kept.until[:16] if kept else 'Azure frees it'} (it could not be purged)"

@@ -18,6 +18,8 @@ FREED = 300.0
 RESTORABLE = 120.0
 """Seconds for which a restore may be refused after the deletion (azure-rest-api-specs #25262: about one minute)."""
 _PURGED = 1800.0
+INTERVAL = 15.0
+"""Seconds between two looks at a service that takes minutes."""
 _SOFT_DELETED = "ServiceAlreadyExistsInSoftDeletedState"
 _SETTLES = (Invalid, NotFound, Conflict)
 """How a restore is refused while the deletion still settles, and also when the deleted service is not one that we can restore."""
@@ -25,7 +27,7 @@ Begin = Callable[[str, bool], None]
 """Begins to make a service of this name, or with True to restore it."""
 
 
-def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -> tuple[str, bool]:
+def begun(clients: Clients, begin: Begin, progress: Progress) -> tuple[str, bool]:
     """Begin to make the service under the first name that can be had; the name, and whether an older service was restored.
 
     Raises:
@@ -38,14 +40,14 @@ def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -
         freed = False
         if gone:
             progress.say(f"{name} is soft-deleted until {gone.until[:10]}: purging it")
-            freed = purged(clients, gone, interval, progress)
+            freed = purged(clients, gone, progress)
             if not freed:
                 here = gone.location == location and gone.resource_id.split("/")[4:5] == [group_name(clients.target)]
-                if here and restored(name, begin, interval, progress):
+                if here and restored(name, begin, progress):
                     return name, True
                 progress.say(f"{name} can be neither purged nor restored: taking another name")
                 continue
-        why = _free(clients, name, FREED if freed else 0.0, interval, progress)
+        why = _free(clients, name, FREED if freed else 0.0, progress)
         if why and freed:
             progress.say(f"{name} is still taken {FREED:.0f} s after its purge: taking another name")
             continue
@@ -57,7 +59,7 @@ def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -
             # Anyone who may not look at deleted services hears it now.
             if error.error_code != _SOFT_DELETED:
                 raise
-            if not restored(name, begin, interval, progress):
+            if not restored(name, begin, progress):
                 progress.say(f"{name} can be neither purged nor restored: taking another name")
                 continue
             return name, True
@@ -69,7 +71,7 @@ def begun(clients: Clients, begin: Begin, interval: float, progress: Progress) -
     )
 
 
-def purged(clients: Clients, gone: SoftDeleted, interval: float, progress: Progress) -> bool:
+def purged(clients: Clients, gone: SoftDeleted, progress: Progress) -> bool:
     """Purge a soft-deleted service and wait until it is gone; False without the right to."""
     apim = clients.azure.apim
     try:
@@ -77,11 +79,11 @@ def purged(clients: Clients, gone: SoftDeleted, interval: float, progress: Progr
     except Forbidden:
         progress.say(f"no right to purge {gone.name}")
         return False
-    wait_for(lambda: True if apim.deleted(gone.name) is None else None, progress, lambda: f"purging {gone.name}", _PURGED, interval)
+    wait_for(lambda: True if apim.deleted(gone.name) is None else None, progress, lambda: f"purging {gone.name}", _PURGED, INTERVAL)
     return True
 
 
-def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bool:
+def restored(name: str, begin: Begin, progress: Progress) -> bool:
     """Begin to restore a soft-deleted service; False where that is refused for longer than a deletion takes to settle."""
     progress.say(f"restoring {name}")
 
@@ -95,12 +97,12 @@ def restored(name: str, begin: Begin, interval: float, progress: Progress) -> bo
         return True
 
     try:
-        return wait_for(try_it, progress, lambda: f"waiting until {name} can be restored", RESTORABLE, interval)
+        return wait_for(try_it, progress, lambda: f"waiting until {name} can be restored", RESTORABLE, INTERVAL)
     except WaitTimeout:
         return False
 
 
-def _free(clients: Clients, name: str, patience: float, interval: float, progress: Progress) -> str | None:
+def _free(clients: Clients, name: str, patience: float, progress: Progress) -> str | None:
     """None once the name is free; else why it is not, after ``patience`` seconds."""
     last: list[str | None] = [None]
 
@@ -109,5 +111,5 @@ def _free(clients: Clients, name: str, patience: float, interval: float, progres
         return None if last[0] and patience else True
 
     with contextlib.suppress(WaitTimeout):
-        wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, interval)
+        wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", patience, INTERVAL)
     return last[0]

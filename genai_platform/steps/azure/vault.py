@@ -76,10 +76,10 @@ class VaultStep(AzureStep):
 
     def _freed(self, name: str, progress: Progress) -> bool:
         """Whether the name of a vault that was purged a moment ago can be had again: that takes some minutes at most."""
-        vaults, interval = self.clients.azure.vaults, 5.0 if self.target.endpoints.real else 0.5
+        vaults = self.clients.azure.vaults
         free = lambda: None if vaults.available(name) else True  # noqa: E731
         try:
-            return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval)
+            return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval=5)
         except WaitTimeout:
             return False
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import tenacity
+
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.tools.azure.errors import Kind, explained, status
 from genai_platform.tools.azure.pipeline import retry
@@ -86,15 +88,15 @@ class Rest:
     def _patient(self, request: HttpRequest, fresh: float, again: tuple[str, ...]) -> Body | None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        deadline, pause = time.monotonic() + fresh, 0.1
-        while True:
-            try:
-                return self._once(request, again)
-            except ResourceNotFoundError:
-                if time.monotonic() >= deadline:
-                    return None
-                self._sleep(pause)
-                pause = min(pause * 1.7, 5.0)
+        asking = tenacity.Retrying(
+            sleep=self._sleep,
+            stop=tenacity.stop_after_delay(fresh),
+            wait=tenacity.wait_exponential(multiplier=0.1, exp_base=1.7, max=5),
+            retry=tenacity.retry_if_exception_type(ResourceNotFoundError),
+            retry_error_callback=lambda _: None,
+        )
+        answer: Body | None = asking(self._once, request, again)
+        return answer
 
     def _once(self, request: HttpRequest, again: tuple[str, ...]) -> Body:
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError

@@ -39,6 +39,11 @@ _INIT = threading.Lock()
 # What would change our commands; and TF_LOG, whose lines quote requests with what is secret in them.
 _DROPPED = ("TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT", "TF_LOG", "TF_REATTACH_PROVIDERS")
 
+COLLECTOR = {"GOGC": "400"}
+"""Each command reads the provider's schema, hundreds of megabytes that stay: with Go's default the garbage collector goes over them
+again and again. Measured with hashicorp/aws 5.100: a quarter less processor time, 7 % more memory (``python -m benchmarks terraform``).
+"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -93,7 +98,7 @@ class Program:
             cache.mkdir(exist_ok=True)
             # Without a lock file in the root the cache would only be written, never read.
             variables |= {"TF_PLUGIN_CACHE_DIR": str(cache), "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
-        return variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        return COLLECTOR | variables | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
 
     def prepare(
         self, root: Root, variables: Mapping[str, Any] | None, backend: Mapping[str, Any] | None, progress: Progress | None

@@ -6,7 +6,7 @@ from genai_platform.engine.step import Progress
 from genai_platform.errors import WaitTimeout
 from genai_platform.steps.azure import rights
 from genai_platform.steps.azure.openai import account as accounts
-from genai_platform.steps.azure.openai.waits import LIMIT, accepted, interval
+from genai_platform.steps.azure.openai.waits import INTERVAL, LIMIT, accepted
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import Account, DeletedAccount
 from genai_platform.tools.wait import wait_for
@@ -17,19 +17,19 @@ _TOMBSTONE = 180.0
 
 def remove(clients: Clients, found: Account, progress: Progress) -> str:
     """Delete an account with its deployments and purge it where that is allowed. One line of evidence."""
-    cognitive, every = clients.azure.cognitive, interval(clients.target)
+    cognitive = clients.azure.cognitive
     for one in cognitive.deployments(found.group, found.name):
         progress.say(f"removing the deployment {one.name}")
-        accepted(clients, lambda one=one: cognitive.remove(found.group, found.name, one.name), progress)  # type: ignore[misc]
+        accepted(lambda one=one: cognitive.remove(found.group, found.name, one.name), progress)  # type: ignore[misc]
     progress.say(f"deleting the account {found.name}")
-    accepted(clients, lambda: cognitive.delete(found.group, found.name), progress)
+    accepted(lambda: cognitive.delete(found.group, found.name), progress)
     absent = lambda: True if cognitive.account(found.group, found.name) is None else None  # noqa: E731
-    wait_for(absent, progress, lambda: f"deleting {found.name}", LIMIT, every)
+    wait_for(absent, progress, lambda: f"deleting {found.name}", LIMIT, INTERVAL)
     if not rights.may_purge(clients, "Azure OpenAI accounts"):
         return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
     try:
         shown = lambda: next(iter(accounts.deleted(clients, found.name)), None)  # noqa: E731
-        gone = wait_for(shown, progress, lambda: f"{found.name}: deleted", _TOMBSTONE, every)
+        gone = wait_for(shown, progress, lambda: f"{found.name}: deleted", _TOMBSTONE, INTERVAL)
     except WaitTimeout:
         return f"removed {found.name}; Azure does not show it among the deleted accounts yet"
     return purge(clients, gone, progress)
@@ -40,5 +40,5 @@ def purge(clients: Clients, gone: DeletedAccount, progress: Progress) -> str:
     progress.say(f"purging {gone.name}")
     clients.azure.cognitive.purge(gone)
     left = lambda: None if accounts.deleted(clients, gone.name) else True  # noqa: E731
-    wait_for(left, progress, lambda: f"purging {gone.name}", LIMIT, interval(clients.target))
+    wait_for(left, progress, lambda: f"purging {gone.name}", LIMIT, INTERVAL)
     return f"removed and purged {gone.name}"

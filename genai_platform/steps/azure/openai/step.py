@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import AlreadyExists, MissingError, NotFound, StepError
 from genai_platform.steps.azure import rights
@@ -11,7 +9,7 @@ from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, presen
 from genai_platform.steps.azure.openai import account as accounts
 from genai_platform.steps.azure.openai import removal
 from genai_platform.steps.azure.openai.refusals import deleted_account, foreign_account, quota_used_up, taken_subdomain
-from genai_platform.steps.azure.openai.waits import LIMIT, accepted, interval
+from genai_platform.steps.azure.openai.waits import INTERVAL, LIMIT, accepted
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import FAILED, READY, Account, CognitiveAccounts, Deployment, QuotaExceeded
 from genai_platform.tools.wait import wait_for
@@ -77,7 +75,7 @@ class OpenAiStep(AzureStep):
         found = self._ready(progress)
         if found.keyless != self.openai.keyless:
             progress.say(f"{found.name}: {'switching keys off' if self.openai.keyless else 'taking keys'}")
-            self._accepted(lambda: self._cognitive.set_keyless(self.openai.group, found.name, self.openai.keyless), progress)
+            accepted(lambda: self._cognitive.set_keyless(self.openai.group, found.name, self.openai.keyless), progress)
             self._ready(progress)
         self._deploy(progress)
         return f"{found.name} in {found.location} with {', '.join(one.name for one in self.openai.deployments)}"
@@ -118,7 +116,7 @@ class OpenAiStep(AzureStep):
 
     def _freed(self, progress: Progress) -> None:
         free = lambda: None if self._cognitive.taken(self.openai.name) else True  # noqa: E731
-        wait_for(free, progress, lambda: f"{self.openai.name} was purged: waiting until its name is free", _FREED, self._interval)
+        wait_for(free, progress, lambda: f"{self.openai.name} was purged: waiting until its name is free", _FREED, INTERVAL)
 
     def _ready(self, progress: Progress) -> Account:
         """The account once it can be used. Raises ``StepError`` for one that failed."""
@@ -129,7 +127,7 @@ class OpenAiStep(AzureStep):
             seen[0] = found.state if found else "asked for"
             return found if found and found.state in (READY, FAILED) else None
 
-        found = wait_for(look, progress, lambda: f"{self.openai.name}: {seen[0]}", self.limit, self._interval)
+        found = wait_for(look, progress, lambda: f"{self.openai.name}: {seen[0]}", self.limit, INTERVAL)
         if found.state == FAILED:
             raise StepError(
                 f"Azure could not make the account {found.name}",
@@ -151,7 +149,7 @@ class OpenAiStep(AzureStep):
             )
         for one, why in list(accounts.differences(self.openai, there)):
             progress.say(why)
-            self._accepted(lambda one=one: self._send(one), progress)  # type: ignore[misc]
+            accepted(lambda one=one: self._send(one), progress)  # type: ignore[misc]
             self._deployed(one, progress)
 
     def _send(self, one: Deployment) -> None:
@@ -168,7 +166,7 @@ class OpenAiStep(AzureStep):
             state[0] = held.state if held else "asked for"
             return True if state[0] in (READY, FAILED) else None
 
-        wait_for(look, progress, lambda: f"deployment {one.name}: {state[0]}", self.limit, self._interval)
+        wait_for(look, progress, lambda: f"deployment {one.name}: {state[0]}", self.limit, INTERVAL)
         if state[0] == FAILED:
             raise StepError(
                 f"Azure could not make the deployment {one.name} of {one.model} ({one.sku}, capacity {one.capacity})",
@@ -193,10 +191,3 @@ class OpenAiStep(AzureStep):
 
     def _there(self) -> list[Deployment]:
         return self._cognitive.deployments(self.openai.group, self.openai.name)
-
-    def _accepted(self, send: Callable[[], None], progress: Progress) -> None:
-        accepted(self.clients, send, progress)
-
-    @property
-    def _interval(self) -> float:
-        return interval(self.target)

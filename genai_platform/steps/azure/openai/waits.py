@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
-from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.errors import TemporaryRefusal
 from genai_platform.tools.wait import wait_for
 
 LIMIT = 1800.0
 """Seconds for one change of an account or a deployment."""
+INTERVAL = 5.0
+"""Seconds between two looks at it."""
 
 
-def interval(target: Target) -> float:
-    """Seconds between two looks."""
-    return 5.0 if target.endpoints.real else 0.3
-
-
-def accepted(clients: Clients, send: Callable[[], None], progress: Progress) -> None:
+def accepted(send: Callable[[], None], progress: Progress) -> None:
     """Send a request that Azure refuses while the account or another deployment is being changed; again until it takes it."""
     said: list[str] = [""]
 
@@ -31,4 +26,4 @@ def accepted(clients: Clients, send: Callable[[], None], progress: Progress) -> 
             return None
         return True
 
-    wait_for(sent, progress, lambda: f"waiting until Azure takes it: {said[0]}", LIMIT, interval(clients.target))
+    wait_for(sent, progress, lambda: f"waiting until Azure takes it: {said[0]}", LIMIT, INTERVAL)
