@@ -12,31 +12,30 @@ LONGEST = (
     "platform",
     "tests/end_to_end/test_interrupted.py",
     "tests/end_to_end/test_keep_data.py",
-    "broken platform",
+    "second platform",
     "tests/steps/azure_steps/test_tenants.py",
     "tests/steps/azure_steps/test_many_callers.py",
     "tests/end_to_end/test_killed.py",
     "tests/end_to_end/test_state_bucket.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
-BREAKING = ("test_manual_changes.py", "test_patch.py", "test_verify.py")
+SECOND = ("test_patch.py", "test_manual_changes.py", "test_verify.py", "test_tenant.py")
+"""On a platform of their own, in this order: the report of ``verify`` draws the ``up`` of the one before."""
 LAST = "test_down.py"
 """It takes down the platform that the others use."""
 
 
 def _group(item: pytest.Item) -> str:
-    """The tests on the session's one platform, or those of a file.
-
-    Those that break one thing after another take as long as an ``up``: they may have a platform of their own.
-    """
+    """The tests on one platform, or those of a file. Two workers have a platform each."""
     if "end_to_end" in item.path.parts and "platform" in getattr(item, "fixturenames", ()):
-        return "broken platform" if item.path.name in BREAKING else "platform"
+        return "second platform" if item.path.name in SECOND else "platform"
     return item.path.relative_to(item.config.rootpath).as_posix()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: (order.get(_group(item), len(order)), item.path.name == LAST))
+    within = {name: place for place, name in enumerate((*SECOND, LAST), 1)}
+    items.sort(key=lambda item: (order.get(_group(item), len(order)), within.get(item.path.name, 0)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -31,6 +31,28 @@ class Found:
     unseen: list[str] = field(default_factory=list)
 
 
+def audit(clients: Clients, roots: frozenset[str]) -> Found:
+    """As ``look``, with only that in ``standing`` which nothing owns, and with what stays on purpose in ``retained``.
+
+    The Azure half has no state of its own: what carries this environment's names and tags is owned while the platform exists. Once
+    ``azure.enabled`` is off, nothing owns it; it is looked for where tenant and subscription are still configured.
+
+    Args:
+        clients: of the outside systems.
+        roots: Terraform's roots that exist.
+    """
+    azure = clients.target.settings.azure
+    if not azure.enabled and not (azure.tenant_id and azure.subscription_id):
+        return Found()
+    seen = look(clients)
+    # With the storage alone, a day was ended and its data kept: some kinds stay on purpose, others should have gone.
+    kept = KEPT_KINDS if azure.enabled and roots == {"storage"} else frozenset()
+    seen.retained += [f"{id} ({kind}, {usd * 730:.2f} USD a month)" for kind, id, usd, _ in seen.standing if kind in kept]
+    owned = azure.enabled and roots and not kept
+    seen.standing = [] if owned else [one for one in seen.standing if one[0] not in kept]
+    return seen
+
+
 def look(clients: Clients) -> Found:
     """Look by tag, by name and among what is soft-deleted."""
     seen = Found()

@@ -112,21 +112,12 @@ def _order(entry: Leftover) -> tuple[float, int, str, str]:
 
 
 def _azure(clients: Clients, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:
-    """The Azure half. It has no state of its own: what carries our names and tags is owned while the platform exists."""
-    if not clients.target.settings.azure.enabled:
-        return
     from genai_platform.audit import azure
 
-    seen = azure.look(clients)
-    unseen += seen.unseen
+    seen = azure.audit(clients, owned.roots)
+    leftovers += [Leftover(kind, id, usd, remove) for kind, id, usd, remove in seen.standing]
     retained += seen.retained
-    # With the storage alone, a day was ended and its data kept: some kinds stay on purpose, others should have gone.
-    kept = azure.KEPT_KINDS if owned.roots == {"storage"} else frozenset()
-    for kind, id, usd, remove in seen.standing:
-        if kind in kept:
-            retained.append(f"{id} ({kind}, {usd * 730:.2f} USD a month)")
-        elif not owned.roots or kept:
-            leftovers.append(Leftover(kind, id, usd, remove))
+    unseen += seen.unseen
 
 
 def _owned(clients: Clients) -> _Owned:

@@ -27,7 +27,7 @@ def unpatched(platform: Platform) -> Iterator[Platform]:
     _query(plain, f"INSERT INTO kept SELECT number, concat('行', toString(number)) FROM numbers({ROWS})")
     assert _disks_of_the_table(plain) == {"default"}
     yield plain
-    platform.run("patch")
+    platform.up()
     _query(platform, "DROP TABLE IF EXISTS kept")
 
 

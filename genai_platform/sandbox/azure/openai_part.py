@@ -72,10 +72,10 @@ def regenerate_key(layout: SandboxLayout) -> None:
         write_private(key_file(layout), secrets.token_hex(16))
 
 
-def throttle(layout: SandboxLayout, deployment: str) -> None:
-    """Let a deployment be over its quota for as long as Azure counts. ``HOST/DEPLOYMENT``: in one account alone."""
+def throttle(layout: SandboxLayout, deployment: str, seconds: float | None = None) -> None:
+    """Let a deployment be over its quota for some seconds; None: as long as Azure counts. ``HOST/DEPLOYMENT``: in one account alone."""
     with layout.lock("openai"):
-        until = {deployment: time.time() + layout.pace.of(OPENAI_THROTTLED)}
+        until = {deployment: time.time() + (layout.pace.of(OPENAI_THROTTLED) if seconds is None else seconds)}
         _write(throttled_file(layout), _read(throttled_file(layout), {}) | until)
 
 

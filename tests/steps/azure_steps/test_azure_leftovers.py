@@ -71,6 +71,20 @@ def test_what_stands_is_seen_once_and_after_down_nothing(world: AzureWorld) -> N
     assert (seen.standing, seen.retained, seen.unseen) == ([], [], [])
 
 
+def test_what_is_switched_off_is_left_over_though_the_platform_exists(world: AzureWorld) -> None:
+    up(world)
+    whole = frozenset({"network", "storage", "cluster", "data"})
+    assert azure_leftovers.audit(world.clients(), whole).standing == []
+    left = azure_leftovers.audit(world.configure(enabled=False), whole)
+    (service,) = (one for one in left.standing if one[0] == "azure:api-management")
+    assert service[2] > 0
+    assert service[3].startswith("az apim delete")
+    unknown = world.configure(enabled=False, tenant_id=None, subscription_id=None)
+    assert azure_leftovers.audit(unknown, whole) == azure_leftovers.Found()
+    world.configure()
+    down(world)
+
+
 @pytest.mark.parametrize("kind", ["vault", "service", "application"])
 def test_what_was_deleted_and_not_purged_is_retained_until_a_day(world: AzureWorld, kind: str) -> None:
     up(world)
