@@ -12,7 +12,7 @@ export UV_SYSTEM_CERTS := true
 # shell forbids writing it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: rehearse test lint types tools az mermaid check check-fast env clean lock
+.PHONY: rehearse test lint types tools az mermaid chromium check check-fast env clean lock
 .DEFAULT_GOAL := rehearse
 
 rehearse: env
@@ -64,10 +64,18 @@ mermaid: env
 	$(NPM) ci --prefix "$$MERMAID.draft" --ignore-scripts --no-audit --no-fund --loglevel=error && \
 	mv "$$MERMAID.draft" "$$MERMAID"
 
+# A browser signs in, in the tests only: the system's own.
+chromium:
+	@command -v chromium >/dev/null && exit 0; \
+	command -v apt-get >/dev/null || { echo "The tests sign in with a browser: install Chromium, then run this again" >&2; exit 1; }; \
+	SUDO="$$([ "$$(id -u)" = 0 ] || echo sudo)"; \
+	echo "Installing Chromium (apt-get)"; \
+	$$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null
+
 # More workers than the two cores that suffice: half of a sandbox's `up` and `down` is Terraform waiting by the clock.
 WORKERS ?= 3
 
-check: env tools az mermaid
+check: env tools az mermaid chromium
 	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=25 --cov --cov-report=term
 
 check-fast: lint types mermaid

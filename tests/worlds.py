@@ -18,6 +18,8 @@ class World:
     broken: dict[str, Exception] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
     observed: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+    """Steps that were looked at with all their settings."""
     unseen: dict[str, Exception] = field(default_factory=dict)
     """Steps that cannot be looked at, and what a look raises."""
     silent: dict[str, threading.Event] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class FakeStep:
     limit: float
 
     def observe(self) -> Observation:
+        with self.world.lock:
+            self.world.compared.append(self.id)
         found = self._seen()
         return Observation(State.DRIFTED, f"{self.id} was changed") if self.id in self.world.changed else found
 

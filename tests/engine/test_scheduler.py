@@ -107,6 +107,16 @@ def test_a_need_outside_the_selection_that_cannot_be_seen_is_an_error(world: Wor
     assert world.happened == []
 
 
+def test_settings_are_compared_of_nothing_but_what_is_applied(world: World) -> None:
+    """With Terraform that takes a plan, which neither a removal nor a need outside the selection is worth."""
+    world.there = {"a.one"}
+    apply(world, ("a.one",), ("b.two", "a.one"), only=("b.two",))
+    assert world.compared == ["b.two"]
+    Scheduler(Graph([world.step("a.one"), world.step("b.two", "a.one")])).destroy(["a.one", "b.two"])
+    assert world.happened == ["apply b.two", "destroy b.two", "destroy a.one"]
+    assert world.compared == ["b.two"]
+
+
 def test_what_needs_a_step_left_out_on_request_is_skipped_without_failing(world: World) -> None:
     report = apply(world, ("a.one",), ("b.two", "a.one"), ("c.three", "b.two"), ("d.four",), skip=("a",))
     assert outcomes(report) == {"b.two": "skipped", "c.three": "skipped", "d.four": "done"}

@@ -11,7 +11,7 @@ from genai_platform.tools.azure.rest import Body
 from genai_platform.tools.wait import wait_for
 
 _EMPTIED = 180.0
-"""Seconds to wait until the group is empty, and between two looks."""
+"""Seconds to wait until the group is empty."""
 
 
 def _leaving(found: Body | None) -> bool:
