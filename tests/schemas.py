@@ -46,7 +46,7 @@ def valid(arguments: Sequence[str], document: dict[str, Any]) -> None:
 
 @cache
 def command_line() -> Any:
-    """All of ``genai``'s commands, as click has them. Typer builds them anew each time it is asked."""
+    """All of ``genai``'s commands, as click has them. Typer builds them each time it is asked."""
     return typer.main.get_command(app)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
@@ -29,8 +28,8 @@ from genai_platform.tools.kubernetes.foreign import Foreign, Listing
 from tests import schemas
 from tests.worlds import FakeStep, World
 
-# Typer's runner builds all commands anew for each invocation: a third of these tests' time.
-typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]
+# Typer's runner would build all commands for each invocation: a third of these tests' time.
+typer.testing._get_command = lambda _: schemas.command_line()  # type: ignore[attr-defined]
 
 AZURE = """
 [aws]

@@ -145,6 +145,11 @@ class Platform:
                 found[pod["metadata"]["name"]] = (pod["metadata"]["uid"], restarts)
         return found
 
+    def revision(self) -> int:
+        """How often the one Helm release was installed or upgraded."""
+        (release,) = json.loads(self.tool("helm", "list", "--namespace", NAMESPACE, "--output", "json").out)
+        return int(release["revision"])
+
     def aws(self, service: str) -> Any:
         """A boto3 client of the sandbox's AWS."""
         import boto3

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.end_to_end import others
-from tests.end_to_end.conftest import NAMESPACE, Platform, wait_until
+from tests.end_to_end.conftest import Platform, wait_until
 from tests.end_to_end.processes import listening, processes_of, started
 
 
@@ -49,14 +49,9 @@ def _interrupted_and_killed(own: Platform) -> None:
 
 
 def _a_second_up_changes_nothing(own: Platform) -> None:
-    pods, revision = own.pods(), _revision(own)
+    pods, revision = own.pods(), own.revision()
     assert {step["outcome"] for step in own.up().steps.values()} == {"present"}
-    assert (own.pods(), _revision(own)) == (pods, revision)
-
-
-def _revision(own: Platform) -> int:
-    (release,) = json.loads(own.tool("helm", "list", "--namespace", NAMESPACE, "--output", "json").out)
-    return int(release["revision"])
+    assert (own.pods(), own.revision()) == (pods, revision)
 
 
 def _chat(own: Platform, session: str) -> bool:

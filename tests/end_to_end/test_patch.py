@@ -75,11 +75,6 @@ def _failed(result: Result) -> set[str]:
     return {id for id, check in result.checks.items() if check["status"] == "fail"}
 
 
-def _revision(platform: Platform) -> int:
-    releases = json.loads(platform.tool("helm", "list", "--namespace", NAMESPACE, "--output", "json").out)
-    return int(releases[0]["revision"])
-
-
 def _by_hand(platform: Platform) -> None:
     """The handbook's commands: two annotations, a mount, three restarts."""
     for account, role in zip(ACCOUNTS, ("langfuse", "clickhouse"), strict=True):
@@ -176,8 +171,8 @@ def test_what_was_done_by_hand_is_found_in_place(unpatched: Platform) -> None:
     """On a fresh install, since a ClickHouse whose parts lie in the bucket cannot lose the disk."""
     _install_again(unpatched)
     _by_hand(unpatched)
-    pods, revision = unpatched.pods(), _revision(unpatched)
+    pods, revision = unpatched.pods(), unpatched.revision()
     result = unpatched.run("patch")
     assert {step["outcome"] for step in result.steps.values()} == {"present"}, str(result)
-    assert (unpatched.pods(), _revision(unpatched)) == (pods, revision)
+    assert (unpatched.pods(), unpatched.revision()) == (pods, revision)
     assert unpatched.verify().document["passed"] is True
