@@ -15,7 +15,6 @@ LONGEST = (
     "second platform",
     "tests/steps/azure_steps/test_tenants.py",
     "tests/steps/azure_steps/test_many_callers.py",
-    "tests/end_to_end/test_killed.py",
     "tests/end_to_end/test_state_bucket.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def warn(run: Run, selection: Selection) -> None:
-    """Say of each step that the chosen ones rest on, directly or not, and that is not as configured, what is wrong and what helps.
+    """Say of each step that the chosen ones rest on, directly or not, and that is not there as it should be, what is wrong and what helps.
 
     The run goes on: the scheduler stops exactly the steps that cannot be made without it. Where all of the chosen steps are there
-    already, nothing will wait, and nothing else is looked at.
+    already, nothing will wait, and nothing else is looked at. A glance is enough: a plan of every Terraform root would take longer
+    than most of what is asked for, and ``status --drift`` compares settings for those who want to know.
     """
-    from genai_platform.engine.scheduler import glance_all, observe_all
+    from genai_platform.engine.scheduler import glance_all
     from genai_platform.engine.step import State
 
     ids = [id for id in run.graph.closure(selection.ids) if id not in selection.ids]
@@ -27,7 +28,7 @@ def warn(run: Run, selection: Selection) -> None:
     if all(one.state is State.PRESENT for one in own.values()):
         return
     with run.screen.looking(ids) as seen:
-        found = observe_all((run.graph[id] for id in ids), seen)
+        found = glance_all((run.graph[id] for id in ids), seen)
     for id in ids:
         if found[id].state is State.PRESENT:
             continue

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from genai_platform.engine.lock import hold
-from genai_platform.engine.step import Progress
+from genai_platform.engine.step import Progress, State
 from genai_platform.errors import StepError
 from tests.cli.conftest import Answer, Shell
 from tests.worlds import World
@@ -39,15 +39,22 @@ def test_a_lock_without_a_run_of_steps_says_no_more_than_it_knows(shell: Shell) 
 
 
 # -- what the chosen steps need and this run does not make -------------------------------------------
-def test_a_family_says_before_it_begins_what_it_rests_on_and_is_not_as_configured(shell: Shell, world: World) -> None:
+def test_a_family_says_before_it_begins_what_it_rests_on_and_is_not_as_it_should_be(shell: Shell, world: World) -> None:
     world.there = {"infra.network", "infra.cluster"}
-    world.changed = {"infra.network"}  # not a direct need
+    world.states["infra.network"] = State.DRIFTED  # not a direct need
     answer = shell("litellm", "--env", "work")
     assert answer.code == 0
-    told = "warning: 'infra.network', which 'litellm.proxy' needs, is drifted: infra.network was changed"
+    told = "warning: 'infra.network', which 'litellm.proxy' needs, is drifted: infra.network is drifted"
     assert f"{told}\n  -> to change that first: genai up --only infra.network --env work\n" in answer.err
     assert "infra.cluster" not in answer.err
     assert world.happened == ["apply litellm.proxy"]
+
+
+def test_settings_of_what_a_family_rests_on_are_not_compared(shell: Shell, world: World) -> None:
+    """That would be a plan of every Terraform root before each ``genai litellm``."""
+    world.there = {"infra.network", "infra.cluster"}
+    assert shell("litellm").code == 0
+    assert set(world.compared) == {"litellm.proxy"}
 
 
 @pytest.mark.parametrize("words", [("litellm",), ("up", "--only", "litellm.proxy")])

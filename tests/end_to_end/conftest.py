@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests import schemas
+from tests.end_to_end.looks import Looks
 
 GENAI = Path(sys.executable).with_name("genai")
 NAMESPACE = "genai-platform"
@@ -234,3 +235,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     finally:
         # No process stays behind. What ``down`` removed is not there any more, which is fine.
         made.run("sandbox", "remove", "--yes", code=None)
+
+
+@pytest.fixture(scope="session")
+def looks(platform: Platform) -> Looks:
+    """Commands that only look at the session's platform, for all tests that read the same one."""
+    return Looks(platform)

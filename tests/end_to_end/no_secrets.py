@@ -68,9 +68,10 @@ def configure(platform: Platform, *tables: str) -> None:
 # -- chats ----------------------------------------------------------------------------------------
 def answers(platform: Platform) -> None:
     """Each model answers the caller through API Management, whole and streamed; the chat is traced and booked as the caller's."""
-    address = _means(platform)["APIM_URL"]
+    means: dict[str, str] = platform.run("azure", "env", "--caller", CALLER).document["variables"]
+    address, caller = means["APIM_URL"], means["CLIENT_ID"]
     with platform.http(address) as http:
-        client = openai.OpenAI(base_url=f"{address}/v1", api_key=_token(platform), http_client=http, max_retries=0)
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key=_token(platform, means), http_client=http, max_retries=0)
         for model in MODELS:
             question = f"{model}: 日本の首都はどこですか。"
             messages: Any = [{"role": "user", "content": question}]
@@ -78,25 +79,18 @@ def answers(platform: Platform) -> None:
             assert question in str(answer.choices[0].message.content)
             pieces = client.chat.completions.create(model=model, messages=messages, stream=True)
             assert sum(1 for piece in pieces if piece.choices and piece.choices[0].delta.content) > 1
-            _booked(platform, answer.id, model)
-            _traced(platform, question)
+            _booked(platform, caller, answer.id, model)
+            _traced(platform, caller, question)
 
 
-def _means(platform: Platform) -> dict[str, str]:
-    found: dict[str, str] = platform.run("azure", "env", "--caller", CALLER).document["variables"]
-    return found
-
-
-def _token(platform: Platform) -> str:
-    means = _means(platform)
+def _token(platform: Platform, means: dict[str, str]) -> str:
     form = {"grant_type": "client_credentials", "scope": means["SCOPE"], "client_id": means["CLIENT_ID"]}
     with platform.http(means["AUTHORITY"]) as http:
         answer = http.post(f"/{means['TENANT_ID']}/oauth2/v2.0/token", data=form | {"client_secret": means["CLIENT_SECRET"]})
         return str(answer.raise_for_status().json()["access_token"])
 
 
-def _booked(platform: Platform, id: str, model: str) -> None:
-    caller = _means(platform)["CLIENT_ID"]
+def _booked(platform: Platform, caller: str, id: str, model: str) -> None:
     bearer = {"Authorization": f"Bearer {platform.variables['OPENAI_API_KEY']}"}
     with platform.http(platform.variables["OPENAI_BASE_URL"].removesuffix("/v1"), headers=bearer) as http:
         (row,) = wait_until(lambda: http.get("/spend/logs", params={"request_id": id}).raise_for_status().json(), f"{id} is booked", 120)
@@ -104,8 +98,7 @@ def _booked(platform: Platform, id: str, model: str) -> None:
     assert row["spend"] > 0
 
 
-def _traced(platform: Platform, question: str) -> None:
-    caller = _means(platform)["CLIENT_ID"]
+def _traced(platform: Platform, caller: str, question: str) -> None:
     pair = (platform.variables["LANGFUSE_PUBLIC_KEY"], platform.variables["LANGFUSE_SECRET_KEY"])
     with platform.http(platform.variables["LANGFUSE_HOST"], auth=pair) as http:
 

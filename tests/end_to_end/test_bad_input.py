@@ -215,6 +215,13 @@ def test_a_sandbox_that_is_not_there(empty: Platform, words: tuple[str, ...]) ->
     expect(empty.run(*words, sandbox=words[0] != "sandbox", code=None), 3, "there is no sandbox", "genai up --sandbox")
 
 
+def test_down_on_nothing_says_so(empty: Platform) -> None:
+    for _ in range(2):
+        done = empty.down()
+        assert done.document["ok"]
+        assert "nothing to remove" in done.err
+
+
 def test_people_read_one_message_and_its_remedy(empty: Platform) -> None:
     (empty.folder / "genai.toml").write_text("[litellm]\nreplica = 2\n")
     told = execute((str(GENAI), "up", "--sandbox", "--yes"), empty.folder, dict(os.environ), code=2)

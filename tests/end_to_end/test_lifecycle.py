@@ -11,6 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import Platform, wait_until
 from tests.end_to_end.leftovers import Land, clear, plant
+from tests.end_to_end.looks import Looks
 
 STEP_BY_STEP = {
     "litellm": ("infra.", "genai up --only"),
@@ -20,24 +21,28 @@ STEP_BY_STEP = {
 
 
 # -- what is asked of a platform that stands ------------------------------------------------------
-def test_status_plan_doctor_and_audit_agree(platform: Platform) -> None:
-    status = platform.run("status", "--exit-code").document
+def test_status_plan_doctor_and_audit_agree(looks: Looks) -> None:
+    status = looks("status", "--exit-code").result.document
     assert {step["state"] for step in status["steps"]} == {"present"}
     assert status["endpoints"]["litellm"].startswith("https://")
     assert status["usd_per_hour"] > 0
-    plan = platform.run("plan", "--exit-code").document
+    plan = looks("plan", "--exit-code").result.document
     assert {change["action"] for change in plan["changes"]} == {"none"}
     assert set(plan["estimate"]) == {"minutes", "usd_per_hour", "critical_path"}
-    doctor = platform.run("doctor").document
+    doctor = looks("doctor").result.document
     assert (doctor["ok"], doctor["problems"]) == (True, [])
-    audit = platform.run("audit").document
+    audit = looks("audit").result.document
     assert (audit["leftovers"], audit["retained"]) == ([], [])
+
+
+@pytest.mark.parametrize("family", ["litellm", "langfuse", "patch"])
+def test_the_plan_of_a_family(platform: Platform, family: str) -> None:
+    assert {change["action"] for change in platform.run(family, "plan").document["changes"]} == {"none"}
 
 
 @pytest.mark.parametrize("family", ["infra", "litellm", "langfuse", "patch"])
 def test_a_family_alone(platform: Platform, family: str) -> None:
-    """Plan, show and apply of what stands already: nothing to do, and no other family is touched."""
-    assert {change["action"] for change in platform.run(family, "plan").document["changes"]} == {"none"}
+    """Show and apply of what stands already: nothing to do, and no other family is touched."""
     shown = platform.run(family, "show").steps
     assert shown
     assert all(id.startswith(f"{family}.") and step["state"] == "present" for id, step in shown.items())
@@ -50,7 +55,7 @@ def test_a_kubernetes_version_that_eks_would_refuse_changes_nothing(platform: Pl
     for words, version, said in ((("plan",), "1.38", "EKS does not offer it"), (("up", "--yes"), "1.33", "EKS never goes back")):
         refused = platform.run(*words, sets=(f"cluster.version={version}",), code=2)
         assert said in refused.document["error"]["message"]
-    plan = platform.run("plan", sets=("cluster.version=1.36",)).document
+    plan = platform.run("infra", "plan", sets=("cluster.version=1.36",)).document
     assert {change["detail"] for change in plan["changes"] if change["action"] != "none"} == {"Kubernetes 1.35 -> 1.36"}
 
 

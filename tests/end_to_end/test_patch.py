@@ -27,7 +27,8 @@ def unpatched(platform: Platform) -> Iterator[Platform]:
     _query(plain, f"INSERT INTO kept SELECT number, concat('行', toString(number)) FROM numbers({ROWS})")
     assert _disks_of_the_table(plain) == {"default"}
     yield plain
-    platform.up()
+    for family in ("langfuse", "patch"):
+        platform.run(family)
     _query(platform, "DROP TABLE IF EXISTS kept")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import NAMESPACE, Platform
+from tests.end_to_end.looks import LOOKS, Looks
 
 PREFIX = "genai-sandbox"
 PUBLIC = {
@@ -28,7 +29,7 @@ PUBLIC = {
 """Fields of the documents in Secrets Manager that everybody may know."""
 SHORTEST = 16
 """Characters of a value that is looked for: a shorter one may stand anywhere by chance."""
-COMMANDS = (("status",), ("plan",), ("audit",), ("keys", "list"), ("doctor",), ("verify",))
+COMMANDS = (*LOOKS, ("audit",), ("keys", "list"), ("verify",))
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +109,15 @@ def test_values_of_releases_hold_none(platform: Platform, secrets: dict[str, str
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_commands_print_none(platform: Platform, secrets: dict[str, str], words: tuple[str, ...]) -> None:
+def test_commands_print_none(looks: Looks, secrets: dict[str, str], words: tuple[str, ...]) -> None:
     """The document, and beside it the tables and lines that people read."""
-    told = platform.run(*words, "--verbose")
+    told = looks(*words).result
     assert seen(secrets, {"the document": told.out, "what people read": told.err}) == []
 
 
-def test_another_up_prints_and_writes_none(platform: Platform, secrets: dict[str, str], tmp_path: Path) -> None:
-    events = tmp_path / "events.jsonl"
+def test_another_up_prints_and_writes_none_and_changes_nothing(platform: Platform, secrets: dict[str, str], tmp_path: Path) -> None:
+    events, pods, revision = tmp_path / "events.jsonl", platform.pods(), platform.revision()
     told = platform.up("--verbose", "--events", str(events))
     assert {step["outcome"] for step in told.steps.values()} == {"present"}
+    assert (platform.pods(), platform.revision()) == (pods, revision)
     assert seen(secrets, {"the document": told.out, "what people read": told.err, "the events": events.read_text()}) == []

@@ -1,4 +1,4 @@
-"""Terraform's state in S3: made, used, locked and removed, on a sandbox of its own."""
+"""Terraform's state in S3: made, used, locked and removed, on a sandbox of its own, also after an ``up`` that was killed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.processes import started
+from tests.end_to_end.processes import processes_of, started
 
 STATE = "genai-sandbox/storage.tfstate"
 SETS = ("terraform.backend=s3", "azure.enabled=false")
@@ -34,10 +34,19 @@ def test_the_state_lies_in_a_bucket_that_goes_last(own: Platform) -> None:
     assert {step["outcome"] for step in own.up(*chosen).steps.values()} == {"present"}
 
     _a_lock_without_a_holder_is_named_with_what_takes_it_away(own, bucket)
+    _killed_in_the_middle(own)
 
     done = own.down().document
     assert (done["ok"], done["leftovers"], done["retained"]) == (True, [], [])
     assert not (own.folder / ".genai" / "sandbox" / "world").exists()
+    assert processes_of(own.folder) == []
+
+
+def _killed_in_the_middle(own: Platform) -> None:
+    """``down`` comes while Terraform still makes what the killed ``up`` began, and no state knows it."""
+    with started(own, "up", "--skip", "langfuse", *(word for one in own.sets for word in ("--set", one))) as (process, until):
+        until("infra.cluster", "creating")
+        process.kill()
 
 
 def _a_lock_without_a_holder_is_named_with_what_takes_it_away(own: Platform, bucket: str) -> None:
