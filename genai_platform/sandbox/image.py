@@ -35,5 +35,3 @@ class Image:
     version: str
     argv: Callable[[SandboxLayout, Container], list[str]]
     variables: Callable[[SandboxLayout, Container], Mapping[str, str]] = field(default=lambda layout, container: {})
-    ahead: Callable[[], None] | None = None
-    """What the node does once when it starts, so that the first container starts the faster. Nothing depends on it."""

@@ -22,7 +22,8 @@ def started(platform: Platform, *words: str) -> Iterator[tuple[subprocess.Popen[
     events.unlink(missing_ok=True)
     process = subprocess.Popen(
         [str(GENAI), *words, "--sandbox", "--yes", "--plain", "--events", str(events)],
-        cwd=platform.folder, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
+        cwd=platform.folder, env=clean_environment() | platform.extra, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         # As a terminal starts it. What runs in the background of a script is told to ignore Ctrl-C, and would pass that on.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip

@@ -13,12 +13,6 @@ from tests.end_to_end.conftest import Platform, wait_until
 from tests.end_to_end.leftovers import Land, clear, plant
 from tests.end_to_end.looks import Looks
 
-STEP_BY_STEP = {
-    "litellm": ("infra.", "genai up --only"),
-    "langfuse": ("infra.", "genai up --only"),
-    "patch": ("langfuse.chart", "genai up --only langfuse.chart"),
-}
-
 
 # -- what is asked of a platform that stands ------------------------------------------------------
 def test_status_plan_doctor_and_audit_agree(looks: Looks) -> None:
@@ -113,12 +107,24 @@ def test_the_audit_finds_a_leftover_of_each_kind_and_how_to_remove_it(platform: 
 
 
 # -- what a run that was ended left behind ---------------------------------------------------------
+ROLE = 'aws_iam_role.application["litellm"]'
+FORGOTTEN = {
+    "storage": ['aws_s3_bucket.this["langfuse"]'],
+    "cluster": [ROLE, "aws_eks_cluster.this", "aws_iam_role.node"],
+    "data": [
+        "aws_db_subnet_group.this", "aws_rds_cluster.this", "aws_rds_cluster_instance.this", "aws_elasticache_replication_group.this",
+    ],
+}  # fmt: skip
+"""What the states of these roots forget."""
+
+
 def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: Platform) -> None:
     """As when a run is ended while AWS answers it: made there, and not written down here."""
-    address, role, iam = 'aws_iam_role.application["litellm"]', "genai-sandbox-litellm", platform.aws("iam")
-    folder = platform.folder / ".genai" / "sandbox" / "terraform" / "cluster"
-    before, tags = iam.get_role(RoleName=role)["Role"]["RoleId"], iam.list_role_tags(RoleName=role)["Tags"]
-    platform.tool("terraform", f"-chdir={folder}", "state", "rm", address)
+    role, iam = "genai-sandbox-litellm", platform.aws("iam")
+    births, pods, tags = _births(platform), platform.pods(), iam.list_role_tags(RoleName=role)["Tags"]
+    for root, addresses in FORGOTTEN.items():
+        folder = platform.folder / ".genai" / "sandbox" / "terraform" / root
+        platform.tool("terraform", f"-chdir={folder}", "state", "rm", *addresses)
     iam.untag_role(RoleName=role, TagKeys=[tag["Key"] for tag in tags])
     try:
         refused = platform.run("infra", "--only", "cluster", code=1).steps["infra.cluster"]
@@ -126,37 +132,13 @@ def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: 
         assert "does not carry this environment's tags" in refused["evidence"]
     finally:
         iam.tag_role(RoleName=role, Tags=tags)
-    taken = platform.run("infra", "--only", "cluster").steps["infra.cluster"]
-    assert taken["outcome"] == "done"
-    assert "1 found and taken over" in taken["evidence"]
-    assert iam.get_role(RoleName=role)["Role"]["RoleId"] == before
-    assert platform.run("infra", "--only", "cluster").steps["infra.cluster"]["outcome"] == "present"
-
-
-@pytest.mark.parametrize(
-    ("root", "addresses"),
-    [
-        ("storage", ['aws_s3_bucket.this["langfuse"]']),
-        ("cluster", ["aws_eks_cluster.this", "aws_iam_role.node"]),
-        (
-            "data",
-            [
-                "aws_db_subnet_group.this", "aws_rds_cluster.this", "aws_rds_cluster_instance.this",
-                "aws_elasticache_replication_group.this",
-            ],
-        ),
-    ],
-)  # fmt: skip
-def test_what_is_taken_over_is_not_made_anew(platform: Platform, root: str, addresses: list[str]) -> None:
-    folder = platform.folder / ".genai" / "sandbox" / "terraform" / root
-    pods, births = platform.pods(), _births(platform)
-    for address in addresses:
-        platform.tool("terraform", f"-chdir={folder}", "state", "rm", address)
-    taken = platform.run("infra", "--only", root).steps[f"infra.{root}"]
-    assert taken["outcome"] == "done"
-    assert taken["evidence"].endswith(f", 0 removed, {len(addresses)} found and taken over")
-    assert platform.run("infra", "--only", root).steps[f"infra.{root}"]["outcome"] == "present"
-    assert (platform.pods(), _births(platform)) == (pods, births)
+    taken = platform.run("infra").steps
+    # What the refused run could take over is in the state already: of its root only the role is left.
+    for root, left in {"storage": 1, "cluster": 1, "data": 4}.items():
+        assert taken[f"infra.{root}"]["outcome"] == "done"
+        assert taken[f"infra.{root}"]["evidence"].endswith(f", 0 removed, {left} found and taken over")
+    assert {step["outcome"] for step in platform.run("infra").steps.values()} == {"present"}
+    assert (_births(platform), platform.pods()) == (births, pods), "nothing was made anew"
 
 
 def _births(platform: Platform) -> list[Any]:
@@ -165,25 +147,5 @@ def _births(platform: Platform) -> list[Any]:
     database = platform.aws("rds").describe_db_clusters(DBClusterIdentifier="genai-sandbox")["DBClusters"][0]
     cache = platform.aws("elasticache").describe_replication_groups(ReplicationGroupId="genai-sandbox")["ReplicationGroups"][0]
     buckets = platform.aws("s3").list_buckets()["Buckets"]
-    return [cluster["createdAt"], database["ClusterCreateTime"], cache["ReplicationGroupCreateTime"], buckets]
-
-
-# -- a sandbox beside another ---------------------------------------------------------------------
-def test_step_by_step_beside_another_sandbox(platform: Platform) -> None:
-    """What a command needs and is not there is named with the command that makes it; the other sandbox does not notice."""
-    before = platform.pods()
-    try:
-        platform.run("up", "--yes", "--env", "two", "--only", "infra.storage")
-        for family, (need, remedy) in STEP_BY_STEP.items():
-            answer = platform.run(family, "--env", "two", code=1)
-            failed = next(step for step in answer.document["steps"] if step["outcome"] == "failed")
-            assert f"needs '{need}" in failed["evidence"], failed
-            assert remedy in answer.err, str(answer)
-        assert platform.run("litellm", "remove", "--yes", "--env", "two").document["ok"]
-        states = {id: step["state"] for id, step in platform.run("infra", "show", "--env", "two").steps.items()}
-        assert (states["infra.storage"], states["infra.network"]) == ("present", "absent")
-    finally:
-        gone = platform.run("down", "--yes", "--env", "two")
-    assert gone.document["leftovers"] == []
-    assert platform.pods() == before
-    assert platform.run("sandbox", "status", sandbox=False).document["parts"]
+    role = platform.aws("iam").get_role(RoleName="genai-sandbox-litellm")["Role"]["RoleId"]
+    return [cluster["createdAt"], database["ClusterCreateTime"], cache["ReplicationGroupCreateTime"], buckets, role]

@@ -16,7 +16,7 @@ def _deleted_secret(platform: Platform) -> None:
 
 
 def _scaled_deployment(platform: Platform) -> None:
-    platform.kubectl("scale", "deployment/litellm", "--replicas=3")
+    platform.kubectl("scale", "deployment/litellm", "--replicas=2")
 
 
 def _edited_policy(platform: Platform) -> None:

@@ -31,11 +31,6 @@ class Images:
         names = [*_ROOMS, *(name for name in os.environ.get(EXTRA, "").split(",") if name)]
         return cls(image for name in names for image in _images_of(name))
 
-    def prepare(self) -> None:
-        """Do what images ask to be done ahead, one after the other."""
-        for ahead in dict.fromkeys(image.ahead for image in self._images if image.ahead):
-            ahead()
-
     def find(self, name: str) -> Image | None:
         """The image that plays ``name``; None when it is to be simulated."""
         repository = repository_of(name)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import importlib.util
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from genai_platform.errors import GenaiError
 from genai_platform.sandbox.image import Container, Image
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.litellm import prisma_client
@@ -59,26 +53,6 @@ def _microsoft(layout: SandboxLayout, env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def compile_ahead() -> None:
-    """Where the proxy was never imported, import it once while everything else starts: the pod's start is what people wait for."""
-    package = importlib.util.find_spec("litellm")  # by its own name alone: looking for a part of it would import it here
-    if package is None or package.origin is None:
-        return
-    source = Path(package.origin).parent / "proxy" / "proxy_server.py"
-    if Path(importlib.util.cache_from_source(str(source))).exists():
-        return
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired, GenaiError):
-        subprocess.run(
-            ["nice", "-n", "19", sys.executable, "-c", "import litellm.proxy.proxy_server"],
-            env={**os.environ, **_brought_along()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=300,
-            check=False,
-        )
-
-
 def _brought_along() -> dict[str, str]:
     return {
         **prisma_client.variables(prisma_client.folder()),
@@ -100,6 +74,6 @@ def _version() -> str:
 
 
 IMAGES: tuple[Image, ...] = tuple(
-    Image(repository, "real", _version(), argv, variables, compile_ahead)
+    Image(repository, "real", _version(), argv, variables)
     for repository in ("berriai/litellm-database", "berriai/litellm", "berriai/litellm-non_root")
 )

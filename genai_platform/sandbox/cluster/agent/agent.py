@@ -115,7 +115,6 @@ class Agent:
         self.pods.tidy({pod["metadata"]["uid"] for pod in pods.objects()})
         threading.Thread(target=self._keep_published, name="publish", daemon=True).start()
         self._kubelet = Kubelet(self._layout, self.pods)
-        threading.Thread(target=self.context.images.prepare, name="images", daemon=True).start()
 
     def stop(self) -> None:
         """End every container."""
