@@ -49,7 +49,7 @@ class Store:
         """Every object of a kind whose identifier begins with ``prefix``, by identifier."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT body FROM objects WHERE kind = ? AND substr(id, 1, ?) = ? ORDER BY id", (kind, len(prefix), prefix.lower())
+                "SELECT body FROM objects WHERE kind = ?1 AND id >= ?2 AND id < ?2 || char(0x10FFFF) ORDER BY id", (kind, prefix.lower())
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
