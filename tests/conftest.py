@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests import coverage_threads
+from tests import aws_in_process, coverage_threads
 
 coverage_threads.prepare()
+aws_in_process.prepare()
 
 LONGEST = (
     "platform",

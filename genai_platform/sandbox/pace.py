@@ -103,6 +103,7 @@ RESOURCE_PRINCIPAL_KNOWN = Duration(
 """The token endpoint says AADSTS500011 for a service principal that Graph shows already."""
 
 # -- Azure: Resource Manager, Key Vault, API Management service -------------------------------------
+OPERATION_ASKED = Duration(15, "Resource Manager, asynchronous operations: Retry-After, 15 s in its example, until the next look")
 RESOURCE_GROUP_DELETED = Duration(60, "estimate; Azure Resource Manager resource group deletion: asynchronous, a minute for an empty group")
 PROVIDER_REGISTERED = Duration(120, "estimate; Resolve errors for resource provider registration: Registering for some minutes")
 VAULT_MADE = Duration(30, "azurerm key_vault: about half a minute until a new vault's name resolves")

@@ -10,7 +10,7 @@ from genai_platform.engine.step import Progress
 from genai_platform.errors import WaitTimeout
 
 T = TypeVar("T")
-_FIRST = 0.2
+_FIRST = 0.1
 """Seconds between the first two looks; each later pause is a quarter longer, so that an answer is seen a quarter late at most."""
 
 

@@ -24,8 +24,8 @@ from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.pace import Duration
+from genai_platform.sandbox.azure.throttle import Throttle, retry_after
+from genai_platform.sandbox.pace import OPERATION_ASKED, Duration
 
 _KEPT = {"Microsoft.CognitiveServices/accounts": "deletedAccounts"}
 """Types of which a removed resource can be restored or purged, also after its group was removed, and where it is remembered."""
@@ -136,7 +136,7 @@ class Arm:
         operation = uuid4().hex
         self.azure.store.put("operations", operation, {"until": self.azure.after(duration)})
         url = f"{call.base}/subscriptions/{call.subscription}/operations/{operation}?api-version={call.query['api-version']}"
-        headers = {"Azure-AsyncOperation": url, "Location": url, "Retry-After": "1"}
+        headers = {"Azure-AsyncOperation": url, "Location": url, **retry_after(self.azure.layout.pace.of(OPERATION_ASKED))}
         return JSONResponse(body, status, headers) if body is not None else Response(status_code=status, headers=headers)
 
     def _operation(self, operation: str) -> Response:
@@ -144,7 +144,8 @@ class Arm:
         if known is None:
             raise Refusal(404, "NotFound", "The operation was not found.")
         done = time.time() >= known["until"]
-        return JSONResponse({"id": operation, "status": "Succeeded" if done else "InProgress"}, 200 if done else 202, {"Retry-After": "1"})
+        document = {"id": operation, "status": "Succeeded" if done else "InProgress"}
+        return JSONResponse(document, 200 if done else 202, retry_after(self.azure.layout.pace.of(OPERATION_ASKED)))
 
 
 def visible(entry: Body) -> Body:

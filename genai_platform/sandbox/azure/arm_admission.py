@@ -16,14 +16,15 @@ from typing import Any
 from genai_platform.sandbox.azure.arm_call import Call, Refusal
 from genai_platform.sandbox.azure.arm_providers import registered
 from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.azure.throttle import retry_after
 
 _RESOURCE = re.compile(r"(?i)/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?/providers/([^/]+)(?:/([^/]+)/[^/]+)?(/.*)?")
 
 
-def throttled(wait: str) -> Refusal:
+def throttled(wait: float) -> Refusal:
     """The answer to a request too many (Resource Manager, "Request limits and throttling")."""
-    text = f"The request is being throttled as the limit has been reached. Please try again after '{wait}' seconds."
-    return Refusal(429, "TooManyRequests", text, {"Retry-After": wait})
+    text = f"The request is being throttled as the limit has been reached. Please try again after '{wait:g}' seconds."
+    return Refusal(429, "TooManyRequests", text, retry_after(wait))
 
 
 def admitted(store: Store, call: Call) -> Call:

@@ -71,7 +71,7 @@ class ControlRoutes:
         return {"seconds": seconds}
 
     def _slow_down(self, body: dict[str, Any]) -> dict[str, Any]:
-        self._throttle.order(str(body["service"]), int(body["requests"]), int(body.get("retry_after", 1)))
+        self._throttle.order(str(body["service"]), int(body["requests"]), float(body.get("retry_after", 1)))
         return {}
 
     def _subscription(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from genai_platform.sandbox.azure.entra_people import People
 from genai_platform.sandbox.azure.entra_principals import Principals
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle
+from genai_platform.sandbox.azure.throttle import Throttle, retry_after
 
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
@@ -180,7 +180,7 @@ class Graph:
             await request.body()
             if wait := self._throttle.refuses("graph"):
                 refused = fault(429, "TooManyRequests", "Too many requests")
-                refused.headers["Retry-After"] = wait
+                refused.headers.update(retry_after(wait))
                 return refused
             try:
                 claims = self._entra.read(request.headers.get("authorization", "").partition(" ")[2], "https://graph.microsoft.com")

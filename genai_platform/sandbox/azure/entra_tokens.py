@@ -23,7 +23,7 @@ from genai_platform.sandbox.azure.entra_errors import Refused
 from genai_platform.sandbox.azure.entra_person_tokens import id_claims
 from genai_platform.sandbox.azure.state import MICROSOFT_RESOURCES, AzureState
 from genai_platform.sandbox.azure.tenancy import TENANT
-from genai_platform.sandbox.azure.throttle import Throttle
+from genai_platform.sandbox.azure.throttle import Throttle, retry_after
 from genai_platform.sandbox.pace import CLIENT_SECRET_KNOWN, RESOURCE_PRINCIPAL_KNOWN
 
 KEY_ID = "sandbox-1"
@@ -83,7 +83,7 @@ class Entra:
             return refused
         if wait := self._throttle.refuses("entra"):
             text = "AADSTS90055: There are too many requests for this tenant or application."
-            return JSONResponse({"error": "temporarily_unavailable", "error_description": text}, 429, {"Retry-After": wait})
+            return JSONResponse({"error": "temporarily_unavailable", "error_description": text}, 429, retry_after(wait))
         form = {name: str(value) for name, value in (await request.form()).items()}
         directory = self._azure.directory(request.path_params["tenant"])
         try:

@@ -22,7 +22,7 @@ from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle
+from genai_platform.sandbox.azure.throttle import Throttle, retry_after
 from genai_platform.sandbox.pace import SECRET_DELETED
 
 Body = dict[str, Any]
@@ -72,7 +72,7 @@ class Vault:
             await request.body()
             if wait := self._throttle.refuses("vault"):
                 text = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
-                return _fault(429, "Throttled", text, {"Retry-After": wait})
+                return _fault(429, "Throttled", text, retry_after(wait))
             if method == "GET" and self._unreachable(request.path_params.get("name", "")):
                 return Response(status_code=503)
             token = request.headers.get("authorization", "").partition(" ")[2]

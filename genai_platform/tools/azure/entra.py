@@ -277,7 +277,7 @@ class Entra:
         """Ask until the answer is not a temporary refusal, ``limit`` seconds at most."""
         again = Retrying(
             retry=retry_if_exception_type(TemporaryRefusal),
-            wait=wait_exponential(multiplier=0.2, exp_base=1.7, max=5),
+            wait=wait_exponential(multiplier=0.05, exp_base=1.7, max=5),
             stop=stop_after_delay(limit),
             before_sleep=lambda state: check(),
             reraise=True,

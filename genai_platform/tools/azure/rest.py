@@ -91,7 +91,7 @@ class Rest:
         asking = tenacity.Retrying(
             sleep=self._sleep,
             stop=tenacity.stop_after_delay(fresh),
-            wait=tenacity.wait_exponential(multiplier=0.1, exp_base=1.7, max=5),
+            wait=tenacity.wait_exponential(multiplier=0.05, exp_base=1.7, max=5),
             retry=tenacity.retry_if_exception_type(ResourceNotFoundError),
             retry_error_callback=lambda _: None,
         )

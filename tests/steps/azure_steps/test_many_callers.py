@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from genai_platform.engine.step import State
@@ -9,9 +12,17 @@ from genai_platform.errors import StepError
 from genai_platform.steps.azure import entra_applications, lookup, steps
 from genai_platform.steps.azure.callers import keys
 
-from .world import AzureWorld, Quiet
+from .world import AzureWorld, Quiet, registered, running
 
 MANY = 1000
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[AzureWorld]:
+    """In stand-ins of its own: a directory of thousands makes each later look of other tests slower."""
+    with running(tmp_path) as layout:
+        registered(layout)
+        yield AzureWorld(layout, "many")
 
 
 @pytest.mark.timeout(600)

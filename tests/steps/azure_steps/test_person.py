@@ -33,7 +33,7 @@ except FileExistsError:
 try:
     with open(folder / "asked", "a") as file:
         file.write(asked + "\\n")
-    time.sleep({seconds} if len((folder / "asked").read_text().split()) == 1 else 0.2)
+    time.sleep({seconds} if len((folder / "asked").read_text().split()) == 1 else 0.05)
     form = dict(grant_type="password", username={username!r}, password={password!r}, scope=asked + "/.default")
     trust = ssl.create_default_context(cafile={ca!r})
     with urllib.request.urlopen({url!r}, urllib.parse.urlencode(form).encode(), context=trust) as answer:
@@ -44,7 +44,7 @@ finally:
 '''
 
 
-def signed_in(world: AzureWorld, folder: Path, monkeypatch: pytest.MonkeyPatch, roles: list[str], seconds: float = 0.2) -> dict[str, Any]:
+def signed_in(world: AzureWorld, folder: Path, monkeypatch: pytest.MonkeyPatch, roles: list[str], seconds: float = 0.05) -> dict[str, Any]:
     """Somebody who holds these directory roles is signed in with an `az` that takes so long the first time."""
     who = ask(world.layout, "person", name=f"{world.environment}@example.com", directory_roles=roles)
     text = AZ.format(

@@ -113,12 +113,12 @@ def test_a_vault_that_a_policy_protects_from_purging_is_kept_and_recovered(world
 def test_throttled_services_are_waited_for(world: AzureWorld) -> None:
     for kind in (GroupStep, VaultStep, ServiceStep, AccessStep):
         kind(world.clients()).apply(Quiet())
-    ask(world.layout, "throttle", service="arm", requests=5, retry_after=1)
+    ask(world.layout, "throttle", service="arm", requests=5, retry_after=0.1)
     clients = world.clients()
     vault = lookup.need_vault(clients)
-    ask(world.layout, "throttle", service="vault", requests=5, retry_after=1)
+    ask(world.layout, "throttle", service="vault", requests=5, retry_after=0.1)
     clients.azure.vaults.put(vault, "a", SecretStr("x"), {}, None)
-    ask(world.layout, "throttle", service="arm", requests=5, retry_after=1)
+    ask(world.layout, "throttle", service="arm", requests=5, retry_after=0.1)
     VaultStep(world.clients()).apply(Quiet())
 
 
