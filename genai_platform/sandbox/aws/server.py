@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import signal
@@ -20,6 +21,8 @@ os.environ |= {
 }  # read when moto is imported, which the next lines do
 
 import moto.backends as services
+from moto.core import responses
+from moto.core.utils import method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -81,7 +84,7 @@ class Server:
             rds.resume(stand_in)
             elasticache.resume(stand_in)
             eks.resume(stand_in)
-        self._guard = application = Guard(stand_in, DomainDispatcherApplication(create_backend_app), self.save)
+        self._guard = application = Guard(stand_in, _dispatcher(), self.save)
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", stand_in.layout.ports["aws"], application, threaded=True, request_handler=_Handler
         )
@@ -142,6 +145,15 @@ def main(arguments: list[str] | None = None) -> int:
         server.save()
         close()
     return 0
+
+
+def _dispatcher() -> Any:
+    """moto's own application, with a memory: for each request it lists its folder with two hundred entries, tries as many
+    patterns, and looks through a class for the names of its methods."""
+    responses.method_names_from_class = functools.cache(method_names_from_class)
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+    dispatcher.get_backend_for_host = functools.cache(dispatcher.get_backend_for_host)
+    return dispatcher
 
 
 def _engines(layout: SandboxLayout, without: bool) -> tuple[Engines, Callable[[], None]]:

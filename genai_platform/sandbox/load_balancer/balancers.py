@@ -177,14 +177,11 @@ class Certificates:
 
     def __init__(self, layout: SandboxLayout) -> None:
         self._layout = layout
+        # One for all: a client reads every authority the system trusts when it is made, plain HTTP or not.
+        self._http = httpx.Client(base_url=layout.url("aws"), trust_env=False, timeout=10)
 
     def __call__(self, arn: str) -> tuple[Path, Path]:
-        answer = httpx.get(
-            f"{self._layout.url('aws')}/_sandbox/acm/{quote(arn, safe='')}",
-            headers={"Authorization": f"Bearer {control_key(self._layout)}"},
-            trust_env=False,
-            timeout=10,
-        )
+        answer = self._http.get(f"/_sandbox/acm/{quote(arn, safe='')}", headers={"Authorization": f"Bearer {control_key(self._layout)}"})
         if answer.status_code == 404:
             raise LookupError(f"ACM has no certificate {arn}")
         answer.raise_for_status()

@@ -24,7 +24,17 @@ Certificate = tuple[Path, Path]
 
 
 class _Server(uvicorn.Server):
-    """A server among others in one process: signals are the process's affair."""
+    """A server among others in one process: signals are the process's affair.
+
+    It waits for its end where uvicorn's own looks ten times a second whether it has come.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -80,7 +90,7 @@ class _Open:
         self.task = asyncio.create_task(self.server.serve(sockets=[self.socket]))
 
     async def close(self) -> None:
-        self.server.should_exit = True
+        self.server.ending.set()
         with contextlib.suppress(asyncio.TimeoutError, Exception):
             await asyncio.wait_for(self.task, 5)
         self.socket.close()

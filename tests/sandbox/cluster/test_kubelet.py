@@ -107,6 +107,14 @@ def test_a_restart_is_counted_when_it_begins_and_the_run_before_it_is_the_previo
     assert len(list(state.folder.glob("*.log"))) == 2
 
 
+def test_the_run_before_is_the_previous_as_soon_as_the_next_one_has_its_log(http: httpx.Client, state: Running) -> None:
+    run(state, "first", 1)
+    state.back_off()
+    state.waits("CrashLoopBackOff")
+    state.begin_run().close()
+    assert (logs(http).text, logs(http, previous="true").text) == ("", "first\n")
+
+
 def test_a_follower_gets_lines_as_they_are_written_until_the_run_ends(http: httpx.Client, state: Running) -> None:
     log = state.begin_run()
     log.write([b"one", b"two"])

@@ -23,6 +23,7 @@ class Account:
     def __init__(self, layout: SandboxLayout) -> None:
         self._layout, self._region = layout, layout.region
         self._clients: dict[str, Any] = {}
+        self._named: str | None = None
         self._lock = threading.Lock()
 
     def cluster(self) -> str | None:
@@ -41,12 +42,16 @@ class Account:
         Raises:
             ConnectionError: the stand-in did not answer, so that nothing is known.
         """
-        name = self.cluster()
+        # Asked all the time: the name that was found is kept as long as there is a cluster of that name.
+        name = self._named = self._named or self.cluster()
         if name is None:
             return None
-        found: dict[str, Any] = {"status": "DELETING"}
+        found: dict[str, Any] = {}
         with _answered(fine="ResourceNotFoundException"):
             found = self._client("eks").describe_cluster(name=name)["cluster"]
+        if not found:
+            self._named = None
+            return None
         subnets = sorted(found.get("resourcesVpcConfig", {}).get("subnetIds") or ())
         return (name, subnets[0]) if subnets and found["status"] != "DELETING" else None
 

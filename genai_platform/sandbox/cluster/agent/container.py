@@ -38,11 +38,13 @@ class Running(State):
     pulls: int = 0
     """How often its image could not be pulled."""
     since: float = 0.0
+    begun: bool = False
+    """Whether a run has its log, and has not been followed by a pause."""
 
     def log_file(self, *, previous: bool = False) -> Path:
         """Of the run that goes on or was the last; ``previous``: of the last one that is over."""
-        # In the pause between two runs both are the same.
-        back = 1 if previous and "waiting" not in self.current else 0
+        # In the pause between two runs both are the same, but the pause is over as soon as the next run has its log.
+        back = 1 if previous and self.begun else 0
         return self.folder / f"{max(self.restarts - back, 0)}.log"
 
     def begin_run(self) -> Log:
@@ -50,6 +52,7 @@ class Running(State):
         if self.last:
             self.restarts += 1
         log = Log(self.log_file())
+        self.begun = True
         for old in self.folder.glob("*.log"):
             if old.stem.isdigit() and int(old.stem) <= self.restarts - _KEPT_LOGS:
                 old.unlink(missing_ok=True)
@@ -68,7 +71,7 @@ class Running(State):
     def waits(self, reason: str, message: str = "") -> None:
         """It cannot run yet."""
         self.current = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
-        self.ready = self.started = False
+        self.ready = self.started = self.begun = False
 
     def ended(self, code: int, message: str = "", reason: str = "") -> None:
         """Its run is over."""
