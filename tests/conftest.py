@@ -11,12 +11,12 @@ aws_in_process.prepare()
 
 LONGEST = (
     "platform",
-    "tests/end_to_end/test_interrupted.py",
-    "tests/end_to_end/test_keep_data.py",
     "second platform",
+    "tests/end_to_end/test_keep_data.py",
+    "tests/end_to_end/test_interrupted.py",
     "tests/steps/azure_steps/test_tenants.py",
-    "tests/steps/azure_steps/test_many_callers.py",
     "tests/end_to_end/test_state_bucket.py",
+    "tests/steps/azure_steps/test_many_callers.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
 SECOND = ("test_patch.py", "test_manual_changes.py", "test_verify.py", "test_tenant.py")
