@@ -13,10 +13,10 @@ LONGEST = (
     "platform",
     "second platform",
     "tests/end_to_end/test_keep_data.py",
-    "tests/end_to_end/test_interrupted.py",
     "tests/steps/azure_steps/test_tenants.py",
-    "tests/end_to_end/test_state_bucket.py",
+    "tests/end_to_end/test_interrupted.py",
     "tests/steps/azure_steps/test_many_callers.py",
+    "tests/end_to_end/test_state_bucket.py",
 )
 """Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
 SECOND = ("test_patch.py", "test_manual_changes.py", "test_verify.py", "test_tenant.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 import string
@@ -144,29 +145,32 @@ def words_of(node: ast.Call) -> str:
             return ""
 
 
-TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
-CALLS = [
-    (f"{file}:{node.lineno}", node)
-    for file, tree in TREES.items()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Call) and called(node) in _ADVICE
-]
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """The package's files, parsed: not while tests are collected, which every worker does."""
+    return {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Where advice is made."""
+    for file, tree in trees().items():
+        yield from ((f"{file}:{node.lineno}", node) for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) in _ADVICE)
 
 
 def test_a_command_in_advice_is_a_value() -> None:
-    found = [f"{file}:{line}" for file, tree in TREES.items() for line in in_prose(tree, only_remedies=file in _OTHER_TEXT)]
+    found = [f"{file}:{line}" for file, tree in trees().items() for line in in_prose(tree, only_remedies=file in _OTHER_TEXT)]
     assert found == [], 'write advice("see why: {}", genai("logs litellm")): it is printed with the options of the run'
-    assert all(any(in_prose(TREES[file])) for file in _OTHER_TEXT), "a file that needs no exception any more"
+    assert all(any(in_prose(trees()[file])) for file in _OTHER_TEXT), "a file that needs no exception any more"
 
 
 def test_advice_does_not_become_text_before_it_is_printed() -> None:
     printing = ("cli/", "ui/")
-    found = [f"{file}:{line}" for file, tree in TREES.items() if not file.startswith(printing) for line in flattened(tree)]
+    found = [f"{file}:{line}" for file, tree in trees().items() if not file.startswith(printing) for line in flattened(tree)]
     assert found == [], "join advice with advice(…) or joined(…)"
 
 
 def test_each_command_in_advice_exists_with_its_options() -> None:
-    lines = [(place, words_of(node)) for place, node in CALLS if called(node) in ("genai", "run_genai")]
+    lines = [(place, words_of(node)) for place, node in calls() if called(node) in ("genai", "run_genai")]
     assert len(lines) > 50
     for place, words in lines:
         if words:
@@ -177,7 +181,7 @@ def test_each_command_in_advice_exists_with_its_options() -> None:
 
 
 def test_each_advice_has_a_value_for_each_place() -> None:
-    for place, node in CALLS:
+    for place, node in calls():
         if called(node) == "advice":
             text = node.args[0]
             assert isinstance(text, ast.Constant), f"{place}: braces in a value would be taken for a place; give it as a value"
