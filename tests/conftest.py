@@ -13,12 +13,13 @@ LONGEST = (
     "platform",
     "second platform",
     "tests/end_to_end/test_keep_data.py",
-    "tests/steps/azure_steps/test_tenants.py",
     "tests/end_to_end/test_interrupted.py",
-    "tests/steps/azure_steps/test_many_callers.py",
+    "tests/steps/azure_steps/test_tenants.py",
     "tests/end_to_end/test_state_bucket.py",
+    "tests/steps/azure_steps/test_many_callers.py",
 )
-"""Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end."""
+"""Groups in the order they are handed out; all others follow. One that starts late keeps a single worker busy in the end.
+A worker with two tests left gets the next group: two files of one long test each, one after the other here, go to the same worker."""
 SECOND = ("test_patch.py", "test_manual_changes.py", "test_verify.py", "test_tenant.py")
 """On a platform of their own, in this order: the report of ``verify`` draws the ``up`` of the one before."""
 LAST = "test_down.py"
