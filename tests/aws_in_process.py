@@ -1,4 +1,4 @@
-"""The AWS in this process, which many tests begin anew: what is the same for all of them is made once."""
+"""moto in this process, reset for each test that uses it: what is the same for all of them is made once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.loaders import JSONFileLoader, Loader
 
 
 class _ReadOnce(JSONFileLoader):  # type: ignore[misc]
-    """The services' descriptions, megabytes of JSON: botocore reads them anew for each session, and each test has its own."""
+    """Each test has a session of its own, for which botocore would read the services' descriptions again: megabytes of JSON."""
 
     def load_file(self, file_path: str) -> Any:
         return _read(file_path)

@@ -36,7 +36,7 @@ def test_the_plan_of_a_family(platform: Platform, family: str) -> None:
 
 @pytest.mark.parametrize("family", ["infra", "litellm", "langfuse", "patch"])
 def test_a_family_alone(platform: Platform, family: str) -> None:
-    """Show and apply of what stands already: nothing to do, and no other family is touched."""
+    """Show and apply on a complete platform: nothing to do, and only this family's steps are looked at."""
     shown = platform.run(family, "show").steps
     assert shown
     assert all(id.startswith(f"{family}.") and step["state"] == "present" for id, step in shown.items())
@@ -138,7 +138,7 @@ def test_what_stands_and_no_state_knows_is_taken_over_when_it_is_ours(platform: 
         assert taken[f"infra.{root}"]["outcome"] == "done"
         assert taken[f"infra.{root}"]["evidence"].endswith(f", 0 removed, {left} found and taken over")
     assert {step["outcome"] for step in platform.run("infra").steps.values()} == {"present"}
-    assert (_births(platform), platform.pods()) == (births, pods), "nothing was made anew"
+    assert (_births(platform), platform.pods()) == (births, pods), "nothing was made a second time"
 
 
 def _births(platform: Platform) -> list[Any]:

@@ -15,7 +15,6 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.s3.utils import _VersionedKeyStore
 
-FORMAT = 1
 _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
 
 
@@ -26,7 +25,7 @@ def save(file: Path) -> None:
         for service in list(BackendDict._instances)
     }
     stream = io.BytesIO()
-    _Writer(stream, protocol=pickle.HIGHEST_PROTOCOL).dump({"format": FORMAT, "services": held})
+    _Writer(stream, protocol=pickle.HIGHEST_PROTOCOL).dump({"services": held})
     temporary = file.with_name(file.name + ".new")
     descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as opened:

@@ -116,7 +116,7 @@ def test_throttled_services_are_waited_for(world: AzureWorld) -> None:
     ask(world.layout, "throttle", service="arm", requests=5, retry_after=0.1)
     clients = world.clients()
     vault = lookup.need_vault(clients)
-    ask(world.layout, "throttle", service="vault", requests=5, retry_after=0.1)
+    ask(world.layout, "throttle", service="vault", requests=1, retry_after=1)
     clients.azure.vaults.put(vault, "a", SecretStr("x"), {}, None)
     ask(world.layout, "throttle", service="arm", requests=5, retry_after=0.1)
     VaultStep(world.clients()).apply(Quiet())

@@ -135,8 +135,8 @@ def test_an_application_that_lost_its_mark_gets_it_again(world: AzureWorld) -> N
 
 
 def test_a_throttled_directory_is_asked_again(world: AzureWorld) -> None:
-    for service in ("entra", "graph"):
-        ask(world.layout, "throttle", service=service, requests=3, retry_after=0.1)
+    for service, seconds in (("entra", 1), ("graph", 0.1)):
+        ask(world.layout, "throttle", service=service, requests=3, retry_after=seconds)
     ApplicationStep(world.clients()).apply(Quiet())
     assert ApplicationStep(world.clients()).observe().state is State.PRESENT
 
