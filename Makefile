@@ -72,8 +72,8 @@ chromium:
 	echo "Installing Chromium (apt-get)"; \
 	$$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null
 
-# More workers than the two cores that suffice: half of a sandbox's `up` and `down` is Terraform waiting by the clock.
-WORKERS ?= 3
+# More workers than the two cores that suffice: half of a sandbox's `up` and `down` is Terraform waiting by the clock. Three have platforms.
+WORKERS ?= 4
 
 check: env tools az mermaid chromium
 	$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=25 --cov --cov-report=term

@@ -1,9 +1,11 @@
-"""Three days on a sandbox of its own, whose models and people have no secrets: kept over night, and another cluster the next day; a lost
-volume and an evening; the next chart line, and a last ``down``. What is switched off on the way is removed on the way."""
+"""Three days on a sandbox of its own, whose models and people have no secrets: an ``up`` interrupted and killed, and kept over night;
+another cluster, a lost volume and an evening; the next chart line, and a last ``down``. What is switched off on the way is removed
+on the way."""
 
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from genai_platform.steps.azure import KEPT_WITH_DATA
 from tests.end_to_end import no_secrets
 from tests.end_to_end.conftest import Platform, wait_until
+from tests.end_to_end.processes import started
 
 CALLER = "team-a"
 
@@ -23,6 +26,24 @@ def own(tmp_path: Path) -> Iterator[Platform]:
     no_secrets.configure(made, no_secrets.SIGN_IN, no_secrets.ENTRA, no_secrets.BEDROCK)
     yield made
     made.run("sandbox", "remove", "--yes", code=None)
+
+
+def _interrupted_and_killed(own: Platform) -> None:
+    with started(own, "up") as (process, until):
+        until("infra.data", "creating")
+        refused = own.run("up", "--yes", code=1)
+        assert f"process {process.pid}" in refused.document["error"]["message"]
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=200)
+        assert process.returncode == 130, out
+        assert "Traceback" not in out
+    for step, said in (("infra.data", "creating"), ("langfuse.chart", "apply")):
+        with started(own, "up") as (process, until):
+            until(step, said)
+            process.kill()
+    done = own.up()
+    assert done.document["ok"], str(done)
+    assert {step["outcome"] for step in done.steps.values()} <= {"done", "present"}
 
 
 def identity(own: Platform) -> tuple[str, str]:
@@ -53,7 +74,7 @@ def lose_the_volume(own: Platform) -> None:
 
 @pytest.mark.timeout(2400)
 def test_what_was_kept_can_be_read_the_next_day_and_goes_with_a_plain_down(own: Platform) -> None:
-    own.up()
+    _interrupted_and_killed(own)
     no_secrets.holds_no_key(own)
     no_secrets.answers(own)
     traced = own.verify("litellm.chat", "langfuse.trace", "models", "sign_in").checks["langfuse.trace"]["evidence"]

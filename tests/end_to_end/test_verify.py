@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from defusedxml import ElementTree
@@ -259,29 +258,16 @@ def secret(sound: Platform) -> Iterator[Callable[[str, str], None]]:
     passes(sound, "litellm", limit=90)
 
 
-def _url(platform: Platform) -> str:
-    """The address LiteLLM was given."""
-    secrets = json.loads(platform.aws("secretsmanager").get_secret_value(SecretId=f"{PREFIX}/platform")["SecretString"])
+def _wrong_password(platform: Platform) -> str:
+    """The address of LiteLLM's database, with a password that is not its own."""
     host = platform.aws("rds").describe_db_clusters(DBClusterIdentifier=PREFIX)["DBClusters"][0]["Endpoint"]
-    return f"postgresql://litellm:{secrets['postgres_litellm_password']}@{host}:5432/litellm?sslmode=require"
+    return f"postgresql://litellm:{'x' * 20}@{host}:5432/litellm?sslmode=require"
 
 
-def _wrong(url: str, what: str) -> str:
-    parts = urlsplit(url)
-    if what == "password":
-        return url.replace(f":{parts.password}@", ":" + "x" * 20 + "@")
-    if what == "host":
-        return url.replace(f"@{parts.hostname}", "@nobody.cluster-none.ap-northeast-1.rds.amazonaws.com")
-    return url.replace("sslmode=require", "sslmode=disable")
-
-
-@pytest.mark.parametrize("what", ["password", "host", "TLS setting"])
-def test_a_wrong_database_setting_is_seen(sound: Platform, secret: Callable[[str, str], None], what: str) -> None:
+def test_a_wrong_database_password_is_seen(sound: Platform, secret: Callable[[str, str], None]) -> None:
     """The proxy does not become ready without its database: nothing it offers is there, and its log says why."""
-    url = _url(sound)
-    assert _wrong(url, what) != url
-    secret("DATABASE_URL", _wrong(url, what))
-    reason = {"password": "password authentication failed", "host": "nobody.cluster-none", "TLS setting": "no pg_hba.conf entry"}[what]
+    secret("DATABASE_URL", _wrong_password(sound))
+    reason = "password authentication failed"
     wait_until(lambda: reason in _logs(sound), f"LiteLLM's log says: {reason}", limit=60, interval=1)
     fails(sound, "litellm.ready", "litellm.logged", "litellm.refuses")
 
