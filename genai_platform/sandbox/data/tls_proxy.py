@@ -36,7 +36,7 @@ class Front:
             first = b"" if self._greeting is None else await self._greeting(reader, writer)
             if first is not None:
                 await self._join(reader, writer, first)
-        except (OSError, EOFError, ssl.SSLError, asyncio.IncompleteReadError):
+        except (OSError, EOFError):
             pass  # the client or the engine went away, or the client did not want our certificate
         finally:
             self._clients.discard(writer)
@@ -65,13 +65,15 @@ class Front:
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until its sender has finished, and tell so."""
-    with contextlib.suppress(OSError, ssl.SSLError):
+    """Pass on what comes until its sender has finished, and tell so; where one side broke off, so does the other."""
+    try:
         while piece := await reader.read(CHUNK):
             writer.write(piece)
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
+    except OSError:
+        writer.close()
 
 
 class Fronts:

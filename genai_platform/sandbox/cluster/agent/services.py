@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from genai_platform.sandbox.cluster.api import Object
 from genai_platform.sandbox.cluster.watch import Change, Watch
+from genai_platform.sandbox.data.tls_proxy import CHUNK, pump
 from genai_platform.sandbox.layout import SandboxLayout
 
 _log = logging.getLogger(__name__)
-_PIECE = 1 << 16
 _CONNECT = 5.0
 _SETTLE = 0.02
 
@@ -76,16 +76,9 @@ def names_of(layout: SandboxLayout, service: Object, endpoints: Iterable[Endpoin
     name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
     cluster_ip = service["spec"].get("clusterIP") or "None"
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
-    names: dict[str, str] = {}
-    if cluster_ip != "None":
-        own = layout.loopback(cluster_ip)
-    elif ready:
-        own = layout.loopback(ready[0].address)
-    else:
-        own = ""
+    owns = [cluster_ip] if cluster_ip != "None" else [endpoint.address for endpoint in ready[:1]]
     forms = (name, f"{name}.{namespace}", f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local")
-    if own:
-        names.update(dict.fromkeys(forms, own))
+    names = {form: layout.loopback(own) for own in owns for form in forms}
     for endpoint in ready:
         if endpoint.hostname:
             names.update({f"{endpoint.hostname}.{form}": layout.loopback(endpoint.address) for form in forms})
@@ -95,10 +88,12 @@ def names_of(layout: SandboxLayout, service: Object, endpoints: Iterable[Endpoin
 class Services(threading.Thread):
     """Follows services and endpoint slices and keeps listeners and host names as they say."""
 
-    def __init__(self, layout: SandboxLayout, services: Watch | None = None, slices: Watch | None = None) -> None:
+    services: Watch | None = None
+    slices: Watch | None = None
+
+    def __init__(self, layout: SandboxLayout) -> None:
         super().__init__(name="services", daemon=True)
         self._layout = layout
-        self.services, self.slices = services, slices
         self._loop = asyncio.new_event_loop()
         self._due = False
         self._routes: Routes = {}
@@ -147,7 +142,7 @@ class Services(threading.Thread):
             if address not in self._listeners:
                 self._turns[address] = itertools.count()
                 try:
-                    self._listeners[address] = await asyncio.start_server(self._handler(address), *address, limit=_PIECE)
+                    self._listeners[address] = await asyncio.start_server(self._handler(address), *address, limit=CHUNK)
                 except OSError as error:
                     _log.warning("cannot listen on %s:%s: %s", *address, error)
 
@@ -156,7 +151,7 @@ class Services(threading.Thread):
             try:
                 there = await self._connect(address)
                 if there is not None:
-                    await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer), return_exceptions=True)
+                    await asyncio.gather(pump(reader, there[1]), pump(there[0], writer), return_exceptions=True)
                     there[1].close()
             finally:
                 writer.close()
@@ -170,17 +165,5 @@ class Services(threading.Thread):
         for offset in range(len(targets)):
             target = targets[(first + offset) % len(targets)]
             with contextlib.suppress(OSError, TimeoutError):
-                return await asyncio.wait_for(asyncio.open_connection(*target, limit=_PIECE), _CONNECT)
+                return await asyncio.wait_for(asyncio.open_connection(*target, limit=CHUNK), _CONNECT)
         return None
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Pass on what comes as it comes, and the end of it too."""
-    try:
-        while piece := await source.read(_PIECE):
-            sink.write(piece)
-            await sink.drain()
-        if sink.can_write_eof():
-            sink.write_eof()
-    except OSError:
-        sink.close()
