@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from genai_platform.sandbox.cluster.api import Api, ApiError, Object
+from genai_platform.sandbox.cluster.api import Api
 
-_GROUP = "/apis/admissionregistration.k8s.io/v1"
+_GROUP = "admissionregistration.k8s.io/v1"
 _NAME = "sandbox.genai-platform"
 _MESSAGE = "exec, attach, port-forward and debug are not available in the sandbox: its containers are local processes. Use kubectl logs."
 _REFUSED = {"CONNECT": ["pods/exec", "pods/attach", "pods/portforward"], "UPDATE": ["pods/ephemeralcontainers"]}
 
 
 def refuse_streams(api: Api) -> None:
-    """Have exec, attach, port-forward and debug refused with a message. Idempotent.
+    """Have exec, attach, port-forward and debug refused with a message.
 
     A kubelet's own refusal would reach people as "unknown error"; a debug container would be waited for in vain.
     """
@@ -24,15 +24,9 @@ def refuse_streams(api: Api) -> None:
         "matchConstraints": {"resourceRules": rules},
         "validations": [{"expression": "false", "message": _MESSAGE}],
     }
-    _ensure(api, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", policy)
     binding = {"policyName": _NAME, "validationActions": ["Deny"]}
-    _ensure(api, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", binding)
-
-
-def _ensure(api: Api, kind: str, resource: str, spec: Object) -> None:
-    body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": _NAME}, "spec": spec}
-    try:
-        api.create(f"{_GROUP}/{resource}", body)
-    except ApiError as error:
-        if error.status != 409:
-            raise
+    for kind, plural, spec in (
+        ("ValidatingAdmissionPolicy", "validatingadmissionpolicies", policy),
+        ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", binding),
+    ):
+        api.apply(f"/apis/{_GROUP}/{plural}", {"apiVersion": _GROUP, "kind": kind, "metadata": {"name": _NAME}, "spec": spec})
