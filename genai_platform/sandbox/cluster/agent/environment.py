@@ -36,15 +36,6 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replace, text)
 
 
-def decode(source: Source, found: Object) -> dict[str, bytes]:
-    """The entries of a config map or secret."""
-    if source == "secrets":
-        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-    entries = {key: str(value).encode() for key, value in (found.get("data") or {}).items()}
-    entries.update({key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()})
-    return entries
-
-
 def resolve(pod: Object, container: Object, lookup: Lookup, capacity: Mapping[str, str]) -> dict[str, str]:
     """Every variable the spec gives: ``envFrom`` first, then ``env`` in order.
 
@@ -56,7 +47,7 @@ def resolve(pod: Object, container: Object, lookup: Lookup, capacity: Mapping[st
         prefix = block.get("prefix", "")
         for field, source in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
             if field in block:
-                entries = _entries(source, block[field], lookup)  # type: ignore[arg-type]
+                entries = entries_of(source, block[field], lookup)  # type: ignore[arg-type]
                 variables.update({prefix + key: value.decode(errors="replace") for key, value in entries.items()})
     for item in container.get("env") or ():
         if "valueFrom" in item:
@@ -68,20 +59,28 @@ def resolve(pod: Object, container: Object, lookup: Lookup, capacity: Mapping[st
     return variables
 
 
-def _entries(source: Source, reference: Object, lookup: Lookup) -> dict[str, bytes]:
+def entries_of(source: Source, reference: Object, lookup: Lookup) -> dict[str, bytes]:
+    """The entries of a config map or secret; none where it is missing and optional.
+
+    Raises:
+        ConfigFault: it is missing and not optional.
+    """
     found = lookup(source, reference.get("name", ""))
     if found is None:
         if reference.get("optional"):
             return {}
         raise ConfigFault(f'{source[:-1]} "{reference.get("name", "")}" not found')
-    return decode(source, found)
+    if source == "secrets":
+        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+    texts = {key: str(value).encode() for key, value in (found.get("data") or {}).items()}
+    return texts | {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
 
 
 def _value_from(pod: Object, container: Object, origin: Object, lookup: Lookup, capacity: Mapping[str, str]) -> str | None:
     for field, source in (("configMapKeyRef", "configmaps"), ("secretKeyRef", "secrets")):
         if field in origin:
             reference = origin[field]
-            entries = _entries(source, reference, lookup)  # type: ignore[arg-type]
+            entries = entries_of(source, reference, lookup)  # type: ignore[arg-type]
             if reference["key"] in entries:
                 return entries[reference["key"]].decode(errors="replace")
             if reference.get("optional"):

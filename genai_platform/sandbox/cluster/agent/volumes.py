@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Lookup, Source, decode, expand, field_of, resource_of
+from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Lookup, Source, entries_of, expand, field_of, resource_of
 from genai_platform.sandbox.cluster.agent.process import Mount
 from genai_platform.sandbox.cluster.api import Object
 
@@ -92,13 +92,7 @@ class Volumes:
         if kind not in ("configMap", "secret"):
             raise ConfigFault(f"projected volumes of {kind} are not provided in the sandbox")
         source: Source = "configmaps" if kind == "configMap" else "secrets"
-        name = projection.get("name") or projection.get("secretName", "")
-        found = self._lookup(source, name)
-        if found is None:
-            if projection.get("optional"):
-                return {}
-            raise ConfigFault(f'{source[:-1]} "{name}" not found')
-        entries = decode(source, found)
+        entries = entries_of(source, {"name": projection.get("secretName", ""), **projection}, self._lookup)
         if not projection.get("items"):
             return {key: (value, mode) for key, value in entries.items()}
         files: _Files = {}
@@ -136,8 +130,7 @@ def write(folder: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
     for name, (content, mode) in files.items():
         path = version / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
             file.write(content)
         path.chmod(mode)
     version.mkdir(exist_ok=True)
