@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import re
 import ssl
@@ -17,15 +16,12 @@ from select import select as select_sockets
 from threading import Thread
 
 from genai_platform.sandbox import ca
-from genai_platform.sandbox.cluster.agent.container import Running
 from genai_platform.sandbox.cluster.agent.context import NODE, NODE_ADDRESS
-from genai_platform.sandbox.cluster.agent.pod_worker import Worker
 from genai_platform.sandbox.cluster.agent.pods import Pods
 from genai_platform.sandbox.cluster.agent.process import Log
 from genai_platform.sandbox.layout import SandboxLayout
 
 _LOGS = re.compile(r"^/containerLogs/([^/]+)/([^/]+)/([^/]+)/?$")
-_REFUSED = re.compile(r"^/(exec|attach|portForward|run|cri)(/|$)")
 _log = logging.getLogger(__name__)
 
 
@@ -73,21 +69,16 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         if url.path == "/healthz":
             self._answer(200, "ok")
-        elif url.path == "/pods":
-            self._answer(200, json.dumps({"kind": "PodList", "apiVersion": "v1", "items": [w.pod for w in self.server.pods.workers()]}))
         elif match := _LOGS.match(url.path):
             self._logs(match[1], match[2], match[3], query)
-        elif match := _REFUSED.match(url.path):
-            self._answer(405, f"{match[1]} is not available in the sandbox: its containers are local processes. Logs are.")
         else:
             self._answer(404, "not found")
 
-    do_POST = do_GET
-
     def _logs(self, namespace: str, pod: str, container: str, query: dict[str, str]) -> None:
         worker = self.server.pods.find(namespace, pod)
-        state = _container(worker, container) if worker else None
-        if worker is None or state is None:
+        states = (*worker.main, *worker.init) if worker else ()
+        state = next((state for state in states if state.name == container), None)
+        if state is None:
             self._answer(404, f'container "{container}" of pod "{namespace}/{pod}" was not found')
             return
         previous = query.get("previous") == "true"
@@ -96,8 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = state.log_file(previous=previous)
         if not path.exists():
-            reason = state.current.get("waiting", {}).get("reason")
-            if reason:
+            if reason := state.current.get("waiting", {}).get("reason"):
                 self._answer(400, f'container "{container}" in pod "{pod}" is waiting to start: {reason}')
             else:
                 self._answer(200, "")
@@ -136,10 +126,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         _log.debug(format, *args)
-
-
-def _container(worker: Worker, name: str) -> Running | None:
-    return next((state for state in (*worker.main, *worker.init) if state.name == name), None)
 
 
 def select(lines: Iterable[bytes], query: dict[str, str]) -> Iterator[bytes]:
