@@ -6,12 +6,9 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from pathlib import Path
 
-from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.aws_account import Account
 from genai_platform.sandbox.cluster.agent.claims import Claims
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
@@ -34,11 +31,6 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import told_layout
 
 _START = 60.0
-_PRIVATE = (
-    "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "load-balancer", "openai", "logs", "run",
-    "ca/ca.key", "ca/issued", "kubeconfig", "kubeconfig.eks",
-)  # fmt: skip
-"""Of the sandbox's folder: what no container should find, since no container in a cluster could."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,21 +43,8 @@ class Agent:
         self._account = Account(layout)
         self.claims = Claims(layout, self.api, self.events, self._account)
         self._publish = threading.Event()
-        self.context = AgentContext(
-            layout=layout,
-            api=self.api,
-            events=self.events,
-            images=Images.gather(),
-            registry=Registry(layout),
-            claims=self.claims,
-            capacity=capacity(),
-            bundle=ca.bundle(layout),
-            path=search_path(),
-            visible=visible(layout),
-            hidden=[str(layout.root / name) for name in _PRIVATE],
-            changed=self._publish.set,
-        )
-        self.pods = Pods(self.context)
+        images, registry = Images.gather(), Registry(layout)
+        self.pods = Pods(AgentContext(layout, self.api, self.events, images, registry, self.claims, capacity(), self._publish.set))
         self.provisioner = Provisioner(self.api, self.events, layout)
         self.scheduler = Scheduler(self.api, self.events, labels(), self.provisioner)
         self.services = Services(layout)
@@ -80,11 +59,9 @@ class Agent:
             ApiError: the API did not answer for a minute.
         """
         deadline = time.monotonic() + _START
-        version = ""
         while True:
             try:
-                version = str(self.api.get("/version")["gitVersion"])
-                node = Node(self.api, self._layout.ports["kubelet"], version)
+                node = Node(self.api, self._layout.ports["kubelet"], str(self.api.get("/version")["gitVersion"]))
                 node.register()
                 refuse_streams(self.api)
                 break
@@ -93,10 +70,9 @@ class Agent:
                     raise
                 _log.info("waiting for the API: %s", error)
                 time.sleep(0.2)
-        _touch_hosts(self._layout)
+        self._layout.publish_hosts("pods", {})
         self.provisioner.make_pools()
-        machine = Machine(self._account, node, self.provisioner)
-        for thread in (node, machine, self.events, self.claims, self.scheduler, self.services):
+        for thread in (node, Machine(self._account, node, self.provisioner), self.events, self.claims, self.scheduler, self.services):
             thread.start()
         self.services.services = self._watch("/api/v1/services", self.services.changed)
         self.services.slices = self._watch("/apis/discovery.k8s.io/v1/endpointslices", self.services.changed)
@@ -114,7 +90,7 @@ class Agent:
         pods.wait(_START)
         self.pods.tidy({pod["metadata"]["uid"] for pod in pods.objects()})
         threading.Thread(target=self._keep_published, name="publish", daemon=True).start()
-        self._kubelet = Kubelet(self._layout, self.pods)
+        Kubelet(self._layout, self.pods)
 
     def stop(self) -> None:
         """End every container."""
@@ -152,25 +128,6 @@ class Agent:
             time.sleep(0.05)
 
 
-def search_path() -> str:
-    """Where containers find programs: this environment's first, then the system's."""
-    folders = [str(Path(sys.prefix) / "bin"), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
-    return os.pathsep.join(folders)
-
-
-def visible(layout: SandboxLayout) -> list[str]:
-    """What must be there inside a container, read-only, wherever it lies on this machine."""
-    import genai_platform
-    from genai_platform.programs.cache import cache_folder
-
-    package = str(Path(genai_platform.__file__).resolve().parent)
-    return list(dict.fromkeys([sys.base_prefix, package, str(cache_folder()), str(layout.root)]))
-
-
-def _touch_hosts(layout: SandboxLayout) -> None:
-    layout.publish_hosts("pods", {})
-
-
 def main() -> None:
     """Run until SIGTERM."""
     layout = told_layout()
@@ -187,3 +144,7 @@ def main() -> None:
         agent.stop()
     # Threads that wait for the API would hold up a normal exit.
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

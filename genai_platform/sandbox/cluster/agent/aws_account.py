@@ -21,7 +21,7 @@ class Account:
     """The account's EC2 and EKS interfaces at the stand-in's address. Safe for threads."""
 
     def __init__(self, layout: SandboxLayout) -> None:
-        self._layout, self._region = layout, layout.region
+        self._layout = layout
         self._clients: dict[str, Any] = {}
         self._named: str | None = None
         self._lock = threading.Lock()
@@ -76,13 +76,9 @@ class Account:
         ec2 = self._client("ec2")
         with _answered():
             (made,) = ec2.run_instances(
-                MinCount=1,
-                MaxCount=1,
-                ImageId="ami-12c6146b",
-                InstanceType="c6a.large",
-                SubnetId=subnet,
+                MinCount=1, MaxCount=1, ImageId="ami-12c6146b", InstanceType="c6a.large", SubnetId=subnet,
                 TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
-            )["Instances"]
+            )["Instances"]  # fmt: skip
             interfaces = [one["NetworkInterfaceId"] for one in made["NetworkInterfaces"]]
             ec2.create_tags(Resources=interfaces, Tags=tags)
         return made["Placement"]["AvailabilityZone"], str(made["InstanceId"])
@@ -118,17 +114,12 @@ class Account:
         with _answered():
             ours = [{"Name": "tag:CSIVolumeName", "Values": [name]}]
             before = ec2.describe_volumes(Filters=ours, IncludeManagedResources=True)["Volumes"]
-            made = (
-                before[0]
-                if before
-                else ec2.create_volume(
-                    AvailabilityZone=f"{self._region}a",
-                    Size=max(gigabytes, 1),
-                    VolumeType=kind,
-                    Encrypted=True,
-                    TagSpecifications=[{"ResourceType": "volume", "Tags": _tags(tags)}],
-                )
-            )
+            if before:
+                return str(before[0]["VolumeId"])
+            made = ec2.create_volume(
+                AvailabilityZone=f"{self._layout.region}a", Size=max(gigabytes, 1), VolumeType=kind, Encrypted=True,
+                TagSpecifications=[{"ResourceType": "volume", "Tags": _tags(tags)}],
+            )  # fmt: skip
         return str(made["VolumeId"])
 
     def delete_volume(self, identifier: str) -> None:
@@ -149,9 +140,8 @@ class Account:
                 key = administrator(self._layout)
                 session = boto3.session.Session(key.access_key_id, key.secret_access_key)
                 config = Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 1}, proxies={})
-                self._clients[service] = session.client(
-                    service, region_name=self._region, endpoint_url=self._layout.url("aws"), config=config
-                )
+                where = {"region_name": self._layout.region, "endpoint_url": self._layout.url("aws")}
+                self._clients[service] = session.client(service, config=config, **where)
             return self._clients[service]
 
 

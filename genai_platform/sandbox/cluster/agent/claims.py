@@ -72,7 +72,7 @@ class Claims(threading.Thread):
                     self._remove(item)
             except Exception as error:
                 if isinstance(error, ConnectionError) and kind == "claim":
-                    about = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **item}
+                    about = {"kind": "PersistentVolumeClaim", **item}
                     self._events.emit(about, "ProvisioningFailed", f"failed to provision volume: {error}", "Warning")
                 elif not isinstance(error, (ApiError, ConnectionError)):
                     _log.exception("%s %s", kind, item["metadata"]["name"])
@@ -94,18 +94,13 @@ class Claims(threading.Thread):
         name = f"pvc-{meta['uid']}"
         if self._api.find(f"{_VOLUMES}/{name}") is not None:
             return
-        about = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **current}
-        size = current["spec"]["resources"]["requests"]["storage"]
-        parameters = storage.get("parameters") or {}
-        disk = self._account.create_volume(
-            name=name,
-            claim=(meta["namespace"], meta["name"]),
-            gigabytes=-(-int(parse_quantity(size)) // 1024**3),
-            kind=parameters.get("type", "gp3"),
-        )
+        gigabytes = -(-int(parse_quantity(current["spec"]["resources"]["requests"]["storage"])) // 1024**3)
+        kind = (storage.get("parameters") or {}).get("type", "gp3")
+        disk = self._account.create_volume(name=name, claim=(meta["namespace"], meta["name"]), gigabytes=gigabytes, kind=kind)
         (self._layout.folder("volumes") / name).mkdir(exist_ok=True)
         self._api.create(_VOLUMES, _volume(name, current, storage, disk))
-        self._events.emit(about, "ProvisioningSucceeded", f"Successfully provisioned volume {name}", component=storage["provisioner"])
+        about, said = {"kind": "PersistentVolumeClaim", **current}, f"Successfully provisioned volume {name}"
+        self._events.emit(about, "ProvisioningSucceeded", said, component=storage["provisioner"])
 
     def _remove(self, volume: Object) -> None:
         name = volume["metadata"]["name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import sys
 import time
 import uuid
@@ -10,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import genai_platform
+from genai_platform.programs.cache import cache_folder
+from genai_platform.sandbox import ca
 from genai_platform.sandbox.cluster.agent.context import AgentContext
 from genai_platform.sandbox.cluster.agent.environment import expand
 from genai_platform.sandbox.cluster.agent.events import now
@@ -22,6 +26,13 @@ from genai_platform.sandbox.image import Container, Image
 _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
 _LONG_ENOUGH = 60.0
 _KEPT_LOGS = 2
+_PATH = os.pathsep.join((f"{sys.prefix}/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
+"""Where containers find programs: this environment's first, then the system's."""
+_PRIVATE = (
+    "aws", "azure", "etcd", "kubernetes", "pods", "volumes", "data", "load-balancer", "openai", "logs", "run",
+    "ca/ca.key", "ca/issued", "kubeconfig", "kubeconfig.eks",
+)  # fmt: skip
+"""Of the sandbox's folder: what no container should find, since no container in a cluster could."""
 
 
 @dataclass
@@ -77,16 +88,7 @@ class Running(State):
         """Its run is over."""
         self.end_probes()
         begun = self.current.get("running", {}).get("startedAt") or now()
-        self.current = {
-            "terminated": {
-                "exitCode": code,
-                "reason": reason or ("Completed" if code == 0 else "Error"),
-                **({"message": message} if message else {}),
-                "startedAt": begun,
-                "finishedAt": now(),
-                "containerID": self.identifier,
-            }
-        }
+        self.current = _terminated(code, reason or ("Completed" if code == 0 else "Error"), message, begun, self.identifier)
         self.process = None
         self.kill_at = None
         self.ready = self.init and code == 0
@@ -106,6 +108,12 @@ class Running(State):
         for prober in self.probers:
             prober.end()
         self.probers = []
+
+
+def _terminated(code: int, reason: str, message: str, begun: str | None, identifier: str) -> Object:
+    said = {"message": message} if message else {}
+    run = {"startedAt": begun, "finishedAt": now(), "containerID": identifier}
+    return {"terminated": {"exitCode": code, "reason": reason, **said, **run}}
 
 
 def take_up(pod: Object, spec: Object, folder: Path, image: Image | None, *, init: bool, kept: bool) -> Running:
@@ -128,16 +136,7 @@ def take_up(pod: Object, spec: Object, folder: Path, image: Image | None, *, ini
         state.ready = bool(init and state.exit_code == 0)
     elif "running" in before["state"]:
         begun = before["state"]["running"].get("startedAt")
-        state.last = {
-            "terminated": {
-                "exitCode": 137,
-                "reason": "Error",
-                "message": "the sandbox was stopped",
-                "startedAt": begun,
-                "finishedAt": now(),
-                "containerID": state.identifier,
-            }
-        }
+        state.last = _terminated(137, "Error", "the sandbox was stopped", begun, state.identifier)
     return state
 
 
@@ -147,10 +146,10 @@ def hostname_of(pod: Object) -> str:
 
 def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
     """What every process gets in addition to its pod's own variables. Nothing of the person's environment is among it."""
-    bundle = str(context.bundle)
+    bundle = str(ca.bundle(context.layout))
     api = context.layout.loopback(str(ipaddress.ip_network(context.layout.service_cidr)[1]))
     return {
-        "PATH": context.path,
+        "PATH": _PATH,
         "HOME": "/tmp",  # noqa: S108
         "LANG": "C.UTF-8",
         "HOSTNAME": hostname_of(pod),
@@ -188,8 +187,10 @@ def command_for(
         env=variables,
         address=address,
     )
-    scratch = state.folder / "root"
+    scratch, root = state.folder / "root", context.layout.root
     scratch.mkdir(parents=True, exist_ok=True)
+    # What must be there, read-only, wherever it lies on this machine.
+    visible = (sys.base_prefix, str(Path(genai_platform.__file__).resolve().parent), str(cache_folder()), str(root))
     return Command(
         argv=[str(part) for part in state.image.argv(context.layout, container)],
         env={**base_variables(context, pod), **variables, **state.image.variables(context.layout, container)},
@@ -197,8 +198,8 @@ def command_for(
         hostname=hostname_of(pod),
         scratch=str(scratch),
         mounts=[*_system_mounts(context), *mounts],
-        visible=context.visible,
-        hidden=context.hidden,
+        visible=list(dict.fromkeys(visible)),
+        hidden=[str(root / name) for name in _PRIVATE],
         readonly=bool((spec.get("securityContext") or {}).get("readOnlyRootFilesystem")),
     )
 
@@ -210,7 +211,7 @@ def _system_mounts(context: AgentContext) -> list[Mount]:
     return [
         Mount(str(context.layout.hosts_file), "/etc/hosts", True),
         Mount(str(nowhere), "/etc/resolv.conf", True),
-        Mount(str(context.bundle), "/etc/ssl/certs/ca-certificates.crt", True),
+        Mount(str(ca.bundle(context.layout)), "/etc/ssl/certs/ca-certificates.crt", True),
         # Writable, so that Python keeps what it compiled: the next start is the faster for it.
         Mount(sys.prefix, sys.prefix),
     ]

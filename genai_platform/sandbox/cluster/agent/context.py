@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass
 
-from genai_platform.sandbox.cluster.agent.environment import ConfigFault, Source
+from genai_platform.sandbox.cluster.agent.claims import Claims
+from genai_platform.sandbox.cluster.agent.environment import Source
 from genai_platform.sandbox.cluster.agent.events import Events
 from genai_platform.sandbox.cluster.api import Api, Object, path_of
 from genai_platform.sandbox.cluster.images import Images
@@ -16,13 +15,6 @@ from genai_platform.sandbox.layout import SandboxLayout
 
 NODE = "sandbox-node"
 NODE_ADDRESS = "127.0.0.1"
-
-
-class Claims(Protocol):
-    """Where a claim's volume lies on this machine."""
-
-    def folder(self, namespace: str, claim: str) -> Path:
-        """Raises ``ConfigFault`` while the claim is not bound."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +29,7 @@ class AgentContext:
     claims: Claims
     capacity: Mapping[str, str]
     """cpu and memory of the node."""
-    bundle: Path
-    """Every authority a process may trust, the sandbox's own among them."""
-    path: str
-    visible: list[str]
-    """Folders every process must see although they may lie where its root has something else."""
-    hidden: list[str]
-    """Files and folders of the sandbox no process may look into."""
-    changed: Callable[[], None] = field(default=lambda: None)
+    changed: Callable[[], None]
     """Called when a container's state or address changed."""
 
     def lookup(self, namespace: str) -> Callable[[Source, str], Object | None]:
@@ -62,9 +47,3 @@ class AgentContext:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         answer = self.api.create(path_of("serviceaccounts", meta["namespace"], account) + "/token", body)
         return str(answer["status"]["token"])
-
-    def claim(self, namespace: str) -> Callable[[str], Path]:
-        return lambda name: self.claims.folder(namespace, name)
-
-
-__all__ = ["NODE", "NODE_ADDRESS", "AgentContext", "Claims", "ConfigFault"]

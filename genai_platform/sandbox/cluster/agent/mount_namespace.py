@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_RDONLY, _REMOUNT, _BIND, _REC, _UNBINDABLE, _PRIVATE = 1, 32, 4096, 16384, 1 << 17, 1 << 18
+_RDONLY, _BIND, _REC, _UNBINDABLE, _PRIVATE = 1, 4096, 16384, 1 << 17, 1 << 18
 _NEWNS, _NEWUTS, _NEWUSER, _NEWPID = 0x20000, 0x4000000, 0x10000000, 0x20000000
 _DETACH, _PDEATHSIG = 2, 1
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}

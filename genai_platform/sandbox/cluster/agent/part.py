@@ -16,7 +16,7 @@ from genai_platform.sandbox.part import PartStatus, PythonPart
 class NodeAgent(PythonPart):
     """Started after the control plane and the AWS stand-in; ready when its kubelet API answers."""
 
-    module = "genai_platform.sandbox.cluster.agent"
+    module = "genai_platform.sandbox.cluster.agent.agent"
     name = "node-agent"
     version = "1"
     port = "kubelet"

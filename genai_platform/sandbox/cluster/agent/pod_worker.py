@@ -13,7 +13,7 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from genai_platform.errors import GenaiError
@@ -25,9 +25,8 @@ from genai_platform.sandbox.cluster.agent.events import Severity
 from genai_platform.sandbox.cluster.agent.probes import ProbeKind, Prober, Target
 from genai_platform.sandbox.cluster.agent.process import Command, Process, StartFault, run_inside
 from genai_platform.sandbox.cluster.agent.status import phase_of, restarts, status_of
-from genai_platform.sandbox.cluster.agent.status_report import StatusReport
 from genai_platform.sandbox.cluster.agent.volumes import Volumes
-from genai_platform.sandbox.cluster.api import ApiError, Object
+from genai_platform.sandbox.cluster.api import STRATEGIC, ApiError, Object, path_of
 from genai_platform.sandbox.pace import IMAGE_PULL_BACK_OFF, IMAGE_PULL_LONGEST
 
 _log = logging.getLogger(__name__)
@@ -43,17 +42,17 @@ class Worker:
 
     def __init__(self, context: AgentContext, pod: Object, address: str) -> None:
         self.name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        self._thread = threading.Thread(target=self._run, name=f"pod {self.name}", daemon=True)
-        self.address = address
-        self._context, self._pod = context, pod
+        self.thread = threading.Thread(target=self._run, name=f"pod {self.name}", daemon=True)
+        self.address, self.loopback = address, context.layout.loopback(address)
+        self._context, self.pod = context, pod
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._folder = context.layout.folder("pods") / pod["metadata"]["uid"]
         namespace = pod["metadata"]["namespace"]
         self._volumes = Volumes(
             self._folder / "volumes",
             context.lookup(namespace),
-            lambda audience, seconds: context.token(self._pod, audience, seconds),
-            context.claim(namespace),
+            partial(context.token, pod),
+            partial(context.claims.folder, namespace),
             context.capacity,
         )
         kept = (self._folder / "volumes").exists()
@@ -61,45 +60,34 @@ class Worker:
         self._mounted = self._over = self._gone = False
         self.settled = (pod.get("status") or {}).get("phase") in _FINAL
         """Its work is over; it stays for its logs until it is deleted."""
-        images = context.images
-        self.init = [take_up(pod, c, self._folder, images.find(c["image"]), init=True, kept=kept) for c in _init_specs(pod)]
-        self.main = [take_up(pod, c, self._folder, images.find(c["image"]), init=False, kept=kept) for c in pod["spec"]["containers"]]
-        self._policy: str = pod["spec"].get("restartPolicy", "Always")
-        self._status = StatusReport(context.api)
+        find, spec = context.images.find, pod["spec"]
+        self.init = [take_up(pod, c, self._folder, find(c["image"]), init=True, kept=kept) for c in spec.get("initContainers") or ()]
+        self.main = [take_up(pod, c, self._folder, find(c["image"]), init=False, kept=kept) for c in spec["containers"]]
+        self._policy: str = spec.get("restartPolicy", "Always")
+        self._sent: Object = {}
+        """The status that was written last."""
+        self._unsent = False
+        """Whether a later one has not reached the API."""
 
     # -- called by other threads ------------------------------------------------------------------
-    def start(self) -> None:
-        self._thread.start()
-
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-
-    @property
-    def pod(self) -> Object:
-        return self._pod
-
-    @property
-    def loopback(self) -> str:
-        return self._context.layout.loopback(self.address)
-
     def update(self, pod: Object) -> None:
         """The pod changed in the API."""
-        self._inbox.put(partial(self._updated, pod))
+        self._tell(self._updated, pod)
 
     def refresh(self, name: str) -> None:
         """A config map, secret or claim of that name changed."""
-        self._inbox.put(partial(self._refreshed, name))
+        self._tell(self._refreshed, name)
 
     def gone(self) -> None:
         """The pod does not exist any more."""
-        self._inbox.put(partial(setattr, self, "_gone", True))
+        self._tell(setattr, self, "_gone", True)
 
     def halt(self) -> None:
         """End the processes and leave the API as it is: the agent stops."""
-        self._inbox.put(self._halt)
+        self._tell(self._halt)
+
+    def _tell(self, call: Callable[..., None], *arguments: object) -> None:
+        self._inbox.put(partial(call, *arguments))
 
     def _run(self) -> None:
         while not self._over:
@@ -119,7 +107,7 @@ class Worker:
 
     def _step(self) -> float | None:
         """Do what is due; answer how long until the next thing is."""
-        if self._gone or self._pod["metadata"].get("deletionTimestamp"):
+        if self._gone or self.pod["metadata"].get("deletionTimestamp"):
             self._finish()
             return None
         if self.settled:
@@ -135,11 +123,11 @@ class Worker:
                 if state.process and state.kill_at is None:
                     self._stop(state)
         self._report(phase)
-        self.settled = phase in _FINAL and not self._status.pending and not any(s.process for s in self._all())
+        self.settled = phase in _FINAL and not self._unsent and not any(s.process for s in self._all())
         moments = [self._volumes_due] if self._volumes_due is not None and phase not in _FINAL else []
         moments += [s.kill_at for s in self._all() if s.kill_at is not None]
         moments += [s.due for s in self._all() if s.due > time.monotonic()]
-        if self._status.pending:
+        if self._unsent:
             moments.append(time.monotonic() + _RETRY)
         return max(min(moments) - time.monotonic(), 0.01) if moments else None
 
@@ -147,7 +135,7 @@ class Worker:
         if self._volumes_due is None or time.monotonic() < self._volumes_due:
             return
         try:
-            self._volumes.prepare(self._pod)
+            self._volumes.prepare(self.pod)
         except (ConfigFault, ApiError) as error:
             self._volumes_due = time.monotonic() + (_MISSING if isinstance(error, ConfigFault) else _RETRY)
             if not self._mounted:
@@ -188,7 +176,7 @@ class Worker:
                 return
             pause = state.back_off()
             if pause:
-                meta = self._pod["metadata"]
+                meta = self.pod["metadata"]
                 name = f"{state.name} pod={meta['name']}_{meta['namespace']}({meta['uid']})"
                 state.waits("CrashLoopBackOff", f"back-off {pause:g}s restarting failed container={name}")
                 self._emit("BackOff", f"Back-off restarting failed container {name.replace('pod=', 'in pod ')}", "Warning")
@@ -197,7 +185,7 @@ class Worker:
 
     def _start(self, state: Running) -> None:
         try:
-            variables = resolve(self._pod, state.spec, self._context.lookup(self._pod["metadata"]["namespace"]), self._context.capacity)
+            variables = resolve(self.pod, state.spec, self._context.lookup(self.pod["metadata"]["namespace"]), self._context.capacity)
             mounts = self._volumes.mounts(state.spec, variables)
         except (ConfigFault, ApiError) as error:
             state.waits("CreateContainerConfigError", str(error))
@@ -215,11 +203,8 @@ class Worker:
         state.since = time.monotonic()
         log = state.begin_run()
         try:
-            process = Process(
-                command_for(self._context, self._pod, state, variables, mounts, self.loopback),
-                log,
-                partial(self._tell_exit, state),
-            )
+            command = command_for(self._context, self.pod, state, variables, mounts, self.loopback)
+            process = Process(command, log, partial(self._tell, self._exited, state))
         except (StartFault, GenaiError, OSError, ValueError) as error:
             log.write([str(error).encode()])
             log.close()
@@ -256,20 +241,15 @@ class Worker:
             state.ended(1, f"the sandbox has no process for the image {state.spec['image']}, so its work was not done")
 
     def _probe(self, state: Running, process: Process, kinds: tuple[ProbeKind, ...]) -> None:
-        execute = partial(_execute, process, base_variables(self._context, self._pod))
+        variables = base_variables(self._context, self.pod)
+        target = Target(
+            state.spec, self.address, self.loopback, lambda argv, seconds: run_inside(process.pid, Command(argv, variables), seconds)
+        )
         for kind in kinds:
-            probe = state.spec.get(f"{kind}Probe")
-            if probe:
-                tell = partial(self._tell_verdict, state, process)
-                prober = Prober(kind, probe, Target(state.spec, self.address, self.loopback, execute), tell)
+            if probe := state.spec.get(f"{kind}Probe"):
+                prober = Prober(kind, probe, target, partial(self._tell, self._judged, state, process))
                 state.probers.append(prober)
                 prober.start()
-
-    def _tell_exit(self, state: Running, process: Process, code: int) -> None:
-        self._inbox.put(partial(self._exited, state, process, code))
-
-    def _tell_verdict(self, state: Running, process: Process, kind: ProbeKind, ok: bool, message: str, final: bool) -> None:
-        self._inbox.put(partial(self._judged, state, process, kind, ok, message, final))
 
     def _exited(self, state: Running, process: Process, code: int) -> None:
         if state.process in (process, None):
@@ -295,7 +275,7 @@ class Worker:
 
     def _stop(self, state: Running, grace: float | None = None) -> None:
         if grace is None:
-            grace = float(self._pod["spec"].get("terminationGracePeriodSeconds", 30))
+            grace = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
         state.end_probes()
         state.kill_at = time.monotonic() + grace
         if state.process:
@@ -303,12 +283,15 @@ class Worker:
 
     def _finish(self) -> None:
         """Deletion: hooks, SIGTERM, SIGKILL when the grace period is over, then the object itself."""
-        grace = 0.0 if self._gone else float(self._pod["metadata"].get("deletionGracePeriodSeconds") or 0)
+        grace = 0.0 if self._gone else float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0)
         deadline = time.monotonic() + grace
         for state in self._all():
             if state.running and not self._gone:
                 self._emit("Killing", f"Stopping container {state.name}")
-                self._before_stop(state, deadline)
+                if state.process:
+                    variables = base_variables(self._context, self.pod)
+                    if fault := termination.pre_stop(state.process, state.spec, variables, deadline - time.monotonic()):
+                        self._emit("FailedPreStopHook", f"PreStopHook failed: {fault}", "Warning")
             self._stop(state, grace)
         while any(s.process for s in self._all()) and not self._gone:
             left = deadline - time.monotonic()
@@ -326,15 +309,9 @@ class Worker:
                 with contextlib.suppress(ApiError):
                     self._report(self._phase() if self._initialized() else "Failed")
             with contextlib.suppress(ApiError):
-                termination.remove(self._context.api, self._pod)
+                termination.remove(self._context.api, self.pod)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._context.changed()
-
-    def _before_stop(self, state: Running, deadline: float) -> None:
-        if state.process:
-            variables = base_variables(self._context, self._pod)
-            if fault := termination.pre_stop(state.process, state.spec, variables, deadline - time.monotonic()):
-                self._emit("FailedPreStopHook", f"PreStopHook failed: {fault}", "Warning")
 
     def _halt(self) -> None:
         self._over = True
@@ -346,24 +323,39 @@ class Worker:
         termination.kill(s.process for s in self._all() if s.process)
 
     def _updated(self, pod: Object) -> None:
-        if int(pod["metadata"]["resourceVersion"]) > int(self._pod["metadata"]["resourceVersion"]):
-            labels = [self._pod["metadata"].get(field) for field in ("labels", "annotations")]
-            self._pod = pod
-            if labels != [pod["metadata"].get(field) for field in ("labels", "annotations")]:
+        if int(pod["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"]):
+            before, self.pod = self.pod, pod
+            if any(before["metadata"].get(field) != pod["metadata"].get(field) for field in ("labels", "annotations")):
                 self._volumes_due = 0.0
 
     def _refreshed(self, name: str) -> None:
-        if f'"{name}"' in json.dumps(self._pod["spec"]) or any("ephemeral" in v for v in self._pod["spec"].get("volumes") or ()):
+        if f'"{name}"' in json.dumps(self.pod["spec"]) or any("ephemeral" in v for v in self.pod["spec"].get("volumes") or ()):
             self._volumes_due = 0.0
             for state in self._all():
                 if state.current.get("waiting", {}).get("reason") == "CreateContainerConfigError":
                     state.due = 0.0
 
     def _report(self, phase: str) -> None:
+        """Write the pod's status into the API where it is another than the one written before.
+
+        Raises:
+            ApiError: the API did not take it.
+        """
         initialized = self._initialized()
-        status = status_of(self._pod, self.init, self.main, initialized=initialized, phase=phase, address=self.address, node=NODE_ADDRESS)
-        answer = self._status.send(self._pod, status)
-        if answer is not None:
+        status = status_of(self.pod, self.init, self.main, initialized=initialized, phase=phase, address=self.address, node=NODE_ADDRESS)
+        if status == self._sent:
+            return
+        meta = self.pod["metadata"]
+        self._unsent = True
+        body = {"metadata": {"uid": meta["uid"]}, "status": status}
+        try:
+            answer = self._context.api.patch(path_of("pods", meta["namespace"], meta["name"]) + "/status", body, STRATEGIC)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+            self._unsent = False
+        else:
+            self._unsent, self._sent = False, status
             self._updated(answer)
             self._context.changed()
 
@@ -371,12 +363,4 @@ class Worker:
         yield from (*self.init, *self.main)
 
     def _emit(self, reason: str, message: str, severity: Severity = "Normal") -> None:
-        self._context.events.emit({"apiVersion": "v1", "kind": "Pod", **self._pod}, reason, message, severity)
-
-
-def _execute(process: Process, environment: Mapping[str, str], argv: list[str], timeout: float) -> tuple[bool, str]:
-    return run_inside(process.pid, Command(argv, dict(environment)), timeout)
-
-
-def _init_specs(pod: Object) -> list[Object]:
-    return pod["spec"].get("initContainers") or []
+        self._context.events.emit(self.pod, reason, message, severity)

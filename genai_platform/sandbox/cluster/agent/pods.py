@@ -8,11 +8,11 @@ import shutil
 import threading
 
 from genai_platform.files import write_private
+from genai_platform.sandbox.cluster.agent.container import hostname_of
 from genai_platform.sandbox.cluster.agent.context import NODE, AgentContext
 from genai_platform.sandbox.cluster.agent.pod_worker import Worker
 from genai_platform.sandbox.cluster.api import ApiError, Object
 from genai_platform.sandbox.cluster.watch import Change
-from genai_platform.sandbox.layout import SandboxLayout
 
 _FIRST = 10
 
@@ -50,7 +50,6 @@ class Pods:
         self._addresses = Addresses(context.layout.pod_cidr)
         self._workers: dict[str, Worker] = {}
         self._lock = threading.Lock()
-        self._listing = threading.Lock()
         self._stopping = False
 
     def changed(self, change: Change, pod: Object) -> None:
@@ -67,15 +66,12 @@ class Pods:
                     self._addresses.give_back(worker.address)
                 return
             if worker is None and not self._stopping:
-                self._take(pod)
+                worker = Worker(self._context, pod, self._addresses.take((pod.get("status") or {}).get("podIP", "")))
+                self._workers[uid] = worker
+                worker.thread.start()
                 return
         if worker is not None:
             worker.update(pod)
-
-    def _take(self, pod: Object) -> None:
-        worker = Worker(self._context, pod, self._addresses.take((pod.get("status") or {}).get("podIP", "")))
-        self._workers[pod["metadata"]["uid"]] = worker
-        worker.start()
 
     def source_changed(self, namespace: str, name: str) -> None:
         """A config map, secret or claim changed."""
@@ -88,11 +84,7 @@ class Pods:
             return list(self._workers.values())
 
     def find(self, namespace: str, name: str) -> Worker | None:
-        for worker in self.workers():
-            meta = worker.pod["metadata"]
-            if (meta["namespace"], meta["name"]) == (namespace, name):
-                return worker
-        return None
+        return next((worker for worker in self.workers() if worker.name == f"{namespace}/{name}"), None)
 
     def tidy(self, uids: set[str]) -> None:
         """Remove what pods left behind that went while no agent ran."""
@@ -102,31 +94,27 @@ class Pods:
 
     def publish(self) -> None:
         """Write the list of containers and the pods' host names."""
-        with self._listing:
-            rows, names = [], {}
-            for worker in self.workers():
-                if not worker.alive():
-                    continue
-                meta, spec = worker.pod["metadata"], worker.pod["spec"]
-                if not worker.settled:
-                    names[str(spec.get("hostname") or meta["name"])] = worker.loopback
-                for state in (*worker.init, *worker.main):
-                    process = state.process
-                    rows.append(
-                        {
-                            "namespace": meta["namespace"],
-                            "pod": meta["name"],
-                            "container": state.name,
-                            "image": state.spec["image"],
-                            "kind": state.image.kind if state.image else "simulated",
-                            "version": state.image.version if state.image else "",
-                            "pid": process.pid if process else None,
-                            "port": next((port["containerPort"] for port in state.spec.get("ports") or ()), None),
-                            "state": next(iter(state.current)),
-                        }
-                    )
-            _write_list(self._context.layout, rows)
-            self._context.layout.publish_hosts("pods", names)
+        rows, names = [], {}
+        for worker in (worker for worker in self.workers() if worker.thread.is_alive()):
+            meta = worker.pod["metadata"]
+            if not worker.settled:
+                names[hostname_of(worker.pod)] = worker.loopback
+            for state in (*worker.init, *worker.main):
+                process = state.process
+                row = {
+                    "namespace": meta["namespace"],
+                    "pod": meta["name"],
+                    "container": state.name,
+                    "image": state.spec["image"],
+                    "kind": state.image.kind if state.image else "simulated",
+                    "version": state.image.version if state.image else "",
+                    "pid": process.pid if process else None,
+                    "port": next((port["containerPort"] for port in state.spec.get("ports") or ()), None),
+                    "state": next(iter(state.current)),
+                }
+                rows.append(row)
+        self._write_list(rows)
+        self._context.layout.publish_hosts("pods", names)
 
     def stop(self) -> None:
         """End every process; the pods stay as they are in the API."""
@@ -136,9 +124,8 @@ class Pods:
         for worker in workers:
             worker.halt()
         for worker in workers:
-            worker.join(4.5)
-        _write_list(self._context.layout, [])
+            worker.thread.join(4.5)
+        self._write_list([])
 
-
-def _write_list(layout: SandboxLayout, rows: list[Object]) -> None:
-    write_private(layout.root / "pods.json", json.dumps(rows, indent=1))
+    def _write_list(self, rows: list[Object]) -> None:
+        write_private(self._context.layout.root / "pods.json", json.dumps(rows, indent=1))

@@ -10,10 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from genai_platform.sandbox.processes import MARK
 
@@ -51,8 +50,7 @@ class Command:
     readonly: bool = False
 
     def document(self) -> bytes:
-        fields: dict[str, Any] = {**vars(self), "mounts": [vars(mount) for mount in self.mounts]}
-        return json.dumps(fields).encode()
+        return json.dumps(asdict(self)).encode()
 
 
 class Log:
@@ -122,7 +120,7 @@ class Process:
             StartFault: the command does not exist, or the root could not be built.
         """
         self.log = log
-        self._popen, self.pid = _launch(command, [], subprocess.PIPE)
+        self._popen, self.pid = _launch(command)
         self._thread = threading.Thread(target=self._collect, args=(ended,), name=f"container {self.pid}", daemon=True)
         self._thread.start()
 
@@ -136,9 +134,8 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self._popen.kill()
 
-    def wait(self, timeout: float) -> bool:
+    def wait(self, timeout: float) -> None:
         self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _collect(self, ended: Callable[[Process, int], None]) -> None:
         stream = self._popen.stdout
@@ -162,7 +159,7 @@ class Process:
 def run_inside(pid: int, command: Command, timeout: float) -> tuple[bool, str]:
     """Run a command in a container's namespaces, as ``exec`` probes and hooks do: whether it exited with 0, and its output."""
     try:
-        process, _ = _launch(command, ["--enter", str(pid)], subprocess.PIPE)
+        process, _ = _launch(command, "--enter", str(pid))
     except StartFault as error:
         return False, str(error)
     try:
@@ -174,12 +171,12 @@ def run_inside(pid: int, command: Command, timeout: float) -> tuple[bool, str]:
     return process.returncode == 0, output.decode(errors="replace")[-1024:].strip()
 
 
-def _launch(command: Command, more: list[str], stdout: int) -> tuple[subprocess.Popen[bytes], int]:
+def _launch(command: Command, *more: str) -> tuple[subprocess.Popen[bytes], int]:
     read, write = os.pipe()
     try:
         argv = [sys.executable, "-I", "-S", str(_LAUNCHER), "--report", str(write), "--parent", str(os.getpid()), *more]
         process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.STDOUT, pass_fds=(write,), env=_ENVIRONMENT
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(write,), env=_ENVIRONMENT
         )
     finally:
         os.close(write)
@@ -196,5 +193,4 @@ def _launch(command: Command, more: list[str], stdout: int) -> tuple[subprocess.
         process.kill()
         process.communicate()
         raise StartFault(fault)
-    pid = next((int(line[4:]) for line in lines if line.startswith("pid ")), process.pid)
-    return process, pid
+    return process, next((int(line[4:]) for line in lines if line.startswith("pid ")), process.pid)

@@ -39,9 +39,7 @@ class Provisioner:
         for name in (_POOL, "system"):
             reference = {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": "default"}
             requirements = [{"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]}]
-            template = {
-                "expireAfter": "336h", "terminationGracePeriod": "24h0m0s", "nodeClassRef": reference, "requirements": requirements,
-            }  # fmt: skip
+            template = {"expireAfter": "336h", "terminationGracePeriod": "24h0m0s", "nodeClassRef": reference, "requirements": requirements}
             about, spec = {"name": name}, {"template": {"spec": template}}
             pool = {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": about, "spec": spec}
             with contextlib.suppress(ApiError):
@@ -69,15 +67,10 @@ class Provisioner:
 
     def _fail(self, pod: Object, code: str) -> None:
         name = f"{_POOL}-{uuid.uuid4().hex[:5]}"
-        claim = {
-            "apiVersion": "karpenter.sh/v1",
-            "kind": "NodeClaim",
-            "metadata": {"name": name, "labels": {"karpenter.sh/nodepool": _POOL}},
-            "spec": {"requirements": []},
-        }
-        made = {**claim, **self._api.create(f"{_API}/nodeclaims", claim)}
-        about = {"apiVersion": "v1", "kind": "Pod", **pod}
-        self._events.emit(about, "Nominated", f"Pod should schedule on: nodeclaim/{name}", component="karpenter")
+        metadata = {"name": name, "labels": {"karpenter.sh/nodepool": _POOL}}
+        claim = {"apiVersion": "karpenter.sh/v1", "kind": "NodeClaim", "metadata": metadata, "spec": {"requirements": []}}
+        made = self._api.create(f"{_API}/nodeclaims", claim)
+        self._events.emit(pod, "Nominated", f"Pod should schedule on: nodeclaim/{name}", component="karpenter")
         said = f"creating instance, insufficient capacity, with fleet error(s), {code}: {_MESSAGES.get(code, 'refused')}"
         self._events.emit(made, "InsufficientCapacityError", f"NodeClaim {name} event: {said}", "Warning", "karpenter")
         self._api.delete(f"{_API}/nodeclaims/{name}")

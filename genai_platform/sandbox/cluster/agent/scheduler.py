@@ -41,9 +41,7 @@ class Scheduler(threading.Thread):
 
     def run(self) -> None:
         while True:
-            with self._lock:
-                pods = list(self._waiting.values())
-            self._wake.wait(_AGAIN if pods else None)
+            self._wake.wait(_AGAIN if self._waiting else None)
             self._wake.clear()
             with self._lock:
                 pods = list(self._waiting.values())
@@ -61,22 +59,18 @@ class Scheduler(threading.Thread):
         obstacle = unfit(pod, self._labels) or self._provisioner.obstacle(pod) or self._claims(pod)
         if obstacle:
             self._refuse(pod, obstacle)
+        if obstacle != "":
             return
-        if obstacle is None:
-            return
-        body = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": meta["name"], "uid": meta["uid"]},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": NODE},
-        }
+        about, target = {"name": meta["name"], "uid": meta["uid"]}, {"apiVersion": "v1", "kind": "Node", "name": NODE}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": about, "target": target}
         try:
             self._api.create(path_of("pods", meta["namespace"], meta["name"]) + "/binding", body)
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
         else:
-            self._emit(pod, "Scheduled", f"Successfully assigned {meta['namespace']}/{meta['name']} to {NODE}")
+            said = f"Successfully assigned {meta['namespace']}/{meta['name']} to {NODE}"
+            self._events.emit(pod, "Scheduled", said, component="default-scheduler")
         with self._lock:
             self._waiting.pop(meta["uid"], None)
 
@@ -110,24 +104,13 @@ class Scheduler(threading.Thread):
         known: Object = next((c for c in conditions if c["type"] == "PodScheduled"), {})
         if known.get("message") == obstacle:
             return
-        self._emit(pod, "FailedScheduling", obstacle, warning=True)
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": obstacle,
-            "lastTransitionTime": now(),
-        }
-        answer = self._api.patch(
-            path_of("pods", meta["namespace"], meta["name"]) + "/status", {"status": {"conditions": [condition]}}, STRATEGIC
-        )
+        self._events.emit(pod, "FailedScheduling", obstacle, "Warning", "default-scheduler")
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": obstacle, "lastTransitionTime": now()}
+        path = path_of("pods", meta["namespace"], meta["name"]) + "/status"
+        answer = self._api.patch(path, {"status": {"conditions": [condition]}}, STRATEGIC)
         with self._lock:
             if meta["uid"] in self._waiting:
                 self._waiting[meta["uid"]] = answer
-
-    def _emit(self, pod: Object, reason: str, message: str, *, warning: bool = False) -> None:
-        about = {"apiVersion": "v1", "kind": "Pod", **pod}
-        self._events.emit(about, reason, message, "Warning" if warning else "Normal", "default-scheduler")
 
 
 def _gated(pod: Object) -> bool:
