@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genai_platform import programs
@@ -29,18 +29,26 @@ _ONE_AT_A_TIME = {"GOMAXPROCS": "1"}
 
 @dataclass(frozen=True)
 class _Real:
-    """What the three have in common: a published program, no variables of its own."""
+    """What the three have in common: a published program with a certificate of its own."""
 
     name: str
     port: str | None
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Its environment variables."""
     kind: Kind = "real"
 
     @property
     def version(self) -> str:
         return published.say_version(self.name)
 
+    def prepare(self, layout: SandboxLayout) -> None:
+        self._certificate(layout)
+
     def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return {}
+        return self.own
+
+    def _certificate(self, layout: SandboxLayout, *further: str) -> ca.Issued:
+        return ca.issue(layout, [f"{self.name}.sandbox", "localhost", "127.0.0.1", *further])
 
 
 class Etcd(_Real):
@@ -50,7 +58,7 @@ class Etcd(_Real):
 
     def prepare(self, layout: SandboxLayout) -> None:
         layout.folder("etcd").chmod(0o700)
-        self._certificate(layout)
+        super().prepare(layout)
         ca.issue_user(layout, *API_SERVER)
 
     def argv(self, layout: SandboxLayout) -> list[str]:
@@ -74,28 +82,21 @@ class Etcd(_Real):
             "--auto-compaction-retention=1h",
         ]
 
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return _ONE_AT_A_TIME
-
     def ready(self, layout: SandboxLayout) -> bool:
         status, text = get(layout, "etcd", "/health", API_SERVER)
         return status == 200 and json.loads(text).get("health") == "true"
-
-    def _certificate(self, layout: SandboxLayout) -> ca.Issued:
-        return ca.issue(layout, ["etcd.sandbox", "localhost", "127.0.0.1"])
 
 
 class ApiServer(_Real):
     """The Kubernetes API, with the token issuer EKS would have."""
 
     def prepare(self, layout: SandboxLayout) -> None:
-        self._certificate(layout)
+        super().prepare(layout)
         for user in (ADMIN, CONTROLLERS, WEBHOOK, API_SERVER):
             ca.issue_user(layout, *user)
         _signing_key(layout)
         write_kubeconfig(layout, layout.kubeconfig, ADMIN)
-        write_kubeconfig(layout, kubeconfig_of(layout, CONTROLLERS), CONTROLLERS)
-        write_kubeconfig(layout, kubeconfig_of(layout, WEBHOOK), WEBHOOK)
+        write_kubeconfig(layout, _controllers_kubeconfig(layout), CONTROLLERS)
 
     def argv(self, layout: SandboxLayout) -> list[str]:
         cert, key = self._certificate(layout)
@@ -133,21 +134,18 @@ class ApiServer(_Real):
     def ready(self, layout: SandboxLayout) -> bool:
         return get(layout, "kubernetes", "/readyz", ADMIN)[0] == 200
 
-    def _certificate(self, layout: SandboxLayout) -> ca.Issued:
+    def _certificate(self, layout: SandboxLayout, *further: str) -> ca.Issued:
         first = str(ipaddress.ip_network(layout.service_cidr)[1])
         inside = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
-        return ca.issue(layout, ["kube-apiserver.sandbox", "localhost", "127.0.0.1", first, layout.loopback(first), *inside])
+        return super()._certificate(layout, first, layout.loopback(first), *inside)
 
 
 class ControllerManager(_Real):
     """Deployments, stateful sets, jobs, endpoints, claims, tokens: every controller that needs no cloud."""
 
-    def prepare(self, layout: SandboxLayout) -> None:
-        self._certificate(layout)
-
     def argv(self, layout: SandboxLayout) -> list[str]:
         cert, key = self._certificate(layout)
-        config = kubeconfig_of(layout, CONTROLLERS)
+        config = _controllers_kubeconfig(layout)
         return [
             str(programs.find("kube-controller-manager")),
             f"--kubeconfig={config}",
@@ -173,27 +171,20 @@ class ControllerManager(_Real):
             "--profiling=false",
         ]
 
-    def variables(self, layout: SandboxLayout) -> Mapping[str, str]:
-        return _ONE_AT_A_TIME
-
     def ready(self, layout: SandboxLayout) -> bool:
         if get(layout, "controllers", "/healthz", CONTROLLERS)[0] != 200:
             return False
         # Pods are refused in a namespace without its service account: the first controller everybody waits for.
         return get(layout, "kubernetes", "/api/v1/namespaces/default/serviceaccounts/default", ADMIN)[0] == 200
 
-    def _certificate(self, layout: SandboxLayout) -> ca.Issued:
-        return ca.issue(layout, ["kube-controller-manager.sandbox", "localhost", "127.0.0.1"])
 
-
-ETCD = Etcd("etcd", "etcd")
+ETCD = Etcd("etcd", "etcd", _ONE_AT_A_TIME)
 API = ApiServer("kube-apiserver", "kubernetes")
-MANAGER = ControllerManager("kube-controller-manager", "controllers")
+MANAGER = ControllerManager("kube-controller-manager", "controllers", _ONE_AT_A_TIME)
 
 
-def kubeconfig_of(layout: SandboxLayout, user: tuple[str, str]) -> Path:
-    """Where the kubeconfig of one of our own programs lies."""
-    return layout.folder("kubernetes") / f"{user[0].rpartition(':')[2]}.kubeconfig"
+def _controllers_kubeconfig(layout: SandboxLayout) -> Path:
+    return layout.folder("kubernetes") / "kube-controller-manager.kubeconfig"
 
 
 def write_kubeconfig(layout: SandboxLayout, path: Path, user: tuple[str, str], address: str | None = None) -> None:
