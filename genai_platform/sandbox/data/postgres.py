@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import secrets
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from genai_platform.files import write_private
 from genai_platform.sandbox.data import processes
 
-OWNER = "rdsadmin"
+_OWNER = "rdsadmin"
 """The superuser, whose password nobody gets, as on Aurora."""
 
 _CONFIGURATION = """
@@ -57,22 +54,14 @@ def programs() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-class Postgres:
-    """One cluster: a folder, a process, a Unix socket in the folder."""
+class Postgres(processes.Server):
+    """One cluster. It is stopped by a fast shutdown: clients are disconnected, data is written."""
+
+    socket, owner, ends_with = ".s.PGSQL.5432", "owner", signal.SIGINT
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._data = folder / "data"
-        self._log = folder / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def socket_file(self) -> Path:
-        return self._folder / ".s.PGSQL.5432"
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
         """Make the cluster when it is new, and start the server unless it runs. Returns when it answers."""
@@ -82,19 +71,11 @@ class Postgres:
         if not (self._data / "PG_VERSION").exists():
             self._make()
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # a killed server leaves it, and its number may be another's by now
-        argv = [str(programs() / "postgres"), "-D", str(self._data)]
-        self._process = processes.spawn(argv, self._folder, self._log, signal.SIGINT)
-        processes.wait_until_ready(self._process, self._ask, "PostgreSQL", self._log, 60)
+        self._run([str(programs() / "postgres"), "-D", str(self._data)], "PostgreSQL", 60)
 
     def _ask(self) -> None:
         with self._session() as session:
             session.execute("SELECT 1")
-
-    def stop(self) -> None:
-        """A fast shutdown: clients are disconnected, data is written."""
-        if self._process:
-            processes.stop(self._process, signal.SIGINT)
-            self._process = None
 
     def copy_to(self, folder: Path) -> None:
         """Copy a stopped cluster, its owner's password included, into a folder that does not exist."""
@@ -134,20 +115,15 @@ class Postgres:
         return str(row[0]) if row else ""
 
     # -- inside -----------------------------------------------------------------------------------
-    @property
-    def _secret(self) -> Path:
-        return self._folder / "owner"
-
     def _make(self) -> None:
-        if not self._secret.exists():
-            write_private(self._secret, secrets.token_urlsafe(32))
+        self._make_secret()
         processes.own(self._folder)
-        argv = [str(programs() / "initdb"), "-D", str(self._data), "-U", OWNER, "--pwfile", str(self._secret), "-E", "UTF8"]
+        argv = [str(programs() / "initdb"), "-D", str(self._data), "-U", _OWNER, "--pwfile", str(self._secret), "-E", "UTF8"]
         argv += ["--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]
         try:
-            processes.run(argv, self._folder, {})
+            processes.run(argv, self._folder)
         except RuntimeError:
-            processes.run([word.replace("--locale=C.UTF-8", "--no-locale") for word in argv], self._folder, {})
+            processes.run([word.replace("--locale=C.UTF-8", "--no-locale") for word in argv], self._folder)
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(_CONFIGURATION)
 
@@ -158,14 +134,9 @@ class Postgres:
         folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
         try:
             with psycopg.connect(
-                host=f"/proc/self/fd/{folder}",
-                port=5432,
-                user=OWNER,
-                password=self._secret.read_text(),
-                dbname="postgres",
-                autocommit=True,
-                connect_timeout=5,
-            ) as session:
+                host=f"/proc/self/fd/{folder}", port=5432, user=_OWNER, password=self._secret.read_text(), dbname="postgres",
+                autocommit=True, connect_timeout=5,
+            ) as session:  # fmt: skip
                 yield session
         finally:
             os.close(folder)

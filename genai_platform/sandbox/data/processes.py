@@ -1,18 +1,20 @@
-"""Start the engines' processes so that they end with the process that started them, and without being root."""
+"""The engines' processes: they end with the process that started them, and run without being root."""
 
 from __future__ import annotations
 
 import functools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from genai_platform.files import write_private
 from genai_platform.sandbox.processes import MARK
 
 # Linux ends a child with its parent *thread*: everything is started by one thread that lives as long as the process.
@@ -43,65 +45,77 @@ def own(folder: Path) -> None:
         os.chown(path, 65534, 65534, follow_symlinks=False)
 
 
-def run(argv: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> str:
-    """Run a short command as ``unprivileged`` and answer what it printed.
+def run(argv: Sequence[str], cwd: Path) -> None:
+    """Run a short command as ``unprivileged``.
 
     Raises:
         RuntimeError: it failed; the text is what it printed.
     """
-    done = subprocess.run(
-        [*unprivileged(), *argv], cwd=cwd, env={**_clean(), **variables}, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([*unprivileged(), *argv], cwd=cwd, env=_clean(), capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         raise RuntimeError(f"{Path(argv[0]).name} failed ({done.returncode}): {(done.stderr or done.stdout).strip()}")
-    return done.stdout
 
 
-def spawn(argv: Sequence[str], cwd: Path, log: Path, ends_with: signal.Signals = signal.SIGTERM) -> subprocess.Popen[bytes]:
-    """Start a server. When this process goes, however it goes, the server gets ``ends_with``."""
-    words = [*unprivileged(), "setpriv", f"--pdeathsig={ends_with.name.removeprefix('SIG')}", "--", *argv]
+class Server:
+    """One engine: a folder, a process, a Unix socket in the folder."""
 
-    def start() -> subprocess.Popen[bytes]:
-        with log.open("ab") as out:
-            return subprocess.Popen(words, cwd=cwd, env=_clean(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    socket: str
+    """The socket's name in the folder."""
+    owner: str
+    """The name of the file that holds the password nobody else gets."""
+    ends_with = signal.SIGTERM
+    """The signal by which it ends in good order."""
 
-    return _starter.submit(start).result()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.socket_file, self._secret = folder / self.socket, folder / self.owner
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.poll() is None else None
 
-def wait_until_ready(process: subprocess.Popen[bytes], ask: Callable[[], None], name: str, log: Path, seconds: float) -> None:
-    """Until a server that was started answers.
+    def _ask(self) -> None:
+        """One request to it; any exception says that it does not answer yet."""
+        raise NotImplementedError
 
-    Args:
-        ask: one request to it; any exception says that it does not answer yet.
+    def stop(self) -> None:
+        """End it in good order, and for certain after five seconds."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(self.ends_with)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
-    Raises:
-        RuntimeError: it ended, or did not answer in time; with the end of its log.
-    """
-    alive = retry_if_exception(lambda error: process.poll() is None)
-    try:
-        Retrying(retry=alive, wait=wait_fixed(0.02), stop=stop_after_delay(seconds))(ask)
-    except Exception as error:
-        raise RuntimeError(f"{name} did not start: {tail(log)}") from error
+    def _make_secret(self) -> None:
+        if not self._secret.exists():
+            write_private(self._secret, secrets.token_urlsafe(32))
 
+    def _run(self, argv: Sequence[str], name: str, seconds: float) -> None:
+        """Start it and wait until it answers. When this process goes, however it goes, the server gets ``ends_with``.
 
-def stop(process: subprocess.Popen[bytes], ends_with: signal.Signals = signal.SIGTERM, seconds: float = 5) -> None:
-    """End a server in good order, and for certain after ``seconds``."""
-    if process.poll() is not None:
-        return
-    process.send_signal(ends_with)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        Raises:
+            RuntimeError: it ended, or did not answer in time; with the end of its log.
+        """
+        words = [*unprivileged(), "setpriv", f"--pdeathsig={self.ends_with.name.removeprefix('SIG')}", "--", *argv]
+        log = self._folder / "server.log"
 
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("ab") as out:
+                return subprocess.Popen(
+                    words, cwd=self._folder, env=_clean(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                )
 
-def tail(log: Path, lines: int = 5) -> str:
-    """The last lines of a log, for a message that says why a server did not start."""
-    try:
-        return " / ".join(log.read_text(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""
+        process = self._process = _starter.submit(start).result()
+        alive = retry_if_exception(lambda error: process.poll() is None)
+        try:
+            Retrying(retry=alive, wait=wait_fixed(0.02), stop=stop_after_delay(seconds))(self._ask)
+        except Exception as error:
+            raise RuntimeError(f"{name} did not start: {' / '.join(log.read_text(errors='replace').splitlines()[-5:])}") from error
 
 
 def _clean() -> dict[str, str]:

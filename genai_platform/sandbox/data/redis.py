@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import secrets
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,21 +59,10 @@ def program() -> Path:
     return Path(str(get_binary_path()))
 
 
-class Redis:
-    """One replication group: a folder, a process, a Unix socket in the folder."""
+class Redis(processes.Server):
+    """One replication group."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._log = folder / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def socket_file(self) -> Path:
-        return self._folder / _SOCKET
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.poll() is None else None
+    socket, owner = _SOCKET, "keeper"
 
     def start(self, parameters: Mapping[str, str]) -> None:
         """Start the server unless it runs; data and token are those it had. Returns when it answers."""
@@ -83,8 +70,7 @@ class Redis:
             self.set_parameters(parameters)
             return
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if not self._secret.exists():
-            write_private(self._secret, secrets.token_urlsafe(32))
+        self._make_secret()
         users = self._folder / "users.acl"
         if not users.exists():
             write_private(users, f"user default off\nuser {_KEEPER} on #{_hash(self._secret.read_text())} ~* &* +@all\n")
@@ -93,17 +79,11 @@ class Redis:
         write_private(self._folder / "valkey.conf", _CONFIGURATION + "\n".join(lines) + "\n")
         processes.own(self._folder)
         self.socket_file.unlink(missing_ok=True)
-        self._process = processes.spawn([str(program()), "valkey.conf"], self._folder, self._log)
-        processes.wait_until_ready(self._process, self._ask, "the Redis server", self._log, 30)
+        self._run([str(program()), "valkey.conf"], "the Redis server", 30)
 
     def _ask(self) -> None:
         with self._session() as session:
             session.ping()
-
-    def stop(self) -> None:
-        if self._process:
-            processes.stop(self._process)
-            self._process = None
 
     def set_token(self, token: str | None, keep_old: bool = False) -> None:
         """Change what clients must show; None: nothing. Connections that are open stay open, as on ElastiCache."""
@@ -129,10 +109,6 @@ class Redis:
         return f"Valkey {facts['valkey_version']} (Redis {facts['redis_version']})"
 
     # -- inside -----------------------------------------------------------------------------------
-    @property
-    def _secret(self) -> Path:
-        return self._folder / "keeper"
-
     @contextlib.contextmanager
     def _session(self) -> Iterator[Any]:
         import redis
