@@ -37,8 +37,13 @@ _TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
 @dataclass
 class _Open:
     engine: Postgres | Redis
-    close: Callable[[], None] | None = None
+    close: Callable[[], None] = lambda: None
+    """Ends its listener."""
     record: dict[str, Any] = field(default_factory=dict)
+
+    def end(self) -> None:
+        self.close()
+        self.engine.stop()
 
 
 class Engines:
@@ -59,8 +64,7 @@ class Engines:
             RuntimeError: the server did not start; the message says why.
         """
         with self._lock:
-            entry = self._entry("postgres", cluster_id)
-            engine = entry.engine
+            engine = self._entry("postgres", cluster_id).engine
             assert isinstance(engine, Postgres)
             engine.start()
             engine.set_master(admin, password)
@@ -96,9 +100,7 @@ class Engines:
         with self._lock:
             entry = self._open.pop(f"postgres/{cluster_id}", None)
             if entry:
-                if entry.close:
-                    entry.close()
-                entry.engine.stop()
+                entry.end()
                 self._write(f"postgres/{cluster_id}", {**entry.record, "pid": None})
 
     def postgres_down(self, cluster_id: str) -> None:
@@ -107,18 +109,11 @@ class Engines:
 
     # -- Redis ------------------------------------------------------------------------------------
     def redis_up(
-        self,
-        group_id: str,
-        host: str,
-        port: int,
-        token: str | None,
-        tls: bool,
-        parameters: Mapping[str, str] | None = None,
+        self, group_id: str, host: str, port: int, token: str | None, tls: bool, parameters: Mapping[str, str] | None = None
     ) -> None:
         """Start a replication group, or bring a running one to these values."""
         with self._lock:
-            entry = self._entry("redis", group_id)
-            engine = entry.engine
+            engine = self._entry("redis", group_id).engine
             assert isinstance(engine, Redis)
             engine.start(parameters or {})
             engine.set_token(token)
@@ -141,11 +136,9 @@ class Engines:
         """Stop every engine and keep its data."""
         with self._lock:
             for entry in self._open.values():
-                if entry.close:
-                    entry.close()
-                entry.engine.stop()
+                entry.end()
             self._open.clear()
-            self._layout.publish_hosts("data", {})
+            self._publish_hosts()
 
     # -- inside -----------------------------------------------------------------------------------
     def _keep_up(self) -> None:
@@ -186,27 +179,27 @@ class Engines:
         address = self._address(record["host"])
         wanted = {**record, "address": address, "pid": entry.engine.pid}
         where = ("host", "port", "tls", "address")
-        if entry.close is None or any(entry.record.get(word) != wanted[word] for word in where):
-            if entry.close:
-                entry.close()
+        if any(entry.record.get(word) != wanted[word] for word in where):
+            entry.close()
             tls = server_context(*ca.issue(self._layout, [record["host"]])) if record["tls"] else None
             greeting = postgres_tls.greeting(tls) if kind == "postgres" and tls else None
             entry.close = self._fronts.open(address, record["port"], entry.engine.socket_file, tls, greeting)
         entry.record = wanted
         self._write(key, wanted)
-        self._layout.publish_hosts("data", {other.record["host"]: other.record["address"] for other in self._open.values() if other.record})
+        self._publish_hosts()
+
+    def _publish_hosts(self) -> None:
+        self._layout.publish_hosts("data", {e.record["host"]: e.record["address"] for e in self._open.values() if e.record})
 
     def _down(self, kind: str, name: str) -> None:
         with self._lock:
             key = f"{kind}/{name}"
             entry = self._open.pop(key, None)
             if entry:
-                if entry.close:
-                    entry.close()
-                entry.engine.stop()
+                entry.end()
             shutil.rmtree(self._folder(kind, name), ignore_errors=True)
             self._write(key, None)
-            self._layout.publish_hosts("data", {e.record["host"]: e.record["address"] for e in self._open.values() if e.record})
+            self._publish_hosts()
 
     def _address(self, host: str) -> str:
         """The host's loopback address: the same for as long as the sandbox exists."""

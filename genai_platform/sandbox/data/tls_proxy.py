@@ -28,7 +28,7 @@ class Front:
         self._path = f"/proc/self/fd/{self._folder}/{socket_file.name}"
         self._greeting = greeting
         self._clients: set[asyncio.StreamWriter] = set()
-        self.server: asyncio.Server | None = None
+        self.server: asyncio.Server
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
@@ -56,8 +56,7 @@ class Front:
             engine_writer.close()
 
     async def close(self) -> None:
-        if self.server is not None:
-            self.server.close()
+        self.server.close()
         for writer in list(self._clients):
             writer.close()
         with contextlib.suppress(OSError):
@@ -77,15 +76,14 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 class Fronts:
-    """The event loop all fronts share; it starts with the first of them."""
+    """The event loop all fronts share."""
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda loop, context: None)
+        threading.Thread(target=self._loop.run_forever, name="engine-fronts", daemon=True).start()
 
-    def open(
-        self, address: str, port: int, socket_file: Path, tls: ssl.SSLContext | None = None, greeting: Greeting | None = None
-    ) -> Callable[[], None]:
+    def open(self, address: str, port: int, socket_file: Path, tls: ssl.SSLContext | None, greeting: Greeting | None) -> Callable[[], None]:
         """Listen, and answer a function that closes.
 
         With ``greeting`` the listener is plain and the greeting starts TLS itself.
@@ -93,23 +91,14 @@ class Fronts:
         Raises:
             OSError: the address is taken.
         """
-        loop = self._running()
 
         async def start() -> Front:
             front = Front(socket_file, greeting)
             front.server = await asyncio.start_server(front.serve, address, port, ssl=tls if greeting is None else None)
             return front
 
-        front = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
-        return lambda: asyncio.run_coroutine_threadsafe(front.close(), loop).result(20)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._loop.set_exception_handler(lambda loop, context: None)
-                threading.Thread(target=self._loop.run_forever, name="engine-fronts", daemon=True).start()
-            return self._loop
+        front = asyncio.run_coroutine_threadsafe(start(), self._loop).result(20)
+        return lambda: asyncio.run_coroutine_threadsafe(front.close(), self._loop).result(20)
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
