@@ -20,9 +20,6 @@ import uvicorn
 from genai_platform.sandbox.data import clickhouse_files, clickhouse_identity
 from genai_platform.sandbox.data.clickhouse_http import Access, Front
 
-_HTTP = 8123
-_NATIVE = 9000
-
 
 def main() -> int:
     """``python -m genai_platform.sandbox.data.clickhouse --address 127.N.x.y``."""
@@ -43,18 +40,15 @@ def main() -> int:
         except Exception as error:
             _say(f"Application: {error}")
             return 1
-        _listen(options.address, _port("CLICKHOUSE_TCP_PORT", _NATIVE))
-        _say(f"ready for connections at {options.address}:{_port('CLICKHOUSE_HTTP_PORT', _HTTP)}")
+        _listen(options.address, int(os.environ.get("CLICKHOUSE_TCP_PORT") or 9000))
+        port = int(os.environ.get("CLICKHOUSE_HTTP_PORT") or 8123)
+        _say(f"ready for connections at {options.address}:{port}")
         uvicorn.run(
-            front.application(), host=options.address, port=_port("CLICKHOUSE_HTTP_PORT", _HTTP), log_level="warning", access_log=False,
+            front.application(), host=options.address, port=port, log_level="warning", access_log=False,
             timeout_graceful_shutdown=3, server_header=False,
         )  # fmt: skip
         front.close()
     return 0
-
-
-def _port(variable: str, default: int) -> int:
-    return int(os.environ.get(variable) or default)
 
 
 def _listen(address: str, port: int) -> None:

@@ -9,15 +9,10 @@ from xml.etree.ElementTree import Element, tostring
 
 from defusedxml.ElementTree import ParseError, parse
 
-FOLDERS: Sequence[Path] = tuple(
-    Path(path)
-    for path in (
-        "/opt/bitnami/clickhouse/etc/conf.d/default",
-        "/opt/bitnami/clickhouse/etc/conf.d/extra-configmap",
-        "/opt/bitnami/clickhouse/etc/config.d",
-        "/etc/clickhouse-server/config.d",
-    )
-)
+_BITNAMI = Path("/opt/bitnami/clickhouse/etc")
+FOLDERS: Sequence[Path] = (
+    _BITNAMI / "conf.d/default", _BITNAMI / "conf.d/extra-configmap", _BITNAMI / "config.d", Path("/etc/clickhouse-server/config.d"),
+)  # fmt: skip
 """Where charts mount configuration; a later file wins over an earlier one."""
 
 _BASE = """<clickhouse>
@@ -30,10 +25,8 @@ _BASE = """<clickhouse>
 # What belongs to the server around the engine; the engine inside this process has no use for it.
 _SERVER = {
     "logger", "listen_host", "http_port", "https_port", "tcp_port", "tcp_port_secure", "interserver_http_port", "mysql_port",
-    "postgresql_port",
-    "openSSL", "prometheus",
-    "zookeeper", "keeper_server", "distributed_ddl", "user_directories", "users_config", "path", "tmp_path",
-    "user_files_path", "format_schema_path", "access_control_path",
+    "postgresql_port", "openSSL", "prometheus", "zookeeper", "keeper_server", "distributed_ddl", "user_directories", "users_config",
+    "path", "tmp_path", "user_files_path", "format_schema_path", "access_control_path",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import hmac
 import re
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from starlette.routing import Route
 _OWN = {
     "query", "database", "user", "password", "default_format", "session_id", "session_timeout", "session_check", "query_id", "quota_key",
     "role", "compress", "decompress", "buffer_size", "wait_end_of_query", "stacktrace", "enable_http_compression",
-    "http_headers_progress_interval_ms",
-    "send_progress_in_http_headers", "cancel_http_readonly_queries_on_client_close", "add_http_cors_header", "client_protocol_version",
+    "http_headers_progress_interval_ms", "send_progress_in_http_headers", "cancel_http_readonly_queries_on_client_close",
+    "add_http_cors_header", "client_protocol_version",
 }  # fmt: skip
 
 _NOT_FOUND = {46, 47, 50, 56, 60, 73, 81, 99, 115}
@@ -113,13 +113,8 @@ class Front:
         self._keeper.close()
 
     def application(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/ping", self._ok),
-                Route("/replicas_status", self._ok),
-                Route("/", self._query, methods=["GET", "HEAD", "POST", "OPTIONS"]),
-            ]
-        )
+        asked = Route("/", self._query, methods=["GET", "HEAD", "POST", "OPTIONS"])
+        return Starlette(routes=[Route("/ping", self._ok), Route("/replicas_status", self._ok), asked])
 
     async def _ok(self, request: Request) -> Response:
         return PlainTextResponse("Ok.\n")
@@ -136,20 +131,16 @@ class Front:
             content, summary = await run_in_threadpool(self._run, query, request)
         except Refused as error:
             headers["X-ClickHouse-Exception-Code"] = str(error.code)
-            return PlainTextResponse(f"{error} (version {getattr(self, '_version', '')})\n", error.status, headers)
+            return PlainTextResponse(f"{error} (version {self._version})\n", error.status, headers)
         name = _format_of(query, request)
         headers.update({"X-ClickHouse-Format": name, "X-ClickHouse-Summary": summary})
-        kind = (
-            "application/json; charset=UTF-8"
-            if name.startswith("JSON") and name != "JSONEachRow"
-            else _TYPES.get(name, "text/plain; charset=UTF-8")
-        )
-        return Response(content, headers=headers, media_type=kind)
+        other = "application/json; charset=UTF-8" if name.startswith("JSON") else "text/plain; charset=UTF-8"
+        return Response(content, headers=headers, media_type=_TYPES.get(name, other))
 
     def _run(self, query: str, request: Request) -> tuple[bytes, str]:
         words = request.query_params
         parameters = {name[6:]: value for name, value in words.items() if name.startswith("param_")}
-        with self._session() as session:
+        with contextlib.closing(self._connect()) as session:
             try:
                 if database := request.headers.get("x-clickhouse-database") or words.get("database"):
                     session.query(f"USE {_name(database)}", "Null")
@@ -160,26 +151,13 @@ class Front:
                     session.query("SET readonly = 2", "Null")
                 result = session.query(query, _format_of(query, request), **({"params": parameters} if parameters else {}))
                 content = bytes(result.bytes())
-                rows, size = result.storage_rows_read(), result.storage_bytes_read()
-                summary = (
-                    f'{{"read_rows":"{rows}","read_bytes":"{size}","result_rows":"{result.rows_read()}","result_bytes":"{len(content)}"}}'
-                )
-                return content, summary
-            except Refused:
-                raise
+                read = f'"read_rows":"{result.storage_rows_read()}","read_bytes":"{result.storage_bytes_read()}"'
+                return content, f'{{{read},"result_rows":"{result.rows_read()}","result_bytes":"{len(content)}"}}'
             except Exception as error:  # the engine's errors have no type of their own that all versions share
                 found = re.search(r"Code: (\d+)\.", str(error))
                 if found is None:
                     raise Refused(1002, f"Code: 1002. DB::Exception: {error}. (UNKNOWN_EXCEPTION)") from None
                 raise Refused(int(found[1]), str(error)) from None
-
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[Any]:
-        session = self._connect()
-        try:
-            yield session
-        finally:
-            session.close()
 
     def _connect(self) -> Any:
         import chdb

@@ -23,8 +23,7 @@ def follow(say: Callable[[str], None]) -> None:
     role, token_file = (os.environ.get(name, "") for name in _NAMES)
     if not role or not token_file:
         return
-    session = os.environ.get("AWS_ROLE_SESSION_NAME") or "clickhouse"
-    given = exchange(role, Path(token_file), session, say)
+    given = _exchange(role, Path(token_file), say)
     # The engine knows these names too and would go to the public STS.
     for name in _NAMES:
         os.environ.pop(name, None)
@@ -32,12 +31,12 @@ def follow(say: Callable[[str], None]) -> None:
     def again(given: bool) -> None:
         while True:
             time.sleep(_EVERY if given else _AGAIN)
-            given = exchange(role, Path(token_file), session, say)
+            given = _exchange(role, Path(token_file), say)
 
     threading.Thread(target=again, args=(given,), name="web-identity", daemon=True).start()
 
 
-def exchange(role: str, token_file: Path, session: str, say: Callable[[str], None]) -> bool:
+def _exchange(role: str, token_file: Path, say: Callable[[str], None]) -> bool:
     """One AssumeRoleWithWebIdentity into the environment. A refusal is said, and leaves what was there."""
     import boto3
     from botocore import UNSIGNED
@@ -45,11 +44,11 @@ def exchange(role: str, token_file: Path, session: str, say: Callable[[str], Non
     from botocore.exceptions import BotoCoreError, ClientError
 
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    session = os.environ.get("AWS_ROLE_SESSION_NAME") or "clickhouse"
     try:
         client = boto3.client("sts", region_name=region, config=Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=20))
-        answer = client.assume_role_with_web_identity(
-            RoleArn=role, RoleSessionName=session, WebIdentityToken=token_file.read_text().strip()
-        )
+        token = token_file.read_text().strip()
+        answer = client.assume_role_with_web_identity(RoleArn=role, RoleSessionName=session, WebIdentityToken=token)
     except (BotoCoreError, ClientError, OSError) as error:
         say(f"STSAssumeRoleWithWebIdentityCredentialsProvider: no credentials for {role}: {error}")
         return False

@@ -15,18 +15,8 @@ from genai_platform.sandbox.data import postgres
 from genai_platform.sandbox.layout import SandboxLayout
 
 _NAMES = (
-    "psql",
-    "pg_dump",
-    "pg_dumpall",
-    "pg_restore",
-    "pg_isready",
-    "createdb",
-    "dropdb",
-    "createuser",
-    "dropuser",
-    "vacuumdb",
-    "pgbench",
-)
+    "psql", "pg_dump", "pg_dumpall", "pg_restore", "pg_isready", "createdb", "dropdb", "createuser", "dropuser", "vacuumdb", "pgbench",
+)  # fmt: skip
 
 
 def folder(layout: SandboxLayout) -> Path:
