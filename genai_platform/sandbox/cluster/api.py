@@ -9,7 +9,6 @@ import contextlib
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -68,10 +67,7 @@ class Api:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self._http.close()
 
     def get(self, path: str) -> Object:
@@ -132,12 +128,7 @@ class Api:
                 yield from (json.loads(line) for line in lines if line)
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        kind: str = "application/json",
-        query: Mapping[str, str] | None = None,
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, kind: str = "application/json", query: Object | None = None
     ) -> Object:
         content = None if body is None else json.dumps(body)
         headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": kind})

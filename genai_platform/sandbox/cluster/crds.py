@@ -13,10 +13,7 @@ from genai_platform.sandbox.cluster.api import Api
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
-_PAIRS = {
-    "type": "array",
-    "items": {"type": "object", "required": ["key", "value"], "properties": {"key": _TEXT, "value": _TEXT}},
-}
+_PAIRS = {"type": "array", "items": {"type": "object", "required": ["key", "value"], "properties": {"key": _TEXT, "value": _TEXT}}}
 _OPEN = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 _INGRESS_CLASS_PARAMS = {
@@ -50,16 +47,16 @@ _CLASS_COLUMNS = [
 def definitions() -> Iterator[dict[str, Any]]:
     """The custom resource definitions. The first refuses or drops fields it does not list, as the real one does."""
     params = {"type": "object", "properties": _INGRESS_CLASS_PARAMS}
-    yield _definition("eks.amazonaws.com", "v1", "IngressClassParams", "ingressclassparams", "Cluster", {"spec": params}, _CLASS_COLUMNS)
+    columns = {"additionalPrinterColumns": _CLASS_COLUMNS}
+    yield _definition("eks.amazonaws.com", "v1", "IngressClassParams", "ingressclassparams", "Cluster", {"spec": params}, columns)
     anything = {"spec": _OPEN, "status": _OPEN}
-    for kind in ("NodePool", "NodeClaim"):
-        made = _definition("karpenter.sh", "v1", kind, f"{kind.lower()}s", "Cluster", anything, [])
-        made["spec"]["versions"][0]["subresources"] = {"status": {}}
-        yield made
-    for kind in ("ClickHouseCluster", "KeeperCluster"):
-        made = _definition("clickhouse.com", "v1alpha1", kind, f"{kind.lower()}s", "Namespaced", anything, [])
-        made["spec"]["versions"][0]["subresources"] = {"status": {}}
-        yield made
+    status: dict[str, Any] = {"subresources": {"status": {}}}
+    for group, version, scope, kinds in (
+        ("karpenter.sh", "v1", "Cluster", ("NodePool", "NodeClaim")),
+        ("clickhouse.com", "v1alpha1", "Namespaced", ("ClickHouseCluster", "KeeperCluster")),
+    ):
+        for kind in kinds:
+            yield _definition(group, version, kind, f"{kind.lower()}s", scope, anything, status)
 
 
 def install(api: Api) -> None:
@@ -87,9 +84,9 @@ def established(api: Api) -> bool:
 
 
 def _definition(
-    group: str, version: str, kind: str, plural: str, scope: str, fields: dict[str, Any], columns: list[dict[str, str]]
+    group: str, version: str, kind: str, plural: str, scope: str, fields: dict[str, Any], further: dict[str, Any]
 ) -> dict[str, Any]:
-    schema = {"type": "object", "properties": fields}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": fields}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -98,14 +95,6 @@ def _definition(
             "group": group,
             "scope": scope,
             "names": {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()},
-            "versions": [
-                {
-                    "name": version,
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": schema},
-                    "additionalPrinterColumns": columns,
-                }
-            ],
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema, **further}],
         },
     }

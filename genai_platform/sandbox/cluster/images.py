@@ -29,20 +29,12 @@ class Images:
     def gather(cls) -> Images:
         """Every ``IMAGES`` tuple of the sandbox."""
         names = [*_ROOMS, *(name for name in os.environ.get(EXTRA, "").split(",") if name)]
-        return cls(image for name in names for image in _images_of(name))
+        return cls(image for name in names for image in importlib.import_module(name).IMAGES)
 
     def find(self, name: str) -> Image | None:
         """The image that plays ``name``; None when it is to be simulated."""
         repository = repository_of(name)
-        for image in self._images:
-            if repository == image.repository or repository.endswith("/" + image.repository):
-                return image
-        return None
-
-
-def _images_of(module: str) -> tuple[Image, ...]:
-    images: tuple[Image, ...] = importlib.import_module(module).IMAGES
-    return images
+        return next((image for image in self._images if f"/{repository}".endswith(f"/{image.repository}")), None)
 
 
 def repository_of(name: str) -> str:

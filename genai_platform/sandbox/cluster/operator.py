@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
 from xml.sax.saxutils import escape
 
 from genai_platform.sandbox.cluster.api import Api, ApiError, Object
@@ -66,13 +65,13 @@ def objects(resource: Object) -> list[Object]:
 def _clickhouse(resource: Object) -> list[Object]:
     spec = resource["spec"]
     name = f"{resource['metadata']['name']}-clickhouse"
-    text = _document(spec.get("settings", {}).get("extraConfig") or {})
+    text = f"<clickhouse>{_xml(spec.get('settings', {}).get('extraConfig') or {})}</clickhouse>\n"
     config = _head(resource, "v1", "ConfigMap", name, name) | {"data": {CONFIGURATION.rpartition("/")[2]: text}}
     password = spec.get("settings", {}).get("defaultUserPassword", {}).get("secret")
     env: list[Object] = [{"name": "CLICKHOUSE_USER", "value": "default"}]
     if password:
         env.append({"name": "CLICKHOUSE_PASSWORD", "valueFrom": {"secretKeyRef": {"name": password["name"], "key": password["key"]}}})
-    container = _container(spec, "ClickHouseCluster", "clickhouse-server") | {
+    container = _container(resource, "clickhouse-server") | {
         "env": env,
         "volumeMounts": [
             {"name": _VOLUME, "mountPath": "/var/lib/clickhouse"},
@@ -93,27 +92,25 @@ def _clickhouse(resource: Object) -> list[Object]:
 def _keeper(resource: Object) -> list[Object]:
     spec = resource["spec"]
     name = f"{resource['metadata']['name']}-keeper"
-    container = _container(spec, "KeeperCluster", "clickhouse-keeper") | {
-        "volumeMounts": [{"name": _VOLUME, "mountPath": "/var/lib/clickhouse"}]
-    }
+    container = _container(resource, "clickhouse-keeper") | {"volumeMounts": [{"name": _VOLUME, "mountPath": "/var/lib/clickhouse"}]}
     sets = [_stateful_set(resource, f"{name}-{replica}", name, container, [], "") for replica in range(int(spec.get("replicas", 1)))]
     return [_service(resource, name), *sets]
 
 
-def _container(spec: Mapping[str, Any], kind: str, name: str) -> Object:
-    template = spec.get("containerTemplate") or {}
+def _container(resource: Object, name: str) -> Object:
+    template = resource["spec"].get("containerTemplate") or {}
     image = template.get("image") or {}
     return {
         "name": name,
         "image": f"{image.get('repository') or f'docker.io/clickhouse/{name}'}:{image.get('tag') or 'latest'}",
         "resources": template.get("resources") or {},
-        "ports": [{"name": port, "containerPort": number} for port, number in _PORTS[kind].items()],
+        "ports": [{"name": port, "containerPort": number} for port, number in _PORTS[resource["kind"]].items()],
     }
 
 
 def _stateful_set(resource: Object, name: str, application: str, container: Object, volumes: list[Object], checksum: str) -> Object:
     spec = resource["spec"]
-    labels = _labels(application) | {"clickhouse.com/replica": name}
+    labels = {"app": application, "clickhouse.com/replica": name}
     pod = {**(spec.get("podTemplate") or {}), "containers": [container], "volumes": volumes}
     return _head(resource, "apps/v1", "StatefulSet", name, application) | {
         "spec": {
@@ -130,7 +127,7 @@ def _stateful_set(resource: Object, name: str, application: str, container: Obje
                 {
                     "apiVersion": "v1",
                     "kind": "PersistentVolumeClaim",
-                    "metadata": {"name": _VOLUME, "labels": _labels(application)},
+                    "metadata": {"name": _VOLUME, "labels": {"app": application}},
                     "spec": spec["dataVolumeClaimSpec"],
                 }
             ],
@@ -141,12 +138,8 @@ def _stateful_set(resource: Object, name: str, application: str, container: Obje
 def _service(resource: Object, application: str) -> Object:
     ports = [{"name": name, "port": number, "targetPort": name} for name, number in _PORTS[resource["kind"]].items()]
     return _head(resource, "v1", "Service", f"{application}-headless", application) | {
-        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": _labels(application), "ports": ports}
+        "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"app": application}, "ports": ports}
     }
-
-
-def _labels(application: str) -> dict[str, str]:
-    return {"app": application}
 
 
 def _head(resource: Object, api_version: str, kind: str, name: str, application: str) -> Object:
@@ -158,7 +151,7 @@ def _head(resource: Object, api_version: str, kind: str, name: str, application:
         "metadata": {
             "name": name,
             "namespace": meta["namespace"],
-            "labels": _labels(application) | {"app.kubernetes.io/managed-by": "clickhouse-operator"},
+            "labels": {"app": application, "app.kubernetes.io/managed-by": "clickhouse-operator"},
             "ownerReferences": [{**owner, "blockOwnerDeletion": True}],
         },
     }
@@ -169,12 +162,8 @@ def _collection(document: Object) -> str:
     return f"/{group}/namespaces/{document['metadata']['namespace']}/{document['kind'].lower()}s"
 
 
-def _document(settings: Mapping[str, Any]) -> str:
-    """Settings as ClickHouse reads them."""
-    return f"<clickhouse>{_xml(settings)}</clickhouse>\n"
-
-
 def _xml(value: object) -> str:
+    """Settings as ClickHouse reads them."""
     if isinstance(value, Mapping):
         return "".join(
             "".join(f"<{key}>{_xml(one)}</{key}>" for one in (inner if isinstance(inner, list) else [inner]))

@@ -60,8 +60,7 @@ def _for_container(path: str, container: Mapping[str, Any], variables: Mapping[s
     patch = []
     given: Sequence[Mapping[str, Any]] = container.get("env") or []
     known = {entry["name"] for entry in given}
-    new = [{"name": name, "value": value} for name, value in variables.items() if name not in known]
-    if new:
+    if new := [{"name": name, "value": value} for name, value in variables.items() if name not in known]:
         patch.append({"op": "add", "path": f"{path}/env", "value": [*given, *new]})
     mounts: Sequence[Mapping[str, Any]] = container.get("volumeMounts") or []
     if not any(mount["name"] == _VOLUME for mount in mounts):
@@ -79,9 +78,9 @@ class Webhook(PythonPart):
     """The part. Before it starts, what the cluster must have from its first minute is put there."""
 
     module = "genai_platform.sandbox.cluster.webhook"
-    name: str = "webhook"
-    version: str = "1"
-    port: str | None = "webhook"
+    name = "webhook"
+    version = "1"
+    port = "webhook"
 
     def prepare(self, layout: SandboxLayout) -> None:
         from genai_platform.sandbox.cluster import crds, rbac
@@ -140,16 +139,18 @@ def _configuration(layout: SandboxLayout) -> dict[str, Any]:
     }
 
 
-def serve(layout: SandboxLayout) -> None:
+def main() -> None:
     """Answer the API server until SIGTERM."""
     import uvicorn
     from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
     from starlette.requests import Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 
     from genai_platform.sandbox.cluster.api import Api
 
+    layout = told_layout()
     api = Api.connect(layout, WEBHOOK)
 
     def answer(review: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,8 +166,6 @@ def serve(layout: SandboxLayout) -> None:
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
     async def mutate(request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         return JSONResponse(await run_in_threadpool(answer, await request.json()))
 
     async def health(request: Request) -> Response:
@@ -175,19 +174,9 @@ def serve(layout: SandboxLayout) -> None:
     app = Starlette(routes=[Route("/mutate", mutate, methods=["POST"]), Route("/healthz", health)])
     cert, key = _certificate(layout)
     uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=layout.ports["webhook"],
-        ssl_certfile=cert,
-        ssl_keyfile=key,
-        log_level="warning",
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-
-
-def main() -> None:
-    serve(told_layout())
+        app, host="127.0.0.1", port=layout.ports["webhook"], ssl_certfile=cert, ssl_keyfile=key,
+        log_level="warning", lifespan="off", timeout_graceful_shutdown=2,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
