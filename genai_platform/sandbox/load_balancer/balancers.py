@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import boto3
@@ -15,24 +16,11 @@ from genai_platform.files import write_private
 from genai_platform.sandbox.aws.identity import administrator, control_key
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.load_balancer.routes import Group, Listener
-from genai_platform.sandbox.load_balancer.services import STACK as NETWORK_STACK
 
 _CLUSTER = "eks:eks-cluster-name"
 _STACK = "ingress.eks.amazonaws.com/stack"
 _OLD_STACK = "ingress.k8s.aws/stack"
-
-
-class Balancers(Protocol):
-    """Where load balancers are made and removed."""
-
-    def ensure(self, group: Group) -> str:
-        """Make it when missing; answer the host name for the ingresses' status."""
-
-    def remove(self, name: str) -> None:
-        """Remove a group's load balancer and its security group, when they are there."""
-
-    def stacks(self) -> set[str]:
-        """The groups that have a load balancer, no matter what made it."""
+_NETWORK_STACK = "service.eks.amazonaws.com/stack"
 
 
 class AwsBalancers:
@@ -46,6 +34,7 @@ class AwsBalancers:
         self._known: dict[str, object] = {}
 
     def ensure(self, group: Group) -> str:
+        """Make it when missing; answer the host name for the ingresses' status."""
         wanted = [(listener.port, listener.certificates, listener.idle) for listener in group.listeners]
         if self._known.get(group.name) == wanted:
             return "localhost"
@@ -53,42 +42,35 @@ class AwsBalancers:
         if arn is None:
             cluster, vpc, subnets = self._network(group.scheme)
             tags = {_CLUSTER: cluster, _STACK: group.name, _OLD_STACK: group.name}
-            security = self._security_group(group, vpc, tags)
+            security = self._security_group(f"k8s-{group.name}", vpc, tags, _STACK)
             made = self._clients["elbv2"].create_load_balancer(
-                Name=f"k8s-{group.name}"[:32].rstrip("-"),
-                Subnets=subnets,
-                SecurityGroups=[security],
-                Scheme=group.scheme,
-                Type="application",
-                Tags=_pairs({**tags, "ingress.eks.amazonaws.com/resource": "LoadBalancer"}),
-            )
+                Name=f"k8s-{group.name}"[:32].rstrip("-"), Subnets=subnets, SecurityGroups=[security], Scheme=group.scheme,
+                Type="application", Tags=_pairs({**tags, "ingress.eks.amazonaws.com/resource": "LoadBalancer"}),
+            )  # fmt: skip
             arn = str(made["LoadBalancers"][0]["LoadBalancerArn"])
         self._listen(arn, group)
         self._known[group.name] = wanted
         return "localhost"
 
     def remove(self, name: str) -> None:
+        """Remove a group's load balancer and its security group, when they are there."""
         self._known.pop(name, None)
         found = self._find(name)
         if found is not None:
             self._clients["elbv2"].delete_load_balancer(LoadBalancerArn=found)
-        for one in self._clients["ec2"].describe_security_groups(Filters=[{"Name": f"tag:{_STACK}", "Values": [name]}])["SecurityGroups"]:
-            self._clients["ec2"].delete_security_group(GroupId=one["GroupId"])
+        for group in self._security_groups(_STACK, name):
+            self._clients["ec2"].delete_security_group(GroupId=group)
 
     def ensure_network(self, stack: str, scheme: str, ports: list[int]) -> str:
         """A network load balancer for a Service (``namespace/name``); its host name."""
         client = self._clients["elbv2"]
         for one, tags in self._tagged():
-            if tags.get(NETWORK_STACK) == stack:
+            if tags.get(_NETWORK_STACK) == stack:
                 return str(client.describe_load_balancers(LoadBalancerArns=[one])["LoadBalancers"][0]["DNSName"])
         cluster, vpc, subnets = self._network(scheme)
-        tags = {_CLUSTER: cluster, NETWORK_STACK: stack, "service.eks.amazonaws.com/resource": "LoadBalancer"}
+        tags = {_CLUSTER: cluster, _NETWORK_STACK: stack, "service.eks.amazonaws.com/resource": "LoadBalancer"}
         name = f"k8s-{stack.replace('/', '-')[:20]}-{_digest(stack)[:6]}"
-        ec2 = self._clients["ec2"]
-        security = ec2.create_security_group(
-            GroupName=name, Description="[k8s] Managed SecurityGroup for LoadBalancer", VpcId=vpc,
-            TagSpecifications=[{"ResourceType": "security-group", "Tags": _pairs(tags)}],
-        )["GroupId"]  # fmt: skip
+        security = self._security_group(name, vpc, tags, _NETWORK_STACK)
         made = client.create_load_balancer(
             Name=name, Subnets=subnets, SecurityGroups=[security], Scheme=scheme, Type="network", Tags=_pairs(tags)
         )["LoadBalancers"][0]
@@ -102,17 +84,18 @@ class AwsBalancers:
 
     def remove_network(self, stack: str) -> None:
         """Remove a Service's load balancer, its target groups and its security group."""
-        client, ec2 = self._clients["elbv2"], self._clients["ec2"]
+        client = self._clients["elbv2"]
         for arn, tags in self._tagged():
-            if tags.get(NETWORK_STACK) == stack:
+            if tags.get(_NETWORK_STACK) == stack:
                 groups = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
                 client.delete_load_balancer(LoadBalancerArn=arn)
                 for one in groups:
                     client.delete_target_group(TargetGroupArn=one["TargetGroupArn"])
-        for one in ec2.describe_security_groups(Filters=[{"Name": f"tag:{NETWORK_STACK}", "Values": [stack]}])["SecurityGroups"]:
-            ec2.delete_security_group(GroupId=one["GroupId"])
+        for group in self._security_groups(_NETWORK_STACK, stack):
+            self._clients["ec2"].delete_security_group(GroupId=group)
 
     def stacks(self) -> set[str]:
+        """The groups that have a load balancer, no matter what made it."""
         return {tags[_STACK] for _, tags in self._tagged() if _STACK in tags}
 
     def _listen(self, arn: str, group: Group) -> None:
@@ -158,18 +141,19 @@ class AwsBalancers:
             raise LookupError(f"fewer than two zones have a subnet tagged {tag}")
         return names[0], vpc, sorted(zones.values())
 
-    def _security_group(self, group: Group, vpc: str, tags: dict[str, str]) -> str:
-        ec2 = self._clients["ec2"]
-        left = ec2.describe_security_groups(Filters=[{"Name": f"tag:{_STACK}", "Values": [group.name]}])["SecurityGroups"]
-        if left:
-            return str(left[0]["GroupId"])
-        made = ec2.create_security_group(
-            GroupName=f"k8s-{group.name}",
-            Description="[k8s] Managed SecurityGroup for LoadBalancer",
-            VpcId=vpc,
+    def _security_group(self, name: str, vpc: str, tags: dict[str, str], tag: str) -> str:
+        """The one that was left when this was broken off, or a new one."""
+        if left := self._security_groups(tag, tags[tag]):
+            return left[0]
+        made = self._clients["ec2"].create_security_group(
+            GroupName=name, Description="[k8s] Managed SecurityGroup for LoadBalancer", VpcId=vpc,
             TagSpecifications=[{"ResourceType": "security-group", "Tags": _pairs(tags)}],
-        )
+        )  # fmt: skip
         return str(made["GroupId"])
+
+    def _security_groups(self, tag: str, value: str) -> list[str]:
+        found = self._clients["ec2"].describe_security_groups(Filters=[{"Name": f"tag:{tag}", "Values": [value]}])
+        return [one["GroupId"] for one in found["SecurityGroups"]]
 
 
 class Certificates:
@@ -189,8 +173,7 @@ class Certificates:
         content = {"pem": "\n".join(filter(None, (document["certificate"].strip(), (document.get("chain") or "").strip()))) + "\n"}
         content["key"] = document["key"]
         # The content is in the name: a renewed certificate is another file, and its listener is opened again.
-        stem = f"{_digest(json.dumps(content))}"
-        folder = self._layout.folder("load-balancer")
+        stem, folder = _digest(json.dumps(content)), self._layout.folder("load-balancer")
         return write_private(folder / f"{stem}.pem", content["pem"]), write_private(folder / f"{stem}.key", content["key"])
 
 
@@ -200,8 +183,6 @@ def _described(listener: Listener) -> tuple[str, list[str]]:
 
 
 def _digest(text: str) -> str:
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

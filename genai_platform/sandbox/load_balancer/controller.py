@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_platform.sandbox.cluster.api import Api, ApiError, path_of
-from genai_platform.sandbox.load_balancer.balancers import Balancers
+from genai_platform.sandbox.load_balancer.balancers import AwsBalancers
 from genai_platform.sandbox.load_balancer.listeners import Listeners
 from genai_platform.sandbox.load_balancer.routes import FINALIZER, Cluster, Document, Group, group_name, groups, key, ours
 
@@ -24,7 +24,7 @@ class Controller:
         balancers: the load balancers as AWS shows them.
     """
 
-    def __init__(self, api: Api, listeners: Listeners, balancers: Balancers) -> None:
+    def __init__(self, api: Api, listeners: Listeners, balancers: AwsBalancers) -> None:
         self._api, self._listeners, self._balancers = api, listeners, balancers
         self._told: dict[str, str] = {}
 
@@ -54,14 +54,12 @@ class Controller:
         """Put our finalizer on it, before anything exists that must be cleaned up."""
         held = ingress["metadata"].get("finalizers") or []
         if FINALIZER not in held:
-            await self._patch(
-                ingress, {"metadata": {"finalizers": [*held, FINALIZER], "resourceVersion": ingress["metadata"]["resourceVersion"]}}
-            )
+            await self._set_finalizers(ingress, [*held, FINALIZER])
 
     async def _publish(self, ingress: Document, group: Group, host: str) -> None:
         wanted = {"ingress": [{"hostname": host}]}
         if (ingress.get("status") or {}).get("loadBalancer") != wanted:
-            await self._patch(ingress, {"status": {"loadBalancer": wanted}}, "/status")
+            await patch(self._api, _path(ingress) + "/status", {"status": {"loadBalancer": wanted}})
             log.info("%s is served on %s", key(ingress), ", ".join(str(listener.port) for listener in group.listeners))
 
     async def _release(self, cluster: Cluster, living: set[str]) -> bool:
@@ -76,21 +74,15 @@ class Controller:
                 # Parameters that went first leave no name to go by; then whatever belongs to no existing group goes.
                 for one in sorted(({name} | await asyncio.to_thread(self._balancers.stacks)) - living):
                     await asyncio.to_thread(self._balancers.remove, one)
-                rest = [one for one in held if one != FINALIZER]
-                await self._patch(ingress, {"metadata": {"finalizers": rest, "resourceVersion": ingress["metadata"]["resourceVersion"]}})
+                await self._set_finalizers(ingress, [one for one in held if one != FINALIZER])
             except Exception as error:
                 log.warning("%s cannot be released yet: %s", key(ingress), error)
                 settled = False
         return settled
 
-    async def _patch(self, ingress: Document, body: Mapping[str, Any], below: str = "") -> None:
-        namespace, name = ingress["metadata"]["namespace"], ingress["metadata"]["name"]
-        path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/{name}{below}"
-        try:
-            await asyncio.to_thread(self._api.patch, path, body)
-        except ApiError as error:
-            if error.status not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
-                raise
+    async def _set_finalizers(self, ingress: Document, finalizers: list[str]) -> None:
+        version = ingress["metadata"]["resourceVersion"]
+        await patch(self._api, _path(ingress), {"metadata": {"finalizers": finalizers, "resourceVersion": version}})
 
     async def _tell(self, cluster: Cluster, name: str, reason: str) -> None:
         """Say it once in the log and as an event, where people look."""
@@ -98,21 +90,13 @@ class Controller:
             return
         self._told[name] = reason
         log.warning("%s: %s", name, reason)
-        ingress = next((one for one in cluster.ingresses if key(one) == name), None)
-        if ingress is None:
-            return
-        meta = ingress["metadata"]
+        meta = next(one["metadata"] for one in cluster.ingresses if key(one) == name)
+        about = {field: meta[field] for field in ("name", "namespace", "uid")}
         body = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"generateName": f"{meta['name']}.", "namespace": meta["namespace"]},
-            "involvedObject": {
-                "apiVersion": "networking.k8s.io/v1",
-                "kind": "Ingress",
-                "name": meta["name"],
-                "namespace": meta["namespace"],
-                "uid": meta["uid"],
-            },
+            "involvedObject": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", **about},
             "type": "Warning",
             "reason": "FailedDeployModel",
             "message": reason[:900],
@@ -120,3 +104,17 @@ class Controller:
             "count": 1,
         }
         await asyncio.to_thread(self._api.create, path_of("events", meta["namespace"]), body)
+
+
+async def patch(api: Api, path: str, body: Mapping[str, Any]) -> None:
+    """Change an object; one that is gone, or was changed meanwhile, is seen by the next turn."""
+    try:
+        await asyncio.to_thread(api.patch, path, body)
+    except ApiError as error:
+        if error.status not in (404, 409):
+            raise
+
+
+def _path(ingress: Document) -> str:
+    meta = ingress["metadata"]
+    return f"/apis/networking.k8s.io/v1/namespaces/{meta['namespace']}/ingresses/{meta['name']}"

@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 import httpx
 
-from genai_platform.sandbox.load_balancer.routes import Listener, Rule
+from genai_platform.sandbox.load_balancer.routes import Listener
 from genai_platform.sandbox.load_balancer.targets import Target, Targets
 
 _HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
+_REPLACED = _HOP | {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port"}
 _TEXTS = {
     403: "this address is not admitted",
     404: "no rule for this host and path",
@@ -46,7 +47,7 @@ class Forward:
         rule = listener.find(host.rsplit(":", 1)[0] if not host.endswith("]") else host, scope["path"], headers)
         if rule is None:
             await _say(send, 404)
-        elif not _admitted(rule, address):
+        elif not rule.admits(address):
             await _say(send, 403)
         elif (target := self._targets.choose(rule.group.name)) is None:
             await _say(send, 503)
@@ -58,15 +59,14 @@ class Forward:
         path = scope.get("raw_path") or quote(scope["path"]).encode()
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         url = httpx.URL(target.url).copy_with(raw_path=path.split(b"?")[0] + query)
-        own = [(name, value) for name, value in scope["headers"] if name not in _HOP]
-        known = next((value for name, value in own if name == b"x-forwarded-for"), b"")
-        own = [(name, value) for name, value in own if name not in (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port")]
+        known = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
+        own = [(name, value) for name, value in scope["headers"] if name not in _REPLACED]
         own += [
             (b"x-forwarded-for", known + (b", " if known else b"") + address.encode()),
             (b"x-forwarded-proto", b"https" if listener.certificates else b"http"),
             (b"x-forwarded-port", str(listener.port).encode()),
         ]
-        framed = any(name == b"content-length" for name, _ in own) or any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
         client = _Client(receive, sends=framed)
         request = httpx.Request(scope["method"], url, headers=own, content=client.body() if framed else None)
         request.extensions = {"timeout": httpx.Timeout(listener.idle, connect=10).as_dict()}
@@ -135,13 +135,6 @@ class _Client:
         await self._sent.wait()
         while not self._gone:
             self._gone = (await self._receive())["type"] == "http.disconnect"
-
-
-def _admitted(rule: Rule, address: str) -> bool:
-    import ipaddress
-
-    seen = ipaddress.ip_address(address)
-    return any(seen in network for network in rule.admitted)
 
 
 def _back(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

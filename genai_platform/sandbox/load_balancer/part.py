@@ -5,7 +5,8 @@ from __future__ import annotations
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import PythonPart
 
-_READY = "ready"
+READY = "ready"
+"""A file in its folder: it is there once the cluster's objects were seen for the first time."""
 
 
 class LoadBalancer(PythonPart):
@@ -14,14 +15,14 @@ class LoadBalancer(PythonPart):
     module = "genai_platform.sandbox.load_balancer.server"
     name = "load-balancer"
     version = "1"
-    port: str | None = "litellm"
+    port = "litellm"
     further_ports = ("langfuse", "models")
 
     def prepare(self, layout: SandboxLayout) -> None:
-        (layout.folder("load-balancer") / _READY).unlink(missing_ok=True)
+        (layout.folder("load-balancer") / READY).unlink(missing_ok=True)
 
     def ready(self, layout: SandboxLayout) -> bool:
-        return (layout.root / "load-balancer" / _READY).exists()
+        return (layout.root / "load-balancer" / READY).exists()
 
 
 PART = LoadBalancer()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,6 @@ CONTROLLER = "eks.amazonaws.com/alb"
 FINALIZER = "ingress.eks.amazonaws.com/resources"
 _NOTE = "alb.ingress.kubernetes.io/"
 _IDLE_DEFAULT = 60.0
-_INTERVAL_DEFAULT = 15
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 Document = Mapping[str, Any]
@@ -71,6 +70,10 @@ class Rule:
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Headers that a request must also have, with the values that count; names in lower case."""
 
+    def admits(self, address: str) -> bool:
+        seen = ipaddress.ip_address(address)
+        return any(seen in network for network in self.admitted)
+
     def fits(self, host: str, path: str, headers: Mapping[str, str]) -> bool:
         if self.host is not None and not _host_fits(self.host, host):
             return False
@@ -94,8 +97,7 @@ class Listener:
 
     def admits(self, address: str) -> bool:
         """Whether the security group lets this address reach the port."""
-        seen = ipaddress.ip_address(address)
-        return any(seen in network for rule in self.rules for network in rule.admitted)
+        return any(rule.admits(address) for rule in self.rules)
 
     def find(self, host: str, path: str, headers: Mapping[str, str] = _NONE) -> Rule | None:
         """The rule for a request (names of headers in lower case): longest path first, as the controller orders them."""
@@ -163,13 +165,11 @@ def key(document: Document) -> str:
     return f"{document['metadata'].get('namespace', '')}/{document['metadata']['name']}"
 
 
-def _group(cluster: Cluster, name: str, members: Iterable[tuple[Document, Document]]) -> Group:
+def _group(cluster: Cluster, name: str, members: Sequence[tuple[Document, Document]]) -> Group:
     rules: dict[int, list[Rule]] = {}
     certificates: dict[int, tuple[str, ...]] = {}
     idle, scheme = _IDLE_DEFAULT, "internal"
-    ingresses = []
     for ingress, parameters in members:
-        ingresses.append(ingress)
         scheme = parameters.get("scheme", scheme)
         attributes = {one["key"]: one["value"] for one in parameters.get("loadBalancerAttributes") or ()}
         idle = float(attributes.get("idle_timeout.timeout_seconds", idle))
@@ -180,9 +180,10 @@ def _group(cluster: Cluster, name: str, members: Iterable[tuple[Document, Docume
             if certificates.setdefault(port, arns) != arns:
                 raise Wrong(f"port {port} is asked for with and without TLS")
             rules.setdefault(port, []).extend(_rules(cluster, ingress))
-    ordered = {port: sorted(found, key=lambda rule: (rule.host is None, not rule.exact, -len(rule.path))) for port, found in rules.items()}
-    listeners = tuple(Listener(port, certificates[port], idle, tuple(ordered[port])) for port in sorted(rules))
-    return Group(name, scheme, tuple(ingresses), listeners)
+    for found in rules.values():
+        found.sort(key=lambda rule: (rule.host is None, not rule.exact, -len(rule.path)))
+    listeners = tuple(Listener(port, certificates[port], idle, tuple(found)) for port, found in sorted(rules.items()))
+    return Group(name, scheme, tuple(ingress for ingress, _ in members), listeners)
 
 
 def _parameters(cluster: Cluster, ingress: Document) -> Document:
@@ -203,11 +204,10 @@ def _parameters(cluster: Cluster, ingress: Document) -> Document:
 def _ports(ingress: Document) -> list[tuple[int, bool]]:
     text = _note(ingress, "listen-ports") or '[{"HTTP": 80}]'
     try:
-        found = [(int(port), protocol == "HTTPS") for entry in json.loads(text) for protocol, port in entry.items()]
-        known = all(protocol in ("HTTP", "HTTPS") for entry in json.loads(text) for protocol in entry)
-    except (ValueError, TypeError, AttributeError):
-        known, found = False, []
-    if not known or not found:
+        found = [(int(port), {"HTTP": False, "HTTPS": True}[protocol]) for entry in json.loads(text) for protocol, port in entry.items()]
+    except (ValueError, TypeError, AttributeError, KeyError):
+        found = []
+    if not found:
         raise Wrong(f'listen-ports is not a list like [{{"HTTPS":443}}]: {text}')
     return found
 
@@ -233,7 +233,7 @@ def _rules(cluster: Cluster, ingress: Document) -> list[Rule]:
 
 
 def _check(ingress: Document) -> HealthCheck:
-    text = _note(ingress, "healthcheck-interval-seconds") or str(_INTERVAL_DEFAULT)
+    text = _note(ingress, "healthcheck-interval-seconds") or "15"
     if not text.isdigit() or not 5 <= int(text) <= 300:
         raise Wrong(f"healthcheck-interval-seconds: '{text}' is not a number from 5 to 300")
     return HealthCheck(_note(ingress, "healthcheck-path") or "/", float(text))

@@ -16,17 +16,15 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.load_balancer.balancers import AwsBalancers, Certificates
 from genai_platform.sandbox.load_balancer.controller import Controller
 from genai_platform.sandbox.load_balancer.listeners import Listeners
+from genai_platform.sandbox.load_balancer.part import READY
 from genai_platform.sandbox.load_balancer.services import Services
 from genai_platform.sandbox.load_balancer.watch import Mirror
 from genai_platform.sandbox.part import told_layout
 
 log = logging.getLogger("load-balancer")
-READY = "ready"
-"""A file in its folder: it is there once the cluster's objects were seen for the first time."""
 
 
-async def serve(layout: SandboxLayout) -> None:
-    """Until SIGTERM."""
+async def _serve(layout: SandboxLayout) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,12 +60,12 @@ async def serve(layout: SandboxLayout) -> None:
 
 
 def main() -> None:
-    """Entry of the process."""
+    """Until SIGTERM."""
     layout = told_layout()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     for noisy in ("httpx", "httpcore", "botocore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    asyncio.run(serve(layout))
+    asyncio.run(_serve(layout))
 
 
 if __name__ == "__main__":

@@ -9,34 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from genai_platform.sandbox.cluster.api import Api, ApiError, path_of
+from genai_platform.sandbox.cluster.api import Api, path_of
+from genai_platform.sandbox.load_balancer.balancers import AwsBalancers
+from genai_platform.sandbox.load_balancer.controller import patch
 from genai_platform.sandbox.load_balancer.routes import Cluster, Document, key
 
 log = logging.getLogger("load-balancer")
 
-CLASS = "eks.amazonaws.com/nlb"
+_CLASS = "eks.amazonaws.com/nlb"
 FINALIZER = "service.eks.amazonaws.com/resources"
-STACK = "service.eks.amazonaws.com/stack"
 _SCHEME = "service.beta.kubernetes.io/aws-load-balancer-scheme"
-
-
-class Networks(Protocol):
-    """Where network load balancers are made and removed."""
-
-    def ensure_network(self, stack: str, scheme: str, ports: list[int]) -> str:
-        """Make it when missing; answer its host name."""
-
-    def remove_network(self, stack: str) -> None:
-        """Remove it with its security group, when they are there."""
 
 
 class Services:
     """One turn a call, next to the controller of Ingresses."""
 
-    def __init__(self, api: Api, networks: Networks) -> None:
-        self._api, self._networks = api, networks
+    def __init__(self, api: Api, balancers: AwsBalancers) -> None:
+        self._api, self._balancers = api, balancers
 
     async def turn(self, cluster: Cluster) -> bool:
         """Bring load balancers, finalizers and statuses to what the Services say; ``False``: try again."""
@@ -58,29 +49,21 @@ class Services:
             await self._patch(service, {"metadata": {"finalizers": [*held, FINALIZER]}})
         scheme = (service["metadata"].get("annotations") or {}).get(_SCHEME, "internal")
         ports = [one["port"] for one in service["spec"].get("ports") or ()]
-        host = await asyncio.to_thread(self._networks.ensure_network, key(service), scheme, ports)
+        host = await asyncio.to_thread(self._balancers.ensure_network, key(service), scheme, ports)
         wanted = {"ingress": [{"hostname": host}]}
         if (service.get("status") or {}).get("loadBalancer") != wanted:
             await self._patch(service, {"status": {"loadBalancer": wanted}}, "/status")
 
     async def _release(self, service: Document) -> None:
-        await asyncio.to_thread(self._networks.remove_network, key(service))
+        await asyncio.to_thread(self._balancers.remove_network, key(service))
         rest = [one for one in service["metadata"]["finalizers"] if one != FINALIZER]
         await self._patch(service, {"metadata": {"finalizers": rest}})
 
     async def _patch(self, service: Document, body: Mapping[str, Any], below: str = "") -> None:
-        namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
-        try:
-            await asyncio.to_thread(self._api.patch, path_of("services", namespace, name) + below, body)
-        except ApiError as error:
-            if error.status not in (404, 409):  # gone, or changed meanwhile: the next turn sees it
-                raise
+        meta = service["metadata"]
+        await patch(self._api, path_of("services", meta["namespace"], meta["name"]) + below, body)
 
 
 def _wanted(service: Document) -> bool:
-    spec = service["spec"]
-    return (
-        spec.get("type") == "LoadBalancer"
-        and spec.get("loadBalancerClass", CLASS) == CLASS
-        and not service["metadata"].get("deletionTimestamp")
-    )
+    spec, going = service["spec"], service["metadata"].get("deletionTimestamp")
+    return spec.get("type") == "LoadBalancer" and spec.get("loadBalancerClass", _CLASS) == _CLASS and not going

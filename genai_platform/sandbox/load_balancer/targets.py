@@ -184,9 +184,6 @@ class _Unaware(httpcore.AsyncNetworkBackend):
     async def connect_tcp(self, *positional: Any, **named: Any) -> httpcore.AsyncNetworkStream:
         return _Stream(await self._backend.connect_tcp(*positional, **named))
 
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
-
 
 class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
