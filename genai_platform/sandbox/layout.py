@@ -104,8 +104,7 @@ class SandboxLayout:
         """Read a place that exists. Raises ``FileNotFoundError`` when there is none."""
         root = root.absolute()
         document = json.loads((root / "place.json").read_text())
-        missing = [name for name in _PORTS if name not in document["ports"]]
-        if missing:  # made by an older version
+        if missing := [name for name in _PORTS if name not in document["ports"]]:  # made by an older version
             document["ports"] |= _free_ports(missing)
             _keep(root, document)
         pace, region = Pace(document.get("pace", DEFAULT)), document.get("region", cls.region)
@@ -264,12 +263,6 @@ def _document(root: Path) -> Mapping[str, Any]:
     return found
 
 
-def _claimed_ports() -> set[int]:
-    """The ports of every sandbox of this user: one that is stopped must find its own free when it starts again."""
-    holders = [Path(claim.read_text()) for claim in _claims().iterdir() if claim.name.isdigit()]
-    return {port for holder in holders for port in _document(holder).get("ports", {}).values()}
-
-
 def _write_in_place(path: Path, content: bytes) -> None:
     """The same file with new content, in one call: who reads it meanwhile never finds it empty."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
@@ -286,21 +279,21 @@ def _keep(root: Path, document: Mapping[str, object]) -> None:
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:
+    """A free port for each name, none of any sandbox of this user: a stopped one must find its own free when it starts again."""
     chosen: dict[str, int] = {}
-    claimed = _claimed_ports()
+    holders = [Path(claim.read_text()) for claim in _claims().iterdir() if claim.name.isdigit()]
+    claimed = {port for holder in holders for port in _document(holder).get("ports", {}).values()}
     candidates = iter(random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), _LAST_PORT - _FIRST_PORT))
     for name in names:
-        chosen[name] = next(port for port in candidates if port not in claimed and _free("127.0.0.1", port))
+        chosen[name] = next(port for port in candidates if port not in claimed and _free(port))
     return chosen
 
 
-def _free(address: str, port: int) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True
+def _free(port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 @contextlib.contextmanager

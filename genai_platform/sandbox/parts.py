@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
 
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import Part
@@ -22,7 +21,7 @@ class PartSpec:
 _AZURE = "genai_platform.sandbox.azure.part"
 # Modules, not objects: `genai --help` must not import moto.
 _PARTS = (
-    ("genai_platform.sandbox.aws.part", "Aws", ()),
+    ("genai_platform.sandbox.aws.part", "PART", ()),
     ("genai_platform.sandbox.cluster.control_plane", "ETCD", ()),
     ("genai_platform.sandbox.cluster.control_plane", "API", ("etcd",)),
     ("genai_platform.sandbox.cluster.control_plane", "MANAGER", ("kube-apiserver",)),
@@ -37,9 +36,4 @@ _PARTS = (
 def parts(layout: SandboxLayout) -> Sequence[PartSpec]:
     """Every part, in the order of ``genai sandbox status``; they stop in the reverse order."""
     own = [one for one in _PARTS if one[0] != _AZURE] if layout.tenant else _PARTS
-    return [PartSpec(_part(module, name), needs) for module, name, needs in own]
-
-
-def _part(module: str, name: str) -> Part:
-    found = getattr(import_module(module), name)
-    return cast(Part, found() if isinstance(found, type) else found)
+    return [PartSpec(getattr(import_module(module), name), needs) for module, name, needs in own]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -36,9 +36,8 @@ def environment(layout: SandboxLayout) -> dict[str, str]:
     clean.setdefault("TMPDIR", tempfile.gettempdir())
     # The interpreter's own folder first: parts find the programs that were installed next to this one.
     clean["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), clean.get("PATH", os.defpath)))
-    clean |= {"PYTHONUNBUFFERED": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-    clean |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    return clean | {MARK: str(layout.root)}
+    clean |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return clean | {"PYTHONUNBUFFERED": "1", MARK: str(layout.root)}
 
 
 def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping[str, str]) -> psutil.Process:
@@ -48,14 +47,9 @@ def launch(layout: SandboxLayout, name: str, argv: list[str], variables: Mapping
         log.replace(log.with_suffix(".log.1"))
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
+        given = environment(layout) | {PART_MARK: name} | dict(variables)
         child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=subprocess.STDOUT,
-            cwd=layout.root,
-            env=environment(layout) | {PART_MARK: name} | dict(variables),
-            start_new_session=True,
+            argv, stdin=subprocess.DEVNULL, stdout=descriptor, stderr=subprocess.STDOUT, cwd=layout.root, env=given, start_new_session=True
         )
     finally:
         os.close(descriptor)
@@ -102,8 +96,10 @@ def end(layout: SandboxLayout, name: str, seconds: float) -> bool:
     """End a part and its children: asked first, killed after ``seconds``. False when it was not running."""
     process = recorded(layout, name)
     if process is not None:
-        # Children first in the list, since they cannot be found once their parent is gone.
-        family = [*_children(process), process]
+        family = [process]
+        with contextlib.suppress(psutil.Error):
+            # Its children first: they cannot be found once their parent is gone.
+            family += process.children(recursive=True)
         with contextlib.suppress(psutil.Error):
             process.terminate()
         _wait_or_kill([process], family, seconds)
@@ -135,11 +131,8 @@ def port_holder(number: int, address: str = "127.0.0.1") -> str | None:
     with contextlib.closing(socket.socket()) as probe:
         # As servers do: connections that are only lingering do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        with contextlib.suppress(OSError):
             probe.bind((address, number))
-        except OSError:
-            pass
-        else:
             return None
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections(kind="tcp"):
@@ -164,15 +157,8 @@ def last_line(layout: SandboxLayout, name: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", lines[-1])[:400] if lines else "(it wrote nothing)"
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def _wait_or_kill(asked: Iterable[psutil.Process], family: list[psutil.Process], seconds: float) -> None:
-    _gone(list(asked), seconds)
+def _wait_or_kill(asked: list[psutil.Process], family: list[psutil.Process], seconds: float) -> None:
+    _gone(asked, seconds)
     # A parent that ended may leave children that are just ending themselves.
     for process in _gone(family, 1.0):
         with contextlib.suppress(psutil.Error):

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -23,7 +22,7 @@ from genai_platform.advice import advice, genai
 from genai_platform.engine.step import Progress
 from genai_platform.errors import Interrupted, MissingError, StepError
 from genai_platform.sandbox import processes, programs
-from genai_platform.sandbox.aws.part import Aws
+from genai_platform.sandbox.aws import part as aws
 from genai_platform.sandbox.cluster.agent import part as agent
 from genai_platform.sandbox.data import engines
 from genai_platform.sandbox.layout import SandboxLayout, claim_network
@@ -52,11 +51,12 @@ def start(layout: SandboxLayout, progress: Progress, plan: Sequence[PartSpec] | 
     """
     plan = parts(layout) if plan is None else plan
     with layout.lock("supervisor"):
-        _claim(layout)
+        # Not next to another sandbox with the same addresses (a restored copy, say).
+        claim_network(layout.root, layout.network, lambda holder: running(SandboxLayout.open(holder)))
         _refuse_taken_ports(layout, plan)
         run = _Start(layout, plan, limit)
         with ThreadPoolExecutor(max_workers=len(plan), thread_name_prefix="part") as pool:
-            pending: set[Future[bool]] = {pool.submit(run.one, planned) for planned in plan}
+            pending: set[Future[None]] = {pool.submit(run.one, planned) for planned in plan}
             failures: list[BaseException] = []
             said = ""
             try:
@@ -81,18 +81,16 @@ class _Start:
     """One call of ``start``: who is ready, who was started, whether to give up."""
 
     def __init__(self, layout: SandboxLayout, plan: Sequence[PartSpec], limit: float) -> None:
-        self.layout = layout
-        self.limit = limit
-        self.order = [planned.part.name for planned in plan]
-        self.answered = {name: threading.Event() for name in self.order}
+        self.layout, self.limit = layout, limit
+        self.answered = {planned.part.name: threading.Event() for planned in plan}
         self.begun: set[str] = set()
         self.started: list[str] = []
         self.give_up = threading.Event()
 
     def waiting(self) -> str:
-        return ", ".join(name for name in self.order if name in self.begun and not self.answered[name].is_set())
+        return ", ".join(name for name, answered in self.answered.items() if name in self.begun and not answered.is_set())
 
-    def one(self, planned: PartSpec) -> bool:
+    def one(self, planned: PartSpec) -> None:
         """Bring one part up. Runs in a thread of its own."""
         for need in planned.needs:
             while not self.answered[need].wait(0.1):
@@ -104,7 +102,6 @@ class _Start:
             self.give_up.set()
             raise
         self.answered[planned.part.name].set()
-        return True
 
     def _bring_up(self, part: Part) -> None:
         layout, name = self.layout, part.name
@@ -165,7 +162,7 @@ def stop(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[
 def status(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> list[PartStatus]:
     """Every part, every data engine, every container of the pods, and the programs that run when they are called."""
     rows = [_row(layout, planned.part) for planned in (parts(layout) if plan is None else plan)]
-    rows += engines.rows(layout, running=processes.recorded(layout, Aws.name) is not None)
+    rows += engines.rows(layout, running=processes.recorded(layout, aws.PART.name) is not None)
     # The node agent writes down what it runs; when it does not run, neither does any of it.
     rows += list(agent.rows(layout)) if processes.recorded(layout, agent.PART.name) else []
     return rows + (list(programs.rows()) if plan is None else [])
@@ -200,15 +197,6 @@ def remove(layout: SandboxLayout, plan: Sequence[PartSpec] | None = None) -> Non
     """Stop it and delete its folder. Nothing of it can be started again."""
     stop(layout, plan)
     shutil.rmtree(layout.root)
-
-
-def _claim(layout: SandboxLayout) -> None:
-    """Refuse to run next to another sandbox with the same addresses (a restored copy, say)."""
-
-    def in_use(holder: Path) -> bool:
-        return running(SandboxLayout.open(holder))
-
-    claim_network(layout.root, layout.network, in_use)
 
 
 def _refuse_taken_ports(layout: SandboxLayout, plan: Sequence[PartSpec]) -> None:

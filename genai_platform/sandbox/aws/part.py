@@ -33,5 +33,8 @@ class Aws(PythonPart):
         return False
 
 
+PART = Aws()
+
+
 def _ready(layout: SandboxLayout) -> urllib.request.Request:
     return urllib.request.Request(layout.url("aws") + "/_sandbox/ready")  # noqa: S310 - http on loopback, always
