@@ -51,8 +51,7 @@ def stand_ins(layout: SandboxLayout) -> Path:
     authority(layout)
     if layout.tenant is None:
         return layout.ca_file
-    path, text = layout.root / "ca" / "stand-ins.pem", layout.ca_file.read_bytes() + layout.azure.ca_file.read_bytes()
-    return write_private(path, text)
+    return write_private(layout.root / "ca" / "stand-ins.pem", layout.ca_file.read_bytes() + layout.azure.ca_file.read_bytes())
 
 
 def issue(layout: SandboxLayout, names: Sequence[str]) -> Issued:
@@ -61,7 +60,7 @@ def issue(layout: SandboxLayout, names: Sequence[str]) -> Issued:
     Args:
         names: host names (wildcards allowed) and IP addresses, at least one.
     """
-    return _issue(layout, f"{names[0]}-{_digest(*sorted(names))}", tuple(names), None, None)
+    return _issue(layout, f"{names[0]}-{_digest(*sorted(names))}", names)
 
 
 def issue_user(layout: SandboxLayout, user: str, group: str) -> Issued:
@@ -69,7 +68,7 @@ def issue_user(layout: SandboxLayout, user: str, group: str) -> Issued:
     return _issue(layout, f"{user}-{_digest(user, group)}", ("user.invalid",), user, group)
 
 
-def _issue(layout: SandboxLayout, title: str, names: tuple[str, ...], common_name: str | None, organization: str | None) -> Issued:
+def _issue(layout: SandboxLayout, title: str, names: Sequence[str], user: str | None = None, organization: str = "genai sandbox") -> Issued:
     folder = layout.folder("ca") / "issued"
     folder.mkdir(mode=0o700, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", title)
@@ -77,7 +76,7 @@ def _issue(layout: SandboxLayout, title: str, names: tuple[str, ...], common_nam
     signer = authority(layout)
     with layout.lock("ca"):
         if not issued.cert.exists() or not issued.key.exists():
-            leaf = signer.issue_cert(*names, common_name=common_name, organization_name=organization or "genai sandbox")
+            leaf = signer.issue_cert(*names, common_name=user, organization_name=organization)
             write_private(issued.key, leaf.private_key_pem.bytes())
             write_private(issued.cert, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     return issued
@@ -89,11 +88,8 @@ def _digest(*parts: str) -> str:
 
 def _system_authorities() -> bytes:
     """What this machine trusts; where its store is not one file, the list that travels with certifi."""
-    for candidate in (
-        ssl.get_default_verify_paths().openssl_cafile,
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-    ):
+    system = ssl.get_default_verify_paths().openssl_cafile
+    for candidate in (system, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
         path = Path(candidate)
         if path.is_file() and path.stat().st_size > 0:
             return path.read_bytes()

@@ -141,14 +141,10 @@ def closed_variables() -> dict[str, str]:
     return {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-def clean_environment(environ: Mapping[str, str] | None = None, kept: tuple[str, ...] = ("TF_CLI_CONFIG_FILE",)) -> dict[str, str]:
-    """The given environment (default: this process's) without anything that names a cloud, a cluster or a key.
-
-    Args:
-        kept: variables that stay although they look ambient; where providers come from is not a credential.
-    """
-    given = os.environ if environ is None else environ
-    return {name: value for name, value in given.items() if name in kept or not name.startswith(_AMBIENT)} | closed_variables()
+def clean_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The given environment without anything that names a cloud, a cluster or a key. Where Terraform's providers come from is neither."""
+    kept = {name: value for name, value in environ.items() if name == "TF_CLI_CONFIG_FILE" or not name.startswith(_AMBIENT)}
+    return kept | closed_variables()
 
 
 def trusted(layout: SandboxLayout, further: Path | None = None) -> Path:

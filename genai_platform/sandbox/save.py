@@ -68,11 +68,8 @@ def restore(file: Path, place_root: Path, target_folder: Path, progress: Progres
     """
     place_root = place_root.absolute()
     if place_root.exists():
-        raise ConfigError(
-            f"there is a sandbox in {place_root} already",
-            remedy=advice("remove it first: {}", genai("sandbox remove")),
-            id="sandbox.exists",
-        )
+        remedy = advice("remove it first: {}", genai("sandbox remove"))
+        raise ConfigError(f"there is a sandbox in {place_root} already", remedy=remedy, id="sandbox.exists")
     head = _head(file)
     if target_folder.name != head["environment"]:
         raise ConfigError(
@@ -127,9 +124,8 @@ def _head(file: Path) -> dict[str, Any]:
     except (tarfile.TarError, ValueError):
         document = None
     if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise ConfigError(
-            f"{file} is not a saved sandbox", remedy=advice("give a file that `{}` wrote", genai("sandbox save")), id="sandbox.archive"
-        )
+        remedy = advice("give a file that `{}` wrote", genai("sandbox save"))
+        raise ConfigError(f"{file} is not a saved sandbox", remedy=remedy, id="sandbox.archive")
     return document
 
 

@@ -40,10 +40,7 @@ def variables(layout: SandboxLayout, target: Target) -> dict[str, str]:
         "AWS_REGION": layout.region,
         "AWS_DEFAULT_REGION": layout.region,
         **closed_variables(),
-        "SSL_CERT_FILE": bundle,
-        "REQUESTS_CA_BUNDLE": bundle,
-        "CURL_CA_BUNDLE": bundle,
-        "NODE_EXTRA_CA_CERTS": bundle,
+        **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), bundle),
         "PATH": _path(),
         **_past_proxies(),
     }

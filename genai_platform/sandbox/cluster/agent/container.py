@@ -161,11 +161,7 @@ def base_variables(context: AgentContext, pod: Object) -> dict[str, str]:
         # LiteLLM makes its own requests to Bedrock and does not read the SDKs' variable.
         "AWS_BEDROCK_RUNTIME_ENDPOINT": context.layout.url("aws"),
         "AWS_EC2_METADATA_DISABLED": "true",
-        "SSL_CERT_FILE": bundle,
-        "REQUESTS_CA_BUNDLE": bundle,
-        "CURL_CA_BUNDLE": bundle,
-        "AWS_CA_BUNDLE": bundle,
-        "NODE_EXTRA_CA_CERTS": bundle,
+        **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), bundle),
     }
 
 
