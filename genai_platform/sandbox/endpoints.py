@@ -65,7 +65,11 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
     wanted = settings.litellm.models
     made = models_of_account(settings)
     several = len({model.address for model in wanted if model.key_variable and model not in made}) > 1
-    models = [model.model_dump(exclude=_of_no_use(model)) | _elsewhere(layout, model, several, own=model in made) for model in wanted]
+    models = []
+    for model in wanted:
+        # What a model's table would not say itself: a default that contradicts the rest once it is written down.
+        unsaid = {"api_key_env"} if model.key_variable is None else set()
+        models.append(model.model_dump(exclude=unsaid) | _elsewhere(layout, model, several, own=model in made))
     overlay = {
         "platform": {"region": layout.region},
         "aws": {"account_id": ACCOUNT},
@@ -78,11 +82,6 @@ def environment_of(layout: SandboxLayout, settings: Settings) -> SandboxEnvironm
         "azure": subscription(layout) | {"auth": "service_principal"},
     }
     return SandboxEnvironment(endpoints, overlay, dict.fromkeys({_DEFAULT_KEY, *settings.litellm.key_variables}, openai_part.key(layout)))
-
-
-def _of_no_use(model: Model) -> set[str]:
-    """What a model's table would not say itself: a default that contradicts the rest once it is written down."""
-    return {"api_key_env"} if model.key_variable is None else set()
 
 
 def _extra(layout: SandboxLayout, extra: ExtraConfig | None) -> dict[str, ExtraConfig]:

@@ -47,7 +47,6 @@ class _Open:
     def __init__(self, listener: Listener, certificate: Certificate | None, targets: Targets, address: str) -> None:
         self.listener = listener
         self.certificate = certificate
-        self.forward = Forward(lambda: self.listener, targets)
         outer = self
 
         class Guarded(H11Protocol):
@@ -70,23 +69,13 @@ class _Open:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((address, listener.port))
-        self.server = _Server(
-            uvicorn.Config(
-                self.forward,
-                http=Guarded,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=int(listener.idle),
-                timeout_graceful_shutdown=1,
-                ssl_certfile=certificate[0] if certificate else None,
-                ssl_keyfile=certificate[1] if certificate else None,
-            )
-        )
+        cert, key = certificate or (None, None)
+        config = uvicorn.Config(
+            Forward(lambda: self.listener, targets), http=Guarded, ws="none", lifespan="off", log_config=None, access_log=False,
+            proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=int(listener.idle),
+            timeout_graceful_shutdown=1, ssl_certfile=cert, ssl_keyfile=key,
+        )  # fmt: skip
+        self.server = _Server(config)
         self.task = asyncio.create_task(self.server.serve(sockets=[self.socket]))
 
     async def close(self) -> None:

@@ -28,9 +28,6 @@ _log = logging.getLogger(__name__)
 class Kubelet(ThreadingHTTPServer):
     """Listens at the sandbox's port "kubelet". Clients without a certificate of the sandbox's authority are refused."""
 
-    daemon_threads = True
-    allow_reuse_address = True
-
     def __init__(self, layout: SandboxLayout, pods: Pods) -> None:
         self.pods = pods
         super().__init__(("127.0.0.1", layout.ports["kubelet"]), _Handler)
