@@ -8,18 +8,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from genai_platform.errors import MissingError
 from genai_platform.programs.cache import cache_folder, make_once
 from genai_platform.programs.download import Download, Unavailable
 from genai_platform.programs.go_build import GoBuild, locked_version
-
-
-class Source(Protocol):
-    """Somewhere a program can be had."""
-
-    def fetch(self, program: str, version: str, target: Path, say: Callable[[str], None]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +21,7 @@ class Program:
 
     name: str
     version: str
-    sources: Sequence[Source]
+    sources: Sequence[Download | GoBuild]
     ask: tuple[str, ...]
     """Arguments that make it print its version."""
     at_least: tuple[int, ...] | None
@@ -48,13 +41,8 @@ class Program:
 
 _KUBERNETES = locked_version("kubernetes", "k8s.io/kubernetes")
 _MAJOR, _MINOR = _KUBERNETES.split(".")[:2]
-_STAMP = "k8s.io/component-base/version."
-_STAMPS = {
-    f"{_STAMP}gitVersion": "v{version}",
-    f"{_STAMP}gitMajor": _MAJOR,
-    f"{_STAMP}gitMinor": _MINOR,
-    f"{_STAMP}gitTreeState": "clean",
-}
+_STAMP = "k8s.io/component-base/version.git"
+_STAMPS = {f"{_STAMP}Version": "v{version}", f"{_STAMP}Major": _MAJOR, f"{_STAMP}Minor": _MINOR, f"{_STAMP}TreeState": "clean"}
 _BUILD_REMEDY = "install Go 1.26 or newer, or open the network to the publisher's release page, and run the command again"
 
 
@@ -71,6 +59,7 @@ def _kubernetes(name: str, minutes: float) -> Program:
 
 
 _ETCD_PAGE = "https://github.com/etcd-io/etcd/releases/download/v{version}/"
+_HELM_PAGE = "https://get.helm.sh/helm-v{version}-{os}-{arch}.tar.gz"
 _TERRAFORM_PAGE = "https://releases.hashicorp.com/terraform/{version}/terraform_{version}_"
 
 PROGRAMS: dict[str, Program] = {
@@ -88,11 +77,7 @@ PROGRAMS: dict[str, Program] = {
             name="helm",
             version=locked_version("helm", "helm.sh/helm/v4"),
             sources=(
-                Download(
-                    "https://get.helm.sh/helm-v{version}-{os}-{arch}.tar.gz",
-                    "https://get.helm.sh/helm-v{version}-{os}-{arch}.tar.gz.sha256sum",
-                    "{os}-{arch}/helm",
-                ),
+                Download(_HELM_PAGE, _HELM_PAGE + ".sha256sum", "{os}-{arch}/helm"),
                 GoBuild("helm", "helm.sh/helm/v4/cmd/helm", 3, {"helm.sh/helm/v4/internal/version.version": "v{version}"}),
             ),
             ask=("version", "--short"),
@@ -104,7 +89,7 @@ PROGRAMS: dict[str, Program] = {
             version=locked_version("kubernetes", "go.etcd.io/etcd/server/v3"),
             sources=(
                 Download(_ETCD_PAGE + "etcd-v{version}-{os}-{arch}.tar.gz", _ETCD_PAGE + "SHA256SUMS", "etcd-v{version}-{os}-{arch}/etcd"),
-                GoBuild("kubernetes", "./etcd", 1),
+                GoBuild("kubernetes", "go.etcd.io/etcd/server/v3", 1),
             ),
             ask=("--version",),
             at_least=None,
@@ -166,7 +151,8 @@ def provide(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
 
     def make(folder: Path) -> None:
         for source in program.sources:
-            say(f"{name} {program.version}: {_where(source)}")
+            where = "looking at the release page" if isinstance(source, Download) else "building from its Go module"
+            say(f"{name} {program.version}: {where}")
             try:
                 return source.fetch(name, program.version, folder / name, say)
             except Unavailable as reason:
@@ -179,7 +165,3 @@ def provide(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
 
 def _folder(program: Program) -> Path:
     return cache_folder() / "programs" / f"{program.name}-{program.version}"
-
-
-def _where(source: Source) -> str:
-    return "looking at the release page" if isinstance(source, Download) else "building from its Go module"

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import httpx
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
-
 
 class Unavailable(Exception):
     """A source could not give the program; the text says why. The next source is tried."""
@@ -41,10 +38,11 @@ class Download:
         Raises:
             Unavailable: not reachable, not found, or the checksum differs.
         """
-        words = {"version": version, "os": sys.platform, "arch": _architecture()}
+        machine = platform.machine()
+        words = {"version": version, "os": sys.platform, "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)}
         url = self.url.format(**words)
         try:
-            with httpx.Client(follow_redirects=True, timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)) as client:
+            with httpx.Client(follow_redirects=True, timeout=httpx.Timeout(60, connect=10)) as client:
                 wanted = _sum_for(client.get(self.checksums.format(**words)).raise_for_status().text, url.rsplit("/", 1)[1])
                 content = _stream(client, url, program, say)
         except httpx.HTTPError as error:
@@ -53,10 +51,6 @@ class Download:
             raise Unavailable(f"{url}: the checksum is not the published one")
         target.write_bytes(_extract(content, self.member.format(**words)) if self.member else content)
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-
-
-def _architecture() -> str:
-    return {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _sum_for(text: str, file: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -54,10 +55,8 @@ class GoBuild:
             while build.poll() is None:
                 elapsed = time.monotonic() - started
                 say(f"{program} {version}: compiling, {elapsed:.0f} s (about {self.minutes:.0f} min on two cores)")
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     build.wait(1)
-                except subprocess.TimeoutExpired:
-                    continue
         except BaseException:
             build.kill()
             raise
