@@ -123,7 +123,7 @@ def _second_line(values: Values) -> bool:
 
 
 def _keyless(values: Values) -> bool:
-    return any(merged.table(one).get("auth") == "entra" for one in merged.models(model_defaults.completed(values)))
+    return any(one.get("auth") == "entra" for one in merged.entries(model_defaults.completed(values)))
 
 
 def _entra(values: Values, tool: str) -> bool:

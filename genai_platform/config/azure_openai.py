@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from genai_platform.config.merged import Contradiction, models, table
+from genai_platform.config.merged import Contradiction, entries, table
 from genai_platform.config.model_defaults import at, deployments, is_azure
 from genai_platform.config.values import AzureRegion, ModelName, ResourceGroup, Table, Whole
 
@@ -63,36 +63,27 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
         return
     if table(values, "azure").get("enabled") is not True:
         yield ("azure", "openai"), "needs azure.enabled = true: with it the tool works in Azure at all"
-    for name, count in Counter(_names(openai)).items():
+    deployed = openai.get("deployments")
+    entry_names = [str(table(one).get("name")).lower() for one in deployed] if isinstance(deployed, list | tuple) else []
+    for name, count in Counter(entry_names).items():
         if count > 1:
             yield ("azure", "openai", "deployments"), f"the name '{name}' is used {count} times; each deployment has a name of its own"
     known, elsewhere = deployments(values), _keys_elsewhere(values, account)
-    for number, model in enumerate(models(values)):
-        entry = table(model)
+    for number, entry in enumerate(entries(values)):
         if not is_azure(entry) or not at(entry.get("api_base"), account):
             continue
         if isinstance(deployment := entry.get("azure_deployment"), str) and deployment not in known:
-            yield (
-                ("litellm", "models", number, "azure_deployment"),
-                f"'{deployment}' is not among azure.openai.deployments: {', '.join(known)}",
-            )
+            problem = f"'{deployment}' is not among azure.openai.deployments: {', '.join(known)}"
+            yield ("litellm", "models", number, "azure_deployment"), problem
         if entry.get("auth") != "entra" and (variable := entry.get("api_key_env", "AZURE_API_KEY")) in elsewhere:
-            yield (
-                ("litellm", "models", number, "api_key_env"),
-                f"'{variable}' is the key of {elsewhere[variable]}, too, which is not the account {account}; name another variable",
-            )
+            problem = f"'{variable}' is the key of {elsewhere[variable]}, too, which is not the account {account}; name another variable"
+            yield ("litellm", "models", number, "api_key_env"), problem
 
 
 def _keys_elsewhere(values: Mapping[str, Any], account: str) -> dict[Any, str]:
     """The variables of other accounts' keys, each with a model that uses it."""
-    entries = [table(one) for one in models(values)]
     return {
         one.get("api_key_env", "AZURE_API_KEY" if is_azure(one) else "OPENAI_API_KEY"): str(one.get("name"))
-        for one in entries
+        for one in entries(values)
         if isinstance(one.get("api_base"), str) and not at(one["api_base"], account) and one.get("auth") != "entra"
     }
-
-
-def _names(openai: Mapping[str, Any]) -> list[str]:
-    found = openai.get("deployments")
-    return [str(table(one).get("name")).lower() for one in found] if isinstance(found, list | tuple) else []

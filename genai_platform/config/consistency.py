@@ -7,15 +7,14 @@ What has the wrong type is passed over here: it is a fault already.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from genai_platform.config import api_base, azure_openai, keyless, model_defaults, model_groups, sign_in
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
-from genai_platform.config.extra_config import IDENTITY, OWN_VARIABLES, ExtraConfig
-from genai_platform.config.merged import Contradiction, all_known, models, names, table
+from genai_platform.config.extra_config import IDENTITY, OWN_VARIABLES
+from genai_platform.config.merged import Contradiction, entries, extra_config, known_models, table, texts, unknown_models
 from genai_platform.config.models import default_api_version, needs_responses
 from genai_platform.config.values import is_public
 
@@ -24,9 +23,8 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
     """Every contradiction in these settings."""
     values = model_defaults.completed(values)
     looks = (
-        model_groups.contradictions, azure_openai.contradictions, keyless.contradictions, _key_names, _deployments,
-        _target_uris, _api_versions, _models_of_callers, _clients_of_callers, _ports,
-        _networks, _china, _gateway, _backend, _chart, _langfuse,
+        model_groups.contradictions, azure_openai.contradictions, keyless.contradictions, _key_names, _deployments, _target_uris,
+        _api_versions, _models_of_callers, _clients_of_callers, _ports, _networks, _china, _gateway, _backend, _chart, _langfuse,
         sign_in.contradictions,
     )  # fmt: skip
     return [found for look in looks for found in look(values)]
@@ -34,26 +32,20 @@ def contradictions(values: Mapping[str, Any]) -> list[Contradiction]:
 
 def _key_names(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A model's key must not take the place of one of the proxy's own variables."""
-    for number, model in enumerate(models(values)):
-        name = table(model).get("api_key_env")
+    for number, entry in enumerate(entries(values)):
+        name = entry.get("api_key_env")
         if isinstance(name, str) and (OWN_VARIABLES.fullmatch(name) or IDENTITY.fullmatch(name)):
             yield ("litellm", "models", number, "api_key_env"), f"LiteLLM reads {name} itself; choose another name, e.g. AZURE_{name}"
-    extra = table(values, "litellm").get("extra_config")
-    if not isinstance(extra, ExtraConfig):
-        return
-    for name in extra.variables:
-        if IDENTITY.fullmatch(name):
-            yield (
-                ("litellm", "extra_config"),
-                f"{extra.path}: LiteLLM's pods have {name} from their role; choose another name, e.g. MY_{name}",
-            )
+    if extra := extra_config(values):
+        for name in filter(IDENTITY.fullmatch, extra.variables):
+            problem = f"{extra.path}: LiteLLM's pods have {name} from their role; choose another name, e.g. MY_{name}"
+            yield ("litellm", "extra_config"), problem
 
 
 def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """LiteLLM keeps what it knows of a model under its deployment's name, once: of two modes one would win for both."""
     seen: dict[str, tuple[str, str]] = {}
-    for number, model in enumerate(models(values)):
-        entry = table(model)
+    for number, entry in enumerate(entries(values)):
         deployment, mode = entry.get("azure_deployment") or entry.get("model"), str(entry.get("mode", "chat"))
         if not isinstance(deployment, str):
             continue
@@ -68,29 +60,23 @@ def _deployments(values: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _target_uris(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """A portal's target URI names deployment and api-version, too: they must not be other ones than configured."""
-    for number, model in enumerate(models(values)):
-        entry = table(model)
+    for number, entry in enumerate(entries(values)):
         if not isinstance(entry.get("api_base"), str) or entry.get("provider", "azure") != "azure":
             continue
         found = api_base.parse(entry["api_base"])
         for key, said in (("azure_deployment", found.deployment), ("api_version", found.api_version)):
             configured = entry.get(key, default_api_version(entry) if key == "api_version" else said)
             if said is not None and configured != said:
-                yield (
-                    ("litellm", "models", number, key),
-                    f"'{configured}' is not what api_base says: '{said}'; give as api_base {found.address} alone, or correct one of them",
-                )
+                advice = f"give as api_base {found.address} alone, or correct one of them"
+                yield ("litellm", "models", number, key), f"'{configured}' is not what api_base says: '{said}'; {advice}"
 
 
 def _api_versions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    for number, model in enumerate(models(values)):
-        entry = table(model)
+    for number, entry in enumerate(entries(values)):
         version = entry.get("api_version")
         if isinstance(version, str) and needs_responses(entry) and version[:1].isdigit() and version < RESPONSES_API_VERSION[:10]:
-            yield (
-                ("litellm", "models", number, "api_version"),
-                f"'{version}' has no /openai/responses, by which this model is asked; expected {RESPONSES_API_VERSION} or later, or v1",
-            )
+            lacks = f"'{version}' has no /openai/responses, by which this model is asked"
+            yield ("litellm", "models", number, "api_version"), f"{lacks}; expected {RESPONSES_API_VERSION} or later, or v1"
 
 
 def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -99,31 +85,22 @@ def _clients_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     for caller, wanted in table(values, "azure", "callers").items():
         client = table(wanted).get("client_id")
         if isinstance(client, str) and (other := seen.setdefault(client.lower(), caller)) != caller:
-            yield (
-                ("azure", "callers", caller, "client_id"),
-                f"{client} is the caller '{other}' already; each needs an application of its own",
-            )
+            problem = f"{client} is the caller '{other}' already; each needs an application of its own"
+            yield ("azure", "callers", caller, "client_id"), problem
 
 
 def _models_of_callers(values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    known = sorted(set(names(values)))
-    if not all_known(values):
-        return
+    known = known_models(values)
     for caller, wanted in table(values, "azure", "callers").items():
-        models = table(wanted).get("models")
-        for name in models if isinstance(models, list | tuple) else ():
-            if isinstance(name, str) and name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                yield ("azure", "callers", caller, "models"), f"unknown model '{name}'{hint}; configured are {', '.join(known) or 'none'}"
+        for problem in unknown_models(texts(table(wanted).get("models")), known):
+            yield ("azure", "callers", caller, "models"), problem
 
 
 def _ports(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """One load balancer: what has no name of its own needs a port of its own."""
     ingress = table(values, "ingress")
-    named = ingress.get("domain") is not None
     litellm, langfuse = _listeners(ingress)
-    if litellm == langfuse and not named:
+    if litellm == langfuse and ingress.get("domain") is None:
         yield ("ingress", "langfuse_port"), f"{langfuse} is LiteLLM's port, too; without a domain each needs its own"
     if table(values, "azure").get("enabled") is True and (gateway := ingress.get("gateway_port")) in (litellm, langfuse):
         yield ("ingress", "gateway_port"), f"{gateway} is taken by {'LiteLLM' if gateway == litellm else 'Langfuse'}; it needs its own"
@@ -148,21 +125,18 @@ def _networks(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     allowed = _parsed(ingress.get("allowed_cidrs"))
     ports = len(set(_listeners(ingress)))
     most = _RULES // ports
+    shared = f" ({_RULES} with ingress.domain, where both share a port)" if ports > 1 else ""
     for version in (4, 6):
         count = sum(network.version == version for network in allowed)
         if count > most:
             yield (
                 ("ingress", "allowed_cidrs"),
                 f"{count} IPv{version} networks are too many: a security group takes 60 rules, one for each network and port, so at most "
-                f"{most} here"
-                + (f" ({_RULES} with ingress.domain, where both share a port)" if ports > 1 else "")
-                + "; join them to larger ones",
+                f"{most} here{shared}; join them to larger ones",
             )
     if len(given := _parsed(cluster.get("public_access_cidrs"))) > _PUBLIC_NETWORKS:
-        yield (
-            ("cluster", "public_access_cidrs"),
-            f"{len(given)} networks are too many: EKS takes at most {_PUBLIC_NETWORKS}; join them to larger ones",
-        )
+        problem = f"{len(given)} networks are too many: EKS takes at most {_PUBLIC_NETWORKS}; join them to larger ones"
+        yield ("cluster", "public_access_cidrs"), problem
     elif not given and (count := sum(is_public(str(network)) for network in allowed)) > _PUBLIC_NETWORKS:
         yield (
             ("cluster", "public_access_cidrs"),
@@ -230,15 +204,10 @@ def _langfuse(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     major = "4" if str(table(values, "langfuse", "chart").get("version", "")).startswith("2.") else "3"
     tag = langfuse.get("image_tag")
     if isinstance(tag, str) and tag[:2] in ("3.", "4.") and tag[0] != major:
-        yield (
-            ("langfuse", "image_tag"),
-            f"'{tag}' is Langfuse {tag[0]}, but this chart runs Langfuse {major}; leave it out for the chart's own",
-        )
-    if (
-        major == "4"
-        and table(values, "litellm").get("callback") == "langfuse"
-        and langfuse.get("write_mode", "events_only") == "events_only"
-    ):
+        problem = f"'{tag}' is Langfuse {tag[0]}, but this chart runs Langfuse {major}; leave it out for the chart's own"
+        yield ("langfuse", "image_tag"), problem
+    events_only = major == "4" and langfuse.get("write_mode", "events_only") == "events_only"
+    if events_only and table(values, "litellm").get("callback") == "langfuse":
         yield (
             ("litellm", "callback"),
             "'langfuse' is refused by Langfuse 4 with write_mode 'events_only'; use 'langfuse_otel', or set langfuse.write_mode to 'dual'",

@@ -10,12 +10,12 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genai_platform.config import model_defaults
-from genai_platform.config.merged import models, table
+from genai_platform.config.merged import entries, table
 from genai_platform.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ class Loaded:
         """Whether a key of a model, which no layer has, follows from the account it is asked at."""
         match path:
             case ("litellm", "models", int(number), key):
-                return number < len(self._models) and key in table(self._models[number])
+                return number < len(self._models) and key in self._models[number]
         return False
 
     @cached_property
-    def _models(self) -> Sequence[Any]:
-        return models(model_defaults.completed(self.merged))
+    def _models(self) -> list[Mapping[str, Any]]:
+        return entries(model_defaults.completed(self.merged))
 
 
 def project_folder(start: Path | None = None) -> Path:
@@ -153,10 +153,7 @@ def validate(layers: Sequence[Layer], project: Path | None = None) -> Loaded:
         for path in wanted:
             _put(values, path, texts[path])
         settings, error = _typed(values)
-
-    def source(path: KeyPath) -> str:
-        return _source(layers, path)
-
+    source = partial(_source, layers)
     faults = faults_of(error, source) if error else []
     if unread:
         faults.append(Fault("litellm.extra_config", unread, source(("litellm", "extra_config"))))
@@ -168,19 +165,15 @@ def validate(layers: Sequence[Layer], project: Path | None = None) -> Loaded:
 
 def merged(layers: Sequence[Layer]) -> dict[str, Any]:
     """The values of all layers, not validated."""
-    values: dict[str, Any] = {}
-    for layer in layers:
-        values = merge(values, layer.values)
-    return values
+    return reduce(merge, (layer.values for layer in layers), {})
 
 
 def _read_extra_config(values: dict[str, Any], project: Path) -> str:
     """Put the file of ``litellm.extra_config`` in the place of its path. Answers what is wrong with it; empty: nothing."""
     from genai_platform.config.extra_config import read
 
-    litellm = values.get("litellm")
-    path = litellm.get("extra_config") if isinstance(litellm, Mapping) else None
-    if isinstance(litellm, Mapping) and isinstance(path, str):
+    litellm = table(values, "litellm")
+    if isinstance(path := litellm.get("extra_config"), str):
         try:
             values["litellm"] = {**litellm, "extra_config": read(project, path)}
         except ValueError as error:

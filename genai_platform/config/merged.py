@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from genai_platform.config.extra_config import ExtraConfig
@@ -19,23 +20,33 @@ def table(values: Any, *path: str) -> Mapping[str, Any]:
     return here if isinstance(here, Mapping) else {}
 
 
-def models(values: Mapping[str, Any]) -> Sequence[Any]:
-    """The entries of ``litellm.models``."""
+def entries(values: Any) -> list[Mapping[str, Any]]:
+    """The entries of ``litellm.models``; an empty table for what is not one."""
     found = table(values, "litellm").get("models")
-    return found if isinstance(found, list | tuple) else ()
+    return [table(one) for one in found] if isinstance(found, list | tuple) else []
 
 
-def names(values: Mapping[str, Any]) -> list[str]:
-    """The names of the models, one for each entry, and of those that ``extra_config`` adds."""
-    extra = table(values, "litellm").get("extra_config")
-    own = [name for entry in models(values) if isinstance(name := table(entry).get("name"), str)]
-    return [*own, *(extra.model_names if isinstance(extra, ExtraConfig) else ())]
+def extra_config(values: Mapping[str, Any]) -> ExtraConfig | None:
+    """``litellm.extra_config``, where its path was given and is a text."""
+    found = table(values, "litellm").get("extra_config")
+    return found if isinstance(found, ExtraConfig) else None
 
 
-def all_known(values: Mapping[str, Any]) -> bool:
-    """Whether every model's name is known: not where the file of ``extra_config`` was not read."""
-    extra = table(values, "litellm").get("extra_config")
-    return extra is None or (isinstance(extra, ExtraConfig) and extra.document is not None)
+def known_models(values: Mapping[str, Any]) -> list[str] | None:
+    """The names of all models, also those that ``extra_config`` adds, sorted; ``None`` where its file was not read."""
+    extra = extra_config(values)
+    if table(values, "litellm").get("extra_config") is not None and (extra is None or extra.document is None):
+        return None
+    return sorted({*texts([entry.get("name") for entry in entries(values)]), *(extra.model_names if extra else ())})
+
+
+def unknown_models(asked: Iterable[str], known: Sequence[str] | None) -> Iterator[str]:
+    """What is wrong with each name that is not among ``known_models``."""
+    for name in asked:
+        if known is not None and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            yield f"unknown model '{name}'{hint}; configured are {', '.join(known) or 'none'}"
 
 
 def texts(value: Any) -> list[str]:

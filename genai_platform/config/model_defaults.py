@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from genai_platform.config.merged import models, table
+from genai_platform.config.merged import entries, table
 
 
 def completed(values: Any) -> Any:
     """Settings in which every model of the account of ``[azure.openai]`` says what follows from there."""
-    configured = models(values) if isinstance(values, Mapping) else ()
     known = deployments(values)
     account = table(values, "azure", "openai").get("account")
-    if not configured or not known or not isinstance(account, str):
+    if not entries(values) or not known or not isinstance(account, str):
         return values
     # Without the Azure half nobody could make what trusts LiteLLM's service account.
     entra = table(values, "azure").get("enabled") is True
-    return {**values, "litellm": {**values["litellm"], "models": [_completed(one, account, known, entra) for one in configured]}}
+    models = [_completed(one, account, known, entra) for one in values["litellm"]["models"]]
+    return {**values, "litellm": {**values["litellm"], "models": models}}
 
 
 def _completed(model: Any, account: str, known: Mapping[str, Any], entra: bool) -> Any:

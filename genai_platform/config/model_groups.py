@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -11,29 +10,29 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genai_platform.config.merged import Contradiction, all_known, models, names, table, texts
+from genai_platform.config.merged import Contradiction, entries, known_models, table, texts, unknown_models
 from genai_platform.config.models import PROVIDERS, Model, with_regions
 from genai_platform.config.values import REGION
 
 KINDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-_SHARES = ("weight", "rpm", "tpm")
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Those of the groups, then those of the fallbacks."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for one in models(values):
-        if isinstance(name := table(one).get("name"), str):
-            groups.setdefault(name, []).append(table(one))
+    for one in entries(values):
+        if isinstance(name := one.get("name"), str):
+            groups.setdefault(name, []).append(one)
     region = str(table(values, "platform").get("region", REGION))
     for name, group in groups.items():
         for text in (*_same(name, group, region), *_modes(name, group), *_shares(name, group)):
             yield ("litellm", "models"), text
     fallbacks = {kind: table(values, "litellm", "fallbacks", kind) for kind in KINDS}
     modes = {name: str(group[0].get("mode", "chat")) for name, group in groups.items()}
-    known = sorted({*names(values)})
+    known = known_models(values)
     for kind, chosen in fallbacks.items():
-        for text in (*(_unknown(chosen, known) if all_known(values) else ()), *_other_mode(chosen, modes), *_circle(chosen)):
+        named = dict.fromkeys([*chosen, *(other for value in chosen.values() for other in texts(value))])
+        for text in (*unknown_models(named, known), *_other_mode(chosen, modes), *_circle(chosen)):
             yield ("litellm", "fallbacks", kind), text
     yield from _callers(values, fallbacks)
 
@@ -47,11 +46,8 @@ def _same(name: str, group: Sequence[Mapping[str, Any]], region: str) -> Iterato
     places = Counter((model.upstream, model.address, model.key_variable) for model in found)
     for (deployment, address, _), count in places.items():
         if count > 1:
-            times = "twice" if count == 2 else f"{count} times"
-            yield (
-                f"the name '{name}' is used {times} for the deployment '{deployment}' at {address};"
-                " deployments of one name share its load, and each must be another one"
-            )
+            used = f"the name '{name}' is used {'twice' if count == 2 else f'{count} times'} for the deployment '{deployment}' at {address}"
+            yield f"{used}; deployments of one name share its load, and each must be another one"
 
 
 def _modes(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -62,21 +58,11 @@ def _modes(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _shares(name: str, group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """LiteLLM counts a missing share as 0 (litellm/router_strategy/simple_shuffle.py, 1.106.2): such a deployment would never be asked."""
-    for key in _SHARES:
-        without = [one for one in group if one.get(key) is None]
-        if without and len(without) < len(group):
-            yield (
-                f"{key} is set for {len(group) - len(without)} of the {len(group)} deployments of '{name}', so the others would never be"
-                " asked; set it for all of them, or for none"
-            )
-
-
-def _unknown(chosen: Mapping[str, Any], known: Sequence[str]) -> Iterator[str]:
-    for name in dict.fromkeys([*chosen, *(other for value in chosen.values() for other in texts(value))]):
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            yield f"unknown model '{name}'{hint}; configured are {', '.join(known) or 'none'}"
+    for key in ("weight", "rpm", "tpm"):
+        having = sum(one.get(key) is not None for one in group)
+        if 0 < having < len(group):
+            only = f"{key} is set for {having} of the {len(group)} deployments of '{name}'"
+            yield f"{only}, so the others would never be asked; set it for all of them, or for none"
 
 
 def _other_mode(chosen: Mapping[str, Any], modes: Mapping[str, str]) -> Iterator[str]:
@@ -100,8 +86,6 @@ def _callers(values: Mapping[str, Any], fallbacks: Mapping[str, Mapping[str, Any
         for kind, chosen in fallbacks.items():
             missing = dict.fromkeys(other for name in own for other in texts(chosen.get(name)) if other not in own)
             if missing:
-                yield (
-                    ("azure", "callers", caller, "models"),
-                    f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: litellm.fallbacks.{kind} leads there from"
-                    " a model of this caller, and who may not have a model is not led to it",
-                )
+                lacks = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+                why = f"litellm.fallbacks.{kind} leads there from a model of this caller, and who may not have a model is not led to it"
+                yield ("azure", "callers", caller, "models"), f"{lacks}: {why}"

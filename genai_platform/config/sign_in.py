@@ -48,10 +48,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[Contradiction]:
     tools = [name for name in TOOLS if table(values, name).get("sign_in") == "entra"]
     langfuse, who = table(values, "langfuse"), table(values, "sign_in")
     if langfuse.get("password_sign_in") is False and "langfuse" not in tools:
-        yield (
-            ("langfuse", "password_sign_in"),
-            "false leaves no way to sign in; set langfuse.sign_in to 'entra', or leave it out",
-        )
+        yield ("langfuse", "password_sign_in"), "false leaves no way to sign in; set langfuse.sign_in to 'entra', or leave it out"
     known = {str(one).lower() for kind in ("groups", "people") for one in who.get(kind) or ()}
     for name in table(values, "sign_in", "litellm_roles"):
         if str(name).lower() not in known:
