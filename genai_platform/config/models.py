@@ -20,40 +20,28 @@ from pydantic import (
     field_validator,
 )
 
-from genai_platform.config import azure_models, priced_models
+from genai_platform.config import azure_models, priced_models, values
 from genai_platform.config.extra_config import ExtraConfig
 from genai_platform.config.sign_in import Way
-from genai_platform.config.values import (
-    ApiBase,
-    ApplicationProfile,
-    AwsRegion,
-    BaseModelName,
-    BedrockId,
-    ModelName,
-    OpenAIBase,
-    Table,
-    Whole,
-)
 
 API_VERSION = "2024-10-21"
 """The latest api-version of Azure OpenAI's data plane that is dated and no preview (Microsoft Learn, "API version lifecycle")."""
 
-
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
-class _Deployment(Table):
+class _Deployment(values.Table):
     """What every model has, from any provider."""
 
-    name: ModelName
+    name: values.ModelName
     """What callers ask for; deployments of the same name are a group and share its load."""
-    weight: Annotated[Whole, Field(gt=0)] | None = None
+    weight: Annotated[values.Whole, Field(gt=0)] | None = None
     """In a group: this deployment's share of the requests, beside the others' weights."""
-    rpm: Annotated[Whole, Field(gt=0)] | None = None
+    rpm: Annotated[values.Whole, Field(gt=0)] | None = None
     """The deployment's quota of requests a minute; without ``weight``, its share follows from it."""
-    tpm: Annotated[Whole, Field(gt=0)] | None = None
+    tpm: Annotated[values.Whole, Field(gt=0)] | None = None
     """The deployment's quota of tokens a minute; without ``weight`` and ``rpm``, its share follows from it."""
-    order: Annotated[Whole, Field(gt=0)] | None = None
+    order: Annotated[values.Whole, Field(gt=0)] | None = None
     """In a group: those with the lowest number are asked first, the next ones where these fail."""
 
 
@@ -62,11 +50,11 @@ class AzureModel(_Deployment):
 
     provider: Literal["azure"] = "azure"
     """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
-    azure_deployment: ModelName
+    azure_deployment: values.ModelName
     """The deployment in Azure OpenAI."""
-    base_model: BaseModelName | None = None
+    base_model: values.BaseModelName | None = None
     """The model behind the deployment, e.g. ``gpt-4o``; not needed where the deployment is called like it."""
-    api_base: ApiBase
+    api_base: values.ApiBase
     """The address of the Azure OpenAI resource, e.g. ``https://NAME.openai.azure.com``; of a portal's target URI the rest is dropped."""
     mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
     """Which route the model serves; ``verify`` asks those that chat."""
@@ -116,45 +104,40 @@ class OpenAIModel(_Deployment):
 
     provider: Literal["openai"]
     """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
-    model: ModelName
+    model: values.ModelName
     """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
-    base_model: BaseModelName | None = None
+    base_model: values.BaseModelName | None = None
     """The model whose price counts, as OpenAI names it; not needed where the model is called like it."""
-    api_base: OpenAIBase = "https://api.openai.com/v1"
+    api_base: values.OpenAIBase = "https://api.openai.com/v1"
     """The address that OpenAI's routes begin with, e.g. ``https://api.openai.com/v1``."""
     mode: Literal["chat", "completion", "embedding", "responses"] = "chat"
     """Which route the model serves; ``verify`` asks those that chat."""
     api_key_env: Variable = "OPENAI_API_KEY"
     """The environment variable the key is read from (the value itself is a secret, never a setting)."""
 
+    # Properties: see AzureModel.
     @property
     def upstream(self) -> str:
-        """What the provider calls it."""
         return self.model
 
     @property
     def address(self) -> str:
-        """Where it is served, for people."""
         return self.api_base
 
     @property
     def key_variable(self) -> str | None:
-        """The environment variable its key comes from."""
         return self.api_key_env
 
     @property
     def id(self) -> str:
-        """As an Azure model's."""
         return _id(urlsplit(self.api_base).netloc, self.name, self.model, self.api_base, self.api_key_env)
 
     @property
     def priced_as(self) -> str:
-        """What LiteLLM takes it for."""
         return self.base_model or self.model
 
     @property
     def priced(self) -> bool:
-        """Whether LiteLLM has a price for it; by its name, from any provider."""
         return self.priced_as in priced_models.OPENAI
 
 
@@ -163,11 +146,11 @@ class BedrockModel(_Deployment):
 
     provider: Literal["bedrock"]
     """Who serves the model: Azure OpenAI, an address with OpenAI's API, or Amazon Bedrock."""
-    model: BedrockId
+    model: values.BedrockId
     """The model as its provider names it: OpenAI's model id, or an id of Amazon Bedrock."""
-    region: AwsRegion = Field(default_factory=str)
+    region: values.AwsRegion = Field(default_factory=str)
     """The AWS region in which Amazon Bedrock is asked. Default: the application inference profile's, else ``platform.region``."""
-    application_inference_profile: ApplicationProfile | None = None
+    application_inference_profile: values.ApplicationProfile | None = None
     """The ARN of an application inference profile of ``model``, which is invoked in the model's place: AWS books costs on its tags."""
     mode: Literal["chat", "embedding"] = "chat"
     """Which route the model serves; ``verify`` asks those that chat."""
@@ -180,9 +163,9 @@ class BedrockModel(_Deployment):
             raise ValueError(f"an ARN in {region}, the model's region")
         return value
 
+    # Properties: see AzureModel.
     @property
     def upstream(self) -> str:
-        """What the provider calls it."""
         return self.model
 
     @property
@@ -192,7 +175,6 @@ class BedrockModel(_Deployment):
 
     @property
     def address(self) -> str:
-        """Where it is served, for people."""
         through = f" through {self.invoked.rpartition(':')[2]}" if self.application_inference_profile else ""
         return f"Amazon Bedrock in {self.region}{through}"
 
@@ -202,17 +184,14 @@ class BedrockModel(_Deployment):
 
     @property
     def id(self) -> str:
-        """As an Azure model's."""
         return _id(f"bedrock-{self.region}", self.name, self.invoked, self.region)
 
     @property
     def priced_as(self) -> str:
-        """What LiteLLM takes it for."""
         return self.model
 
     @property
     def priced(self) -> bool:
-        """Whether LiteLLM has a price for it."""
         return self.is_priced(self.model)
 
     @staticmethod
@@ -267,49 +246,45 @@ def needs_responses(model: Mapping[str, Any]) -> bool:
     return model.get("mode") == "responses" or azure_models.PRICED.get(called) == "responses"
 
 
-class Router(Table):
+class Router(values.Table):
     """``router_settings`` of LiteLLM's proxy, with its names; what is not set is LiteLLM's own default."""
 
     routing_strategy: Literal["simple-shuffle", "least-busy", "usage-based-routing-v2", "latency-based-routing", "cost-based-routing"] = (
         "simple-shuffle"
     )
     """How a deployment of a group is chosen; ``weight``, ``rpm`` and ``tpm`` count in ``simple-shuffle``."""
-    num_retries: Annotated[Whole, Field(ge=0, le=10)] | None = None
+    num_retries: Annotated[values.Whole, Field(ge=0, le=10)] | None = None
     """How often a failed request is sent again."""
-    allowed_fails: Annotated[Whole, Field(ge=0, le=1000)] | None = None
+    allowed_fails: Annotated[values.Whole, Field(ge=0, le=1000)] | None = None
     """Failures in a minute until a deployment rests."""
-    cooldown_time: Annotated[Whole, Field(ge=1, le=3600)] | None = None
+    cooldown_time: Annotated[values.Whole, Field(ge=1, le=3600)] | None = None
     """Seconds that a deployment rests."""
-    timeout: Annotated[Whole, Field(ge=1, le=3600)] | None = None
+    timeout: Annotated[values.Whole, Field(ge=1, le=3600)] | None = None
     """Seconds for a whole request, retries and fallbacks included."""
 
 
-class Fallbacks(Table):
+class Fallbacks(values.Table):
     """Model to the models that are asked instead, in their order; with LiteLLM's names."""
 
-    fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    fallbacks: dict[values.ModelName, tuple[values.ModelName, ...]] = {}
     """When every deployment of the model failed."""
-    context_window_fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    context_window_fallbacks: dict[values.ModelName, tuple[values.ModelName, ...]] = {}
     """When a request is too long for the model."""
-    content_policy_fallbacks: dict[ModelName, tuple[ModelName, ...]] = {}
+    content_policy_fallbacks: dict[values.ModelName, tuple[values.ModelName, ...]] = {}
     """When the model's content filter refused a request."""
-
-
-def _unread(value: Any) -> Any:
-    """A path that nobody read: of a configuration that is looked at without its files."""
-    return ExtraConfig(value) if isinstance(value, str) else value
 
 
 ExtraFile = Annotated[
     InstanceOf[ExtraConfig],
-    BeforeValidator(_unread),
+    # A path that nobody read is of a configuration that is looked at without its files.
+    BeforeValidator(lambda value: ExtraConfig(value) if isinstance(value, str) else value),
     PlainSerializer(lambda file: file.path, return_type=str),
     WithJsonSchema({"type": "string"}),
 ]
 
 
-class Litellm(Table):
-    replicas: Annotated[Whole, Field(ge=1, le=50)] = 1
+class Litellm(values.Table):
+    replicas: Annotated[values.Whole, Field(ge=1, le=50)] = 1
     """Pods of the proxy; with two or more no request is lost when they are exchanged."""
     image: str = "ghcr.io/berriai/litellm-database:v1.106.2"
     """The proxy's image; the migration job uses the same."""

@@ -8,29 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
+from genai_platform.config import values
 from genai_platform.config.sign_in import FREE_SEATS, Person, Way
 from genai_platform.config.unit_prices import APIM_METERS, TABLE, apim_usd_per_hour
-from genai_platform.config.values import (
-    AccountId,
-    ApiBase,
-    AwsRegion,
-    AzureRegion,
-    BedrockId,
-    CallerName,
-    Email,
-    Guid,
-    Host,
-    ModelName,
-    Name,
-    OpenAIBase,
-    ResourceGroup,
-)
 
 NO_DOMAIN = NO_EMAIL = "none"
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")]
 _SEPARATED = BeforeValidator(lambda text: words(text))
-ModelNames = Annotated[tuple[ModelName, ...], _SEPARATED]
-BedrockIds = Annotated[tuple[BedrockId, ...], _SEPARATED]
+ModelNames = Annotated[tuple[values.ModelName, ...], _SEPARATED]
+BedrockIds = Annotated[tuple[values.BedrockId, ...], _SEPARATED]
 People = Annotated[tuple[Person, ...], _SEPARATED]
 Provider = Literal["azure", "bedrock", "openai"]
 Providers = Annotated[tuple[Provider, ...], _SEPARATED]
@@ -93,122 +79,49 @@ class Question:
 
 _AZURE_OPENAI, _BEDROCK, _OPENAI = (("providers", name) for name in ("azure", "bedrock", "openai"))
 QUESTIONS = (
-    Question("name", "a name for the platform", "--name", "genai", Name, "lower-case letters, digits, single hyphens between; at most 16"),
-    Question("region", "AWS region", "--region", "ap-northeast-1", AwsRegion, "e.g. ap-northeast-1"),
-    Question("account_id", "AWS account", "--account-id", "", AccountId, "twelve digits; any other account will be refused"),
-    Question(
-        "providers",
-        "who serves the models",
-        "--provider",
-        "azure",
-        Providers,
-        "azure, bedrock or openai; several, separated by commas",
-        (
+    Question("name", "a name for the platform", "--name", "genai", values.Name,
+        "lower-case letters, digits, single hyphens between; at most 16"),
+    Question("region", "AWS region", "--region", "ap-northeast-1", values.AwsRegion, "e.g. ap-northeast-1"),
+    Question("account_id", "AWS account", "--account-id", "", values.AccountId, "twelve digits; any other account will be refused"),
+    Question("providers", "who serves the models", "--provider", "azure", Providers,
+        "azure, bedrock or openai; several, separated by commas", (
             Choice("azure", "Azure OpenAI"),
             Choice("bedrock", "Amazon Bedrock, asked with the platform's own role: no key"),
             Choice("openai", "OpenAI, vLLM or another address with OpenAI's API"),
-        ),
-    ),
-    Question(
-        "api_base",
-        "Azure OpenAI address",
-        "--api-base",
-        "",
-        ApiBase,
-        "e.g. https://NAME.openai.azure.com; the portal's target URI will do",
-        only=_AZURE_OPENAI,
-    ),
+        )),
+    Question("api_base", "Azure OpenAI address", "--api-base", "", values.ApiBase,
+        "e.g. https://NAME.openai.azure.com; the portal's target URI will do", only=_AZURE_OPENAI),
     Question("models", "Azure OpenAI deployments", "--model", "gpt-4o-mini", ModelNames, "names, separated by commas", only=_AZURE_OPENAI),
-    Question(
-        "bedrock_models",
-        "models of Amazon Bedrock",
-        "--bedrock-model",
-        "",
-        BedrockIds,
-        "ids of models or inference profiles, e.g. amazon.nova-lite-v1:0; several, separated by commas",
-        only=_BEDROCK,
-    ),
-    Question(
-        "openai_base",
-        "address with OpenAI's API",
-        "--openai-base",
-        "https://api.openai.com/v1",
-        OpenAIBase,
-        "what its routes begin with, e.g. https://HOST/v1",
-        only=_OPENAI,
-    ),
+    Question("bedrock_models", "models of Amazon Bedrock", "--bedrock-model", "", BedrockIds,
+        "ids of models or inference profiles, e.g. amazon.nova-lite-v1:0; several, separated by commas", only=_BEDROCK),
+    Question("openai_base", "address with OpenAI's API", "--openai-base", "https://api.openai.com/v1", values.OpenAIBase,
+        "what its routes begin with, e.g. https://HOST/v1", only=_OPENAI),
     Question("openai_models", "models there", "--openai-model", "gpt-4o-mini", ModelNames, "names, separated by commas", only=_OPENAI),
     Question("zones", "availability zones", "--zones", "2", Annotated[int, Field(ge=2, le=6)], "2 to 6, at most what the region has"),
-    Question(
-        "nat",
-        "NAT gateways",
-        "--nat",
-        "single",
-        Literal["single", "per-zone"],
-        "single or per-zone",
-        (Choice("single", f"{nat_usd(1)} in all"), Choice("per-zone", f"{nat_usd(1)} for each zone; survives the loss of one")),
-    ),
-)
+    Question("nat", "NAT gateways", "--nat", "single", Literal["single", "per-zone"], "single or per-zone",
+        (Choice("single", f"{nat_usd(1)} in all"), Choice("per-zone", f"{nat_usd(1)} for each zone; survives the loss of one"))),
+)  # fmt: skip
 AZURE = (
-    Question("tenant_id", "Entra ID tenant", "--tenant-id", "", Guid, "a GUID; any other tenant will be refused"),
-    Question("subscription_id", "Azure subscription", "--subscription-id", "", Guid, "a GUID; any other subscription will be refused"),
-    Question("location", "Azure region", "--location", "japaneast", AzureRegion, "e.g. japaneast"),
-    Question(
-        "resource_group",
-        "resource group",
-        "--resource-group",
-        "genai",
-        ResourceGroup,
-        "made, and removed again, when it does not exist",
-    ),
-    Question(
-        "domain",
-        "a domain for the load balancer",
-        "--domain",
-        NO_DOMAIN,
-        Host | Literal["none"],
-        "inside a Route 53 zone of the AWS account, e.g. genai.example.com; none: API Management cannot check the balancer's certificate",
-    ),
-    Question(
-        "apim",
-        "API Management service",
-        "--apim",
-        "BasicV2",
-        ServiceName,
-        "the name of a service that exists, or the tier of one to be made",
-        tiers(),
-    ),
-    Question(
-        "publisher_email",
-        "where Azure writes about the API Management service",
-        "--publisher-email",
-        NO_EMAIL,
-        Email | Literal["none"],
-        "an e-mail address that is read; none: to be filled in before the first start",
-    ),
-    Question("caller", "the first caller", "--caller", "team-a", CallerName, "lower-case letters, digits, hyphens"),
-    Question(
-        "sign_in",
-        "how people sign in to LiteLLM and Langfuse",
-        "--sign-in",
-        "password",
-        Way,
-        "password or entra",
-        (
-            Choice("password", "with the passwords that the platform makes"),
-            Choice("entra", f"with Entra ID; LiteLLM's open edition then takes {FREE_SEATS} users, callers among them"),
-        ),
-    ),
-    Question(
-        "people",
-        "who may sign in",
-        "--person",
-        "",
-        People,
-        "user principal names, e.g. anna@example.com, or object ids, separated by commas",
-        only=("sign_in", "entra"),
-    ),
-)
+    Question("tenant_id", "Entra ID tenant", "--tenant-id", "", values.Guid, "a GUID; any other tenant will be refused"),
+    Question("subscription_id", "Azure subscription", "--subscription-id", "", values.Guid,
+        "a GUID; any other subscription will be refused"),
+    Question("location", "Azure region", "--location", "japaneast", values.AzureRegion, "e.g. japaneast"),
+    Question("resource_group", "resource group", "--resource-group", "genai", values.ResourceGroup,
+        "made, and removed again, when it does not exist"),
+    Question("domain", "a domain for the load balancer", "--domain", NO_DOMAIN, values.Host | Literal["none"],
+        "inside a Route 53 zone of the AWS account, e.g. genai.example.com; none: API Management cannot check the balancer's certificate"),
+    Question("apim", "API Management service", "--apim", "BasicV2", ServiceName,
+        "the name of a service that exists, or the tier of one to be made", tiers()),
+    Question("publisher_email", "where Azure writes about the API Management service", "--publisher-email", NO_EMAIL,
+        values.Email | Literal["none"], "an e-mail address that is read; none: to be filled in before the first start"),
+    Question("caller", "the first caller", "--caller", "team-a", values.CallerName, "lower-case letters, digits, hyphens"),
+    Question("sign_in", "how people sign in to LiteLLM and Langfuse", "--sign-in", "password", Way, "password or entra", (
+        Choice("password", "with the passwords that the platform makes"),
+        Choice("entra", f"with Entra ID; LiteLLM's open edition then takes {FREE_SEATS} users, callers among them"),
+    )),
+    Question("people", "who may sign in", "--person", "", People,
+        "user principal names, e.g. anna@example.com, or object ids, separated by commas", only=("sign_in", "entra")),
+)  # fmt: skip
 """Asked when API Management goes in front."""
 
 
