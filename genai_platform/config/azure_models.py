@@ -60,9 +60,7 @@ _NAMES: Mapping[str, str] = {
         text-embedding-ada-002 us-gov/text-embedding-3-large us-gov/text-embedding-3-small us/text-embedding-3-large
         us/text-embedding-3-small us/text-embedding-ada-002
     """,
-    "completion": """
-        gpt-3.5-turbo-instruct-0914 gpt-35-turbo-instruct gpt-35-turbo-instruct-0914
-    """,
+    "completion": "gpt-3.5-turbo-instruct-0914 gpt-35-turbo-instruct gpt-35-turbo-instruct-0914",
 }
 PRICED: Mapping[str, str] = {name: mode for mode, names in _NAMES.items() for name in names.split()}
 """Model, without LiteLLM's prefix ``azure/``, to its mode: ``chat``, ``responses``, ``embedding`` or ``completion``."""

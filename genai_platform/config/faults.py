@@ -75,12 +75,9 @@ class Fault:
 
 def gather(faults: Sequence[Fault]) -> ConfigError:
     """All faults as one error."""
-    if len(faults) == 1:
-        message = str(faults[0])
-    else:
-        message = "\n".join([f"{len(faults)} faults in the configuration:", *(f"  {fault}" for fault in faults)])
+    listed = "\n".join([f"{len(faults)} faults in the configuration:", *(f"  {fault}" for fault in faults)])
     return ConfigError(
-        message,
+        str(faults[0]) if len(faults) == 1 else listed,
         remedy=advice("correct these and run the command again; `{}` lists every value and its source", genai("config show")),
         id="config.invalid",
     )
@@ -93,16 +90,14 @@ def faults_of(error: ValidationError, source: Callable[[tuple[str | int, ...]], 
     # What a model of the wrong provider lacks says nothing: it has the keys of another one.
     misplaced = {found["loc"][:4] for found in errors if found["type"] == "extra_forbidden" and _other_providers(*_place(found["loc"]))}
     for found in errors:
-        if found["loc"][:4] in misplaced and found["type"] == "missing":
+        # A default that is not made follows from what is missing.
+        if (found["loc"][:4] in misplaced and found["type"] == "missing") or found["type"] == "default_factory_not_called":
             continue
-        if found["type"] == "default_factory_not_called":
-            continue  # a default that follows from what is missing
         path, provider = _place(found["loc"])
         while path and path[-1] == "[key]":
             path = path[:-1]
-        key, problem = _told(path, provider, found)
         where = path[:-1] if found["type"] == "missing" else path
-        fault = Fault(key, problem, source(where) if where else "default")
+        fault = Fault(*_told(path, provider, found), source(where) if where else "default")
         if fault not in faults:
             faults.append(fault)
     return faults
@@ -148,32 +143,17 @@ def _told(path: tuple[str | int, ...], provider: str | None, found: Any) -> tupl
 
 
 def _expected(kind: str, context: Mapping[str, Any], message: str) -> str:
-    bounds = {
-        "greater_than_equal": "at least {ge}",
-        "less_than_equal": "at most {le}",
-        "greater_than": "more than {gt}",
-        "less_than": "less than {lt}",
-    }
-    if kind in bounds:
-        return bounds[kind].format(**context)
-    if kind == "string_pattern_mismatch":
-        return f"text that matches {context['pattern']}"
-    names = {
-        "string_type": "text in quotes",
-        "int_parsing": "a whole number",
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-    }
-    names |= {
-        "bool_parsing": "true or false",
-        "bool_type": "true or false",
-        "tuple_type": 'a list, e.g. ["…"]',
-        "float_parsing": "a number",
-        "float_type": "a number",
-    }
     if kind == "value_error":
         return str(context.get("error", message))
-    return names.get(kind, message[:1].lower() + message[1:])
+    told = {
+        "greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}",
+        "greater_than": "more than {gt}", "less_than": "less than {lt}",
+        "string_pattern_mismatch": "text that matches {pattern}", "string_type": "text in quotes", "tuple_type": 'a list, e.g. ["…"]',
+        **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+        **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+        **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    }  # fmt: skip
+    return told[kind].format(**context) if kind in told else message[:1].lower() + message[1:]
 
 
 def _general(path: Sequence[str | int]) -> str:

@@ -17,7 +17,7 @@ HOURS_A_DAY, DAYS_A_MONTH = 8, 22
 
 _NODE_GB = 84  # Auto Mode's NodeClass: 80 GiB of ephemeral storage and a small root volume
 _CLAIMS_GB = 28
-_ZONES_OF_THE_DOOR = 2
+_LOAD_BALANCER_ZONES = 2
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,21 @@ def parts(settings: Settings) -> tuple[Part, ...]:
     gateways = settings.network.zones if settings.network.nat == "per-zone" else 1
     nodes = 2 + (settings.litellm.replicas - 1) // 2
     volumes = nodes * _NODE_GB + _CLAIMS_GB
+    nat = f"{gateways} NAT gateway{'s' if gateways > 1 else ''} with address"
+    balancer = ((1, "load-balancer"), (1, "load-balancer-lcu"), (_LOAD_BALANCER_ZONES, "public-ipv4"))
     found = [
         Part("infra.secrets", "secret in Secrets Manager", ((1, "secret"),)),
-        Part(
-            "infra.network",
-            f"{gateways} NAT gateway{'s' if gateways > 1 else ''} with address",
-            ((gateways, "nat-gateway"), (gateways, "public-ipv4")),
-        ),
+        Part("infra.network", nat, ((gateways, "nat-gateway"), (gateways, "public-ipv4"))),
         Part("infra.cluster", "EKS control plane", ((1, "eks-cluster"),)),
         Part("infra.data", "Aurora PostgreSQL Serverless v2, 0.5 ACU", ((0.5, "aurora-acu"),)),
         Part("infra.data", "Redis, one small node", ((1, "redis-node"),)),
-        Part(
-            "litellm.ingress",
-            "load balancer with addresses",
-            ((1, "load-balancer"), (1, "load-balancer-lcu"), (_ZONES_OF_THE_DOOR, "public-ipv4")),
-        ),
+        Part("litellm.ingress", "load balancer with addresses", balancer),
         Part("langfuse.chart", f"about {nodes} nodes (Auto Mode), as {NODE_INSTANCE}", ((nodes, "node"), (nodes, "node-auto-mode"))),
         Part("langfuse.chart", f"volumes, about {volumes} GB", ((volumes, "volume-gb"),)),
     ]
     if settings.azure.enabled and settings.azure.apim.existing is None:
-        sku = settings.azure.apim.sku
-        unit = f"apim-{sku}"
-        found.append(Part("azure.service", f"API Management {sku}", ((1, unit),) if unit in TABLE else ()))
+        unit = f"apim-{settings.azure.apim.sku}"
+        found.append(Part("azure.service", f"API Management {settings.azure.apim.sku}", ((1, unit),) if unit in TABLE else ()))
     return tuple(found)
 
 
@@ -90,6 +83,4 @@ def provenance(settings: Settings, prices: Prices = TABLE) -> list[str]:
         approximate = " (approximate list prices)" if price.source == TABLE_SOURCE else ""
         elsewhere = f"; {region} differs" if region != price.region else ""
         lines.setdefault(f"{price.told}{approximate}{elsewhere}", []).append(unit)
-    if len(lines) == 1:
-        return [f"prices: {line}" for line in lines]
-    return [f"prices: {line}: {', '.join(units)}" for line, units in lines.items()]
+    return [f"prices: {line}" + (f": {', '.join(units)}" if len(lines) > 1 else "") for line, units in lines.items()]

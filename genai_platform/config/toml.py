@@ -16,23 +16,19 @@ def document(values: Mapping[str, Any]) -> str:
 def _lines(path: str, table: Mapping[str, Any]) -> Iterator[str]:
     """A table's own values, then the tables in it."""
     for key, value in table.items():
-        if value is not None and not _is_table(value) and not _are_tables(value):
+        if value is not None and not isinstance(value, Mapping) and not _are_tables(value):
             yield f"{_key(key)} = {_value(value)}"
     for key, value in table.items():
         inside = f"{path}.{_key(key)}" if path else _key(key)
-        if _is_table(value):
+        if isinstance(value, Mapping):
             yield from ("", f"[{inside}]", *_lines(inside, value))
         elif _are_tables(value):
             for one in value:
                 yield from ("", f"[[{inside}]]", *_lines(inside, one))
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
 def _are_tables(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(map(_is_table, value))
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
 def _key(key: str) -> str:

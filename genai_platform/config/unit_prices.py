@@ -57,8 +57,7 @@ def _aws(usd_per_hour: float, page: str) -> UnitPrice:
 
 
 def _apim(usd_per_hour: float) -> UnitPrice:
-    page = "https://azure.microsoft.com/pricing/details/api-management/"
-    return UnitPrice(usd_per_hour, AZURE_REGION, _WRITTEN, TABLE_SOURCE, page)
+    return UnitPrice(usd_per_hour, AZURE_REGION, _WRITTEN, TABLE_SOURCE, "https://azure.microsoft.com/pricing/details/api-management/")
 
 
 TABLE: Prices = {

@@ -134,7 +134,7 @@ def _service(text: Mapping[str, str]) -> str:
 
 def _email(text: Mapping[str, str]) -> str:
     if text.get("publisher_email", json.dumps(NO_EMAIL)) == json.dumps(NO_EMAIL):
-        return _EMAIL
+        return '# publisher_email = "you@example.com"   # where Azure writes about the service; fill it in before `genai up`'
     return f"publisher_email = {text['publisher_email']}   # where Azure writes about the service"
 
 
@@ -142,13 +142,10 @@ _NAT = {
     "single": 'nat = "single"             # or "per-zone": survives the loss of a zone, costs more',
     "per-zone": 'nat = "per-zone"           # or "single": costs less, and does not survive the loss of its zone',
 }
-_EMAIL = '# publisher_email = "you@example.com"   # where Azure writes about the service; fill it in before `genai up`'
 _KEY_OF = {
     "AZURE_API_KEY": "the key of Azure OpenAI is read from AZURE_API_KEY",
     "OPENAI_API_KEY": "the key of the models is read from OPENAI_API_KEY",
 }
-_SIGN_IN = """sign_in = "entra"          # people sign in with Entra ID; "password": with passwords
-"""
+_SIGN_IN = 'sign_in = "entra"          # people sign in with Entra ID; "password": with passwords\n'
 _DOMAIN = '# domain = "genai.example.com"   # inside a Route 53 zone of this account'
-_UNVERIFIED = """unverified_backend = true  # no domain: API Management cannot check the load balancer's certificate
-"""
+_UNVERIFIED = "unverified_backend = true  # no domain: API Management cannot check the load balancer's certificate\n"

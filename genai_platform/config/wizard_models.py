@@ -101,9 +101,6 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-_KEYLESS = """auth = "entra"             # no key: LiteLLM signs in with Entra ID; "key": AZURE_API_KEY
-"""
-_BASE_MODEL = """# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters
-"""
-_BASE_MODEL_OF_OPENAI = """# base_model = "gpt-4o"    # whose price counts, as LiteLLM has none for this name
-"""
+_KEYLESS = 'auth = "entra"             # no key: LiteLLM signs in with Entra ID; "key": AZURE_API_KEY\n'
+_BASE_MODEL = '# base_model = "gpt-4o"    # what the deployment is of, as it has another name: price, budgets, parameters\n'
+_BASE_MODEL_OF_OPENAI = '# base_model = "gpt-4o"    # whose price counts, as LiteLLM has none for this name\n'
