@@ -75,10 +75,6 @@ def small_chart(line: Literal[1, 2] = 1) -> ChartSource:
     return ChartSource(str(folder), str(version), small=True)
 
 
-_SHARED = ("_env.tpl", "_names.tpl", "langfuse.yaml")
-"""Templates of line 1 that line 2 has, too."""
-
-
 @cache
 def _assembled() -> Path:
     """The small chart of line 2: ``helm/chart2`` with the templates it shares, in a folder that ends with this process."""
@@ -86,24 +82,21 @@ def _assembled() -> Path:
     atexit.register(folder.cleanup)
     chart = Path(folder.name) / "langfuse"
     shutil.copytree(shipped("helm") / "chart2", chart)
-    for name in _SHARED:
+    for name in ("_env.tpl", "_names.tpl", "langfuse.yaml"):  # what both lines have
         shutil.copy(shipped("helm") / "chart" / "templates" / name, chart / "templates" / name)
     return chart
 
 
 def may_be_small(target: Target) -> bool:
     """The one place that decides: only where these are not the real clouds, and no source is configured."""
-    chart = target.settings.langfuse.chart
-    return not target.endpoints.real and chart.path is None and chart.oci is None and chart.repository is None
+    return not target.endpoints.real and not chart_sources(target)[0].key
 
 
 def pinned(name: str) -> tuple[tuple[ChartSource, ...], str]:
     """Another chart of ``pins.toml`` (``cert_manager``, ``clickhouse_operator``): the places to try, in order, and its namespace."""
     entry = pins()[name]
-    sources = [ChartSource(entry["oci"], entry["version"])]
-    if repository := entry.get("repository"):
-        sources.insert(0, ChartSource(entry["name"], entry["version"], repository))
-    return tuple(sources), entry["namespace"]
+    repository = (ChartSource(entry["name"], entry["version"], entry["repository"]),) if "repository" in entry else ()
+    return (*repository, ChartSource(entry["oci"], entry["version"])), entry["namespace"]
 
 
 def support(settings: Settings, today: date) -> str | None:

@@ -77,7 +77,9 @@ def _aws(target: Target) -> Iterator[Node]:
     yield from _cluster(settings, prefix)
     yield Node("aurora", ("Aurora PostgreSQL", "databases of LiteLLM and Langfuse"), "private", ("infra.data",), "store")
     yield Node("redis", ("ElastiCache for Redis",), "private", ("infra.data", "infra.redis"), "store")
-    yield from _roles(prefix)
+    yield Node("iam", ("IAM roles of the pods", "through the cluster's OIDC provider"), "aws", ("infra.cluster",), "area")
+    for name in ("litellm", "langfuse", "clickhouse"):
+        yield Node(f"role_{name}", (f"{prefix}-{name}",), "iam", ("infra.cluster",), "role")
     for name, title in (("langfuse", "Langfuse"), ("clickhouse", "ClickHouse")):
         yield Node(f"bucket_{name}", (f"S3 bucket of {title}",), "aws", ("infra.storage",), "store")
     yield Node("secrets", ("Secrets Manager", "the platform's secrets"), "aws", ("infra.storage", "infra.secrets"), "store")
@@ -108,12 +110,6 @@ def _cluster(settings: Settings, prefix: str) -> Iterator[Node]:
     yield Node("keeper", (keeper,), "eks", ("langfuse.chart",))
     if settings.langfuse.chart.line == 2:
         yield Node("operator", ("ClickHouse operator", "cert-manager"), "eks", ("langfuse.operator",))
-
-
-def _roles(prefix: str) -> Iterator[Node]:
-    yield Node("iam", ("IAM roles of the pods", "through the cluster's OIDC provider"), "aws", ("infra.cluster",), "area")
-    for name in ("litellm", "langfuse", "clickhouse"):
-        yield Node(f"role_{name}", (f"{prefix}-{name}",), "iam", ("infra.cluster",), "role")
 
 
 def _azure(target: Target) -> Iterator[Node]:

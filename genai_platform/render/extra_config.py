@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_platform.config.extra_config import OWN_VARIABLES, ExtraConfig
+from genai_platform.config.faults import dotted
 from genai_platform.errors import ConfigError
 
 Place = tuple[str | int, ...]
@@ -18,8 +19,7 @@ def merged(own: Mapping[str, Any], extra: ExtraConfig) -> dict[str, Any]:
         ConfigError: the file gives a value that we give, a model that is configured, or a variable of the proxy; all of them at once.
     """
     faults: list[tuple[Place, str]] = []
-    document = extra.document or {}
-    names = {model["model_name"] for model in own["model_list"]}
+    document, names = extra.document or {}, {model["model_name"] for model in own["model_list"]}
     for number, model in enumerate(document.get("model_list") or ()):
         if model["model_name"] in names:
             faults.append((("model_list", number, "model_name"), f"'{model['model_name']}' is a model of genai.toml already"))
@@ -28,7 +28,7 @@ def merged(own: Mapping[str, Any], extra: ExtraConfig) -> dict[str, Any]:
             faults.append((("environment_variables", name), "is a variable that the platform sets"))
     found = _over(own, document, (), faults)
     if faults:
-        told = [f"{extra.path}, line {extra.line(*place)}: {_dotted(place)} {what}" for place, what in faults]
+        told = [f"{extra.path}, line {extra.line(*place)}: {dotted(place)} {what}" for place, what in faults]
         raise ConfigError(
             f"litellm.extra_config: {told[0]}" if len(told) == 1 else "\n".join(["litellm.extra_config:", *(f"  {one}" for one in told)]),
             remedy=f"remove {'it' if len(told) == 1 else 'these'} from {extra.path}; what genai.toml has a setting for is set there",
@@ -50,7 +50,3 @@ def _over(own: Mapping[str, Any], more: Mapping[str, Any], place: Place, faults:
         else:
             faults.append(((*place, key), "is set by the platform"))
     return result
-
-
-def _dotted(place: Place) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")

@@ -17,17 +17,9 @@ from genai_platform.render.secrets import PlatformSecrets
 
 HEADER = "X-Genai-Gateway"
 EVERYWHERE = "0.0.0.0/0"
-_ROUTES = (
-    "POST /v1/chat/completions",
-    "POST /v1/completions",
-    "POST /v1/embeddings",
-    "POST /v1/responses",
-    "GET /v1/models",
-)
+_ROUTES = ("POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings", "POST /v1/responses", "GET /v1/models")
 FIXED_ADDRESS_TIERS = frozenset({"Developer", "Basic", "Standard", "Premium"})
 """Microsoft Learn, "IP addresses of Azure API Management": the others come from addresses they share."""
-
-
 UNVERIFIED = (
     "API Management cannot check the load balancer's certificate, as there is no domain: anyone who answers in its place on the way"
     " gets callers' keys, prompts and the header that opens the port"

@@ -93,7 +93,8 @@ def _document(target: Target, schedule: Schedule, cron: tuple[str, str], needs: 
 
 def _preparation(target: Target) -> list[dict[str, Any]]:
     """Steps before the work: the project, the tool, and who it works as."""
-    aws, azure = target.settings.aws, target.settings.azure
+    aws, azure, region = target.settings.aws, target.settings.azure, target.settings.platform.region
+    partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v5"},
         {"uses": "actions/setup-python@v6", "with": {"python-version": "3.12"}},
@@ -101,8 +102,8 @@ def _preparation(target: Target) -> list[dict[str, Any]]:
         {
             "uses": "aws-actions/configure-aws-credentials@v6",
             "with": {
-                "role-to-assume": f"arn:{_partition(target)}:iam::{aws.account_id}:role/${{{{ vars.GENAI_AWS_ROLE }}}}",
-                "aws-region": target.settings.platform.region,
+                "role-to-assume": f"arn:{partition}:iam::{aws.account_id}:role/${{{{ vars.GENAI_AWS_ROLE }}}}",
+                "aws-region": region,
             },
         },
     ]
@@ -110,11 +111,6 @@ def _preparation(target: Target) -> list[dict[str, Any]]:
         identity = {"client-id": "${{ vars.AZURE_CLIENT_ID }}", "tenant-id": azure.tenant_id, "subscription-id": azure.subscription_id}
         steps.append({"uses": "azure/login@v2", "with": identity})
     return steps
-
-
-def _partition(target: Target) -> str:
-    region = target.settings.platform.region
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _needs(target: Target) -> tuple[Need, ...]:

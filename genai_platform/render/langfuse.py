@@ -16,7 +16,7 @@ from genai_platform.render.addresses import listener
 from genai_platform.render.chart import pins
 from genai_platform.render.clickhouse_disk import DISK, POLICY, check_policy
 from genai_platform.render.litellm import POSTGRES_IMAGE
-from genai_platform.render.manifests import Document, quoted
+from genai_platform.render.manifests import Document
 from genai_platform.render.outputs import DataOutputs, Outputs
 from genai_platform.render.secrets import PlatformSecrets, SignInClient
 
@@ -39,8 +39,6 @@ CLICKHOUSE_STATEFUL_SET = "langfuse-clickhouse-shard0"
 WEB, WORKER = "langfuse-web", "langfuse-worker"
 STORAGE_CLASS = "genai-platform"
 ORGANISATION = PROJECT = "genai"
-
-
 MIGRATION_CONFIG_MAP = "langfuse-migration"
 BACKFILL_KEY = "historic-backfill"
 """Whether Langfuse 4 may rewrite what Langfuse 3 wrote: ``false`` until it was read back (see ``steps/langfuse/chart_line.py``)."""
@@ -63,18 +61,11 @@ def split_image(image: str | None) -> dict[str, str]:
 
 
 # -- S3 ----------------------------------------------------------------------------------------------
-def s3_endpoint(target: Target) -> str:
-    """The address Langfuse's S3 client uses; empty for AWS's own."""
-    return target.endpoints.aws.url or ""
-
-
 def disk_endpoint(target: Target, bucket: str) -> str:
     """The address of ClickHouse's disk: host style on AWS, path style where another endpoint is set."""
     if target.endpoints.aws.url:
         return f"{target.endpoints.aws.url.rstrip('/')}/{bucket}/{DISK_PREFIX}"
-    region = target.settings.platform.region
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://{bucket}.s3.{region}.{suffix}/{DISK_PREFIX}"
+    return f"https://{bucket}.s3.{target.settings.platform.region}.amazonaws.com/{DISK_PREFIX}"
 
 
 def backup_endpoint(target: Target, bucket: str, name: str) -> str:
@@ -131,6 +122,7 @@ def values_text(target: Target, outputs: Outputs, public_url: str, client: SignI
     settings = target.settings
     line = settings.langfuse.chart.line
     by_values = settings.langfuse.post_install == "values"
+    s3_endpoint = target.endpoints.aws.url or ""  # empty for AWS's own
     cluster, data, storage = outputs.cluster, outputs.data, outputs.storage
     return _environment().get_template(f"line{line}.yaml.j2").render(
         image_tag=image_tag(target),
@@ -149,17 +141,12 @@ def values_text(target: Target, outputs: Outputs, public_url: str, client: SignI
             *(_migration(settings.langfuse.write_mode) if line == 2 else []),
             *sign_in.langfuse_variables(settings, client, SECRET, ORGANISATION),
         ],
-        images={
-            "clickhouse": split_image(settings.langfuse.clickhouse_image),
-            "keeper": split_image(settings.langfuse.keeper_image),
-        },
+        images={"clickhouse": split_image(settings.langfuse.clickhouse_image), "keeper": split_image(settings.langfuse.keeper_image)},
         postgres={"host": data.postgres_host, "port": data.postgres_port, "user": DATABASE, "database": DATABASE},
         redis={"host": data.redis_host, "port": data.redis_port},
         s3={
-            "bucket": storage.langfuse_bucket,
-            "region": settings.platform.region,
-            "endpoint": s3_endpoint(target),
-            "path_style": bool(s3_endpoint(target)),
+            "bucket": storage.langfuse_bucket, "region": settings.platform.region,
+            "endpoint": s3_endpoint, "path_style": bool(s3_endpoint),
         },
         disk={
             "volumes": [disk_volume()] if by_values else [],
@@ -236,24 +223,14 @@ def disk_config_map(target: Target, outputs: Outputs) -> dict[str, Any]:
 
 def database(outputs: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
     """The job that makes the role and the database."""
-    return manifests.database(
-        DATABASE_JOB,
-        manifests.DatabaseServer.of(outputs, secrets),
-        image=POSTGRES_IMAGE,
-        role=DATABASE,
-        database=DATABASE,
-        password=secrets.postgres_langfuse_password.get_secret_value(),
-    )
+    server, password = manifests.DatabaseServer.of(outputs, secrets), secrets.postgres_langfuse_password.get_secret_value()
+    return manifests.database(DATABASE_JOB, server, image=POSTGRES_IMAGE, role=DATABASE, database=DATABASE, password=password)
 
 
 def ingress(target: Target, inbound_cidrs: Sequence[str]) -> list[Document]:
     """Langfuse's ingress; its Service comes with the chart."""
-    return manifests.ingress(
-        "langfuse",
-        manifests.Backend(WEB, 3000, "/api/public/health"),
-        listener(target.settings, "langfuse"),
-        inbound_cidrs,
-    )
+    backend = manifests.Backend(WEB, 3000, "/api/public/health")
+    return manifests.ingress("langfuse", backend, listener(target.settings, "langfuse"), inbound_cidrs)
 
 
 def clickhouse_account(outputs: Outputs) -> dict[str, Any]:
@@ -270,12 +247,4 @@ def _head(api_version: str, kind: str, name: str) -> dict[str, Any]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(shipped("helm") / "values"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - nothing here is HTML; values are quoted as JSON or escaped where they enter
-        keep_trailing_newline=True,
-        trim_blocks=True,
-    )
-    environment.filters["tojson"] = quoted
-    return environment
+    return manifests.environment(shipped("helm") / "values", trim_blocks=True)

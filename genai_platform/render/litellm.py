@@ -40,10 +40,11 @@ def proxy_config(settings: Settings) -> str:
     Raises:
         ConfigError: ``litellm.extra_config`` gives what the platform gives.
     """
+    otel = settings.litellm.callback == "langfuse_otel"
     document: dict[str, Any] = {
         "model_list": [_model(settings, model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
-            **_callbacks(settings),
+            **({"callbacks": ["langfuse_otel"]} if otel else {"success_callback": ["langfuse"], "failure_callback": ["langfuse"]}),
             "request_timeout": REQUEST_TIMEOUT,
             "drop_params": True,
             "json_logs": True,
@@ -139,23 +140,13 @@ def config(settings: Settings, data: DataOutputs, role_arn: str, secrets: Platfo
 
 def database(data: DataOutputs, secrets: PlatformSecrets) -> list[Document]:
     """The job that makes the role and the database."""
-    return manifests.database(
-        "litellm-database",
-        manifests.DatabaseServer.of(data, secrets),
-        image=POSTGRES_IMAGE,
-        role="litellm",
-        database="litellm",
-        password=secrets.postgres_litellm_password.get_secret_value(),
-    )
+    server, password = manifests.DatabaseServer.of(data, secrets), secrets.postgres_litellm_password.get_secret_value()
+    return manifests.database("litellm-database", server, image=POSTGRES_IMAGE, role="litellm", database="litellm", password=password)
 
 
 def migration(settings: Settings, data: DataOutputs) -> list[Document]:
     """The job that brings the database to the schema of this image."""
-    inputs = _HOME | {
-        "LITELLM_LOG": "INFO",
-        "LITELLM_MIGRATION_DIR": f"{_SCRATCH}/migrations",
-        "USE_PRISMA_MIGRATE": "True",
-    }
+    inputs = _HOME | {"LITELLM_LOG": "INFO", "LITELLM_MIGRATION_DIR": f"{_SCRATCH}/migrations", "USE_PRISMA_MIGRATE": "True"}
     made = manifests.objects("litellm-migration", namespace=NAMESPACE, image=settings.litellm.image, variables=inputs)
     # Another database server, though of the same name, must be migrated again.
     return manifests.stamped(made, data.postgres_host, data.postgres_cluster_id)
@@ -165,12 +156,7 @@ def ingress(settings: Settings, inbound_cidrs: tuple[str, ...]) -> list[Document
     """Service and ingress."""
     return [
         *manifests.objects("litellm-service", namespace=NAMESPACE),
-        *manifests.ingress(
-            "litellm",
-            BACKEND,
-            listener(settings, "litellm"),
-            inbound_cidrs,
-        ),
+        *manifests.ingress("litellm", BACKEND, listener(settings, "litellm"), inbound_cidrs),
     ]
 
 
@@ -247,16 +233,8 @@ def _base_model(model: Model) -> str | None:
     return None
 
 
-def _callbacks(settings: Settings) -> dict[str, Any]:
-    if settings.litellm.callback == "langfuse_otel":
-        return {"callbacks": ["langfuse_otel"]}
-    return {"success_callback": ["langfuse"], "failure_callback": ["langfuse"]}
-
-
 class QuotedText(str):
     """Text that must be in quotes: an unquoted ``2024-10-21`` is a date, and LiteLLM drops the model."""
-
-    __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):

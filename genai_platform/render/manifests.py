@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
@@ -68,8 +69,6 @@ class DatabaseServer:
 class Quoted(str):
     """Text that has been made one YAML value."""
 
-    __slots__ = ()
-
 
 def quoted(value: Any) -> Quoted:
     """A value as one line of JSON that every YAML reader takes for the same value."""
@@ -92,21 +91,21 @@ def _only_quoted(value: Any) -> Any:
     return value
 
 
+def environment(folder: Path, **more: Any) -> Environment:
+    """The templates of a folder. YAML, not HTML: quoting is done by ``tojson``."""
+    made = Environment(
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, **more  # noqa: S701
+    )  # fmt: skip
+    made.filters["tojson"] = quoted
+    return made
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(str(shipped("manifests"))),
-        undefined=StrictUndefined,
-        # YAML, not HTML: quoting is done by `tojson`, and `finalize` refuses whatever was not quoted.
-        autoescape=False,  # noqa: S701
-        trim_blocks=False,
-        keep_trailing_newline=True,
-        finalize=_only_quoted,
-    )
-    environment.filters["tojson"] = quoted
-    environment.globals["undisturbed"] = UNDISTURBED
-    environment.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
-    return environment
+    made = environment(shipped("manifests"), finalize=_only_quoted)  # which refuses whatever was not quoted
+    made.globals["undisturbed"] = UNDISTURBED
+    made.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
+    return made
 
 
 def objects(template: str, **values: Any) -> list[Document]:
@@ -115,8 +114,7 @@ def objects(template: str, **values: Any) -> list[Document]:
     Raises:
         jinja2.UndefinedError: the template names a value that was not given.
     """
-    text = _environment().get_template(f"{template}.yaml.j2").render(**values)
-    return parsed(text)
+    return parsed(_environment().get_template(f"{template}.yaml.j2").render(**values))
 
 
 def parsed(text: str) -> list[Document]:
@@ -144,9 +142,9 @@ def storage_class() -> list[Document]:
     return objects("storage-class")
 
 
-def ingress_class(group: str, certificate_arns: Sequence[str], idle_timeout: int = IDLE_TIMEOUT) -> list[Document]:
+def ingress_class(group: str, certificate_arns: Sequence[str]) -> list[Document]:
     """The class of both ingresses and its parameters: one load balancer for the group."""
-    return objects("ingress-class", group=group, certificate_arns=list(certificate_arns), idle_timeout=idle_timeout)
+    return objects("ingress-class", group=group, certificate_arns=list(certificate_arns), idle_timeout=IDLE_TIMEOUT)
 
 
 def ingress(
@@ -185,19 +183,9 @@ def database(name: str, server: DatabaseServer, *, image: str, role: str, databa
     """The Secret, ConfigMap and Job that make one application's role and database. The Job carries its inputs' checksum."""
     sql = (shipped("manifests") / "database.sql").read_text(encoding="utf-8")
     made = objects(
-        "database",
-        name=name,
-        namespace=NAMESPACE,
-        image=image,
-        host=server.host,
-        port=server.port,
-        admin=server.admin,
-        admin_password=server.admin_password,
-        role=role,
-        database=database,
-        password=password,
-        sql=sql,
-    )
+        "database", name=name, namespace=NAMESPACE, image=image, host=server.host, port=server.port, admin=server.admin,
+        admin_password=server.admin_password, role=role, database=database, password=password, sql=sql,
+    )  # fmt: skip
     return stamped(made, server.id)
 
 
@@ -220,7 +208,8 @@ def without_secrets(document: Mapping[str, Any]) -> Document:
 
 def as_text(documents: Sequence[Mapping[str, Any]], *, secrets: bool = False) -> str:
     """YAML as a person would write it, long text in blocks; secrets hidden unless they are asked for."""
-    return "---\n".join(_dump(document if secrets else without_secrets(document)) for document in documents)
+    shown = [dict(document) if secrets else without_secrets(document) for document in documents]
+    return "---\n".join(yaml.dump(one, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000) for one in shown)
 
 
 def secret_values(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -239,12 +228,6 @@ class _Dumper(yaml.SafeDumper):
     pass
 
 
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _dump(document: Mapping[str, Any]) -> str:
-    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+_Dumper.add_representer(
+    str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+)

@@ -104,17 +104,15 @@ def revision(text: str) -> str:
 
 
 def _rendered(values: PolicyValues, revision: str) -> str:
-    cache_key = forms.JOIN.fill(before=f"genai:{values.environment}:{values.vault_name}:", variable="caller", after="")
-    secret_url = forms.JOIN.fill(before=f"{values.vault_url}/secrets/litellm-", variable="caller", after="?api-version=7.4")
     expressions = {
         "foreign_headers": forms.ANY_HEADER.fill(names=", ".join(f'"{name}"' for name in FOREIGN_KEY_HEADERS)),
         "litellm_header": forms.HEADER_PREFIX.fill(message="Request", prefix="x-litellm-"),
         "next_litellm_header": forms.FIRST_HEADER.fill(message="Request", prefix="x-litellm-", prefix2="x-litellm-"),
         "caller": forms.CLAIM_GUID.fill(variable="token", claim="azp"),
         "no_caller": forms.VARIABLE_IS.fill(variable="caller", text=""),
-        "cache_key": cache_key,
+        "cache_key": forms.JOIN.fill(before=f"genai:{values.environment}:{values.vault_name}:", variable="caller", after=""),
         "not_cached": forms.VARIABLE_EMPTY.fill(variable="virtual-key", variable2="virtual-key"),
-        "secret_url": secret_url,
+        "secret_url": forms.JOIN.fill(before=f"{values.vault_url}/secrets/litellm-", variable="caller", after="?api-version=7.4"),
         "verdict": forms.SECRET_VERDICT.fill(),
         "denied": forms.VARIABLE_IS.fill(variable="verdict", text="denied"),
         "unavailable": forms.VARIABLE_IS.fill(variable="verdict", text="unavailable"),
@@ -150,19 +148,11 @@ def _rendered(values: PolicyValues, revision: str) -> str:
         "gateway_value": values.gateway_value,
     }
     environment = Environment(
-        loader=FileSystemLoader(shipped("policies")),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        variable_start_string="[[",
-        variable_end_string="]]",
-        block_start_string="[%",
-        block_end_string="%]",
-        comment_start_string="[#",
-        comment_end_string="#]",
-    )
+        loader=FileSystemLoader(shipped("policies")), undefined=StrictUndefined, autoescape=True,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        variable_start_string="[[", variable_end_string="]]", block_start_string="[%", block_end_string="%]",
+        comment_start_string="[#", comment_end_string="#]",
+    )  # fmt: skip
     return environment.get_template("caller.xml.j2").render(**expressions, **plain)
 
 
@@ -172,7 +162,7 @@ def same_policy(left: str, right: str) -> bool:
     Raises:
         ValueError: one of them is not well-formed XML.
     """
-    return _normal(left) == _normal(right)
+    return _normal(parse(left)) == _normal(parse(right))
 
 
 def faults(text: str) -> list[str]:
@@ -224,8 +214,5 @@ def parse(text: str) -> Element:
     return root
 
 
-def _normal(text: str) -> object:
-    def normal(element: Element) -> object:
-        return (element.tag, sorted(element.attrib.items()), " ".join((element.text or "").split()), [normal(child) for child in element])
-
-    return normal(parse(text))
+def _normal(element: Element) -> object:
+    return (element.tag, sorted(element.attrib.items()), " ".join((element.text or "").split()), [_normal(child) for child in element])

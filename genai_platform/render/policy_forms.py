@@ -57,7 +57,6 @@ def _squeeze(text: str) -> str:
 
 _VAULT = 'context.Variables.GetValueOrDefault<IResponse>("vault")'
 
-
 ANY_HEADER = Form("any_header", "@(new [] { <names:names> }.Any(name => context.Request.Headers.ContainsKey(name)))")
 HEADER_PREFIX = Form(
     "header_prefix",

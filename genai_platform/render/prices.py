@@ -12,12 +12,6 @@ def notices(settings: Settings) -> list[str]:
     return [_notice(settings, model) for model in settings.litellm.models if not model.priced]
 
 
-def never_closing(settings: Settings, model: Model) -> list[str]:
-    """Callers with a budget who may use a model; what they spend on it is not counted."""
-    callers = settings.azure.callers if settings.azure.enabled else {}
-    return sorted(name for name, one in callers.items() if one.max_budget is not None and (not one.models or model.name in one.models))
-
-
 def _notice(settings: Settings, model: Model) -> str:
     base = None if isinstance(model, BedrockModel) else model.base_model
     called = f"a deployment called '{model.upstream}'" if isinstance(model, AzureModel) else f"'{model.upstream}'"
@@ -26,6 +20,8 @@ def _notice(settings: Settings, model: Model) -> str:
         advice = "use a model that it knows, or give the price in litellm.extra_config"
     else:
         advice = "correct base_model, unless it is newer than that" if base else "set base_model, e.g. gpt-4o"
-    callers = never_closing(settings, model)
+    # What callers with a budget who may use it spend on it is not counted.
+    known = settings.azure.callers if settings.azure.enabled else {}
+    callers = sorted(name for name, one in known.items() if one.max_budget is not None and (not one.models or model.name in one.models))
     budgets = f", and the budget of {', '.join(callers)} may never close" if callers else ""
     return f"model '{model.name}' has no price: LiteLLM {VERSION} knows none for {said}; its chats may count as free{budgets}; {advice}"

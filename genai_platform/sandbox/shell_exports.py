@@ -9,7 +9,7 @@ from pathlib import Path
 
 from genai_platform.config.target import Target
 from genai_platform.errors import GenaiError
-from genai_platform.render.client_exports import client_exports
+from genai_platform.render.secrets import client_exports
 from genai_platform.sandbox.aws.identity import administrator
 from genai_platform.sandbox.azure import az_config
 from genai_platform.sandbox.azure.state import deployer

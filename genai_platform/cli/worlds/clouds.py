@@ -108,7 +108,7 @@ class Clouds:
 
     def exports(self, run: Run) -> None:
         from genai_platform.cli.endpoints import endpoints
-        from genai_platform.render.client_exports import client_exports
+        from genai_platform.render.secrets import client_exports
 
         secrets, addresses = run.clients.secrets(), endpoints(run)
         found = {"KUBECONFIG": str(run.clients.kube.kubeconfig()), "AWS_REGION": run.target.settings.platform.region}
