@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-FAMILY = "models"
 MODES = ("chat", "embedding")
 """What ``verify`` asks."""
 _OTHERS = frozenset({"keyless"})
@@ -30,7 +29,7 @@ def ids(names: Sequence[str]) -> list[str]:
             numbered = (f"{one}.{number}" for number in range(1, len(plain) + len(taken) + 2))
             one = next(name for name in numbered if name not in taken)
             taken.add(one)
-        found.append(f"{FAMILY}.{one}")
+        found.append(f"models.{one}")
     return found
 
 

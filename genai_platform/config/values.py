@@ -77,11 +77,6 @@ def _address(value: Any) -> Any:
     return api_base.parse(value).address if isinstance(value, str) else value
 
 
-def _base_model(value: str) -> str:
-    """The model as Azure names it; LiteLLM's own way to write it is understood, too."""
-    return _plain(value.removeprefix("azure/"))
-
-
 def _moment(value: Any) -> Any:
     """TOML's own dates and times, and text that is one."""
     if isinstance(value, date | datetime):
@@ -123,7 +118,10 @@ ApplicationProfile = Annotated[
     str, StringConstraints(pattern=r"^arn:aws(-[a-z]+)*:bedrock:[a-z0-9-]+:[0-9]{12}:application-inference-profile/[a-z0-9]+$")
 ]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_plain)]
-BaseModelName = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_base_model)]
+BaseModelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=120), AfterValidator(lambda value: _plain(value.removeprefix("azure/")))
+]
+"""The model as Azure names it; LiteLLM's own way to write it is understood, too."""
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 """``registry/repository:tag``, all of it said."""
 Whole = Annotated[int, Field(strict=True)]

@@ -95,17 +95,12 @@ def _preparation(target: Target) -> list[dict[str, Any]]:
     """Steps before the work: the project, the tool, and who it works as."""
     aws, azure, region = target.settings.aws, target.settings.azure, target.settings.platform.region
     partition = "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    role = f"arn:{partition}:iam::{aws.account_id}:role/${{{{ vars.GENAI_AWS_ROLE }}}}"
     steps: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v5"},
         {"uses": "actions/setup-python@v6", "with": {"python-version": "3.12"}},
         {"run": 'python -m pip install "$GENAI_PACKAGE"', "env": {"GENAI_PACKAGE": "${{ vars.GENAI_PACKAGE }}"}},
-        {
-            "uses": "aws-actions/configure-aws-credentials@v6",
-            "with": {
-                "role-to-assume": f"arn:{partition}:iam::{aws.account_id}:role/${{{{ vars.GENAI_AWS_ROLE }}}}",
-                "aws-region": region,
-            },
-        },
+        {"uses": "aws-actions/configure-aws-credentials@v6", "with": {"role-to-assume": role, "aws-region": region}},
     ]
     if azure.enabled:
         identity = {"client-id": "${{ vars.AZURE_CLIENT_ID }}", "tenant-id": azure.tenant_id, "subscription-id": azure.subscription_id}

@@ -23,7 +23,6 @@ LANGFUSE_IN_CLUSTER = "http://langfuse-web:3000"
 POSTGRES_IMAGE = "public.ecr.aws/docker/library/postgres:17"
 HEALTH_PATH = "/health/liveliness"
 BACKEND = manifests.Backend("litellm", 4000, HEALTH_PATH)
-REQUEST_TIMEOUT = 600
 _SCRATCH = "/run/litellm"
 _HOME = {"HOME": _SCRATCH, "TMPDIR": _SCRATCH, "XDG_CACHE_HOME": f"{_SCRATCH}/cache"}
 """All that may be written: the root file system is read-only, and this user has no home of its own."""
@@ -45,7 +44,7 @@ def proxy_config(settings: Settings) -> str:
         "model_list": [_model(settings, model, len(group) > 1) for group in settings.litellm.groups.values() for model in group],
         "litellm_settings": {
             **({"callbacks": ["langfuse_otel"]} if otel else {"success_callback": ["langfuse"], "failure_callback": ["langfuse"]}),
-            "request_timeout": REQUEST_TIMEOUT,
+            "request_timeout": 600,
             "drop_params": True,
             "json_logs": True,
             # Redis carries what replicas share; an answer is only kept for a caller who asks for that.

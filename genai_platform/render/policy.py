@@ -23,10 +23,8 @@ from genai_platform.render import policy_forms as forms
 
 FOREIGN_KEY_HEADERS = ("x-litellm-api-key", "API-Key", "x-api-key", "x-goog-api-key", "X-Litellm-Key")
 """LiteLLM reads a key from each of these before or in addition to Authorization; a caller must not choose the key."""
-
 OTHER_HEADERS = 16
 """So many other headers that begin with ``x-litellm-`` are deleted; a request with more is refused, since a policy has no loops."""
-
 PROVIDER_PREFIX = "llm_provider-"
 """Before each header that LiteLLM passes on from the model's provider. Its own refusals, of a virtual key for instance, have none."""
 INNER_HEADERS = (
