@@ -76,12 +76,10 @@ def _group(clients: Clients, seen: Found) -> None:
 
 
 def _vaults(clients: Clients, seen: Found) -> None:
-    azure = clients.azure
-    found = lookup.find_vault(clients)
-    if found:
+    if found := lookup.find_vault(clients):
         remove = f"az keyvault delete --name {found.name} && az keyvault purge --name {found.name}"
         seen.standing.append(("azure:vault", found.name, 0.0, remove))
-    _deleted(clients, seen, "vault", azure.vaults.deleted)
+    _deleted(clients, seen, "vault", clients.azure.vaults.deleted)
 
 
 def _services(clients: Clients, seen: Found) -> None:
@@ -90,10 +88,12 @@ def _services(clients: Clients, seen: Found) -> None:
     if found and target.settings.azure.apim.existing:
         at, rest = f"--service-name {found.name} --resource-group {found.group}", f"https://management.azure.com{found.id}"
         name, backend = lookup.object_name(target, "api"), lookup.object_name(target, "litellm")
+        # What `az` has no command for; API Management wants the version that is meant, any one here.
+        rest_delete = f"az rest --method DELETE --url '{rest}/backends/{backend}?{_VERSION}' --headers 'If-Match=*'"
         values = [lookup.object_name(target, kind) for kind in (shared_key.KIND, api.GATEWAY)]
         inside = (
             ("api", name, azure.apim.api(found, name), f"az apim api delete {at} --api-id {name} --yes"),
-            ("backend", backend, azure.apim.backend(found, backend), _rest_delete(f"{rest}/backends/{backend}")),
+            ("backend", backend, azure.apim.backend(found, backend), rest_delete),
             *(
                 ("named-value", value, azure.named_values.get(found, value), f"az apim nv delete {at} --named-value-id {value} --yes")
                 for value in values
@@ -122,11 +122,6 @@ def _openai(clients: Clients, seen: Found) -> None:
     for gone in openai.find_deleted(clients):
         purge = f"az cognitiveservices account purge --name {gone.name} --resource-group {gone.group} --location {gone.location}"
         seen.retained.append(f"{gone.name} (deleted account of Azure OpenAI, retained until {gone.until[:16]}, costs nothing: {purge})")
-
-
-def _rest_delete(url: str) -> str:
-    """The command that removes what `az` has no command for: API Management wants the version that is meant, any one here."""
-    return f"az rest --method DELETE --url '{url}?{_VERSION}' --headers 'If-Match=*'"
 
 
 def _deleted(clients: Clients, seen: Found, kind: str, ask: Callable[[str], object]) -> None:

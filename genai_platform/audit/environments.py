@@ -114,11 +114,7 @@ def _in_aws(aws: Aws, regions: Sequence[str], found: Found) -> list[Environment]
         for key, regional in sorted(known):
             (home if regional else elsewhere).setdefault(key, []).append(region)
     there = sorted((elsewhere | home).items())
-
-    def whole(entry: tuple[Key, list[str]]) -> tuple[Environment | None, list[str]]:
-        return _environment(aws, *entry)
-
-    result = gather(there, whole, at_once=4)
+    result = gather(there, lambda entry: _environment(aws, *entry), at_once=4)
     found.unseen += [line for _, unseen in result for line in unseen]
     return [one for one, _ in result if one is not None]
 
@@ -150,9 +146,8 @@ def _named(tags: Mapping[str, str]) -> list[Key]:
 def _at(aws: Aws, key: Key, region: str) -> Aws:
     """The same account, as an environment of this name in that region sees it."""
     # Not validated: whatever somebody wrote into a tag is a name to look for.
-    platform = aws.target.settings.platform.model_copy(update={"name": key.platform, "region": region})
-    settings = aws.target.settings.model_copy(update={"platform": platform})
-    return aws.sharing(replace(aws.target, environment=key.environment, settings=settings))
+    there = aws.target.having("platform", name=key.platform, region=region)
+    return aws.sharing(replace(there, environment=key.environment))
 
 
 def _environment(aws: Aws, key: Key, regions: Sequence[str]) -> tuple[Environment | None, list[str]]:

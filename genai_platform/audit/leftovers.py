@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from genai_platform.audit import azure
 from genai_platform.errors import GenaiError, NeverBuilt
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.certificate import certificate_arn
@@ -40,12 +41,6 @@ class Audit:
     """What stays by choice, one line each."""
     unseen: tuple[str, ...]
     """What could not be looked at, one line each."""
-
-
-class _Retained(NamedTuple):
-    id: str
-    what: str
-    """What it is and costs, for people."""
 
 
 _TYPES = {
@@ -90,16 +85,16 @@ def audit(clients: Clients) -> Audit:
     except GenaiError as error:
         # Without the states everything looks left over; saying so would invite removing what is in use.
         return Audit((), (), (*unseen, error.message))
-    stays = list(_retained(clients, seen.items, owned, unseen))
-    kept = {one.id for one in stays}
-    retained = [f"{one.id} ({one.what})" for one in stays]
+    stays = dict(_retained(clients, seen.items, owned, unseen))
     leftovers = [
         Leftover(item.kind, item.id, round(item.usd_per_hour, 5), item.remove)
         for item in seen.items
-        if not owned.has(item) and item.id not in kept
+        if not owned.has(item) and item.id not in stays
     ]
-    _azure(clients, owned, leftovers, retained, unseen)
-    return Audit(tuple(sorted(leftovers, key=_order)), tuple(retained), tuple(unseen))
+    in_azure = azure.audit(clients, owned.roots)
+    leftovers += [Leftover(kind, id, usd, remove) for kind, id, usd, remove in in_azure.standing]
+    retained = [*(f"{id} ({what})" for id, what in stays.items()), *in_azure.retained]
+    return Audit(tuple(sorted(leftovers, key=_order)), tuple(retained), (*unseen, *in_azure.unseen))
 
 
 _FIRST, _LAST = ("ec2:vpc-endpoint",), ("ec2:vpc", "iam:policy")
@@ -111,22 +106,11 @@ def _order(entry: Leftover) -> tuple[float, int, str, str]:
     return -entry.usd_per_hour, (entry.kind in _LAST) - (entry.kind in _FIRST), entry.kind, entry.id
 
 
-def _azure(clients: Clients, owned: _Owned, leftovers: list[Leftover], retained: list[str], unseen: list[str]) -> None:
-    from genai_platform.audit import azure
-
-    seen = azure.audit(clients, owned.roots)
-    leftovers += [Leftover(kind, id, usd, remove) for kind, id, usd, remove in seen.standing]
-    retained += seen.retained
-    unseen += seen.unseen
-
-
 def _owned(clients: Clients) -> _Owned:
     names: set[tuple[str, str]] = set()
     roots: set[str] = set()
     for root in ROOTS:
-        state = clients.terraform.state.read(root)
-        found = set(_names(state)) if state else set()
-        if found:
+        if found := set(_names(clients.terraform.state.read(root) or {})):
             roots.add(root)
             names |= found
     if roots:
@@ -150,13 +134,13 @@ def _names(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: list[str]) -> Iterator[_Retained]:
-    prefix = clients.target.prefix
+def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: list[str]) -> Iterator[tuple[str, str]]:
+    """The identifier of each thing that stays by choice, with what it is and costs, for people."""
     if clients.terraform.state.remote:
         try:
             bucket = clients.terraform.state.bucket()
             if aws_buckets.exists(clients.aws, bucket):
-                yield _Retained(bucket, "bucket of Terraform's states, less than 0.01 USD a month")
+                yield bucket, "bucket of Terraform's states, less than 0.01 USD a month"
         except GenaiError as error:
             unseen.append(error.message)
     if owned.roots == {"storage"}:
@@ -164,21 +148,21 @@ def _retained(clients: Clients, items: tuple[Item, ...], owned: _Owned, unseen: 
     # Snapshots are kept together with the buckets; without those they are of no use to anybody.
     if "storage" in owned.roots:
         for item in items:
-            if item.kind == "rds:cluster-snapshot" and item.id.startswith(f"{prefix}-kept-"):
-                yield _Retained(item.id, f"database snapshot, {item.usd_per_hour * 730:.2f} USD a month")
+            if item.kind == "rds:cluster-snapshot" and item.id.startswith(f"{clients.target.prefix}-kept-"):
+                yield item.id, f"database snapshot, {item.usd_per_hour * 730:.2f} USD a month"
 
 
-def _kept(clients: Clients, items: tuple[Item, ...], unseen: list[str]) -> Iterator[_Retained]:
+def _kept(clients: Clients, items: tuple[Item, ...], unseen: list[str]) -> Iterator[tuple[str, str]]:
     """What ``down --keep-data`` keeps, and what it costs. Nothing else exists then."""
     try:
         storage = clients.storage()
         for bucket in (storage.langfuse_bucket, storage.clickhouse_bucket):
             size = aws_buckets.size(clients.aws, bucket)
-            yield _Retained(bucket, f"bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month")
-        yield _Retained(clients.aws.secret_name, f"the platform's secrets, {SECRET * 730:.2f} USD a month")
+            yield bucket, f"bucket, {size / 1e9:.3f} GB, {size * _USD_BYTE_MONTH:.2f} USD a month"
+        yield clients.aws.secret_name, f"the platform's secrets, {SECRET * 730:.2f} USD a month"
         callers = caller_documents(clients.target.prefix)
         for item in items:
             if item.kind == "secretsmanager:secret" and item.id in callers:
-                yield _Retained(item.id, f"the callers' client secrets, {SECRET * 730:.2f} USD a month")
+                yield item.id, f"the callers' client secrets, {SECRET * 730:.2f} USD a month"
     except GenaiError as error:
         unseen.append(error.message)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genai_platform.audit import environments
+from genai_platform.audit.environments import Environment
+from genai_platform.cli.lifetime import length
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose
-
-if TYPE_CHECKING:
-    from genai_platform.audit.environments import Environment
-    from genai_platform.config.target import Target
-    from genai_platform.tools.azure import Azure
+from genai_platform.config.target import Target
+from genai_platform.tools import libraries
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.lifetime import iso
+from genai_platform.tools.azure import Azure, signed_in
+from genai_platform.ui.text import dollars
 
 _NOT_SIGNED_IN = "Azure: no subscription is configured, and `az` is not signed in to one (--no-azure looks at AWS alone)"
 
@@ -25,13 +28,8 @@ def show(run: Run, regions: Sequence[str], azure: bool) -> int:
         regions: AWS regions; empty: all that the account has enabled.
         azure: whether to look at Azure, too.
     """
-    from genai_platform.audit import environments
-    from genai_platform.tools import libraries
-    from genai_platform.tools.aws.client import Aws
-    from genai_platform.ui.text import dollars
-
     target = run.enter(Purpose.ACCOUNT)
-    aws = Aws(_in_region(target, regions[0]) if regions else target)
+    aws = Aws(target.having("platform", region=regions[0]) if regions else target)
     account = aws.confirm_account()
     subscriptions = [one for one in (_subscription(target),) if one is not None] if azure else []
     run.screen.target = f"AWS account {account}" + "".join(f", Azure subscription {one.subscription}" for one in subscriptions)
@@ -59,31 +57,17 @@ def show(run: Run, regions: Sequence[str], azure: bool) -> int:
     return 1 if unseen else 0
 
 
-def _in_region(target: Target, region: str) -> Target:
-    settings = target.settings
-    return replace(target, settings=settings.model_copy(update={"platform": settings.platform.model_copy(update={"region": region})}))
-
-
 def _subscription(target: Target) -> Azure | None:
     """The client for the configured subscription, else for the one that the Azure CLI uses; None: there is neither."""
-    from genai_platform.tools.azure import Azure
-    from genai_platform.tools.azure.signed_in import account
-
-    settings = target.settings
-    if settings.azure.tenant_id and settings.azure.subscription_id:
+    if target.settings.azure.tenant_id and target.settings.azure.subscription_id:
         return Azure(target)
-    found = account() if target.endpoints.real else None
+    found = signed_in.account() if target.endpoints.real else None
     if found is None:
         return None
-    azure = settings.azure.model_copy(update={"tenant_id": found.tenant_id, "subscription_id": found.subscription_id, "auth": "cli"})
-    return Azure(replace(target, settings=settings.model_copy(update={"azure": azure})))
+    return Azure(target.having("azure", tenant_id=found.tenant_id, subscription_id=found.subscription_id, auth="cli"))
 
 
 def _row(one: Environment) -> list[str]:
-    from genai_platform.cli.lifetime import length
-    from genai_platform.tools.aws.lifetime import iso
-    from genai_platform.ui.text import dollars
-
     now = datetime.now(UTC)
     age = length(now - one.started) if one.started else "-"
     ends = "-" if one.ends is None else f"{iso(one.ends)}{' (over)' if one.ends <= now else ''}"
@@ -92,8 +76,6 @@ def _row(one: Environment) -> list[str]:
 
 
 def _document(one: Environment) -> dict[str, Any]:
-    from genai_platform.tools.aws.lifetime import iso
-
     return {
         "platform": one.key.platform,
         "environment": one.key.environment,

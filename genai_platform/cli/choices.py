@@ -6,7 +6,7 @@ Where nothing is found (nobody is signed in, or the identity may not look), the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,23 +24,17 @@ _BY_THE_TOKEN = "paid by the token, whether it is used through the platform or n
 
 @dataclass
 class Finder:
-    """Looks things up when they are first needed.
-
-    Args:
-        target: whose credentials are used; its settings are not.
-    """
+    """Looks things up when they are first needed."""
 
     target: Target
+    """Whose credentials are used; its settings are not."""
     unseen: list[str] = field(default_factory=list)
     """What could not be looked up, one line each."""
     _azures: dict[tuple[str, str], Azure] = field(default_factory=dict)
+    _known_accounts: dict[tuple[str, str], list[Account]] = field(default_factory=dict)
 
     def found(self, key: str, answers: Mapping[str, str]) -> list[Choice]:
-        """The choices for a question of the wizard.
-
-        Args:
-            answers: what is known so far.
-        """
+        """The choices for a question of the wizard, by what is known so far."""
         finders: Mapping[str, Callable[[Mapping[str, str]], Iterable[Choice]]] = {
             "region": self._regions, "zones": self._zones, "bedrock_models": self._bedrock,
             "api_base": self._accounts, "models": self._models,
@@ -97,12 +91,7 @@ class Finder:
 
         if not answers.get("signed_in"):
             return
-        settings = self.target.settings
-        there = replace(
-            self.target,
-            settings=settings.model_copy(update={"platform": settings.platform.model_copy(update={"region": answers["region"]})}),
-        )
-        zones = self._aws.sharing(there).zones()
+        zones = self._aws.sharing(self.target.having("platform", region=answers["region"])).zones()
         for count in range(2, min(len(zones), 6) + 1):
             yield Choice(str(count), f"{', '.join(zones[:count])}; with a NAT gateway in each {nat_usd(count)}, with one {nat_usd(1)}")
 
@@ -128,9 +117,7 @@ class Finder:
         if not tenant or not subscription:
             return None
         if (tenant, subscription) not in self._azures:
-            settings = self.target.settings
-            azure = settings.azure.model_copy(update={"tenant_id": tenant, "subscription_id": subscription})
-            self._azures[tenant, subscription] = Azure(replace(self.target, settings=settings.model_copy(update={"azure": azure})))
+            self._azures[tenant, subscription] = Azure(self.target.having("azure", tenant_id=tenant, subscription_id=subscription))
         return self._azures[tenant, subscription]
 
     def _subscriptions(self, answers: Mapping[str, str]) -> Iterable[Choice]:
@@ -148,10 +135,6 @@ class Finder:
         for one in azure.apim.every() if azure else ():
             yield Choice(one.name, f"exists in {one.location}, {one.sku}: costs nothing more")
         yield from tiers()
-
-    @cached_property
-    def _known_accounts(self) -> dict[tuple[str, str], list[Account]]:
-        return {}
 
     def _accounts_of(self, answers: Mapping[str, str]) -> list[Account]:
         azure = self._azure(answers)

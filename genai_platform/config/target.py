@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from genai_platform.config.endpoints import Endpoints
 from genai_platform.config.settings import Settings
@@ -23,6 +24,11 @@ class Target:
     endpoints: Endpoints
     folder: Path
     """``.genai/ENVIRONMENT`` in the project folder, mode 0700: state, journal, lock, kubeconfig."""
+
+    def having(self, table: str, **values: Any) -> Target:
+        """The same with other values in one table of its settings, e.g. ``having("platform", region="eu-west-1")``. Not validated."""
+        changed = getattr(self.settings, table).model_copy(update=values)
+        return replace(self, settings=self.settings.model_copy(update={table: changed}))
 
     @property
     def prefix(self) -> str:
