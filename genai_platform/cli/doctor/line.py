@@ -26,17 +26,18 @@ class Line:
     remedy: Remedy = ""
 
 
+def failed(id: str, error: Exception) -> Line:
+    """What a look that raised an error has to tell."""
+    fault = error if isinstance(error, GenaiError) else unexpected(error)
+    return Line(id, "unknown" if isinstance(fault, Forbidden) else "fail", fault.message, fault.remedy or "see the message")
+
+
 def look(id: str, ask: Callable[[], str]) -> Line:
     """What ``ask`` answers or raises, as a line."""
     try:
         return Line(id, "pass", ask())
-    except Forbidden as error:
-        return Line(id, "unknown", error.message, error.remedy or "see the message")
-    except GenaiError as error:
-        return Line(id, "fail", error.message, error.remedy or "see the message")
     except Exception as error:
-        fault = unexpected(error)
-        return Line(id, "fail", fault.message, fault.remedy)
+        return failed(id, error)
 
 
 def to_lines(found: Iterable[Answer]) -> list[Line]:

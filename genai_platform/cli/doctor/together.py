@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
 from concurrent.futures import wait
 
-from genai_platform.cli.doctor.line import Line
-from genai_platform.errors import Forbidden, GenaiError, unexpected
+from genai_platform.cli.doctor.line import Line, failed
 from genai_platform.tools.parallel import begin
 
 LIMIT = 18.0
@@ -29,10 +28,5 @@ def together(looks: list[Look], limit: float = LIMIT) -> Iterator[Line]:
             yield Line(
                 id, "unknown", f"no answer within {limit:.0f} seconds", "check the network and any proxy, then run the same command again"
             )
-        except Forbidden as error:
-            yield Line(id, "unknown", error.message, error.remedy or "see the message")
-        except GenaiError as error:
-            yield Line(id, "fail", error.message, error.remedy or "see the message")
         except Exception as error:
-            fault = unexpected(error)
-            yield Line(id, "fail", fault.message, fault.remedy)
+            yield failed(id, error)
