@@ -1,4 +1,4 @@
-"""The command line: every command group is one thin file, and help shows them in this order."""
+"""The command line: every command and every group is one thin file, and help shows them in this order."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
-for group in (
-    up, verify, down, families, teardown, init, doctor, plan, status, diagram, audit, render, keys, token, chat, open, logs, env, cost,
-    schedule, config, worlds, version, kube_token,
+for module in (
+    up, verify, down, teardown, init, doctor, plan, status, diagram, audit, render, token, chat, open, logs, cost, version, kube_token,
+    families, keys, env, schedule, config,
 ):  # fmt: skip
-    group.add_to(app)
+    app.add_typer(module.app)
+worlds.add_to(app)
 
 
 @app.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,27 +20,25 @@ Regions = Annotated[
     list[str] | None, typer.Option("--region", help="With --all: only this AWS region. Repeatable. Default: every one.", metavar="REGION")
 ]
 WithAzure = Annotated[bool, typer.Option("--azure/--no-azure", help="With --all: Azure, too.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+@command(app, "audit", "genai audit --json")
+def audit(run: Run, everything: All = False, region: Regions = None, azure: WithAzure = True) -> int:
+    """Look for anything left in the account; with --all for every environment in it, no matter who made it."""
+    if everything:
+        from genai_platform.cli import audit_all
 
-    @command(app, "audit", "genai audit --json")
-    def audit(run: Run, everything: All = False, region: Regions = None, azure: WithAzure = True) -> int:
-        """Look for anything left in the account; with --all for every environment in it, no matter who made it."""
-        if everything:
-            from genai_platform.cli import audit_all
-
-            return audit_all.show(run, region or (), azure)
-        if region or not azure:
-            raise ConfigError("--region and --no-azure say where --all looks", remedy="add --all", id="usage")
-        run.enter()
-        found = look(run)
-        show(run.screen, found)
-        if clean(found):
-            run.screen.tell(f"nothing left of {run.screen.target} that `genai down` does not know of")
-        run.screen.document(document(found))
-        return 0 if clean(found) else 1
+        return audit_all.show(run, region or (), azure)
+    if region or not azure:
+        raise ConfigError("--region and --no-azure say where --all looks", remedy="add --all", id="usage")
+    run.enter()
+    found = look(run)
+    show(run.screen, found)
+    if clean(found):
+        run.screen.tell(f"nothing left of {run.screen.target} that `genai down` does not know of")
+    run.screen.document(document(found))
+    return 0 if clean(found) else 1
 
 
 def look(run: Run) -> Audit:
@@ -48,13 +47,6 @@ def look(run: Run) -> Audit:
 
     run.screen.say(f"looking for anything left of {run.screen.target}")
     return audit(run.clients)
-
-
-def nothing() -> Audit:
-    """For a run that was interrupted: nothing was looked at."""
-    from genai_platform.audit.leftovers import Audit
-
-    return Audit((), (), ("not looked at: interrupted",))
 
 
 def show(screen: Screen, audit: Audit) -> None:
@@ -78,9 +70,7 @@ def clean(audit: Audit) -> bool:
 def document(audit: Audit) -> dict[str, Any]:
     """``leftovers`` and ``retained``."""
     return {
-        "leftovers": [
-            {"kind": item.kind, "id": item.id, "usd_per_hour": item.usd_per_hour, "remove": item.remove} for item in audit.leftovers
-        ],
+        "leftovers": [asdict(item) for item in audit.leftovers],
         "retained": list(audit.retained),
         "unseen": list(audit.unseen),
     }

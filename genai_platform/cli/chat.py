@@ -38,22 +38,16 @@ Model = Annotated[
     typer.Option("--model", help="Default: the first chat model that may be used.", metavar="NAME", autocompletion=completion.chat_models),
 ]
 Stream = Annotated[bool, typer.Option("--stream", help="Show the answer as it arrives.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "chat", "genai chat 'What is an Ingress?' --caller team-a")
-    def chat(run: Run, text: Text, through: Way = None, caller: Caller = None, model: Model = None, stream: Stream = False) -> None:
-        """Ask a model one question."""
-        ask(run, text, through or (Through.APIM if caller else Through.ALB), caller, model, stream)
-
-
-def ask(run: Run, text: str, through: Through, caller: str | None, model: str | None, stream: bool) -> None:
-    """Ask and show the answer."""
-    name, litellm = _litellm(run, through, caller)
+@command(app, "chat", "genai chat 'What is an Ingress?' --caller team-a")
+def chat(run: Run, text: Text, through: Way = None, caller: Caller = None, model: Model = None, stream: Stream = False) -> None:
+    """Ask a model one question."""
+    way = through or (Through.APIM if caller else Through.ALB)
+    name, litellm = _litellm(run, way, caller)
     chosen = model or _model(run, name)
-    content = {"through": through.value, "caller": name, "model": chosen}
+    content = {"through": way.value, "caller": name, "model": chosen}
     if stream:
         from genai_platform.ui.text import clean
 

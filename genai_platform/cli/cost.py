@@ -17,20 +17,18 @@ if TYPE_CHECKING:
 
 Preset = Annotated[str | None, typer.Option("--preset", help="Price this shape instead of the configured one.", metavar="NAME")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Fetch current prices from both clouds' price lists and keep them for 30 days.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+@command(app, "cost", "genai cost --set network.nat=per-zone")
+def cost(run: Run, preset: Preset = None, refresh: Refresh = False) -> int:
+    """Show what the configured platform costs by hour, day and month, and what was spent since up."""
+    from genai_platform.cli import price_list
 
-    @command(app, "cost", "genai cost --set network.nat=per-zone")
-    def cost(run: Run, preset: Preset = None, refresh: Refresh = False) -> int:
-        """Show what the configured platform costs by hour, day and month, and what was spent since up."""
-        from genai_platform.cli import price_list
-
-        settings = _shape(run.settings, preset)
-        complete = price_list.refresh(run) if refresh else True
-        show(run, settings, preset)
-        return 0 if complete else 1
+    settings = _shape(run.settings, preset)
+    complete = price_list.refresh(run) if refresh else True
+    show(run, settings, preset)
+    return 0 if complete else 1
 
 
 def show(run: Run, settings: Settings, preset: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,29 +24,22 @@ Write = Annotated[
 
 BEGIN, END = b"<!-- genai diagram -->", b"<!-- /genai diagram -->"
 """The marks in a Markdown file, each a line of its own. What is between them belongs to this command, all else to people."""
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "diagram", "genai diagram --write docs/platform.md")
-    def diagram(run: Run, no_state: NoState = False, write: Write = None) -> None:
-        """Draw the architecture as a Mermaid flowchart, each part with its state."""
-        show(run, no_state, write)
-
-
-def show(run: Run, no_state: bool, file: Path | None) -> None:
-    """Print the picture, or keep it in a file."""
+@command(app, "diagram", "genai diagram --write docs/platform.md")
+def diagram(run: Run, no_state: NoState = False, write: Write = None) -> None:
+    """Draw the architecture as a Mermaid flowchart, each part with its state."""
     # What is wrong with the file or in the configuration is told before anything is looked at.
-    if file is not None:
-        _kept(file, "")
+    if write is not None:
+        _kept(write, "")
     configured = run.world.configured
     drawn = None if no_state else _observed(run)
     if drawn is None:
         drawn = _configured(run, configured)
-    if file is not None:
-        rewrite(file, _kept(file, drawn.mermaid))
-        run.screen.tell(f"the picture in {file} is up to date")
+    if write is not None:
+        rewrite(write, _kept(write, drawn.mermaid))
+        run.screen.tell(f"the picture in {write} is up to date")
     else:
         run.screen.tell(drawn.mermaid)
     nodes = [{"id": node.id, "label": node.label, "steps": list(node.steps), "state": node.state or None} for node in drawn.nodes]
@@ -66,8 +58,10 @@ def _configured(run: Run, target: Target) -> Diagram:
 
 def _observed(run: Run) -> Diagram | None:
     """With the states that ``status`` shows; None, after a warning, where there is nothing that could be looked at."""
+    from genai_platform.engine.scheduler import glance_all
     from genai_platform.errors import MissingError, StepError
     from genai_platform.render.diagram import diagram
+    from genai_platform.steps.catalog import standing
 
     reason = run.world.absent()
     if not reason:
@@ -78,18 +72,10 @@ def _observed(run: Run) -> Diagram | None:
     if reason:
         run.screen.warn(f"drawn from the configuration alone, without states: {reason}")
         return None
-    states = _states(run)
-    return diagram(run.target, states.keys(), states)
-
-
-def _states(run: Run) -> Mapping[str, str]:
-    from genai_platform.engine.scheduler import glance_all
-    from genai_platform.steps.catalog import standing
-
     ids = standing(run.graph, run.target.settings)
     with run.screen.looking(ids) as seen:
         found = glance_all((run.graph[id] for id in ids), seen)
-    return {id: found[id].state.value for id in ids}
+    return diagram(run.target, ids, {id: found[id].state.value for id in ids})
 
 
 # -- the file ---------------------------------------------------------------------------------------

@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     from genai_platform.engine.scheduler import Report
 
 KeepData = Annotated[bool, typer.Option("--keep-data", help="Keep buckets, snapshots, secrets and identities for the next up.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "down", "genai down --keep-data")
-    def down(run: Run, keep_data: KeepData = False) -> int:
-        """Remove the platform and prove that nothing is left."""
-        shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"
-        if keep_data:
-            run.options = replace(run.options, set=(*run.options.set, 'lifecycle.down="keep-data"'))
-        return remove(run, shown)
+@command(app, "down", "genai down --keep-data")
+def down(run: Run, keep_data: KeepData = False) -> int:
+    """Remove the platform and prove that nothing is left."""
+    shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"
+    if keep_data:
+        run.options = replace(run.options, set=(*run.options.set, 'lifecycle.down="keep-data"'))
+    return remove(run, shown)
 
 
 def remove(run: Run, shown: str) -> int:
@@ -36,6 +34,7 @@ def remove(run: Run, shown: str) -> int:
     Args:
         shown: the command as one would type it again.
     """
+    from genai_platform.audit.leftovers import Audit
     from genai_platform.cli import audit as audits
     from genai_platform.cli import disk_space, foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
@@ -44,7 +43,7 @@ def remove(run: Run, shown: str) -> int:
     world = run.world
     # A fault in the configuration is told here, too, where nothing might be left to look at.
     keep = run.settings.lifecycle.down == "keep-data"
-    world.before_down(run)
+    world.before_down()
     if absent := world.absent():
         return _nothing(run, f"nothing to remove: {absent}")
     folder = state_folder(run.project, world.environment)
@@ -60,7 +59,7 @@ def remove(run: Run, shown: str) -> int:
     report, sizes, foreign = _steps(run)
     if not report.interrupted:
         foreign_objects.finish(run)
-    audit = audits.nothing() if report.interrupted else audits.look(run)
+    audit = Audit((), (), ("not looked at: interrupted",)) if report.interrupted else audits.look(run)
     code = 130 if report.interrupted else 0 if report.ok and audits.clean(audit) else 1
     gone = sum(sizes.get(result.id, 0) for result in report.results if result.outcome == "done")
     _summary(run, report, audit, gone, shown)

@@ -18,29 +18,26 @@ Place = Annotated[
         help="The bucket of Terraform's states, or one environment in it: s3://BUCKET/PREFIX.", metavar="BUCKET", show_default=False
     ),
 ]
+text = "Print shell exports for clients of this environment. They hold keys. Subcommands: which environments there are, join one."
+app = typer.Typer(name="env", help=text)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the group."""
-    text = "Print shell exports for clients of this environment. They hold keys. Subcommands: which environments there are, join one."
-    group = typer.Typer(help=text, rich_markup_mode=None, no_args_is_help=False)
+@callback(app, 'eval "$(genai env)"')
+def env(run: Run) -> None:
+    run.world.exports(run)
 
-    @callback(group, 'eval "$(genai env)"')
-    def env(run: Run) -> None:
-        run.world.exports(run)
 
-    @command(group, "list", "genai env list")
-    def list_them(run: Run, bucket: Bucket = None) -> None:
-        """List the environments of this folder and of the state buckets it uses."""
-        from genai_platform.cli.env_list import show
+@command(app, "list", "genai env list")
+def list_them(run: Run, bucket: Bucket = None) -> None:
+    """List the environments of this folder and of the state buckets it uses."""
+    from genai_platform.cli.env_list import show
 
-        show(run, bucket)
+    show(run, bucket)
 
-    @command(group, "join", "genai env join genai-state-123456789012")
-    def join(run: Run, place: Place) -> None:
-        """Write the configuration of an environment whose state lies in S3, to work on it from here, too."""
-        from genai_platform.cli.env_join import join
 
-        join(run, place)
+@command(app, "join", "genai env join genai-state-123456789012")
+def join(run: Run, place: Place) -> None:
+    """Write the configuration of an environment whose state lies in S3, to work on it from here, too."""
+    from genai_platform.cli.env_join import join
 
-    app.add_typer(group, name="env")
+    join(run, place)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genai_platform.cli import completion, preflight
+from genai_platform.cli import completion, preflight, token
 from genai_platform.cli.command import callback, command
 from genai_platform.cli.plan import ExitCode as PlanExitCode
 from genai_platform.cli.run import Run
@@ -26,16 +26,11 @@ Only = Annotated[
 Skip = Annotated[
     list[str] | None, typer.Option("--skip", help="Not this step. Repeatable.", metavar="STEP", autocompletion=completion.steps)
 ]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register one group a family."""
-    for family, text in FAMILIES.items():
-        _add(app, family, text)
-
-
-def _add(app: typer.Typer, family: str, text: str) -> None:
-    group = typer.Typer(help=f"{text} Without a subcommand: apply.", rich_markup_mode=None, no_args_is_help=False)
+def _add(family: str, text: str) -> None:
+    group = typer.Typer(name=family, help=f"{text} Without a subcommand: apply.")
 
     @callback(group, f"genai {family}")
     def apply(run: Run, only: Only = None, skip: Skip = None) -> int:
@@ -59,19 +54,21 @@ def _add(app: typer.Typer, family: str, text: str) -> None:
         return 1 if not show(run, only=(family,)) and exit_code else 0
 
     @command(group, "remove", f"genai {family} remove")
-    def remove(run: Run) -> int:
+    def remove(run: Run) -> int | None:
         """Remove the family and what depends on it."""
         from genai_platform.cli.teardown import teardown
 
         return teardown(run, [family])
 
     if family == "azure":
-        from genai_platform.cli.token import add_env
-
-        add_env(group)
-    app.add_typer(group, name=family)
+        command(group, "env", 'eval "$(genai azure env --caller team-a)"')(token.env)
+    app.add_typer(group)
 
 
 def _within(family: str, names: list[str] | None) -> list[str]:
     """``network`` and ``infra.network`` mean the same in the family ``infra``."""
     return [name if name == family or name.startswith(f"{family}.") else f"{family}.{name}" for name in names or ()]
+
+
+for family, text in FAMILIES.items():
+    _add(family, text)

@@ -61,71 +61,69 @@ Person = Annotated[
     list[str] | None,
     typer.Option("--person", help="Who may sign in with Entra ID: a user principal name or object id. Repeatable.", metavar="NAME"),
 ]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(
-        app,
-        "init",
-        "genai init",
-        "genai init --region eu-central-1 --account-id 123456789012",
-        "genai init --provider bedrock --provider openai",
-        "genai init --sign-in entra --person anna@example.com",
-    )
-    def init(
-        run: Run,
-        name: Name = None,
-        region: Region = None,
-        account_id: Account = None,
-        provider: Providers = None,
-        api_base: Base = None,
-        model: Model = None,
-        bedrock_model: Bedrock = None,
-        openai_base: OpenAIBase = None,
-        openai_model: OpenAI = None,
-        zones: Zones = None,
-        nat: Nat = None,
-        azure: Front = None,
-        tenant_id: Tenant = None,
-        subscription_id: Subscription = None,
-        location: Location = None,
-        resource_group: Group = None,
-        domain: Domain = None,
-        apim: Service = None,
-        publisher_email: Email = None,
-        caller: Caller = None,
-        sign_in: SignIn = None,
-        person: Person = None,
-        force: Force = False,
-    ) -> None:
-        """Write a commented genai.toml here, asking what is not given. When signed in, what exists is offered to choose from."""
-        given = {
-            "name": name,
-            "region": region,
-            "account_id": account_id,
-            "providers": ", ".join(provider or ()),
-            "api_base": api_base,
-            "models": ", ".join(model or ()),
-            "bedrock_models": ", ".join(bedrock_model or ()),
-            "openai_base": openai_base,
-            "openai_models": ", ".join(openai_model or ()),
-            "zones": zones,
-            "nat": nat,
-            "tenant_id": tenant_id,
-            "subscription_id": subscription_id,
-            "location": location,
-            "resource_group": resource_group,
-            "domain": domain,
-            "apim": apim,
-            "publisher_email": publisher_email,
-            "caller": caller,
-            "sign_in": sign_in,
-            "people": ", ".join(person or ()),
-        }
-        # An empty text is an answer for nobody: it is asked for, or its default counts.
-        write(run, {key: value for key, value in given.items() if value}, azure, force)
+@command(
+    app,
+    "init",
+    "genai init",
+    "genai init --region eu-central-1 --account-id 123456789012",
+    "genai init --provider bedrock --provider openai",
+    "genai init --sign-in entra --person anna@example.com",
+)
+def init(
+    run: Run,
+    name: Name = None,
+    region: Region = None,
+    account_id: Account = None,
+    provider: Providers = None,
+    api_base: Base = None,
+    model: Model = None,
+    bedrock_model: Bedrock = None,
+    openai_base: OpenAIBase = None,
+    openai_model: OpenAI = None,
+    zones: Zones = None,
+    nat: Nat = None,
+    azure: Front = None,
+    tenant_id: Tenant = None,
+    subscription_id: Subscription = None,
+    location: Location = None,
+    resource_group: Group = None,
+    domain: Domain = None,
+    apim: Service = None,
+    publisher_email: Email = None,
+    caller: Caller = None,
+    sign_in: SignIn = None,
+    person: Person = None,
+    force: Force = False,
+) -> None:
+    """Write a commented genai.toml here, asking what is not given. When signed in, what exists is offered to choose from."""
+    given = {
+        "name": name,
+        "region": region,
+        "account_id": account_id,
+        "providers": ", ".join(provider or ()),
+        "api_base": api_base,
+        "models": ", ".join(model or ()),
+        "bedrock_models": ", ".join(bedrock_model or ()),
+        "openai_base": openai_base,
+        "openai_models": ", ".join(openai_model or ()),
+        "zones": zones,
+        "nat": nat,
+        "tenant_id": tenant_id,
+        "subscription_id": subscription_id,
+        "location": location,
+        "resource_group": resource_group,
+        "domain": domain,
+        "apim": apim,
+        "publisher_email": publisher_email,
+        "caller": caller,
+        "sign_in": sign_in,
+        "people": ", ".join(person or ()),
+    }
+    # An empty text is an answer for nobody: it is asked for, or its default counts.
+    write(run, {key: value for key, value in given.items() if value}, azure, force)
 
 
 def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -> None:
@@ -267,24 +265,10 @@ def _account() -> str | None:
 
 def _signed_in() -> dict[str, str]:
     """Tenant and subscription that the Azure CLI is signed in to, and as whom, as suggestions; empty when it is not."""
-    import json
-    import os
-    import shutil
+    from genai_platform.tools.azure.signed_in import account
 
-    from genai_platform.errors import GenaiError
-    from genai_platform.tools import process
-
-    program = shutil.which("az")
-    if program is None:
+    found = account()
+    if found is None:
         return {}
-    try:
-        command = process.Command([program, "account", "show", "--output", "json"], os.environ)
-        found = json.loads(process.run(command, timeout=30).out)
-        name = str((found.get("user") or {}).get("name"))
-        return {
-            "tenant_id": str(found["tenantId"]),
-            "subscription_id": str(found["id"]),
-            **({"publisher_email": name} if "@" in name else {}),
-        }
-    except (GenaiError, ValueError, KeyError, TypeError):
-        return {}
+    email = {"publisher_email": found.user} if "@" in found.user else {}
+    return {"tenant_id": found.tenant_id, "subscription_id": found.subscription_id} | email

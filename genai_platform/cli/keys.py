@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,63 +25,41 @@ Name = Annotated[
 Reinstate = Annotated[bool, typer.Option("--reinstate", help="Undo a revocation.")]
 Secret = Annotated[bool, typer.Option("--secret", help="Rotate the application's client secret instead of the key.")]
 Overlap = Annotated[float, typer.Option("--overlap-hours", help="With --secret: how long the old one still works.", min=0, max=8760)]
+app = typer.Typer(name="keys", help="Keys of the callers. Without a subcommand: list.")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the group."""
-    group = typer.Typer(help="Keys of the callers. Without a subcommand: list.", rich_markup_mode=None, no_args_is_help=False)
-
-    @callback(group, "genai keys")
-    def bare(run: Run) -> None:
-        _list(run)
-
-    @command(group, "list", "genai keys list --json")
-    def list_(run: Run) -> None:
-        """Every configured caller and the state of its key."""
-        _list(run)
-
-    @command(group, "show", "genai keys show team-a")
-    def show(run: Run, name: Name) -> None:
-        """One caller."""
-        from genai_platform.steps.azure.callers import keys
-
-        preflight.azure(run.target.settings)
-        _present(run, [keys.show(run.clients, name)])
-
-    @command(group, "issue", "genai keys issue team-a")
-    def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
-        """Create whatever a caller lacks: identity, key, stored secret."""
-        _issue(run, tuple(names or ()), reinstate)
-
-    @command(group, "rotate", "genai keys rotate team-a --secret --overlap-hours 48")
-    def rotate(run: Run, name: Name, secret: Secret = False, overlap_hours: Overlap = 24) -> None:
-        """Give a caller a new key; the old one works until no gateway has it any more."""
-        _rotate(run, name, secret, overlap_hours)
-
-    @command(group, "revoke", "genai keys revoke team-a")
-    def revoke(run: Run, name: Name) -> int:
-        """Revoke a caller at API Management and at LiteLLM, and report how long each still accepted it."""
-        return _revoke(run, name)
-
-    app.add_typer(group, name="keys")
-
-
-def _list(run: Run) -> None:
+@callback(app, "genai keys")
+@command(app, "list", "genai keys list --json")
+def list_(run: Run) -> None:
+    """Every configured caller and the state of its key."""
     from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
     _present(run, keys.listed(run.clients))
 
 
-def _issue(run: Run, names: tuple[str, ...], reinstate: bool) -> None:
+@command(app, "show", "genai keys show team-a")
+def show(run: Run, name: Name) -> None:
+    """One caller."""
+    from genai_platform.steps.azure.callers import keys
+
+    preflight.azure(run.target.settings)
+    _present(run, [keys.show(run.clients, name)])
+
+
+@command(app, "issue", "genai keys issue team-a")
+def issue(run: Run, names: Names = None, reinstate: Reinstate = False) -> None:
+    """Create whatever a caller lacks: identity, key, stored secret."""
     from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
     run.lock(run.target.folder, "genai keys issue")
-    _present(run, keys.issue(run.clients, names, reinstate=reinstate, progress=Voice(run.screen)))
+    _present(run, keys.issue(run.clients, tuple(names or ()), reinstate=reinstate, progress=Voice(run.screen)))
 
 
-def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
+@command(app, "rotate", "genai keys rotate team-a --secret --overlap-hours 48")
+def rotate(run: Run, name: Name, secret: Secret = False, overlap_hours: Overlap = 24) -> None:
+    """Give a caller a new key; the old one works until no gateway has it any more."""
     from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)
@@ -101,7 +80,9 @@ def _rotate(run: Run, name: str, secret: bool, overlap_hours: float) -> None:
     _document(run, [rotation.key], rotated={"old": rotation.old_alias, "overlap_seconds": rotation.overlap_seconds})
 
 
-def _revoke(run: Run, name: str) -> int:
+@command(app, "revoke", "genai keys revoke team-a")
+def revoke(run: Run, name: Name) -> int:
+    """Revoke a caller at API Management and at LiteLLM, and report how long each still accepted it."""
     from genai_platform.steps.azure.callers import keys, revocation
 
     preflight.azure(run.target.settings)
@@ -123,17 +104,10 @@ def _revoke(run: Run, name: str) -> int:
 
 
 def _present(run: Run, found: list[Key]) -> None:
-    rows = [
-        (
-            key.caller,
-            key.client_id or "-",
-            f"{key.state}, budget spent" if key.spent else key.state,
-            key.expires or "never",
-            usd(key.spend, 4),
-            usd(key.budget, 2),
-        )
-        for key in found
-    ]
+    rows = []
+    for key in found:
+        state = f"{key.state}, budget spent" if key.spent else key.state
+        rows.append((key.caller, key.client_id or "-", state, key.expires or "never", usd(key.spend, 4), usd(key.budget, 2)))
     if rows:
         run.screen.table(("caller", "client id", "state", "expires", "spend USD", "budget USD"), rows, title=run.screen.target)
     else:
@@ -151,18 +125,4 @@ def usd(amount: float | None, places: int) -> str:
 
 
 def _document(run: Run, found: list[Key], **more: Any) -> None:
-    run.screen.document({"keys": [_shown(key) for key in found], **more})
-
-
-def _shown(key: Key) -> dict[str, Any]:
-    return {
-        "caller": key.caller,
-        "client_id": key.client_id,
-        "state": key.state,
-        "expires": key.expires,
-        "spend": key.spend,
-        "budget": key.budget,
-        "spent": key.spent,
-        "alias": key.alias,
-        "models": list(key.models),
-    }
+    run.screen.document({"keys": [asdict(key) | {"spent": key.spent} for key in found], **more})

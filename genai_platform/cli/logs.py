@@ -28,25 +28,23 @@ FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C, new pods included. With --json: one JSON document a line.")
 ]
 Previous = Annotated[bool, typer.Option("--previous", "-p", help="The run before a container's last restart.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+@command(app, "logs", "genai logs litellm langfuse-web --follow")
+def logs(run: Run, workloads: Names, tail: Tail = 50, follow: FollowOption = False, previous: Previous = False) -> None:
+    """Show the last lines of workloads' pods, or follow them."""
+    if follow and previous:
+        from genai_platform.errors import ConfigError
 
-    @command(app, "logs", "genai logs litellm langfuse-web --follow")
-    def logs(run: Run, workloads: Names, tail: Tail = 50, follow: FollowOption = False, previous: Previous = False) -> None:
-        """Show the last lines of workloads' pods, or follow them."""
-        if follow and previous:
-            from genai_platform.errors import ConfigError
-
-            raise ConfigError(
-                "--follow and --previous: a run that is over writes nothing more", remedy="give one of the two", id="usage.follow_previous"
-            )
-        if follow:
-            run.endless = True
-            follow_logs(run, workloads, tail)
-        else:
-            show_logs(run, workloads, tail, previous)
+        raise ConfigError(
+            "--follow and --previous: a run that is over writes nothing more", remedy="give one of the two", id="usage.follow_previous"
+        )
+    if follow:
+        run.endless = True
+        follow_logs(run, workloads, tail)
+    else:
+        show_logs(run, workloads, tail, previous)
 
 
 def show_logs(run: Run, workloads: Sequence[str], tail: int, previous: bool) -> None:

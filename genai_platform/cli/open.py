@@ -21,19 +21,12 @@ class Application(StrEnum):
 
 What = Annotated[Application, typer.Argument(help="Which one.", show_default=False)]
 Login = Annotated[bool, typer.Option("--login", help="Also print how to sign in: user and password.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "open", "genai open langfuse --login")
-    def open_(run: Run, application: What, login: Login = False) -> int:
-        """Print the address of an application and open it in a browser."""
-        return show_address(run, application, login)
-
-
-def show_address(run: Run, application: Application, login: bool) -> int:
-    """Print, and open where there is a desktop and a person."""
+@command(app, "open", "genai open langfuse --login")
+def open_(run: Run, application: What, login: Login = False) -> None:
+    """Print the address of an application and open it in a browser."""
     import webbrowser
 
     from genai_platform.errors import StepError
@@ -59,4 +52,3 @@ def show_address(run: Run, application: Application, login: bool) -> int:
     if run.screen.interactive and not run.screen.json:
         webbrowser.open(page)
     run.screen.document(content)
-    return 0

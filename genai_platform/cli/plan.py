@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from genai_platform.steps.clients import Clients
 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when something would change.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "plan", "genai plan --only infra --exit-code")
-    def plan(run: Run, only: Only = None, skip: Skip = None, exit_code: ExitCode = False) -> int:
-        """Show what would change, how long it would take and what it would cost."""
-        return 1 if show(run, only or (), skip or ()) and exit_code else 0
+@command(app, "plan", "genai plan --only infra --exit-code")
+def plan(run: Run, only: Only = None, skip: Skip = None, exit_code: ExitCode = False) -> int:
+    """Show what would change, how long it would take and what it would cost."""
+    return 1 if show(run, only or (), skip or ()) and exit_code else 0
 
 
 @dataclass(frozen=True)

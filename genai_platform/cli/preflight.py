@@ -54,12 +54,17 @@ def world(run: Run, selection: Selection) -> None:
     credentials(run.clients, minutes(run.clients, run.graph, selection.ids), "this run")
     states(run.clients)
     if "infra.network" in selection.ids:
+        from genai_platform.steps.infra.prerequisites import preflight
+
         zones(run.clients)
-        account(run)
+        if warning := preflight.refuse(run.clients):
+            run.screen.warn(typed(warning, run.flags))
     if "infra.cluster" in selection.ids:
+        from genai_platform.steps.infra import bedrock
+
         kubernetes(run)
         if run.clients.target.settings.litellm.bedrock:
-            bedrock(run.clients)
+            bedrock.look(run.clients)
     if "infra.secrets" in selection.ids:
         keys(run.clients)
     if "langfuse.chart" in selection.ids:
@@ -133,27 +138,12 @@ def zones(clients: Clients) -> int:
     return len(found)
 
 
-def account(run: Run) -> None:
-    """The account has room and the names, and what seems not to be allowed is shown. Raises ``MissingError``."""
-    from genai_platform.steps.infra.prerequisites import preflight
-
-    if warning := preflight.refuse(run.clients):
-        run.screen.warn(typed(warning, run.flags))
-
-
 def kubernetes(run: Run) -> None:
     """EKS takes the configured version; what a person should know about it is shown. Raises ``ConfigError``."""
     from genai_platform.steps.infra import cluster_version
 
     if notice := cluster_version.look(run.clients).notice:
         run.screen.warn(notice)
-
-
-def bedrock(clients: Clients) -> str:
-    """Amazon Bedrock has each configured model in its region. Raises ``ConfigError`` where it has not."""
-    from genai_platform.steps.infra import bedrock
-
-    return bedrock.look(clients)
 
 
 def keys(clients: Clients) -> None:

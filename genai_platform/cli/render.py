@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,32 +24,25 @@ Names = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the files into this folder.", file_okay=False)]
 Secrets = Annotated[bool, typer.Option("--show-secrets", help="Show the values of secrets instead of leaving them out.")]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "render", "genai render azure.policy --out rendered")
-    def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> int:
-        """Show exactly what would be applied."""
-        return show(run, steps or (), out, show_secrets)
-
-
-def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int:
-    """Print or write what steps would hand to Terraform, Kubernetes and Helm."""
+@command(app, "render", "genai render azure.policy --out rendered")
+def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> None:
+    """Show exactly what would be applied."""
     from genai_platform.cli import preflight
     from genai_platform.errors import GenaiError
 
-    preflight.names(run, names, ())
-    ids = run.graph.expand(names) if names else run.graph.ids
+    preflight.names(run, steps or (), ())
+    ids = run.graph.expand(steps) if steps else run.graph.ids
     found: dict[str, str] = {}
     later: dict[str, str] = {}
     for id in ids:
         try:
-            found |= _files(run.graph[id], secrets)
+            found |= _files(run.graph[id], show_secrets)
         except GenaiError as error:
             later[id] = error.message
-    if not secrets:
+    if not show_secrets:
         found = without(_values(run.clients), found)
     for id, reason in later.items():
         run.screen.warn(f"{id} can be rendered once what it needs is there: {reason}")
@@ -61,7 +54,6 @@ def show(run: Run, names: Sequence[str], out: Path | None, secrets: bool) -> int
     if out is not None:
         run.screen.tell(f"{len(found)} files in {out}")
     run.screen.document({"rendered": found, "later": later})
-    return 0
 
 
 def _files(step: Step, secrets: bool) -> dict[str, str]:

@@ -16,99 +16,100 @@ if TYPE_CHECKING:
     from genai_platform.cli.worlds.sandbox import Sandbox
 
 File = Annotated[Path, typer.Argument(help="The file.", dir_okay=False, show_default=False)]
+app = typer.Typer(name="sandbox", help="The sandbox on this machine. It needs no cloud account.", no_args_is_help=True)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the group. All its commands mean the sandbox, with or without --sandbox."""
-    group = typer.Typer(help="The sandbox on this machine. It needs no cloud account.", rich_markup_mode=None, no_args_is_help=True)
+@command(app, "status", "genai sandbox status")
+def status(run: Run) -> None:
+    """List every part: real, stand-in or simulated, version, process, port."""
+    layout = _world(run).layout()
+    from genai_platform.sandbox import supervisor
 
-    @command(group, "status", "genai sandbox status")
-    def status(run: Run) -> None:
-        """List every part: real, stand-in or simulated, version, process, port."""
-        layout = _world(run).layout()
-        from genai_platform.sandbox import supervisor
+    rows = supervisor.status(layout)
+    tenant = str(layout.tenant.parent) if layout.tenant else None
+    title = f"'{layout.environment}'" + (f", in the tenant of {tenant}" if tenant else "")
+    table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
+    run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=title)
+    run.screen.document(
+        {
+            "parts": [
+                {"name": row.name, "kind": row.kind, "version": row.version, "pid": row.pid, "port": row.port, "state": row.state}
+                for row in rows
+            ],
+            "tenant": tenant,
+        }
+    )
 
-        rows = supervisor.status(layout)
-        tenant = str(layout.tenant.parent) if layout.tenant else None
-        title = f"'{layout.environment}'" + (f", in the tenant of {tenant}" if tenant else "")
-        table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
-        run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=title)
-        run.screen.document(
-            {
-                "parts": [
-                    {"name": row.name, "kind": row.kind, "version": row.version, "pid": row.pid, "port": row.port, "state": row.state}
-                    for row in rows
-                ],
-                "tenant": tenant,
-            }
-        )
 
-    @command(group, "env", 'eval "$(genai sandbox env)"')
-    def env(run: Run) -> None:
-        """Print shell exports for aws, az, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
-        _world(run).exports(run)
+@command(app, "env", 'eval "$(genai sandbox env)"')
+def env(run: Run) -> None:
+    """Print shell exports for aws, az, kubectl, helm, terraform and clients of OpenAI and Langfuse. They hold keys."""
+    _world(run).exports(run)
 
-    @command(group, "tools", "genai sandbox tools")
-    def tools(run: Run) -> None:
-        """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
-        from genai_platform.cli.worlds import sandboxes
 
-        sandboxes.require_packages()
-        _world(run).provide()
-        run.screen.tell("every program a sandbox needs is here")
-        run.screen.document({"ok": True})
+@command(app, "tools", "genai sandbox tools")
+def tools(run: Run) -> None:
+    """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
+    from genai_platform.cli.worlds import sandboxes
 
-    @command(group, "save", "genai sandbox save monday.tar")
-    def save(run: Run, file: File) -> None:
-        """Save the whole sandbox into a file. It is stopped meanwhile."""
-        layout = _world(run).layout()
-        from genai_platform.sandbox.save import save as write
+    sandboxes.require_packages()
+    _world(run).provide()
+    run.screen.tell("every program a sandbox needs is here")
+    run.screen.document({"ok": True})
 
-        folder = _lock(run, "save")
-        written = write(layout, folder, file.absolute(), Voice(run.screen))
-        run.screen.tell(f"saved '{layout.environment}' in {written}")
-        run.screen.document({"ok": True, "file": str(written)})
 
-    @command(group, "restore", "genai sandbox restore monday.tar")
-    def restore(run: Run, file: File) -> None:
-        """Make the sandbox again that was saved into a file, under the name it had, and start it."""
-        from genai_platform.cli.worlds import sandboxes
+@command(app, "save", "genai sandbox save monday.tar")
+def save(run: Run, file: File) -> None:
+    """Save the whole sandbox into a file. It is stopped meanwhile."""
+    layout = _world(run).layout()
+    from genai_platform.sandbox.save import save as write
 
-        sandboxes.require_packages()
-        from genai_platform.sandbox.save import restore as read
+    folder = _lock(run, "save")
+    written = write(layout, folder, file.absolute(), Voice(run.screen))
+    run.screen.tell(f"saved '{layout.environment}' in {written}")
+    run.screen.document({"ok": True, "file": str(written)})
 
-        world = _world(run)
-        folder = _lock(run, "restore")
-        world.provide()
-        layout = read(file.absolute(), sandboxes.folder(world.project, world.environment), folder, Voice(run.screen))
-        run.screen.tell(f"restored '{layout.environment}'; its pods are starting")
-        run.screen.document({"ok": True, "restored": layout.environment})
 
-    @command(group, "stop", "genai sandbox stop")
-    def stop(run: Run) -> None:
-        """Stop every process. Everything stays on disk, and `genai up --sandbox` goes on with it."""
-        layout = _world(run).layout()
-        from genai_platform.sandbox import supervisor
+@command(app, "restore", "genai sandbox restore monday.tar")
+def restore(run: Run, file: File) -> None:
+    """Make the sandbox again that was saved into a file, under the name it had, and start it."""
+    from genai_platform.cli.worlds import sandboxes
 
-        _lock(run, "stop")
-        stopped = supervisor.stop(layout)
-        run.screen.tell(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
-        run.screen.document({"ok": True, "stopped": stopped})
+    sandboxes.require_packages()
+    from genai_platform.sandbox.save import restore as read
 
-    @command(group, "remove", "genai sandbox remove --yes")
-    def remove(run: Run) -> None:
-        """Stop it and delete its folder, whatever state it is in."""
-        from genai_platform.cli.worlds import sandboxes
+    world = _world(run)
+    folder = _lock(run, "restore")
+    world.provide()
+    layout = read(file.absolute(), sandboxes.folder(world.project, world.environment), folder, Voice(run.screen))
+    run.screen.tell(f"restored '{layout.environment}'; its pods are starting")
+    run.screen.document({"ok": True, "restored": layout.environment})
 
-        layout = sandboxes.layout_to_remove(run.project, _world(run).environment)
-        if not run.options.yes:
-            run.screen.confirm(f"Delete the sandbox '{layout.environment}' with all its data?")
-        _lock(run, "remove")
-        sandboxes.remove(run.project, layout.environment)
-        run.screen.tell(f"removed '{layout.environment}'")
-        run.screen.document({"ok": True, "removed": layout.environment})
 
-    app.add_typer(group, name="sandbox")
+@command(app, "stop", "genai sandbox stop")
+def stop(run: Run) -> None:
+    """Stop every process. Everything stays on disk, and `genai up --sandbox` goes on with it."""
+    layout = _world(run).layout()
+    from genai_platform.sandbox import supervisor
+
+    _lock(run, "stop")
+    stopped = supervisor.stop(layout)
+    run.screen.tell(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    run.screen.document({"ok": True, "stopped": stopped})
+
+
+@command(app, "remove", "genai sandbox remove --yes")
+def remove(run: Run) -> None:
+    """Stop it and delete its folder, whatever state it is in."""
+    from genai_platform.cli.worlds import sandboxes
+
+    layout = sandboxes.layout_to_remove(run.project, _world(run).environment)
+    if not run.options.yes:
+        run.screen.confirm(f"Delete the sandbox '{layout.environment}' with all its data?")
+    _lock(run, "remove")
+    sandboxes.remove(run.project, layout.environment)
+    run.screen.tell(f"removed '{layout.environment}'")
+    run.screen.document({"ok": True, "removed": layout.environment})
 
 
 def _world(run: Run) -> Sandbox:

@@ -33,23 +33,19 @@ DownAt = Annotated[str, typer.Option("--down", help="When to remove it; before -
 Days = Annotated[str, typer.Option("--days", help="The days to build it on, e.g. mon-fri or mon,wed.", metavar="DAYS")]
 Zone = Annotated[str | None, typer.Option("--time-zone", help="Where these times are meant, e.g. Asia/Tokyo.", metavar="ZONE")]
 Write = Annotated[Path | None, typer.Option("--write", help="Write it into this file instead.", metavar="FILE", dir_okay=False)]
+app = typer.Typer(name="schedule", help="Show what runs `up` in the morning and `down` at night.", no_args_is_help=True)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the group."""
-    group = typer.Typer(help="Show what runs `up` in the morning and `down` at night.", rich_markup_mode=None, no_args_is_help=True)
+@command(app, "github", "genai schedule github --up 08:30 --down 19:00 --days mon-fri --time-zone Asia/Tokyo")
+def github(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
+    """A workflow for GitHub Actions. Without --time-zone the times are UTC."""
+    _github(run, _schedule(up, down, days, time_zone), write)
 
-    @command(group, "github", "genai schedule github --up 08:30 --down 19:00 --days mon-fri --time-zone Asia/Tokyo")
-    def github(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
-        """A workflow for GitHub Actions. Without --time-zone the times are UTC."""
-        _github(run, _schedule(up, down, days, time_zone), write)
 
-    @command(group, "cron", "genai schedule cron --up 08:30 --down 19:00")
-    def cron(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
-        """Lines for a crontab. Without --time-zone the times are those of the machine."""
-        _cron(run, _schedule(up, down, days, time_zone), write)
-
-    app.add_typer(group, name="schedule")
+@command(app, "cron", "genai schedule cron --up 08:30 --down 19:00")
+def cron(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
+    """Lines for a crontab. Without --time-zone the times are those of the machine."""
+    _cron(run, _schedule(up, down, days, time_zone), write)
 
 
 def _github(run: Run, schedule: Schedule, file: Path | None) -> None:

@@ -33,15 +33,15 @@ class _Seen:
     lifetime: Lifetime | None
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
+app = typer.Typer()
 
-    @command(app, "status", "genai status --exit-code")
-    def status(run: Run, exit_code: ExitCode = False, drift: Drift = False, watch: Watch = False) -> int:
-        """Show what is there. Steps, endpoints, hourly cost, what to do next."""
-        if watch:
-            follow(run, drift)
-        return 1 if not show(run, drift=drift) and exit_code else 0
+
+@command(app, "status", "genai status --exit-code")
+def status(run: Run, exit_code: ExitCode = False, drift: Drift = False, watch: Watch = False) -> int:
+    """Show what is there. Steps, endpoints, hourly cost, what to do next."""
+    if watch:
+        follow(run, drift)
+    return 1 if not show(run, drift=drift) and exit_code else 0
 
 
 def follow(run: Run, drift: bool) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,19 +12,12 @@ from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose
 
 Steps = Annotated[list[str], typer.Argument(help="Steps or families.", metavar="STEP", show_default=False, autocompletion=completion.steps)]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "teardown", "genai teardown langfuse.chart")
-    def _teardown(run: Run, steps: Steps) -> int:
-        """Remove steps and everything that depends on them."""
-        return teardown(run, steps)
-
-
-def teardown(run: Run, names: Sequence[str]) -> int:
-    """Show, ask, remove."""
+@command(app, "teardown", "genai teardown langfuse.chart")
+def teardown(run: Run, steps: Steps) -> int:
+    """Remove steps and everything that depends on them."""
     from genai_platform.cli import foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import failures, steps_document
@@ -33,12 +25,12 @@ def teardown(run: Run, names: Sequence[str]) -> int:
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import inside
 
-    shown = f"genai teardown {' '.join(names)}{run.flags}"
-    preflight.names(run, names, ())
+    shown = f"genai teardown {' '.join(steps)}{run.flags}"
+    preflight.names(run, steps, ())
     run.lock(state_folder(run.project, run.options.environment), shown)
     run.enter(Purpose.TEARDOWN)
     preflight.states(run.clients)
-    ids = run.graph.closure(run.graph.expand(names), users=True)
+    ids = run.graph.closure(run.graph.expand(steps), users=True)
     with run.screen.looking(ids) as seen:
         found = glance_all((run.graph[id] for id in ids), seen)
     going = [id for id in ids if found[id].state is not State.ABSENT]

@@ -19,24 +19,30 @@ Caller = Annotated[
     str | None,
     typer.Option("--caller", help="A caller. Default: the only one there is.", metavar="NAME", autocompletion=completion.callers),
 ]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register ``token``."""
+@command(app, "token", "genai token --caller team-a")
+def token(run: Run, caller: Caller = None) -> None:
+    """Print an Entra ID access token of a caller, for API Management."""
+    from datetime import UTC, datetime
 
-    @command(app, "token", "genai token --caller team-a")
-    def token(run: Run, caller: Caller = None) -> None:
-        """Print an Entra ID access token of a caller, for API Management."""
-        show_token(run, caller)
+    from genai_platform.tools.azure import token as tokens
+
+    client = client_of(run, caller)
+    assert client.secret is not None
+    found = tokens.fetch(run.target, client.tenant_id, client.client_id, client.secret, client.scope)
+    expires = datetime.fromtimestamp(int(tokens.claims(found)["exp"]), UTC).isoformat()
+    if run.screen.json:
+        run.screen.document({"caller": client.caller, "token": found.get_secret_value(), "expires": expires})
+    else:
+        print(found.get_secret_value(), flush=True)
+        run.screen.detail(f"valid until {expires}")
 
 
-def add_env(group: typer.Typer) -> None:
-    """Register ``env`` in the group ``azure``."""
-
-    @command(group, "env", 'eval "$(genai azure env --caller team-a)"')
-    def env(run: Run, caller: Caller = None) -> None:
-        """Print shell exports with which a caller's curl or SDK signs in. They hold its client secret."""
-        show_env(run, caller)
+def env(run: Run, caller: Caller = None) -> None:
+    """Print shell exports with which a caller's curl or SDK signs in. They hold its client secret."""
+    run.screen.exports(variables(run, client_of(run, caller)))
 
 
 def client_of(run: Run, caller: str | None) -> Client:
@@ -61,28 +67,6 @@ def client_of(run: Run, caller: str | None) -> Client:
     return client
 
 
-def show_token(run: Run, caller: str | None) -> None:
-    """Get one and print it."""
-    from datetime import UTC, datetime
-
-    from genai_platform.tools.azure import token
-
-    client = client_of(run, caller)
-    assert client.secret is not None
-    found = token.fetch(run.target, client.tenant_id, client.client_id, client.secret, client.scope)
-    expires = datetime.fromtimestamp(int(token.claims(found)["exp"]), UTC).isoformat()
-    if run.screen.json:
-        run.screen.document({"caller": client.caller, "token": found.get_secret_value(), "expires": expires})
-    else:
-        print(found.get_secret_value(), flush=True)
-        run.screen.detail(f"valid until {expires}")
-
-
-def show_env(run: Run, caller: str | None) -> None:
-    """What curl and other people's clients need."""
-    run.screen.exports(variables(run, client_of(run, caller)))
-
-
 def variables(run: Run, client: Client) -> dict[str, str]:
     """The exports. Away from the public clouds also what leads curl and Python clients there."""
     from genai_platform.tools.azure.transport import public
@@ -99,8 +83,7 @@ def variables(run: Run, client: Client) -> dict[str, str]:
     if public(client.authority):
         return found
     found["APIM_URL"] = _plain(client.gateway_url)
-    bundle = run.target.endpoints.ca_bundle
-    if bundle is not None:
+    if (bundle := run.target.endpoints.ca_bundle) is not None:
         found |= dict.fromkeys(("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(bundle))
     return found | {"CURL_HOME": str(_curlrc(run.target.folder, client))}
 
@@ -119,6 +102,5 @@ def _curlrc(folder: Path, client: Client) -> Path:
     home = folder / "curl"
     home.mkdir(mode=0o700, exist_ok=True)
     authority = urlsplit(client.authority)
-    lines = [f'connect-to = "login.microsoftonline.com:443:{authority.hostname}:{authority.port or 443}"']
-    (home / ".curlrc").write_text("".join(f"{line}\n" for line in lines))
+    (home / ".curlrc").write_text(f'connect-to = "login.microsoftonline.com:443:{authority.hostname}:{authority.port or 443}"\n')
     return home

@@ -28,15 +28,13 @@ Lasting = Annotated[
     typer.Option("--for", help="How long it is meant to exist, from now: 30m, 8h, 2d. Shown and warned of.", metavar="DURATION"),
 ]
 Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON event per line to this file.", dir_okay=False)]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "up", "genai up --for 8h --set litellm.replicas=2")
-    def up(run: Run, only: Only = None, skip: Skip = None, lasting: Lasting = None, events: Events = None) -> int:
-        """Build the platform, or go on where it stopped."""
-        return build(run, "up", only or (), skip or (), lasting, events)
+@command(app, "up", "genai up --for 8h --set litellm.replicas=2")
+def up(run: Run, only: Only = None, skip: Skip = None, lasting: Lasting = None, events: Events = None) -> int:
+    """Build the platform, or go on where it stopped."""
+    return build(run, "up", only or (), skip or (), lasting, events)
 
 
 def build(run: Run, name: str, only: Sequence[str], skip: Sequence[str], lasting: str | None = None, events: Path | None = None) -> int:

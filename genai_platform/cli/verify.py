@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,6 @@ from genai_platform.cli.run import Run
 
 if TYPE_CHECKING:
     from genai_platform.checks.check import Check, Result
-    from genai_platform.ui.checks import FollowChecks
     from genai_platform.ui.screen import Screen
 
 Only = Annotated[
@@ -45,103 +44,83 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", help="Let no check look longer than this; 1 and more.", metavar="SECONDS", min=1, show_default=False),
 ]
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "verify", "genai verify --only 'litellm.*' --html report.html --github")
-    def verify(
-        run: Run,
-        only: Only = None,
-        junit: Junit = None,
-        html: Html = None,
-        github: Github = False,
-        fail_fast: FailFast = False,
-        timeout: Timeout = None,
-    ) -> int:
-        """Check the running platform end to end."""
-        return check(run, tuple(only or ()), Reports(junit, html, github), fail_fast, timeout)
-
-
-@dataclass(frozen=True)
-class Reports:
-    """What is written in addition to the table on screen and the document of ``--json``."""
-
-    junit: Path | None
-    html: Path | None
-    github: bool
-
-
-def check(run: Run, only: tuple[str, ...], reports: Reports, fail_fast: bool, timeout: float | None) -> int:
-    """Run the checks and report."""
+@command(app, "verify", "genai verify --only 'litellm.*' --html report.html --github")
+def verify(
+    run: Run,
+    only: Only = None,
+    junit: Junit = None,
+    html: Html = None,
+    github: Github = False,
+    fail_fast: FailFast = False,
+    timeout: Timeout = None,
+) -> int:
+    """Check the running platform end to end."""
     from genai_platform.checks.catalog import build
+    from genai_platform.checks.runner import run as run_checks
     from genai_platform.cli import lifetime
     from genai_platform.steps.azure.inventory import Inventory
     from genai_platform.ui.checks import FollowChecks
 
     screen = run.screen
-    checks = choose(build(run.clients, lambda: Inventory(run.clients)), only)
+    checks = choose(build(run.clients, lambda: Inventory(run.clients)), only or ())
     screen.say(f"checking {screen.target}")
     lifetime.warn(run)
     started = time.monotonic()
-    with _commands_paused(screen, reports.github):
+    with _commands_paused(screen, github):
         with FollowChecks(screen, [check.id for check in checks]) as follow:
-            results = [replace(one, hint=typed(one.hint, run.flags)) for one in _run(checks, follow, fail_fast, timeout)]
+            found = run_checks(checks, follow.result, follow.status, fail_fast=fail_fast, limit=timeout)
+            results = [replace(one, hint=typed(one.hint, run.flags)) for one in found]
         seconds = time.monotonic() - started
         follow.summary(results, seconds)
     passed = all(result.status != "fail" for result in results) and any(result.status == "pass" for result in results)
-    _write(run, reports, results, seconds)
+    if junit is not None:
+        from genai_platform.ui.junit import write
+
+        write(junit, run.target.environment, screen.target, results, seconds)
+    if html is not None:
+        _write_html(run, html, results, seconds)
+    if github:
+        _annotate(screen, results, seconds)
     screen.document(
         {
             "passed": passed,
             "seconds": round(seconds, 1),
-            "checks": [
-                {
-                    "id": result.id,
-                    "status": result.status,
-                    "evidence": result.evidence,
-                    "seconds": round(result.seconds, 1),
-                    "hint": result.hint,
-                }
-                for result in results
-            ],
+            "checks": [asdict(result) | {"seconds": round(result.seconds, 1)} for result in results],
         }
     )
     return 0 if passed else 1
 
 
-def _write(run: Run, reports: Reports, results: Sequence[Result], seconds: float) -> None:
-    screen = run.screen
-    if reports.junit is not None:
-        from genai_platform.ui.junit import write
+def _write_html(run: Run, path: Path, results: Sequence[Result], seconds: float) -> None:
+    from genai_platform.cli.endpoints import endpoints
+    from genai_platform.engine import timeline
+    from genai_platform.engine.journal import read
+    from genai_platform.engine.scheduler import observe_all
+    from genai_platform.render.addresses import protection
+    from genai_platform.render.diagram import diagram
+    from genai_platform.steps.catalog import standing
+    from genai_platform.ui.html import Page, write_page
 
-        write(reports.junit, run.target.environment, screen.target, results, seconds)
-    if reports.html is not None:
-        from genai_platform.cli.endpoints import endpoints
-        from genai_platform.engine import timeline
-        from genai_platform.engine.journal import read
-        from genai_platform.engine.scheduler import observe_all
-        from genai_platform.render.addresses import protection
-        from genai_platform.render.diagram import diagram
-        from genai_platform.steps.catalog import standing
-        from genai_platform.ui.html import Page, write_page
+    ids = standing(run.graph, run.target.settings)
+    with run.screen.looking(ids) as seen:
+        states = observe_all((run.graph[id] for id in ids), seen)
+    drawn = diagram(run.target, ids, {id: found.state.value for id, found in states.items()})
+    last_up = timeline.last_up(read(run.journal), lambda id: run.graph.needs(id) if id in run.graph else ())
+    note = protection(run.target.settings)
+    write_page(path, Page(run.screen.target, run.target.prefix, drawn, states, endpoints(run), note, results, seconds, last_up))
 
-        ids = standing(run.graph, run.target.settings)
-        with screen.looking(ids) as seen:
-            states = observe_all((run.graph[id] for id in ids), seen)
-        drawn = diagram(run.target, ids, {id: found.state.value for id, found in states.items()})
-        last_up = timeline.last_up(read(run.journal), lambda id: run.graph.needs(id) if id in run.graph else ())
-        note = protection(run.target.settings)
-        write_page(reports.html, Page(screen.target, run.target.prefix, drawn, states, endpoints(run), note, results, seconds, last_up))
-    if reports.github:
-        from genai_platform.ui.github import annotation_lines, summary
 
-        for line in annotation_lines(results):
-            screen.tell(line)
-        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(summary(screen.target, results, seconds))
+def _annotate(screen: Screen, results: Sequence[Result], seconds: float) -> None:
+    from genai_platform.ui.github import annotation_lines, summary
+
+    for line in annotation_lines(results):
+        screen.tell(line)
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(summary(screen.target, results, seconds))
 
 
 @contextmanager
@@ -159,7 +138,7 @@ def _commands_paused(screen: Screen, github: bool) -> Iterator[None]:
             screen.tell(go_on)
 
 
-def choose(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
+def choose(checks: list[Check], only: Sequence[str]) -> list[Check]:
     """The checks whose id matches one of the patterns. Raises ``ConfigError`` for a pattern that matches none."""
     from genai_platform.errors import ConfigError
 
@@ -173,9 +152,3 @@ def choose(checks: list[Check], only: tuple[str, ...]) -> list[Check]:
 
 def _matches(id: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(id, pattern) or id.startswith(f"{pattern}.")
-
-
-def _run(checks: list[Check], follow: FollowChecks, fail_fast: bool, timeout: float | None) -> list[Result]:
-    from genai_platform.checks.runner import run as run_checks
-
-    return run_checks(checks, follow.result, follow.status, fail_fast=fail_fast, limit=timeout)

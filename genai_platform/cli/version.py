@@ -11,15 +11,14 @@ import typer
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 
+app = typer.Typer()
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
 
-    @command(app, "version", "genai version --json")
-    def version(run: Run) -> None:
-        """Show the version."""
-        run.screen.tell(words())
-        run.screen.document({"version": number(), "python": platform.python_version()})
+@command(app, "version", "genai version --json")
+def version(run: Run) -> None:
+    """Show the version."""
+    run.screen.tell(words())
+    run.screen.document({"version": number(), "python": platform.python_version()})
 
 
 def show(asked: bool) -> None:

@@ -7,49 +7,46 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from genai_platform.advice import typed
 from genai_platform.cli.command import command
+from genai_platform.cli.doctor.line import Line, look
 from genai_platform.cli.run import Run
 
-if TYPE_CHECKING:
-    from genai_platform.cli.doctor.line import Line
+app = typer.Typer()
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-
-    @command(app, "doctor", "genai doctor")
-    def doctor(run: Run) -> int:
-        """Check what a start needs. Programs, configuration, credentials, ports."""
-        run.screen.target = f"'{run.world.environment}'"
-        report = [replace(line, remedy=typed(line.remedy, run.flags)) for line in examine(run)]
-        run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
-        problems = [line for line in report if line.state == "fail"]
-        for line in report:
-            if line.state == "warn":
-                run.screen.warn(f"{line.id}: {line.text}")
-        for line in problems:
-            run.screen.tell(f"{line.id}: {line.text}")
-            run.screen.tell(f"  -> {line.remedy}")
-        unknown = [line for line in report if line.state == "unknown"]
-        for line in unknown:
-            run.screen.tell(f"{line.id}: unknown: {line.text}")
-            run.screen.tell(f"  -> {line.remedy}")
-        run.screen.tell(_summary(len(problems), len(unknown)))
-        run.screen.document(
-            {
-                "ok": not problems,
-                "problems": [{"id": line.id, "problem": line.text, "remedy": line.remedy} for line in problems],
-                "unknown": [{"id": line.id, "what": line.text, "remedy": line.remedy} for line in unknown],
-                "policy": _policy(run),
-                "checked": [{"id": line.id, "state": line.state, "evidence": line.text} for line in report],
-            }
-        )
-        return 3 if problems else 0
+@command(app, "doctor", "genai doctor")
+def doctor(run: Run) -> int:
+    """Check what a start needs. Programs, configuration, credentials, ports."""
+    run.screen.target = f"'{run.world.environment}'"
+    report = [replace(line, remedy=typed(line.remedy, run.flags)) for line in examine(run)]
+    run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
+    problems = [line for line in report if line.state == "fail"]
+    for line in report:
+        if line.state == "warn":
+            run.screen.warn(f"{line.id}: {line.text}")
+    for line in problems:
+        run.screen.tell(f"{line.id}: {line.text}")
+        run.screen.tell(f"  -> {line.remedy}")
+    unknown = [line for line in report if line.state == "unknown"]
+    for line in unknown:
+        run.screen.tell(f"{line.id}: unknown: {line.text}")
+        run.screen.tell(f"  -> {line.remedy}")
+    run.screen.tell(_summary(len(problems), len(unknown)))
+    run.screen.document(
+        {
+            "ok": not problems,
+            "problems": [{"id": line.id, "problem": line.text, "remedy": line.remedy} for line in problems],
+            "unknown": [{"id": line.id, "what": line.text, "remedy": line.remedy} for line in unknown],
+            "policy": _policy(run),
+            "checked": [{"id": line.id, "state": line.state, "evidence": line.text} for line in report],
+        }
+    )
+    return 3 if problems else 0
 
 
 def _summary(problems: int, unknown: int) -> str:
@@ -73,8 +70,6 @@ def _policy(run: Run) -> dict[str, Any] | None:
 
 def examine(run: Run) -> Iterator[Line]:
     """Look at everything that a run needs before it starts."""
-    from genai_platform.cli.doctor.line import Line
-
     yield Line("python", "pass", f"Python {'.'.join(map(str, sys.version_info[:3]))}")
     if os.access(run.project, os.W_OK):
         yield Line("folder", "pass", str(run.project))
@@ -85,7 +80,6 @@ def examine(run: Run) -> Iterator[Line]:
 
 
 def _program(name: str) -> Line:
-    from genai_platform.cli.doctor.line import Line, look
     from genai_platform.programs import PROGRAMS, find
 
     found = look(f"program.{name}", lambda: _short(find(name)))

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from genai_platform.cli.doctor import clock, reach
-from genai_platform.cli.doctor.line import Line, kubernetes, langfuse, look, prices, to_lines
+from genai_platform.cli.doctor.line import Line, failed, kubernetes, langfuse, look, prices, to_lines
 from genai_platform.cli.doctor.together import Look, together
-from genai_platform.errors import Forbidden
 from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
 from genai_platform.tools.parallel import begin
 
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 def _bedrock(clients: Clients) -> Iterable[Line]:
     """Whether Amazon Bedrock has the configured models, where there are any."""
-    from genai_platform.cli import preflight
+    from genai_platform.steps.infra import bedrock
 
-    return [look("models.bedrock", lambda: preflight.bedrock(clients))] if clients.target.settings.litellm.bedrock else []
+    return [look("models.bedrock", lambda: bedrock.look(clients))] if clients.target.settings.litellm.bedrock else []
 
 
 ACCOUNT_LOOKS: tuple[tuple[str, Callable[[Clients], Iterable[Line]]], ...] = (
@@ -128,12 +127,10 @@ def azure(clients: Clients) -> Iterator[Line]:
     for found in prerequisites.looks(clients):
         if found.unknown is not None:
             yield Line(found.id, "unknown", found.text, found.unknown.remedy)
-        elif found.error is None:
-            yield Line(found.id, "pass", found.text)
+        elif found.error is not None:
+            yield failed(found.id, found.error)
         else:
-            yield Line(
-                found.id, "unknown" if isinstance(found.error, Forbidden) else "fail", found.text, found.error.remedy or "see the message"
-            )
+            yield Line(found.id, "pass", found.text)
 
 
 def _keys(clients: Clients, *, seen: bool) -> Iterator[Line]:

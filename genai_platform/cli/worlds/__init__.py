@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,7 +44,10 @@ class Purpose(Enum):
 class World(Protocol):
     """What commands need to know of where they work. Reads the settings at most once."""
 
+    options: Options
+    screen: Screen
     environment: str
+    project: Path
     local: bool
     """Whether it exists on this machine alone."""
     programs: tuple[str, ...]
@@ -55,16 +59,28 @@ class World(Protocol):
     price_lists: bool
     """Whether the clouds' price lists may be asked: not where nothing leaves this machine."""
 
+    def __init__(self, options: Options, screen: Screen) -> None:
+        from genai_platform.config.layers import project_folder
+
+        self.options, self.screen = options, screen
+        self.environment, self.project = options.environment, project_folder()
+
     @property
     def loaded(self) -> Loaded:
         """The settings as configured, and where each comes from. Raises ``ConfigError``."""
 
-    @property
+    @cached_property
     def configured(self) -> Target:
         """The target as far as the configuration tells it: nothing was verified, so nothing may be asked of it."""
+        from genai_platform.cli.paths import state_path
+        from genai_platform.config.endpoints import Endpoints
+        from genai_platform.config.target import Target
+
+        return Target(self.environment, self.loaded.settings, Endpoints(), state_path(self.project, self.environment))
 
     def absent(self) -> str:
         """Why there is nothing yet that could be looked at; empty when there may be something."""
+        return ""
 
     def enter(self, purpose: Purpose) -> Target:
         """The verified target of a command.
@@ -93,14 +109,17 @@ class World(Protocol):
     def examine(self, run: Run) -> Iterator[Line]:
         """What ``doctor`` looks at in this world alone."""
 
-    def before_down(self, run: Run) -> None:
+    def before_down(self) -> None:
         """Before ``down`` writes anything: say what it will not touch. Raises ``ConfigError`` when that is all there is."""
+        return
 
     def removed_at_rest(self, run: Run) -> str:
         """Under the lock: remove all of a world that does not run, and say so; empty when its steps must be removed one by one."""
+        return ""
 
     def after_down(self, run: Run, *, kept: bool) -> None:
         """After everything was removed. ``kept``: some of it was kept for the next ``up``."""
+        return
 
 
 WITHOUT_ACCOUNT = "genai up --sandbox"
@@ -111,7 +130,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands that only one world has."""
     from genai_platform.cli import sandbox
 
-    sandbox.add_to(app)
+    app.add_typer(sandbox.app)
 
 
 def environment(options: Options) -> str:

@@ -8,44 +8,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from genai_platform.cli import fetch_programs
-from genai_platform.cli.paths import state_folder, state_path
-from genai_platform.cli.worlds import WITHOUT_ACCOUNT, Purpose
-from genai_platform.config.endpoints import Endpoints, is_loopback, refuse_loopback
-from genai_platform.config.layers import Loaded, load, project_folder
+from genai_platform.cli.paths import state_folder
+from genai_platform.cli.worlds import WITHOUT_ACCOUNT, Purpose, World
+from genai_platform.config.endpoints import is_loopback, refuse_loopback
+from genai_platform.config.layers import Loaded, load
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError
 from genai_platform.steps import catalog
 
 if TYPE_CHECKING:
     from genai_platform.cli.doctor.line import Line
-    from genai_platform.cli.options import Options
     from genai_platform.cli.run import Run
-    from genai_platform.ui.screen import Screen
 
 
-class Clouds:
-    """See ``World``."""
-
+class Clouds(World):
     local = False
     programs: tuple[str, ...] = ("terraform", "helm")
     room = 200 << 20
     typical_minute = 60.0
     price_lists = True
 
-    def __init__(self, options: Options, screen: Screen) -> None:
-        self.options, self.screen = options, screen
-        self.environment, self.project = options.environment, project_folder()
-
     @cached_property
     def loaded(self) -> Loaded:
         return load(self.project, self.environment, sets=self.options.set)
-
-    @cached_property
-    def configured(self) -> Target:
-        return Target(self.environment, self.loaded.settings, Endpoints(), state_path(self.project, self.environment))
-
-    def absent(self) -> str:
-        return ""
 
     def enter(self, purpose: Purpose) -> Target:
         target = self.away_from_here()
@@ -123,7 +108,7 @@ class Clouds:
 
         return examine(run, self)
 
-    def before_down(self, run: Run) -> None:
+    def before_down(self) -> None:
         from genai_platform.cli.worlds import sandboxes
 
         names = sandboxes.names(self.project)
@@ -137,9 +122,3 @@ class Clouds:
                 id="down.only_sandbox",
             )
         self.screen.say(f"not touched: {', '.join(names)} (to remove: {commands})")
-
-    def removed_at_rest(self, run: Run) -> str:
-        return ""
-
-    def after_down(self, run: Run, *, kept: bool) -> None:
-        return

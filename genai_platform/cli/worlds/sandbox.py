@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from genai_platform.advice import advice, genai
 from genai_platform.cli import fetch_programs
-from genai_platform.cli.paths import state_folder, state_path
-from genai_platform.cli.worlds import Purpose, sandbox_defaults, sandboxes
+from genai_platform.cli.paths import state_folder
+from genai_platform.cli.worlds import Purpose, World, sandbox_defaults, sandboxes
 from genai_platform.config.azure_openai import models_of_account
-from genai_platform.config.endpoints import Endpoints
-from genai_platform.config.layers import Layer, Loaded, configured_layers, merged, project_folder, validate
+from genai_platform.config.layers import Layer, Loaded, configured_layers, merged, validate
 from genai_platform.config.target import PREFIX_LENGTH, Target
 from genai_platform.errors import ConfigError, MissingError
 from genai_platform.steps import catalog
@@ -22,15 +21,11 @@ from genai_platform.ui.voice import Voice
 
 if TYPE_CHECKING:
     from genai_platform.cli.doctor.line import Line
-    from genai_platform.cli.options import Options
     from genai_platform.cli.run import Run
     from genai_platform.sandbox.layout import SandboxLayout
-    from genai_platform.ui.screen import Screen
 
 
-class Sandbox:
-    """See ``World``."""
-
+class Sandbox(World):
     # The quick ones first: they show that it works.
     local = True
     programs: tuple[str, ...] = ("terraform", "etcd", "helm", "kube-controller-manager", "kube-apiserver")
@@ -40,18 +35,10 @@ class Sandbox:
     """A first ``up`` takes between two and three minutes on two cores; its steps' typical minutes add up to ten times that."""
     price_lists = False
 
-    def __init__(self, options: Options, screen: Screen) -> None:
-        self.options, self.screen = options, screen
-        self.environment, self.project = options.environment, project_folder()
-
     @cached_property
     def loaded(self) -> Loaded:
         layers = configured_layers(self.project, self.environment, self.options.set)
         return validate([Layer("sandbox default", sandbox_defaults.defaults(merged(layers))), *layers], self.project)
-
-    @cached_property
-    def configured(self) -> Target:
-        return Target(self.environment, self.loaded.settings, Endpoints(), state_path(self.project, self.environment))
 
     def absent(self) -> str:
         return "" if sandboxes.exists(self.project, self.environment) else f"there is no sandbox '{self.environment}'"
@@ -61,7 +48,13 @@ class Sandbox:
         sandboxes.require_packages()
         drop_ambient()
         if purpose in (Purpose.BUILD, Purpose.UP):
-            _refuse_long(self.configured.prefix)
+            # A real environment's names always fit; ``sandbox-`` makes a sandbox's longer.
+            if len(prefix := self.configured.prefix) > PREFIX_LENGTH:
+                raise ConfigError(
+                    f"--env: names here would begin with '{prefix}', which has {len(prefix)} characters; {PREFIX_LENGTH} are allowed",
+                    remedy="give a shorter --env or platform.name",
+                    id="usage.environment",
+                )
             catalog.preflight(self.configured)
         # What `down` removes is seen by asking the parts: a sandbox whose start was killed has some that do not run yet.
         starting = purpose in (Purpose.UP, Purpose.DOWN)
@@ -176,9 +169,6 @@ class Sandbox:
             asked: list[tuple[str, Any]] = [*clouds.ACCOUNT_LOOKS, *([("azure", clouds.azure)] if enabled else [])]
             yield from together([(id, partial(ask, clients)) for id, ask in asked])
 
-    def before_down(self, run: Run) -> None:
-        return
-
     def removed_at_rest(self, run: Run) -> str:
         """A sandbox that does not run costs nothing and, with a tenant of its own, holds nothing outside its folder: that goes."""
         if not sandboxes.rests(self.project, self.environment):
@@ -201,16 +191,6 @@ class Sandbox:
             return
         sandboxes.remove(self.project, self.environment)
         self.screen.say("the sandbox is stopped and its world removed")
-
-
-def _refuse_long(prefix: str) -> None:
-    """A real environment's names always fit; ``sandbox-`` makes a sandbox's longer."""
-    if len(prefix) > PREFIX_LENGTH:
-        raise ConfigError(
-            f"--env: names here would begin with '{prefix}', which has {len(prefix)} characters; {PREFIX_LENGTH} are allowed",
-            remedy="give a shorter --env or platform.name",
-            id="usage.environment",
-        )
 
 
 def drop_ambient() -> None:
