@@ -24,25 +24,21 @@ app = typer.Typer()
 def cost(run: Run, preset: Preset = None, refresh: Refresh = False) -> int:
     """Show what the configured platform costs by hour, day and month, and what was spent since up."""
     from genai_platform.cli import price_list
-
-    settings = _shape(run.settings, preset)
-    complete = price_list.refresh(run) if refresh else True
-    show(run, settings, preset)
-    return 0 if complete else 1
-
-
-def show(run: Run, settings: Settings, preset: str | None) -> None:
-    """The parts of these settings, the named shapes, and where the prices come from."""
     from genai_platform.cli import spent as accounts
-    from genai_platform.cli.price_list import current
     from genai_platform.config.prices import parts, provenance, usd_per_hour
     from genai_platform.ui.text import dollars
 
-    screen, prices = run.screen, current(settings)
+    settings = _shape(run.settings, preset)
+    complete = price_list.refresh(run) if refresh else True
+    screen, prices = run.screen, price_list.current(settings)
     screen.target = run.world.describe()
     total, shapes = usd_per_hour(settings, prices=prices), _shapes(run.settings, prices)
     account = None if preset else accounts.spent(run)
-    rows = [[part.part, part.step, *_periods(part.usd_per_hour(prices))] for part in parts(settings)]
+    rows = []
+    for part in parts(settings):
+        amounts = _amounts(part.usd_per_hour(prices))
+        day, month = f"${amounts['usd_per_day']:.2f}", f"${amounts['usd_per_month']:.2f}"
+        rows.append([part.part, part.step, dollars(amounts["usd_per_hour"]), day, month])
     title = screen.target + (f", as the preset '{preset}'" if preset else "")
     screen.table(["part", "step", "hour", "day of 8 h", "month"], rows, title=title)
     amounts = _amounts(total)
@@ -52,20 +48,11 @@ def show(run: Run, settings: Settings, preset: str | None) -> None:
     screen.tell(f"  ${amounts['usd_per_month']:.0f} for a month without `genai down`")
     if account:
         screen.tell(f"spent {run.world.spent(account.told)}")
-    screen.table(
-        ["preset", "what it is", "hour", "22 days of 8 h", "month"],
-        [
-            [
-                one["name"],
-                one["description"],
-                dollars(one["usd_per_hour"]),
-                f"${one['usd_per_working_month']:.0f}",
-                f"${one['usd_per_month']:.0f}",
-            ]
-            for one in shapes
-        ],
-        title="other shapes",
-    )
+    rows = []
+    for one in shapes:
+        days, month = f"${one['usd_per_working_month']:.0f}", f"${one['usd_per_month']:.0f}"
+        rows.append([one["name"], one["description"], dollars(one["usd_per_hour"]), days, month])
+    screen.table(["preset", "what it is", "hour", "22 days of 8 h", "month"], rows, title="other shapes")
     screen.say("tokens, requests, traffic and stored bytes come on top")
     sources = provenance(settings, prices)
     for line in sources:
@@ -81,6 +68,7 @@ def show(run: Run, settings: Settings, preset: str | None) -> None:
             "presets": shapes,
         }
     )
+    return 0 if complete else 1
 
 
 def _shape(settings: Settings, preset: str | None) -> Settings:
@@ -115,28 +103,14 @@ def _amounts(usd_per_hour: float) -> dict[str, float]:
     }
 
 
-def _periods(usd_per_hour: float) -> list[str]:
-    from genai_platform.ui.text import dollars
-
-    amounts = _amounts(usd_per_hour)
-    return [dollars(usd_per_hour), f"${amounts['usd_per_day']:.2f}", f"${amounts['usd_per_month']:.2f}"]
-
-
 def _part(part: Part, settings: Settings, prices: Prices) -> dict[str, Any]:
     from genai_platform.config.prices import region_of
 
     amounts = _amounts(round(part.usd_per_hour(prices), 5))
-    units = [
-        {
-            "unit": unit,
-            "quantity": quantity,
-            "usd_per_hour": round(prices[unit].usd_per_hour, 7),
-            "source": prices[unit].source,
-            "date": prices[unit].date,
-            "region": prices[unit].region,
-            "of_this_region": prices[unit].region == region_of(unit, settings),
-            "page": prices[unit].page or None,
-        }
-        for quantity, unit in part.units
-    ]
+    units = []
+    for quantity, unit in part.units:
+        price = prices[unit]
+        where = {"region": price.region, "of_this_region": price.region == region_of(unit, settings), "page": price.page or None}
+        each = {"usd_per_hour": round(price.usd_per_hour, 7), "source": price.source, "date": price.date}
+        units.append({"unit": unit, "quantity": quantity, **each, **where})
     return {"step": part.step, "part": part.part, **amounts, "units": units}

@@ -22,24 +22,15 @@ app = typer.Typer()
 @command(app, "down", "genai down --keep-data")
 def down(run: Run, keep_data: KeepData = False) -> int:
     """Remove the platform and prove that nothing is left."""
-    shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"
-    if keep_data:
-        run.options = replace(run.options, set=(*run.options.set, 'lifecycle.down="keep-data"'))
-    return remove(run, shown)
-
-
-def remove(run: Run, shown: str) -> int:
-    """Everything, with the audit after it.
-
-    Args:
-        shown: the command as one would type it again.
-    """
     from genai_platform.audit.leftovers import Audit
     from genai_platform.cli import audit as audits
     from genai_platform.cli import disk_space, foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import steps_document
 
+    shown = f"genai down{' --keep-data' if keep_data else ''}{run.flags}"
+    if keep_data:
+        run.options = replace(run.options, set=(*run.options.set, 'lifecycle.down="keep-data"'))
     world = run.world
     # A fault in the configuration is told here, too, where nothing might be left to look at.
     keep = run.settings.lifecycle.down == "keep-data"

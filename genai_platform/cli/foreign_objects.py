@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from genai_platform.cli.run import Run
+from genai_platform.errors import GenaiError, Interrupted
+from genai_platform.steps.infra import foreign, orphans
+from genai_platform.ui.text import dollars
 from genai_platform.ui.voice import Voice
 
 _OWNERLESS = "in the network, owned by nothing in the cluster"
@@ -19,35 +22,20 @@ def show(run: Run, going: Sequence[str]) -> list[dict[str, Any]]:
         One document for each object: ``kind``, ``namespace``, ``name``, ``detail``, ``usd_per_hour``, ``remove`` (the command) and
         ``goes``, which is false for what is not touched.
     """
-    from genai_platform.ui.text import dollars
-
     found = _in_cluster(run) if _CLUSTER in going else []
     found += _in_network(run) if _NETWORK in going else []
     if found:
-        rows = [
-            [
-                one["kind"],
-                one["namespace"],
-                one["name"],
-                one["detail"],
-                dollars(one["usd_per_hour"]),
-                "removed" if one["goes"] else one["remove"],
-            ]
-            for one in found
-        ]
-        run.screen.table(
-            ["kind", "namespace", "name", "what it is", "cost", "what happens"],
-            rows,
-            title="not the platform's, and in its cluster or network:",
-        )
+        rows = []
+        for one in found:
+            happens = "removed" if one["goes"] else one["remove"]
+            rows.append([one["kind"], one["namespace"], one["name"], one["detail"], dollars(one["usd_per_hour"]), happens])
+        headers = ["kind", "namespace", "name", "what it is", "cost", "what happens"]
+        run.screen.table(headers, rows, title="not the platform's, and in its cluster or network:")
     return found
 
 
 def unblock(run: Run, going: Sequence[str]) -> None:
     """Delete webhook configurations and APIServices that nobody serves, where the cluster goes: they would hold all the rest."""
-    from genai_platform.errors import GenaiError
-    from genai_platform.steps.infra import foreign
-
     if _CLUSTER not in going:
         return
     try:
@@ -61,9 +49,6 @@ def unblock(run: Run, going: Sequence[str]) -> None:
 
 def finish(run: Run) -> None:
     """Delete what a cluster that is gone has left outside of every network."""
-    from genai_platform.errors import GenaiError, Interrupted
-    from genai_platform.steps.infra import orphans
-
     try:
         for one in orphans.finish(run.clients, Voice(run.screen)):
             run.screen.say(f"deleted, since its cluster is gone: {one}")
@@ -74,8 +59,6 @@ def finish(run: Run) -> None:
 
 
 def _in_cluster(run: Run) -> list[dict[str, Any]]:
-    from genai_platform.steps.infra import foreign
-
     seen = foreign.look(run.clients)
     for line in seen.unseen:
         run.screen.warn(f"not seen in the cluster: {line}")
@@ -89,9 +72,6 @@ def _in_cluster(run: Run) -> list[dict[str, Any]]:
 
 
 def _in_network(run: Run) -> list[dict[str, Any]]:
-    from genai_platform.errors import GenaiError
-    from genai_platform.steps.infra import orphans
-
     try:
         found = [(one, True) for one in orphans.balancers(run.clients)] + [(one, False) for one in orphans.of_others(run.clients)]
     except GenaiError as error:

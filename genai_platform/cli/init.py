@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,12 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
-from genai_platform.cli.worlds import WITHOUT_ACCOUNT
+from genai_platform.cli.worlds import WITHOUT_ACCOUNT, Purpose
+from genai_platform.errors import ConfigError, GenaiError
 
 if TYPE_CHECKING:
     from genai_platform.cli.choices import Finder
+    from genai_platform.config.target import Target
     from genai_platform.config.wizard import Question
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a genai.toml that exists.")]
@@ -100,39 +103,21 @@ def init(
 ) -> None:
     """Write a commented genai.toml here, asking what is not given. When signed in, what exists is offered to choose from."""
     given = {
-        "name": name,
-        "region": region,
-        "account_id": account_id,
-        "providers": ", ".join(provider or ()),
-        "api_base": api_base,
-        "models": ", ".join(model or ()),
-        "bedrock_models": ", ".join(bedrock_model or ()),
-        "openai_base": openai_base,
-        "openai_models": ", ".join(openai_model or ()),
-        "zones": zones,
-        "nat": nat,
-        "tenant_id": tenant_id,
-        "subscription_id": subscription_id,
-        "location": location,
-        "resource_group": resource_group,
-        "domain": domain,
-        "apim": apim,
-        "publisher_email": publisher_email,
-        "caller": caller,
-        "sign_in": sign_in,
-        "people": ", ".join(person or ()),
-    }
+        "name": name, "region": region, "account_id": account_id, "providers": ", ".join(provider or ()), "api_base": api_base,
+        "models": ", ".join(model or ()), "bedrock_models": ", ".join(bedrock_model or ()), "openai_base": openai_base,
+        "openai_models": ", ".join(openai_model or ()), "zones": zones, "nat": nat, "tenant_id": tenant_id,
+        "subscription_id": subscription_id, "location": location, "resource_group": resource_group, "domain": domain, "apim": apim,
+        "publisher_email": publisher_email, "caller": caller, "sign_in": sign_in, "people": ", ".join(person or ()),
+    }  # fmt: skip
     # An empty text is an answer for nobody: it is asked for, or its default counts.
     write(run, {key: value for key, value in given.items() if value}, azure, force)
 
 
 def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -> None:
     """Ask, check, write."""
-    import tomllib
-
+    from genai_platform.cli.choices import Finder
     from genai_platform.config import wizard, wizard_file
     from genai_platform.config.layers import FILE, Layer, validate
-    from genai_platform.errors import ConfigError, GenaiError
 
     path = Path.cwd() / FILE
     if path.exists() and not force:
@@ -145,7 +130,7 @@ def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -
         raise ConfigError(
             "--sign-in entra needs the Azure half", remedy="leave out --no-azure, or --sign-in and --person", id="init.sign_in"
         )
-    finder = _finder(run)
+    finder = Finder(run.enter(Purpose.ACCOUNT) if run.world.local else _unconfigured())
     own = finder.target.settings if run.world.local else None  # a world on this machine tells itself whose it is
     account, signed_in, unseen = None, dict[str, str](), list[str]()
     if _asking(run) or "account_id" not in given:
@@ -194,7 +179,6 @@ def _answers(
         near: tenant and subscription in which is looked for what can be chosen.
     """
     from genai_platform.config.wizard import answer, missing
-    from genai_platform.errors import ConfigError
 
     answers: dict[str, str] = {}
     if _asking(run):
@@ -230,18 +214,6 @@ def _answers(
     return answers
 
 
-def _finder(run: Run) -> Finder:
-    """What looks for choices, with the credentials at hand."""
-    from genai_platform.cli.choices import Finder
-    from genai_platform.cli.worlds import Purpose
-    from genai_platform.config.endpoints import Endpoints
-    from genai_platform.config.settings import Settings
-    from genai_platform.config.target import Target
-
-    local = run.world.local
-    return Finder(run.enter(Purpose.ACCOUNT) if local else Target("default", Settings(), Endpoints(), Path.cwd()))
-
-
 def _front(run: Run, azure: bool | None, known: Mapping[str, str]) -> bool:
     """Whether API Management goes in front: as asked for, as answered, or when it is known where."""
     if azure or {"tenant_id", "subscription_id"} & known.keys() or known.get("sign_in") == "entra":
@@ -255,12 +227,18 @@ def _asking(run: Run) -> bool:
 
 def _account() -> str | None:
     """The account of the credentials at hand, as a suggestion. Raises ``GenaiError`` where there is none."""
+    from genai_platform.tools.aws.client import Aws
+
+    return Aws(_unconfigured()).account_id()
+
+
+def _unconfigured() -> Target:
+    """The credentials at hand, and nothing else."""
     from genai_platform.config.endpoints import Endpoints
     from genai_platform.config.settings import Settings
     from genai_platform.config.target import Target
-    from genai_platform.tools.aws.client import Aws
 
-    return Aws(Target("default", Settings(), Endpoints(), Path.cwd())).account_id()
+    return Target("default", Settings(), Endpoints(), Path.cwd())
 
 
 def _signed_in() -> dict[str, str]:

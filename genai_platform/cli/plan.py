@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -75,7 +75,7 @@ def show(run: Run, only: Sequence[str], skip: Sequence[str]) -> bool:
         screen.tell(line)
     screen.document(
         {
-            "changes": [_document(id, change) for id, change in seen.changes],
+            "changes": [{"step": id} | asdict(change) for id, change in seen.changes],
             "estimate": {"minutes": round(minutes, 1), "usd_per_hour": cost, "critical_path": list(path)},
             "notices": said,
             "groups": [asdict(group) for group in groups],
@@ -124,7 +124,3 @@ def _nothing_yet(run: Run, clients: Clients, only: Sequence[str], skip: Sequence
     absent = Observation(State.ABSENT, why)
     run.screen.target = f"{run.world.describe()}, not there yet"
     return Observed(graph, settings, dict.fromkeys(selection.ids, absent), [(id, Change("create", id)) for id in selection.ids])
-
-
-def _document(id: str, change: Change) -> dict[str, Any]:
-    return {"step": id, "action": change.action, "object": change.object, "detail": change.detail}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from genai_platform.ui.screen import Screen
@@ -16,16 +17,7 @@ def steps_document(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "interrupted": report.interrupted,
         "seconds": round(report.seconds, 1),
-        "steps": [
-            {
-                "id": result.id,
-                "outcome": result.outcome,
-                "seconds": round(result.seconds, 1),
-                "evidence": result.evidence,
-                "remedy": result.remedy,
-            }
-            for result in report.results
-        ],
+        "steps": [asdict(result) | {"seconds": round(result.seconds, 1)} for result in report.results],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.cli.worlds import sandboxes
 from genai_platform.ui.voice import Voice
 
 if TYPE_CHECKING:
@@ -30,15 +31,7 @@ def status(run: Run) -> None:
     title = f"'{layout.environment}'" + (f", in the tenant of {tenant}" if tenant else "")
     table = [[row.name, row.kind, row.version, row.state, _text(row.pid), _text(row.port)] for row in rows]
     run.screen.table(["part", "kind", "version", "state", "process", "port"], table, title=title)
-    run.screen.document(
-        {
-            "parts": [
-                {"name": row.name, "kind": row.kind, "version": row.version, "pid": row.pid, "port": row.port, "state": row.state}
-                for row in rows
-            ],
-            "tenant": tenant,
-        }
-    )
+    run.screen.document({"parts": [asdict(row) for row in rows], "tenant": tenant})
 
 
 @command(app, "env", 'eval "$(genai sandbox env)"')
@@ -50,8 +43,6 @@ def env(run: Run) -> None:
 @command(app, "tools", "genai sandbox tools")
 def tools(run: Run) -> None:
     """Fetch or build the programs a sandbox needs, so that the first `up` has them. Makes nothing else."""
-    from genai_platform.cli.worlds import sandboxes
-
     sandboxes.require_packages()
     _world(run).provide()
     run.screen.tell("every program a sandbox needs is here")
@@ -73,8 +64,6 @@ def save(run: Run, file: File) -> None:
 @command(app, "restore", "genai sandbox restore monday.tar")
 def restore(run: Run, file: File) -> None:
     """Make the sandbox again that was saved into a file, under the name it had, and start it."""
-    from genai_platform.cli.worlds import sandboxes
-
     sandboxes.require_packages()
     from genai_platform.sandbox.save import restore as read
 
@@ -101,8 +90,6 @@ def stop(run: Run) -> None:
 @command(app, "remove", "genai sandbox remove --yes")
 def remove(run: Run) -> None:
     """Stop it and delete its folder, whatever state it is in."""
-    from genai_platform.cli.worlds import sandboxes
-
     layout = sandboxes.layout_to_remove(run.project, _world(run).environment)
     if not run.options.yes:
         run.screen.confirm(f"Delete the sandbox '{layout.environment}' with all its data?")

@@ -39,18 +39,9 @@ app = typer.Typer(name="schedule", help="Show what runs `up` in the morning and 
 @command(app, "github", "genai schedule github --up 08:30 --down 19:00 --days mon-fri --time-zone Asia/Tokyo")
 def github(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
     """A workflow for GitHub Actions. Without --time-zone the times are UTC."""
-    _github(run, _schedule(up, down, days, time_zone), write)
-
-
-@command(app, "cron", "genai schedule cron --up 08:30 --down 19:00")
-def cron(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
-    """Lines for a crontab. Without --time-zone the times are those of the machine."""
-    _cron(run, _schedule(up, down, days, time_zone), write)
-
-
-def _github(run: Run, schedule: Schedule, file: Path | None) -> None:
     from genai_platform.render.github_workflow import local_state, workflow
 
+    schedule = _schedule(up, down, days, time_zone)
     target = run.world.configured
     if run.world.local:
         raise ConfigError(
@@ -62,22 +53,25 @@ def _github(run: Run, schedule: Schedule, file: Path | None) -> None:
     if "${{" in flags:
         raise ConfigError("--set: GitHub would take what follows '${{' for an expression", remedy=_SETTINGS, id="usage.schedule")
     made = workflow(target, schedule, datetime.now(UTC).date(), flags)
-    if file is not None and local_state(target):
+    if write is not None and local_state(target):
         raise ConfigError(
             f"not written: {made.warnings[0]}", remedy="to see the workflow all the same, leave out --write", id="schedule.state"
         )
     for warning in made.warnings:
         run.screen.warn(warning)
-    _show(run, file, made.text, made.cron, schedule, needs=[asdict(need) for need in made.needs], warnings=list(made.warnings))
+    _show(run, write, made.text, made.cron, schedule, needs=[asdict(need) for need in made.needs], warnings=list(made.warnings))
 
 
-def _cron(run: Run, schedule: Schedule, file: Path | None) -> None:
+@command(app, "cron", "genai schedule cron --up 08:30 --down 19:00")
+def cron(run: Run, up: UpAt, down: DownAt, days: Days = "mon-fri", time_zone: Zone = None, write: Write = None) -> None:
+    """Lines for a crontab. Without --time-zone the times are those of the machine."""
+    schedule = _schedule(up, down, days, time_zone)
     _ = run.settings  # what is wrong in the configuration is told now and not tomorrow morning
     project, flags = str(run.project.resolve()), run.options.flags
     if "\n" in project + flags:
         raise ConfigError("a line of a crontab has no line breaks in it, and --set has one", remedy=_SETTINGS, id="usage.schedule")
     text = times.crontab(schedule, project, _program(), flags)
-    _show(run, file, text, schedule.cron(), schedule, needs=[], warnings=[])
+    _show(run, write, text, schedule.cron(), schedule, needs=[], warnings=[])
 
 
 def _show(run: Run, file: Path | None, text: str, cron: tuple[str, str], schedule: Schedule, **more: Any) -> None:
