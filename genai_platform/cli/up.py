@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +14,9 @@ from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose
 
 if TYPE_CHECKING:
-    from genai_platform.engine.graph import Selection
+    from genai_platform.engine.graph import Graph, Selection
     from genai_platform.engine.scheduler import Report
+    from genai_platform.engine.usual import Usual
 
 Only = Annotated[
     list[str] | None, typer.Option("--only", help="Only this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
@@ -24,8 +25,7 @@ Skip = Annotated[
     list[str] | None, typer.Option("--skip", help="Not this step or family. Repeatable.", metavar="STEP", autocompletion=completion.steps)
 ]
 Lasting = Annotated[
-    str | None,
-    typer.Option("--for", help="How long it is meant to exist, from now: 30m, 8h, 2d. Shown and warned of.", metavar="DURATION"),
+    str | None, typer.Option("--for", help="How long it is meant to exist, from now: 30m, 8h, 2d. Shown and warned of.", metavar="DURATION")
 ]
 Events = Annotated[Path | None, typer.Option("--events", help="Write one JSON event per line to this file.", dir_okay=False)]
 app = typer.Typer()
@@ -85,11 +85,10 @@ def _announce(run: Run, selection: Selection) -> None:
     """What will be done, what not, what it costs, and where the log is."""
     from genai_platform.cli.notices import notices
     from genai_platform.cli.price_list import usd_per_hour
-    from genai_platform.ui.plans import nested
 
     target, screen = run.target, run.screen
     screen.say(f"building {target.prefix} in {screen.target}")
-    for line in nested(run.graph, selection.ids, run.usual):
+    for line in _nested(run.graph, selection.ids, run.usual):
         screen.say(f"  {line}")
     left = [id for id in run.graph.ids if id not in selection.ids]
     if left:
@@ -99,6 +98,21 @@ def _announce(run: Run, selection: Selection) -> None:
     cost = usd_per_hour(target.settings, frozenset(selection.ids))
     screen.say(f"costs {run.world.costs(cost)}")
     screen.say(f"log: {run.journal}")
+
+
+def _nested(graph: Graph, ids: Sequence[str], usual: Usual) -> Iterator[str]:
+    """The plan as a nested list: families, their steps, how long each usually takes, and what it waits for."""
+    from genai_platform.ui.text import columns, rough
+
+    for family in dict.fromkeys(id.partition(".")[0] for id in ids):
+        yield family
+        rows = []
+        for id in ids:
+            if id.partition(".")[0] == family:
+                needs = [need for need in graph.needs(id) if need in ids]
+                takes = rough(usual.seconds(id, graph[id].minutes, "create"))
+                rows.append([id.partition(".")[2], f"about {takes}", f"after {', '.join(needs)}" if needs else "at once"])
+        yield from (f"  {line}" for line in columns(rows))
 
 
 def _summary(run: Run, report: Report, addresses: Sequence[str], again: str) -> None:

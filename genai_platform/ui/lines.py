@@ -8,8 +8,6 @@ from typing import TextIO
 from genai_platform.engine.events import Event, RunFinished, StepFinished, StepSaid, StepStarted, StopAsked
 from genai_platform.ui.text import duration, one_line, since
 
-_WORDS = {"probe": "checking", "apply": "started", "destroy": "removing"}
-
 
 class EventLines:
     """A sink that prints. Lines hold no control characters."""
@@ -26,8 +24,10 @@ class EventLines:
 def line(event: Event) -> str:
     """The event in one line; empty when it is not worth one."""
     match event:
-        case StepStarted(step=step, action=action):
-            return "" if action == "probe" else f"{step}: {_WORDS[action]}"
+        case StepStarted(step=step, action="apply"):
+            return f"{step}: started"
+        case StepStarted(step=step, action="destroy"):
+            return f"{step}: removing"
         case StepSaid(step=step, text=text, time=time):
             return f"{step}: {one_line(text)}{since(event.since, time, event.usual_seconds)}"
         case StepFinished(step=step, outcome=outcome, seconds=seconds, evidence=evidence):

@@ -126,12 +126,7 @@ class LiveSteps:
         for id in self._shown():
             state = self._state[id]
             took = self._took.get(id, now - self._began[id] if id in self._began else None)
-            table.add_row(
-                Text(id),
-                Text(state, style=_STYLES.get(state, "")),
-                self._time(id, took),
-                self._what_of(id),
-            )
+            table.add_row(Text(id), Text(state, style=_STYLES.get(state, "")), self._time(id, took), self._what_of(id))
         return table
 
     def _what_of(self, id: str) -> Text:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from genai_platform.advice import typed
-from genai_platform.engine.events import Event, Sink, now
+from genai_platform.engine.events import Sink, now
 from genai_platform.engine.running import QUIET
 from genai_platform.errors import Declined, GenaiError
 from genai_platform.ui.text import clean, columns, is_terminal, prepare_streams, since
@@ -53,7 +53,7 @@ class Screen:
         return sys.stderr if self.json else sys.stdout
 
     # -- text -------------------------------------------------------------------------------------
-    def say(self, text: str = "") -> None:
+    def say(self, text: str) -> None:
         """Something worth knowing; not with ``--quiet``."""
         if not self.quiet:
             self.tell(text)
@@ -141,16 +141,14 @@ class Screen:
             raise Declined("nothing was answered", id="declined")
         return answer.rstrip("\n")
 
-    def confirm(self, question: str, *, flag: str = "--yes") -> None:
+    def confirm(self, question: str) -> None:
         """Ask; the default is No.
 
         Raises:
-            Declined: the answer was not yes, or nobody can be asked; the message then names the flag.
+            Declined: the answer was not yes, or nobody can be asked; the remedy then names ``--yes``.
         """
         if not self.interactive:
-            raise Declined(
-                f"this needs a yes and there is no terminal to ask: {question}", remedy=f"give {flag}", id="declined.no_terminal"
-            )
+            raise Declined(f"this needs a yes and there is no terminal to ask: {question}", remedy="give --yes", id="declined.no_terminal")
         print(f"{clean(question)} [y/N] ", end="", file=self.stream, flush=True)
         answer = sys.stdin.readline().strip().lower()
         if answer not in ("y", "yes"):
@@ -196,7 +194,7 @@ class Screen:
     def follow(self, ids: Sequence[str], what: str = "steps", forecast: Forecast | None = None) -> Iterator[Sink]:
         """Show the events of a run: a live table on a terminal, else one line per event."""
         if self.quiet:
-            yield _silence
+            yield lambda event: None
         elif self.live:
             from genai_platform.ui.rich_view import LiveSteps
 
@@ -206,7 +204,3 @@ class Screen:
             from genai_platform.ui.lines import EventLines
 
             yield EventLines(self.stream)
-
-
-def _silence(event: Event) -> None:
-    """Shows nothing."""
