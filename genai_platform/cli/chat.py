@@ -12,6 +12,7 @@ from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
 from genai_platform.cli.token import Caller
+from genai_platform.errors import ConfigError, StepError
 
 if TYPE_CHECKING:
     from genai_platform.tools.litellm.client import Litellm
@@ -78,7 +79,6 @@ def chat(run: Run, text: Text, through: Way = None, caller: Caller = None, model
 
 def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None, Litellm]:
     from genai_platform.cli.token import client_of
-    from genai_platform.errors import StepError
     from genai_platform.tools import http
     from genai_platform.tools.litellm.client import Litellm
 
@@ -106,8 +106,6 @@ def _litellm(run: Run, through: Through, caller: str | None) -> tuple[str | None
 
 
 def _model(run: Run, caller: str | None) -> str:
-    from genai_platform.errors import ConfigError
-
     settings = run.target.settings
     allowed = settings.azure.callers[caller].models if caller else ()
     for model in settings.litellm.models:

@@ -58,22 +58,19 @@ def _of_models(values: Values) -> list[str]:
     """The checks of the configured models' deployments."""
     from genai_platform.config.model_checks import MODES, ids
 
-    found = _value(values, "litellm.models")
-    models = [one for one in found if isinstance(one, Mapping) and isinstance(one.get("name"), str)] if isinstance(found, list) else []
+    models = [one for one in map(merged.table, merged.models(values)) if isinstance(one.get("name"), str)]
     named = zip(ids([model["name"] for model in models]), models, strict=True)
     return [id for id, model in named if model.get("mode", "chat") in MODES]
 
 
 def callers(ctx: typer.Context, incomplete: str) -> list[str]:
     """The callers of ``[azure.callers.NAME]``."""
-    found = _value(_configured(ctx), "azure.callers")
-    return _beginning(incomplete, found if isinstance(found, Mapping) else ())
+    return _beginning(incomplete, merged.table(_configured(ctx), "azure", "callers"))
 
 
 def chat_models(ctx: typer.Context, incomplete: str) -> list[str]:
     """The models that chat."""
-    found = _value(_configured(ctx), "litellm.models")
-    models = [model for model in found if isinstance(model, Mapping)] if isinstance(found, list) else []
+    models = map(merged.table, merged.models(_configured(ctx)))
     return _beginning(incomplete, dict.fromkeys(model.get("name") for model in models if model.get("mode", "chat") == "chat"))
 
 
@@ -112,10 +109,8 @@ def _configured(ctx: typer.Context) -> Values:
 
 def _value(values: Values, path: str) -> Any:
     """The value at a dotted path; ``None`` where there is none."""
-    here: Any = values
-    for name in path.split("."):
-        here = here.get(name) if isinstance(here, Mapping) else None
-    return here
+    *tables, name = path.split(".")
+    return merged.table(values, *tables).get(name)
 
 
 def _second_line(values: Values) -> bool:
@@ -127,7 +122,7 @@ def _keyless(values: Values) -> bool:
 
 
 def _entra(values: Values, tool: str) -> bool:
-    return bool(_value(values, f"{tool}.sign_in") == "entra")
+    return merged.table(values, tool).get("sign_in") == "entra"
 
 
 _ONLY_WITH: Mapping[str, Callable[[Values], bool]] = {

@@ -10,7 +10,7 @@ import typer
 from genai_platform.cli.command import command
 from genai_platform.cli.paths import require_folder
 from genai_platform.cli.run import Run
-from genai_platform.errors import ConfigError
+from genai_platform.errors import ConfigError, MissingError, StepError
 from genai_platform.files import rewrite
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ def _configured(run: Run, target: Target) -> Diagram:
 def _observed(run: Run) -> Diagram | None:
     """With the states that ``status`` shows; None, after a warning, where there is nothing that could be looked at."""
     from genai_platform.engine.scheduler import glance_all
-    from genai_platform.errors import MissingError, StepError
     from genai_platform.render.diagram import diagram
     from genai_platform.steps.catalog import standing
 

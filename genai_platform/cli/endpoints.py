@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from genai_platform.errors import GenaiError
+from genai_platform.render.addresses import protection
+from genai_platform.steps.azure.lookup import find_service, object_name
+from genai_platform.tools.parallel import answer, begin
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
@@ -22,8 +25,6 @@ def endpoints(run: Run) -> dict[str, str]:
 
     All are asked for at the same time. One that cannot be had, or not in time, is left out.
     """
-    from genai_platform.tools.parallel import answer, begin
-
     ask: dict[str, Callable[[], str | None]] = {
         "litellm": lambda: run.clients.address("litellm"),
         "langfuse": lambda: run.clients.address("langfuse"),
@@ -45,16 +46,12 @@ def endpoints(run: Run) -> dict[str, str]:
 
 def told(run: Run, addresses: Mapping[str, str]) -> list[str]:
     """A line for each address, for people."""
-    from genai_platform.render.addresses import protection
-
     note = protection(run.target.settings)
     return [f"{name}: {url}" + (f" ({note})" if note and name != "apim" else "") for name, url in addresses.items()]
 
 
 def gateway(clients: Clients) -> str | None:
     """The base address of the API in API Management; model routes follow as ``/v1/…``. None until the API is there."""
-    from genai_platform.steps.azure.lookup import find_service, object_name
-
     service = find_service(clients)
     if service is None or not service.gateway or clients.azure.apim.api(service, object_name(clients.target, "api")) is None:
         return None

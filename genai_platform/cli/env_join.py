@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genai_platform.advice import advice, genai, typed
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose, environment
+from genai_platform.config import toml
+from genai_platform.config.layers import FILE, Layer, file_layers, validate
+from genai_platform.config.settings import Settings
 from genai_platform.errors import ConfigError, GenaiError, MissingError
-
-if TYPE_CHECKING:
-    from genai_platform.config.settings import Settings
-    from genai_platform.tools.aws.shared_settings import SharedSettings
+from genai_platform.tools.aws import lifetime, shared_settings
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.shared_settings import SharedSettings, write
 
 
 def share(run: Run) -> None:
     """Keep this environment's configuration next to its state, when that is in S3. A failure is a warning."""
-    from genai_platform.tools.aws import lifetime
-    from genai_platform.tools.aws.shared_settings import SharedSettings, write
-
     # What a person configured, without what a world puts in its place.
     settings, target = run.settings, run.target
     if settings.terraform.backend != "s3":
@@ -47,9 +46,6 @@ def join(run: Run, place: str) -> None:
         ConfigError: another configuration is here already; several environments are there, and none was chosen.
         MissingError: the bucket holds no configuration of such an environment.
     """
-    from genai_platform.config import toml
-    from genai_platform.config.layers import FILE, Layer, validate
-
     shared, found = _chosen(run, place)
     wanted = validate([Layer(found, shared.settings)]).settings
     name = shared.environment
@@ -79,9 +75,6 @@ def join(run: Run, place: str) -> None:
 
 def _chosen(run: Run, place: str) -> tuple[SharedSettings, str]:
     """The environment that is meant, and where it was found."""
-    from genai_platform.tools.aws import shared_settings
-    from genai_platform.tools.aws.client import Aws
-
     bucket, _, prefix = place.removeprefix("s3://").strip("/").partition("/")
     aws = Aws(run.enter(Purpose.ACCOUNT))
     aws.confirm_account()
@@ -115,8 +108,6 @@ def _asked(run: Run) -> bool:
 
 def _local(project: Path, name: str, file: Path, wanted: Mapping[str, Any]) -> Settings:
     """The settings that the files here give, with the new one among them. Raises ``ConfigError``."""
-    from genai_platform.config.layers import Layer, file_layers, validate
-
     layers = file_layers(project, name)
     return validate(layers if file.exists() else [*layers, Layer(file.name, wanted)]).settings
 

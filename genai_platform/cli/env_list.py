@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 from genai_platform.advice import advice, genai, typed
 from genai_platform.cli import worlds
 from genai_platform.cli.paths import state_path
 from genai_platform.cli.run import Run
 from genai_platform.cli.worlds import Purpose, World
+from genai_platform.config.layers import FILE, Layer, validate
+from genai_platform.engine.journal import read
 from genai_platform.errors import GenaiError
-
-if TYPE_CHECKING:
-    from genai_platform.tools.aws.client import Aws
-    from genai_platform.tools.aws.shared_settings import SharedSettings
-    from genai_platform.tools.terraform.state import States
+from genai_platform.tools.aws import buckets, shared_settings
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.shared_settings import SharedSettings
+from genai_platform.tools.terraform.client import ROOTS
+from genai_platform.tools.terraform.state import States
 
 
 @dataclass
@@ -61,9 +62,6 @@ def show(run: Run, bucket: str | None) -> None:
 
 def _here(run: Run, world: World, unseen: list[str]) -> Known:
     """An environment of this folder."""
-    from genai_platform.config.layers import FILE
-    from genai_platform.engine.journal import read
-
     name = world.environment
     files = [one for one in (FILE, f"genai.{name}.toml") if (run.project / one).is_file()]
     known = Known(name, world.local, True, "-", files)
@@ -79,9 +77,6 @@ def _here(run: Run, world: World, unseen: list[str]) -> Known:
 
 def _holds(world: World, known: Known) -> bool:
     """Whether a state of this environment holds anything. Raises ``GenaiError`` when one cannot be read."""
-    from genai_platform.tools.aws.client import Aws
-    from genai_platform.tools.terraform.state import States
-
     aws = Aws(world.configured)
     states = States(world.configured, aws)
     if states.remote:
@@ -92,9 +87,6 @@ def _holds(world: World, known: Known) -> bool:
 
 def _look_into(run: Run, bucket: str, found: list[Known], unseen: list[str]) -> None:
     """Add what a bucket knows: of the environments here when they were last built, and those that are not here."""
-    from genai_platform.tools.aws import buckets, shared_settings
-    from genai_platform.tools.aws.client import Aws
-
     try:
         aws = Aws(run.enter(Purpose.ACCOUNT))
         if not buckets.exists(aws, bucket):
@@ -116,18 +108,12 @@ def _look_into(run: Run, bucket: str, found: list[Known], unseen: list[str]) -> 
 
 def _elsewhere(aws: Aws, shared: SharedSettings, place: str) -> bool:
     """Whether the states of an environment that is not configured here hold anything. Raises ``GenaiError``."""
-    from genai_platform.config.layers import Layer, validate
-
     settings = validate([Layer(place, shared.settings)]).settings
     target = replace(aws.target, environment=shared.environment, settings=settings)
-    from genai_platform.tools.terraform.state import States
-
     return _anything(States(target, aws.sharing(target)))
 
 
 def _anything(states: States) -> bool:
-    from genai_platform.tools.terraform.client import ROOTS
-
     return any(states.resources(root) for root in ROOTS)
 
 

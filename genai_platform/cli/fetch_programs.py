@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from genai_platform import programs
 from genai_platform.engine.events import Bus, Sink, StepFinished, StepSaid, StepStarted
 from genai_platform.errors import GenaiError, Interrupted, MissingError, unexpected
 from genai_platform.tools.parallel import gather
@@ -28,9 +30,7 @@ def provide(screen: Screen, names: Sequence[str], further: Sequence[tuple[str, G
     Raises:
         MissingError: no source could give a program; the message says what each of them answered.
     """
-    from genai_platform import programs
-
-    lanes = [[(name, _getter(programs.provide, name)) for name in names if not _there(name)], further]
+    lanes: list[Sequence[tuple[str, Get]]] = [[(name, partial(programs.provide, name)) for name in names if not _there(name)], further]
     if any(lanes):
         fetch(screen, [lane for lane in lanes if lane])
 
@@ -81,14 +81,8 @@ def _voice(name: str, sink: Sink, stop: threading.Event, live: bool) -> Say:
 
 
 def _there(name: str) -> bool:
-    from genai_platform import programs
-
     try:
         programs.find(name)
     except MissingError:
         return False
     return True
-
-
-def _getter(provide: Callable[[str, Say], object], name: str) -> Get:
-    return lambda say: provide(name, say)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from genai_platform.config import durations
 from genai_platform.errors import ConfigError, GenaiError
+from genai_platform.tools import parallel
+from genai_platform.tools.aws import lifetime
+from genai_platform.tools.aws.lifetime import Lifetime, iso
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.tools.aws.client import Aws
-    from genai_platform.tools.aws.lifetime import Lifetime
 
 _LIMIT = 10.0
 """Seconds to wait for what only warns."""
@@ -42,8 +44,6 @@ def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
     Raises:
         GenaiError: an end is wanted, and AWS could not be asked or refused.
     """
-    from genai_platform.tools.aws import lifetime
-
     wanted, aws = _wanted(run, lasting), run.clients.aws
     # Without an end, `wanted` says that no VPC was seen.
     if wanted is None or (wanted.ends is not None and lifetime.write(aws, wanted)):
@@ -64,8 +64,6 @@ def kept(run: Run, lasting: timedelta | None) -> Iterator[None]:
 
 def _wanted(run: Run, lasting: timedelta | None) -> Lifetime | None:
     """What is to be written down; None: nothing, because who began it is known already, or cannot be known."""
-    from genai_platform.tools.aws import lifetime
-
     setting, now = run.settings.lifecycle.ends, datetime.now(UTC)
     first = lifetime.Lifetime(started=now, started_by=lifetime.who())
     if lasting is None and setting is None:
@@ -84,8 +82,6 @@ def _wanted(run: Run, lasting: timedelta | None) -> Lifetime | None:
 @contextmanager
 def _written(aws: Aws, wanted: Lifetime) -> Iterator[None]:
     """Beside the run, which may be killed at any time: tag the VPC within seconds of its creation."""
-    from genai_platform.tools.aws import lifetime
-
     ended = threading.Event()
 
     def work() -> None:
@@ -107,11 +103,8 @@ def _written(aws: Aws, wanted: Lifetime) -> Iterator[None]:
 
 def begin(run: Run) -> Future[Lifetime | None]:
     """Read it beside other looks, for ``warn``."""
-    from genai_platform.tools.aws import lifetime
-    from genai_platform.tools.parallel import begin
-
     aws = run.clients.aws
-    return begin(lambda: lifetime.read(aws), "lifetime")
+    return parallel.begin(lambda: lifetime.read(aws), "lifetime")
 
 
 def warn(run: Run, reading: Future[Lifetime | None] | None = None, limit: float = _LIMIT) -> Lifetime | None:
@@ -120,11 +113,8 @@ def warn(run: Run, reading: Future[Lifetime | None] | None = None, limit: float 
     Returns:
         None without a VPC; where AWS did not tell, a lifetime of which nothing is known.
     """
-    from genai_platform.tools.aws.lifetime import Lifetime
-    from genai_platform.tools.parallel import answer
-
     try:
-        found = answer(reading or begin(run), limit, "AWS")
+        found = parallel.answer(reading or begin(run), limit, "AWS")
     except GenaiError as error:
         run.screen.warn(f"whether its time has ended is not known: {error.message}")
         return Lifetime()
@@ -142,8 +132,6 @@ def _warn(run: Run, found: Lifetime) -> None:
 
 def told(found: Lifetime) -> str:
     """One line for people; empty when nothing is known."""
-    from genai_platform.tools.aws.lifetime import iso
-
     parts, now = [], datetime.now(UTC)
     if found.started is not None:
         by = f", started by {found.started_by}" if found.started_by else ""
@@ -156,8 +144,6 @@ def told(found: Lifetime) -> str:
 
 def document(found: Lifetime | None) -> dict[str, str | None]:
     """The same for programs; null: unknown."""
-    from genai_platform.tools.aws.lifetime import Lifetime, iso
-
     known = found or Lifetime()
     return {"ends": iso(known.ends), "started": iso(known.started), "started_by": known.started_by}
 

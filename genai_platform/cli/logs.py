@@ -10,6 +10,7 @@ import typer
 from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError, Invalid, NotFound, StepError
 
 if TYPE_CHECKING:
     from genai_platform.tools.kubernetes.client import Document, Documents
@@ -35,8 +36,6 @@ app = typer.Typer()
 def logs(run: Run, workloads: Names, tail: Tail = 50, follow: FollowOption = False, previous: Previous = False) -> None:
     """Show the last lines of workloads' pods, or follow them."""
     if follow and previous:
-        from genai_platform.errors import ConfigError
-
         raise ConfigError(
             "--follow and --previous: a run that is over writes nothing more", remedy="give one of the two", id="usage.follow_previous"
         )
@@ -50,7 +49,6 @@ def logs(run: Run, workloads: Names, tail: Tail = 50, follow: FollowOption = Fal
 def show_logs(run: Run, workloads: Sequence[str], tail: int, previous: bool) -> None:
     """The logs of every pod whose name begins with a workload's, with secrets hidden: they are pasted into tickets."""
     from genai_platform.config.target import NAMESPACE
-    from genai_platform.errors import Invalid, NotFound
     from genai_platform.tools.kubernetes import logs
 
     chosen, hide = _pods(run, workloads), _redactor(run)
@@ -96,7 +94,6 @@ def follow_logs(run: Run, workloads: Sequence[str], tail: int) -> None:
 def _pods(run: Run, workloads: Sequence[str]) -> Documents:
     """The pods of the workloads, by name. Raises ``StepError`` for a workload that has none."""
     from genai_platform.config.target import NAMESPACE
-    from genai_platform.errors import StepError
 
     pods = sorted(run.clients.kube.list("v1", "Pod", NAMESPACE), key=_name)
     for workload in workloads:

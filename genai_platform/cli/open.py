@@ -10,6 +10,7 @@ import typer
 from genai_platform.advice import run_genai
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import StepError
 
 
 class Application(StrEnum):
@@ -29,7 +30,6 @@ def open_(run: Run, application: What, login: Login = False) -> None:
     """Print the address of an application and open it in a browser."""
     import webbrowser
 
-    from genai_platform.errors import StepError
     from genai_platform.render.addresses import protection
 
     url = run.clients.address(application.value)

@@ -6,6 +6,8 @@ missing; 130 interrupted. Tracebacks are for unexpected errors with ``--verbose`
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,7 +43,8 @@ def finish(options: Options, work: Callable[[Run], int | None]) -> None:
             screen.error(interrupted)
         code = interrupted.exit_code
     except BrokenPipeError:
-        _discard_output()
+        # The reader went away; do not complain again when the interpreter flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except typer.Exit:
         raise
@@ -77,11 +80,3 @@ def outside_commands(error: Exception, arguments: Sequence[str]) -> int:
         fault = ConfigError(message[:1].lower() + message[1:], remedy=f"see: {path} --help", id="usage")
     screen.error(fault)
     return fault.exit_code
-
-
-def _discard_output() -> None:
-    """The reader went away; do not complain again when the interpreter flushes."""
-    import os
-    import sys
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

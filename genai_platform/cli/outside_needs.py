@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genai_platform.advice import advice, genai, typed
+from genai_platform.engine.scheduler import glance_all
+from genai_platform.engine.step import State
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
@@ -18,9 +20,6 @@ def warn(run: Run, selection: Selection) -> None:
     already, nothing will wait, and nothing else is looked at. A glance is enough: a plan of every Terraform root would take longer
     than most of what is asked for, and ``status --drift`` compares settings for those who want to know.
     """
-    from genai_platform.engine.scheduler import glance_all
-    from genai_platform.engine.step import State
-
     ids = [id for id in run.graph.closure(selection.ids) if id not in selection.ids]
     if not ids:
         return
@@ -32,15 +31,10 @@ def warn(run: Run, selection: Selection) -> None:
     for id in ids:
         if found[id].state is State.PRESENT:
             continue
+        user = next(one for one in selection.ids if id in run.graph.closure([one]))
         remedy = found[id].remedy or advice("to change that first: {}", genai(f"up --only {id}"))
         if found[id].state is State.UNKNOWN:
-            what = f"cannot see the state of '{id}', which {_users(run, selection, id)}: {found[id].evidence}"
+            what = f"cannot see the state of '{id}', which '{user}' needs: {found[id].evidence}"
         else:
-            what = f"'{id}', which {_users(run, selection, id)}, is {found[id].state.value}: {found[id].evidence}"
+            what = f"'{id}', which '{user}' needs, is {found[id].state.value}: {found[id].evidence}"
         run.screen.warn(f"{what}\n  -> {typed(remedy, run.flags)}")
-
-
-def _users(run: Run, selection: Selection, id: str) -> str:
-    """``litellm.proxy needs``: the first of the chosen steps that rests on it."""
-    user = next(one for one in selection.ids if id in run.graph.closure([one]))
-    return f"'{user}' needs"

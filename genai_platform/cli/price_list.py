@@ -7,25 +7,23 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from genai_platform.advice import typed
+from genai_platform.config import prices
+from genai_platform.config.settings import Settings
+from genai_platform.config.unit_prices import TABLE, Prices
 from genai_platform.errors import ConfigError, GenaiError
+from genai_platform.tools.price_lists import kept
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
-    from genai_platform.config.settings import Settings
-    from genai_platform.config.unit_prices import Prices
 
 
 def current(settings: Settings) -> Prices:
     """Unit prices for these settings, without asking any cloud."""
-    from genai_platform.tools.price_lists import kept
-
     return kept.prices(settings, today())
 
 
 def usd_per_hour(settings: Settings, present: Iterable[str] | None = None) -> float:
     """What these settings cost an hour; with ``present``, those steps of it."""
-    from genai_platform.config import prices
-
     return prices.usd_per_hour(settings, present, current(settings))
 
 
@@ -43,8 +41,6 @@ def refresh(run: Run) -> bool:
     Raises:
         ConfigError: this world asks no price list.
     """
-    from genai_platform.tools.price_lists import kept
-
     if not run.world.price_lists:
         raise ConfigError(
             "no price list is asked from here: everything stays on this machine",
@@ -83,9 +79,6 @@ def _lists(run: Run) -> Iterator[tuple[str, str, Callable[[], dict[str, float]]]
 
 
 def _tell_missing(run: Run, cloud: str, found: dict[str, float]) -> None:
-    from genai_platform.config.unit_prices import TABLE
-    from genai_platform.tools.price_lists import kept
-
     of_cloud = [unit for unit in TABLE if unit.startswith("apim-") == (cloud == "azure")]
     if missing := [unit for unit in of_cloud if unit not in found]:
         run.screen.warn(f"not found in the {kept.SOURCES[cloud]}, so the table's price stays: {', '.join(missing)}")

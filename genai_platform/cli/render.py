@@ -12,6 +12,7 @@ import typer
 from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import GenaiError, NeverBuilt
 from genai_platform.files import write_private
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ app = typer.Typer()
 def render(run: Run, steps: Names = None, out: Out = None, show_secrets: Secrets = False) -> None:
     """Show exactly what would be applied."""
     from genai_platform.cli import preflight
-    from genai_platform.errors import GenaiError
 
     preflight.names(run, steps or (), ())
     ids = run.graph.expand(steps) if steps else run.graph.ids
@@ -80,8 +80,6 @@ def without(values: Collection[str], found: Mapping[str, str]) -> dict[str, str]
 
 def _values(clients: Clients) -> set[str]:
     """The platform's secrets as far as they were made; what was not made cannot be shown."""
-    from genai_platform.errors import NeverBuilt
-
     try:
         stored = clients.secrets()
     except NeverBuilt:

@@ -11,6 +11,7 @@ import typer
 from genai_platform.cli import completion, preflight
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError, StepError
 
 if TYPE_CHECKING:
     from genai_platform.steps.azure.callers.caller import Client
@@ -47,7 +48,6 @@ def env(run: Run, caller: Caller = None) -> None:
 
 def client_of(run: Run, caller: str | None) -> Client:
     """How a caller signs in. Raises ``ConfigError`` when the name is missing or unknown, ``StepError`` when it cannot."""
-    from genai_platform.errors import ConfigError, StepError
     from genai_platform.steps.azure.callers import keys
 
     preflight.azure(run.target.settings)

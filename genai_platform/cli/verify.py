@@ -18,6 +18,7 @@ from genai_platform.advice import typed
 from genai_platform.cli import completion
 from genai_platform.cli.command import command
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError
 
 if TYPE_CHECKING:
     from genai_platform.checks.check import Check, Result
@@ -140,8 +141,6 @@ def _commands_paused(screen: Screen, github: bool) -> Iterator[None]:
 
 def choose(checks: list[Check], only: Sequence[str]) -> list[Check]:
     """The checks whose id matches one of the patterns. Raises ``ConfigError`` for a pattern that matches none."""
-    from genai_platform.errors import ConfigError
-
     for pattern in only:
         if not any(_matches(check.id, pattern) for check in checks):
             raise ConfigError(

@@ -15,6 +15,7 @@ from genai_platform.advice import typed
 from genai_platform.cli.command import command
 from genai_platform.cli.doctor.line import Line, look
 from genai_platform.cli.run import Run
+from genai_platform.errors import ConfigError
 
 app = typer.Typer()
 
@@ -56,7 +57,6 @@ def _summary(problems: int, unknown: int) -> str:
 
 def _policy(run: Run) -> dict[str, Any] | None:
     """What the environment's AWS half needs, as a policy document; None where no account is known."""
-    from genai_platform.errors import ConfigError
     from genai_platform.steps.infra.prerequisites.actions import needs, policy
     from genai_platform.tools.aws.client import Aws
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+import httpx
+
 from genai_platform.cli.doctor.line import Line
 from genai_platform.cli.doctor.reach import aws_endpoint
 
@@ -19,8 +21,6 @@ _ODD = 60.0
 
 def look(clients: Clients) -> Line:
     """Needs no credentials: any answer has a date."""
-    import httpx
-
     url = aws_endpoint(clients.aws, "sts")
     try:
         before = datetime.now(UTC)

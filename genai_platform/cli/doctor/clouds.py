@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from genai_platform.cli import preflight
 from genai_platform.cli.doctor import clock, reach
 from genai_platform.cli.doctor.line import Line, failed, kubernetes, langfuse, look, prices, to_lines
 from genai_platform.cli.doctor.together import Look, together
+from genai_platform.config.settings import Settings
+from genai_platform.config.target import Target
+from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.prerequisites import permissions, quotas, taken_names
+from genai_platform.tools import libraries
 from genai_platform.tools.parallel import begin
 
 if TYPE_CHECKING:
     from genai_platform.cli.run import Run
     from genai_platform.cli.worlds.clouds import Clouds
-    from genai_platform.config.settings import Settings
-    from genai_platform.config.target import Target
-    from genai_platform.steps.clients import Clients
 
 
 def _bedrock(clients: Clients) -> Iterable[Line]:
@@ -54,9 +56,6 @@ def examine(run: Run, world: Clouds) -> Iterator[Line]:
     if not found:
         yield Line("credentials", "skip", "not looked at: the configuration has faults")
         return
-    from genai_platform.steps.clients import Clients
-    from genai_platform.tools import libraries
-
     target = found[0]
     # The looks go on in threads, which must not import at the same time.
     libraries.load(azure=target.settings.azure.enabled)
@@ -102,7 +101,6 @@ def _configured(settings: Settings) -> Iterator[Line]:
 
 def _session(clients: Clients) -> Iterator[Line]:
     """Whether the credentials last as long as a whole ``up``."""
-    from genai_platform.cli import preflight
     from genai_platform.steps.catalog import build, for_up
 
     graph = build(clients)
@@ -111,8 +109,6 @@ def _session(clients: Clients) -> Iterator[Line]:
 
 
 def _account(clients: Clients) -> Iterator[Line]:
-    from genai_platform.cli import preflight
-
     settings = clients.target.settings
     yield look("region", lambda: f"{settings.platform.region} has {preflight.zones(clients)} zones")
     yield look("kubernetes", lambda: kubernetes(clients))
@@ -135,12 +131,11 @@ def azure(clients: Clients) -> Iterator[Line]:
 
 def _keys(clients: Clients, *, seen: bool) -> Iterator[Line]:
     """The models' keys: in the environment, or kept from an earlier day. ``seen``: the account can be asked."""
-    from genai_platform.cli.preflight import kept_keys
     from genai_platform.steps.azure.openai import key as openai_key
     from genai_platform.steps.infra.secrets import missing_key, upstream_variables
 
     def kept(name: str) -> str:
-        if name not in kept_keys(clients):
+        if name not in preflight.kept_keys(clients):
             if name in openai_key.variables(clients):
                 return "not set; read from the account of Azure OpenAI once that is made"
             raise missing_key(clients, name)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import httpx
+
 from genai_platform.cli.doctor.line import Line
 from genai_platform.config.azure_openai import models_of_account
+from genai_platform.render.chart import chart_sources
 from genai_platform.tools.parallel import gather
 
 if TYPE_CHECKING:
-    from genai_platform.config.target import Target
     from genai_platform.steps.clients import Clients
     from genai_platform.tools.aws.client import Aws
 
@@ -44,14 +46,14 @@ def look(clients: Clients) -> list[Line]:
 
 def addresses(clients: Clients) -> dict[str, tuple[str, ...]]:
     """What a run talks to, by group: without a path, once each."""
-    target = clients.target
+    target, azure = clients.target, clients.target.endpoints.azure
     made = models_of_account(target.settings)  # its name resolves once it is there
     models = tuple(base for model in target.settings.litellm.models if model not in made and (base := getattr(model, "api_base", None)))
     found = {
         "aws": tuple(aws_endpoint(clients.aws, name) for name in _AWS),
         "terraform": () if _mirrored() else _TERRAFORM,
-        "charts": _charts(target),
-        "azure": _azure(target),
+        "charts": tuple(source.place for source in chart_sources(target) if not source.local),
+        "azure": (azure.authority, azure.arm, azure.graph) if target.settings.azure.enabled else (),
         "models": models,
     }
     return {name: tuple(dict.fromkeys(_root(url) for url in urls)) for name, urls in found.items()}
@@ -74,17 +76,6 @@ def _mirrored() -> bool:
     return "TF_CLI_CONFIG_FILE" in os.environ or (Path.home() / ".terraformrc").exists()
 
 
-def _charts(target: Target) -> tuple[str, ...]:
-    from genai_platform.render.chart import chart_sources
-
-    return tuple(source.place for source in chart_sources(target) if not source.local)
-
-
-def _azure(target: Target) -> tuple[str, ...]:
-    azure = target.endpoints.azure
-    return (azure.authority, azure.arm, azure.graph) if target.settings.azure.enabled else ()
-
-
 def _root(url: str) -> str:
     parts = urlsplit(url)
     return f"{'http' if parts.scheme == 'http' else 'https'}://{parts.netloc}"
@@ -92,8 +83,6 @@ def _root(url: str) -> str:
 
 def _fault(url: str) -> tuple[str, str]:
     """What is wrong with the way to an address, and what to do; empty: it answers."""
-    import httpx
-
     try:
         # The system's authorities, as the programs use them that a run starts.
         with httpx.Client(verify=ssl.create_default_context(), timeout=_SECONDS) as client:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_platform.config.azure_models import RESPONSES_API_VERSION
+from genai_platform.config.merged import table
 from genai_platform.config.sign_in import TOOLS
 
 _MODELS = (("gpt-4o-mini", "chat"), ("gpt-4o", "chat"), ("text-embedding-3-small", "embedding"))
@@ -16,7 +17,7 @@ _PERSON = "anna@example.com"
 
 def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for a sandbox, by what a person configured: raw values of all layers, merged. They may be faulty."""
-    models = _table(configured.get("litellm")).get("models")
+    models = table(configured, "litellm").get("models")
     # Nothing leaves this machine, and there is no domain.
     found: dict[str, Any] = {"azure": {"enabled": True, "apim": {"unverified_backend": True, "publisher_email": "admin@example.com"}}}
     if not models:
@@ -28,9 +29,9 @@ def defaults(configured: Mapping[str, Any]) -> dict[str, Any]:
             for name, mode in _MODELS
         ]
         found["litellm"] = {"models": models}
-    if not _table(configured.get("sign_in")) and any(_table(configured.get(tool)).get("sign_in") == "entra" for tool in TOOLS):
+    if not table(configured, "sign_in") and any(table(configured, tool).get("sign_in") == "entra" for tool in TOOLS):
         found["sign_in"] = {"people": [_PERSON]}
-    if not _table(configured.get("azure")).get("callers"):
+    if not table(configured, "azure").get("callers"):
         found["azure"]["callers"] = {_CALLER: {"models": _first_of_each_kind(models), "max_budget": 50, "budget_duration": "30d"}}
     return found
 
@@ -39,11 +40,7 @@ def _first_of_each_kind(models: Any) -> list[str]:
     """One chat model, one for embeddings and so on: what a caller may not use shows, too."""
     firsts: dict[str, str] = {}
     for model in models if isinstance(models, list | tuple) else ():
-        entry = _table(model)
+        entry = table(model)
         if isinstance(entry.get("name"), str):
             firsts.setdefault(str(entry.get("mode", "chat")), entry["name"])
     return list(firsts.values())
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -133,9 +134,7 @@ def start_command(environment: str) -> str:
 
 def missing_packages() -> list[str]:
     """What the sandbox needs of the ``sandbox`` extra and is not installed. Imports none of it."""
-    from importlib.util import find_spec
-
-    return [package for module, package in _PACKAGES.items() if find_spec(module) is None]
+    return [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
 
 
 def require_packages() -> None:
