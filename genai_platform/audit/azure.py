@@ -12,8 +12,8 @@ from genai_platform.steps.azure import api, entra_applications, lookup, model_ac
 from genai_platform.steps.azure.openai import account as openai
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
+from genai_platform.tools.azure.vaults import SoftDeleted
 
-_VERSION = "api-version=2024-05-01"
 _DIRECTORY_KEEPS_DAYS = 30
 """How long Entra ID keeps deleted applications (Microsoft Learn, "Restore or remove a recently deleted application")."""
 _OPENAI = "azure:openai-account"
@@ -89,7 +89,7 @@ def _services(clients: Clients, seen: Found) -> None:
         at, rest = f"--service-name {found.name} --resource-group {found.group}", f"https://management.azure.com{found.id}"
         name, backend = lookup.object_name(target, "api"), lookup.object_name(target, "litellm")
         # What `az` has no command for; API Management wants the version that is meant, any one here.
-        rest_delete = f"az rest --method DELETE --url '{rest}/backends/{backend}?{_VERSION}' --headers 'If-Match=*'"
+        rest_delete = f"az rest --method DELETE --url '{rest}/backends/{backend}?api-version=2024-05-01' --headers 'If-Match=*'"
         values = [lookup.object_name(target, kind) for kind in (shared_key.KIND, api.GATEWAY)]
         inside = (
             ("api", name, azure.apim.api(found, name), f"az apim api delete {at} --api-id {name} --yes"),
@@ -125,8 +125,6 @@ def _openai(clients: Clients, seen: Found) -> None:
 
 
 def _deleted(clients: Clients, seen: Found, kind: str, ask: Callable[[str], object]) -> None:
-    from genai_platform.tools.azure.vaults import SoftDeleted
-
     for name in lookup.candidates(clients.target):
         gone = ask(name)
         if isinstance(gone, SoftDeleted):

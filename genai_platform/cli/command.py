@@ -24,7 +24,7 @@ def command(app: typer.Typer, name: str, *examples: str) -> Callable[[Callable[.
     The function may return an exit code; expected errors become exit codes in ``cli/outcome.py``.
     """
     epilog = "\n\n".join(f"Example: {example}" for example in examples)
-    return lambda function: _register(function, lambda wrapped: app.command(name, epilog=epilog)(wrapped))
+    return lambda function: _register(function, app.command(name, epilog=epilog))
 
 
 def callback(app: typer.Typer, example: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
@@ -32,9 +32,7 @@ def callback(app: typer.Typer, example: str) -> Callable[[Callable[..., int | No
 
     Common options before the subcommand count for it, too: ``genai infra --env dev plan``.
     """
-    return lambda function: _register(
-        function, lambda wrapped: app.callback(invoke_without_command=True, epilog=f"Example: {example}")(wrapped)
-    )
+    return lambda function: _register(function, app.callback(invoke_without_command=True, epilog=f"Example: {example}"))
 
 
 def _register(function: Callable[..., int | None], register: Callable[[Any], Any]) -> Callable[..., int | None]:

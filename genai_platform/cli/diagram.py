@@ -58,7 +58,6 @@ def _configured(run: Run, target: Target) -> Diagram:
 
 def _observed(run: Run) -> Diagram | None:
     """With the states that ``status`` shows; None, after a warning, where there is nothing that could be looked at."""
-    from genai_platform.engine.scheduler import glance_all
     from genai_platform.render.diagram import diagram
     from genai_platform.steps.catalog import standing
 
@@ -72,9 +71,7 @@ def _observed(run: Run) -> Diagram | None:
         run.screen.warn(f"drawn from the configuration alone, without states: {reason}")
         return None
     ids = standing(run.graph, run.target.settings)
-    with run.screen.looking(ids) as seen:
-        found = glance_all((run.graph[id] for id in ids), seen)
-    return diagram(run.target, ids, {id: found[id].state.value for id in ids})
+    return diagram(run.target, ids, {id: found.state.value for id, found in run.look(ids, glance=True).items()})
 
 
 # -- the file ---------------------------------------------------------------------------------------

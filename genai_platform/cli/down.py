@@ -65,15 +65,14 @@ def _steps(run: Run) -> tuple[Report, dict[str, int], list[dict[str, Any]]]:
     from genai_platform.cli import foreign_objects
     from genai_platform.cli.price_list import usd_per_hour
     from genai_platform.engine.events import StepResult
-    from genai_platform.engine.scheduler import Report, glance_all
+    from genai_platform.engine.scheduler import Report
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import for_down, inside, resources
 
     target, screen = run.target, run.screen
     ids, keeping = for_down(run.graph, target.settings)
     screen.say(f"looking at {len(ids)} steps of {screen.target}")
-    with screen.looking(ids) as seen:
-        found = glance_all((run.graph[id] for id in ids), seen)
+    found = run.look(ids, glance=True)
     there = [id for id in ids if found[id].state is not State.ABSENT]
     kept = [id for id in there if id in keeping]
     going = [id for id in there if id not in keeping]

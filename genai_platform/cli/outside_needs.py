@@ -26,8 +26,7 @@ def warn(run: Run, selection: Selection) -> None:
     own = glance_all(run.graph[id] for id in selection.ids)
     if all(one.state is State.PRESENT for one in own.values()):
         return
-    with run.screen.looking(ids) as seen:
-        found = glance_all((run.graph[id] for id in ids), seen)
+    found = run.look(ids, glance=True)
     for id in ids:
         if found[id].state is State.PRESENT:
             continue

@@ -99,7 +99,6 @@ def _estimate(run: Run, seen: Observed, pending: Sequence[str]) -> tuple[tuple[s
 def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
     from genai_platform.cli import preflight
     from genai_platform.engine.observe import changes
-    from genai_platform.engine.scheduler import observe_all
     from genai_platform.steps.catalog import for_up
 
     target = run.enter(Purpose.BUILD)
@@ -107,8 +106,7 @@ def _look(run: Run, only: Sequence[str], skip: Sequence[str]) -> Observed:
         run.find_unconfigured()
     selection = for_up(run.graph, target.settings, only, skip)
     preflight.world(run, selection)
-    with run.screen.looking(selection.ids) as one_more:
-        found = observe_all((run.graph[id] for id in selection.ids), one_more)
+    found = run.look(selection.ids)
     listed = [(id, change) for id in selection.ids for change in changes(id, found[id])]
     return Observed(run.graph, target.settings, found, listed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from genai_platform.engine.events import Sink
     from genai_platform.engine.graph import Graph
     from genai_platform.engine.scheduler import Report, Scheduler
+    from genai_platform.engine.step import Observation
     from genai_platform.engine.usual import Usual
     from genai_platform.steps.clients import Clients
 
@@ -96,6 +97,13 @@ class Run:
         from genai_platform.steps.catalog import with_unconfigured
 
         self.graph = with_unconfigured(self.graph, self.clients)
+
+    def look(self, ids: Sequence[str], *, glance: bool = False) -> dict[str, Observation]:
+        """What is seen of these steps, while the screen tells how far it is. ``glance``: as ``engine/observe.py`` means it."""
+        from genai_platform.engine.scheduler import glance_all, observe_all
+
+        with self.screen.looking(ids) as seen:
+            return (glance_all if glance else observe_all)((self.graph[id] for id in ids), seen)
 
     @property
     def project(self) -> Path:

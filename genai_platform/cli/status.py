@@ -71,19 +71,18 @@ def show(run: Run, only: Sequence[str] = (), *, drift: bool = False) -> bool:
 def _look(run: Run, only: Sequence[str], drift: bool) -> _Seen:
     from genai_platform.cli import lifetime
     from genai_platform.cli.endpoints import endpoints
-    from genai_platform.engine.scheduler import GLANCE_LIMIT, glance_all, observe_all
+    from genai_platform.engine.scheduler import GLANCE_LIMIT
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import standing
     from genai_platform.tools.parallel import begin
 
-    target, screen = run.target, run.screen
+    target = run.target
     if drift and not only:
         run.find_unconfigured()
     ids = run.graph.expand(only) if only else standing(run.graph, target.settings)
     began = time.monotonic()
     ends, addresses = lifetime.begin(run), begin(lambda: endpoints(run), "addresses")
-    with screen.looking(ids) as seen:
-        found = (observe_all if drift else glance_all)((run.graph[id] for id in ids), seen)
+    found = run.look(ids, glance=not drift)
     if all(one.state is State.ABSENT for one in found.values()):
         return _Seen({id: found[id] for id in ids}, {}, None)
     return _Seen({id: found[id] for id in ids}, addresses.result(), lifetime.warn(run, ends, began + GLANCE_LIMIT - time.monotonic()))

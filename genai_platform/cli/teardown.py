@@ -21,7 +21,6 @@ def teardown(run: Run, steps: Steps) -> int:
     from genai_platform.cli import foreign_objects, preflight
     from genai_platform.cli.paths import state_folder
     from genai_platform.cli.reports import failures, steps_document
-    from genai_platform.engine.scheduler import glance_all
     from genai_platform.engine.step import State
     from genai_platform.steps.catalog import inside
 
@@ -31,8 +30,7 @@ def teardown(run: Run, steps: Steps) -> int:
     run.enter(Purpose.TEARDOWN)
     preflight.states(run.clients)
     ids = run.graph.closure(run.graph.expand(steps), users=True)
-    with run.screen.looking(ids) as seen:
-        found = glance_all((run.graph[id] for id in ids), seen)
+    found = run.look(ids, glance=True)
     going = [id for id in ids if found[id].state is not State.ABSENT]
     if not going:
         run.screen.tell("nothing to remove")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import secrets
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,13 +63,14 @@ def verify(
     from genai_platform.cli import lifetime
     from genai_platform.steps.azure.inventory import Inventory
     from genai_platform.ui.checks import FollowChecks
+    from genai_platform.ui.github import paused
 
     screen = run.screen
     checks = choose(build(run.clients, lambda: Inventory(run.clients)), only or ())
     screen.say(f"checking {screen.target}")
     lifetime.warn(run)
     started = time.monotonic()
-    with _commands_paused(screen, github):
+    with paused(screen.tell) if github else nullcontext():
         with FollowChecks(screen, [check.id for check in checks]) as follow:
             found = run_checks(checks, follow.result, follow.status, fail_fast=fail_fast, limit=timeout)
             results = [replace(one, hint=typed(one.hint, run.flags)) for one in found]
@@ -99,15 +99,13 @@ def _write_html(run: Run, path: Path, results: Sequence[Result], seconds: float)
     from genai_platform.cli.endpoints import endpoints
     from genai_platform.engine import timeline
     from genai_platform.engine.journal import read
-    from genai_platform.engine.scheduler import observe_all
     from genai_platform.render.addresses import protection
     from genai_platform.render.diagram import diagram
     from genai_platform.steps.catalog import standing
     from genai_platform.ui.html import Page, write_page
 
     ids = standing(run.graph, run.target.settings)
-    with run.screen.looking(ids) as seen:
-        states = observe_all((run.graph[id] for id in ids), seen)
+    states = run.look(ids)
     drawn = diagram(run.target, ids, {id: found.state.value for id, found in states.items()})
     last_up = timeline.last_up(read(run.journal), lambda id: run.graph.needs(id) if id in run.graph else ())
     note = protection(run.target.settings)
@@ -122,21 +120,6 @@ def _annotate(screen: Screen, results: Sequence[Result], seconds: float) -> None
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(summary(screen.target, results, seconds))
-
-
-@contextmanager
-def _commands_paused(screen: Screen, github: bool) -> Iterator[None]:
-    """With ``--github``: no line of what a check saw is taken for one of GitHub's workflow commands."""
-    from genai_platform.ui.github import paused
-
-    stop, go_on = paused(secrets.token_hex(16))
-    if github:
-        screen.tell(stop)
-    try:
-        yield
-    finally:
-        if github:
-            screen.tell(go_on)
 
 
 def choose(checks: list[Check], only: Sequence[str]) -> list[Check]:

@@ -20,7 +20,10 @@ def at_work(events: Sequence[Mapping[str, Any]], holder: Holder) -> str:
     Returns:
         Empty where the latest run is not the holder's: it has not begun its steps, or does nothing with steps.
     """
-    if not events or events[-1].get("event") == "run.finished" or not _own(str(events[0].get("command")), holder.command):
+    if not events or events[-1].get("event") == "run.finished":
+        return ""
+    # The holder's command has the options, too.
+    if not f"{holder.command} ".startswith(f"{events[0].get('command')} "):
         return ""
     finished = {event["step"] for event in events if event["event"] == "step.finished"}
     doing: dict[str, str] = {}
@@ -31,8 +34,3 @@ def at_work(events: Sequence[Mapping[str, Any]], holder: Holder) -> str:
             doing[event["step"]] = f"{event['text']}{since(str(event.get('since')), now(), event.get('usual_seconds'))}"
     going_on = [f"{id} ({said})" for id, said in doing.items() if id not in finished]
     return f"{len(finished)} of {len(events[0]['steps'])} steps done" + (f"; now {'; '.join(going_on)}" if going_on else "")
-
-
-def _own(run: str, holder: str) -> bool:
-    """Whether a run's command is a holder's: that one has the options, too."""
-    return holder == run or holder.startswith(f"{run} ")

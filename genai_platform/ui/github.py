@@ -7,7 +7,9 @@ Workflow commands and how their values are escaped: GitHub's documentation, "Wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from genai_platform.advice import typed
@@ -50,13 +52,15 @@ def summary(target: str, results: Sequence[Result], seconds: float) -> str:
     return "".join(f"{line}\n" for line in (*lines, ""))
 
 
-def paused(token: str) -> tuple[str, str]:
-    """The two lines between which GitHub takes no line of the log for a command, whatever a service answered.
-
-    Args:
-        token: what nobody can guess; ends the pause.
-    """
-    return f"::stop-commands::{token}", f"::{token}::"
+@contextmanager
+def paused(tell: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile GitHub takes no line of the log for a command, whatever a service answered."""
+    token = secrets.token_hex(16)  # ends the pause: nobody can guess it
+    tell(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        tell(f"::{token}::")
 
 
 def _error(title: str, message: str) -> str:

@@ -26,16 +26,12 @@ def doctor(run: Run) -> int:
     run.screen.target = f"'{run.world.environment}'"
     report = [replace(line, remedy=typed(line.remedy, run.flags)) for line in examine(run)]
     run.screen.table(["checked", "state", "what"], [[line.id, line.state, line.text] for line in report], title=run.screen.target)
-    problems = [line for line in report if line.state == "fail"]
+    problems, unknown = ([line for line in report if line.state == state] for state in ("fail", "unknown"))
     for line in report:
         if line.state == "warn":
             run.screen.warn(f"{line.id}: {line.text}")
-    for line in problems:
-        run.screen.tell(f"{line.id}: {line.text}")
-        run.screen.tell(f"  -> {line.remedy}")
-    unknown = [line for line in report if line.state == "unknown"]
-    for line in unknown:
-        run.screen.tell(f"{line.id}: unknown: {line.text}")
+    for line in (*problems, *unknown):
+        run.screen.tell(f"{line.id}: {'unknown: ' if line.state == 'unknown' else ''}{line.text}")
         run.screen.tell(f"  -> {line.remedy}")
     run.screen.tell(_summary(len(problems), len(unknown)))
     run.screen.document(

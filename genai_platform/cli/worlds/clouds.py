@@ -33,12 +33,18 @@ class Clouds(World):
         return load(self.project, self.environment, sets=self.options.set)
 
     def enter(self, purpose: Purpose) -> Target:
+        from genai_platform.tools.aws.client import Aws
+        from genai_platform.tools.azure.credentials import pinned
+
         target = self.away_from_here()
         if purpose is Purpose.ACCOUNT:
             return target
         if purpose in (Purpose.BUILD, Purpose.UP):
             catalog.preflight(target)
-        self._verify_account(target)
+        self.need_account()
+        if target.settings.azure.enabled:
+            pinned(target)
+        Aws(target).confirm_account()
         if purpose is not Purpose.LOOK:
             fetch_programs.provide(self.screen, self.programs)
         # Not before everything was found right: a refusal writes nothing.
@@ -66,16 +72,6 @@ class Clouds(World):
                 remedy=f"run: genai init (or set it in genai.toml); for a run without any account: {WITHOUT_ACCOUNT}",
                 id="config.account_not_pinned",
             )
-
-    def _verify_account(self, target: Target) -> None:
-        self.need_account()
-        if target.settings.azure.enabled:
-            from genai_platform.tools.azure.credentials import pinned
-
-            pinned(target)
-        from genai_platform.tools.aws.client import Aws
-
-        Aws(target).confirm_account()
 
     def describe(self) -> str:
         settings = self.loaded.settings
