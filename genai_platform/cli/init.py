@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,6 +114,8 @@ def init(
 
 def write(run: Run, given: Mapping[str, str], azure: bool | None, force: bool) -> None:
     """Ask, check, write."""
+    import tomllib
+
     from genai_platform.cli.choices import Finder
     from genai_platform.config import wizard, wizard_file
     from genai_platform.config.layers import FILE, Layer, validate
