@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import json
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +20,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.langfuse import ingestion, otel
-from genai_platform.sandbox.langfuse.clickhouse import Store, StoreError
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, StoreError
 from genai_platform.sandbox.langfuse.directory import Directory, Project
 from genai_platform.sandbox.langfuse.entities import is_four
 from genai_platform.sandbox.langfuse.people import People
 from genai_platform.sandbox.langfuse.reads import Reader, Refused
-from genai_platform.sandbox.langfuse.storage import Events, Queue, UploadFailed, batch_key
+from genai_platform.sandbox.langfuse.storage import RedisQueue, S3Events, UploadFailed, batch_key
 
 log = logging.getLogger("langfuse-web")
 _OTLP_OK = {"application/x-protobuf": b"", "application/json": b"{}"}
@@ -34,9 +36,9 @@ class Backends:
     """Everything behind the routes."""
 
     directory: Directory
-    events: Events
-    queue: Queue
-    store: Store
+    events: S3Events
+    queue: RedisQueue
+    store: ClickHouse
 
 
 class Unauthorised(Exception):
@@ -90,20 +92,20 @@ class _Api:
 
     # -- is it well? -------------------------------------------------------------------------------------
     def health(self, request: Request) -> Response:
-        if request.query_params.get("failIfDatabaseUnavailable", "").lower() == "true" and (faults := self._faults()):
-            return JSONResponse({"status": "; ".join(faults), "version": self._version}, 503)
-        return JSONResponse({"status": "OK", "version": self._version})
+        looks = request.query_params.get("failIfDatabaseUnavailable", "").lower() == "true"
+        return self._state(self._faults() if looks else [])
 
     def ready(self, request: Request) -> Response:
         if faults := self._faults():
             log.error("not ready: %s", "; ".join(faults))
-            return JSONResponse({"status": "; ".join(faults), "version": self._version}, 503)
-        return JSONResponse({"status": "OK", "version": self._version})
+        return self._state(faults)
 
     def _faults(self) -> list[str]:
         backends = self._backends
-        looks = (("PostgreSQL", backends.directory.healthy), ("Redis", backends.queue.healthy), ("ClickHouse", backends.store.healthy))
-        return [f"{name} is not available: {fault}" for name, look in looks if (fault := failure(look))]
+        return unavailable(PostgreSQL=backends.directory.healthy, Redis=backends.queue.healthy, ClickHouse=backends.store.healthy)
+
+    def _state(self, faults: list[str]) -> Response:
+        return JSONResponse({"status": "; ".join(faults) or "OK", "version": self._version}, 503 if faults else 200)
 
     # -- who asks? ---------------------------------------------------------------------------------------
     def project(self, request: Request) -> Project:
@@ -130,8 +132,7 @@ class _Api:
         """A route that answers what ``read`` found, 404 when it found nothing."""
 
         def endpoint(request: Request) -> Response:
-            project = self.project(request)
-            request.state.project = project
+            project = request.state.project = self.project(request)
             try:
                 found = read(Reader(self._backends.store, project.id, self._url, events=self._four), request)
             except Refused as reason:
@@ -180,7 +181,7 @@ class _Api:
         except ValueError:
             return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: not JSON"}, 400)
         listed = asked if isinstance(asked, list) else [asked]
-        good = [{"id": _id(), **one} for one in listed if isinstance(one, dict) and "name" in one and "value" in one]
+        good = [{"id": str(uuid.uuid4()), **one} for one in listed if isinstance(one, dict) and "name" in one and "value" in one]
         rejected = len(listed) - len(good)
         if not good:
             return JSONResponse({"error": "InvalidRequestError", "message": "Invalid request data: name and value are required"}, 400)
@@ -216,9 +217,8 @@ class _Api:
             return JSONResponse(
                 {"error": "InternalServerError", "message": "Failed to upload events to blob storage, aborting event processing"}, 500
             )
-        if fault := failure(
-            lambda: self._backends.queue.push({"project": project, "kind": kind, "key": key, "visible_from": time.time() + late})
-        ):
+        job = {"project": project, "kind": kind, "key": key, "visible_from": time.time() + late}
+        if fault := failure(lambda: self._backends.queue.push(job)):
             log.error("could not queue events: %s", fault)
             return JSONResponse({"error": "InternalServerError", "message": "Redis is not available"}, 500)
         return None
@@ -233,14 +233,11 @@ def failure(look: Callable[[], object]) -> str | None:
     return None
 
 
-async def _body(request: Request) -> bytes:
-    import gzip
+def unavailable(**looks: Callable[[], object]) -> list[str]:
+    """A sentence for each service that does not answer."""
+    return [f"{name} is not available: {fault}" for name, look in looks.items() if (fault := failure(look))]
 
+
+async def _body(request: Request) -> bytes:
     raw = await request.body()
     return gzip.decompress(raw) if request.headers.get("content-encoding") == "gzip" else raw
-
-
-def _id() -> str:
-    import uuid
-
-    return str(uuid.uuid4())

@@ -7,13 +7,13 @@ import secrets
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import jwt
 
-from genai_platform.sandbox.langfuse.directory import User
+from genai_platform.sandbox.langfuse.directory import Directory, User
 
 ID = "azure-ad"
 CALLBACK = f"/api/auth/callback/{ID}"
@@ -49,16 +49,6 @@ class Provider:
         )  # fmt: skip
 
 
-class Accounts(Protocol):
-    """Who is known by which identity of another provider."""
-
-    def of_provider(self, subject: str, email: str, name: str, *, linking: bool, create: bool) -> User | str:
-        """The person; made when missing and ``create``. Else why there is none."""
-
-    def join(self, user: User, organisation: str, role: str) -> None:
-        """Make somebody a member; a role that is held already stays."""
-
-
 class AzureAd:
     """The provider at work.
 
@@ -68,7 +58,7 @@ class AzureAd:
         create: whether a first sign-in makes an account.
     """
 
-    def __init__(self, provider: Provider, accounts: Accounts, authority: str, public_url: str, *, create: bool) -> None:
+    def __init__(self, provider: Provider, accounts: Directory, authority: str, public_url: str, *, create: bool) -> None:
         self.provider, self._accounts, self._create = provider, accounts, create
         self._base, self._redirect = f"{authority}/{provider.tenant}", public_url + CALLBACK
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
@@ -37,8 +37,6 @@ _TABLES = (
     ) ENGINE = ReplacingMergeTree(event_ts) ORDER BY (project_id, id)
     """,
 )
-
-
 # Langfuse 4 writes one row for everything, and the trace's own fields on each.
 _EVENTS = """
     CREATE TABLE IF NOT EXISTS events_full (
@@ -71,20 +69,7 @@ class Unreachable(StoreError):
     """Nothing answers at its address, or not yet."""
 
 
-class Store(Protocol):
-    """What reading and writing need of ClickHouse."""
-
-    def select(self, statement: str) -> list[Row]: ...
-
-    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None: ...
-
-    def healthy(self) -> None:
-        """Raises when it does not answer or refuses this user."""
-
-
 class ClickHouse:
-    """The real one."""
-
     def __init__(self, configuration: Configuration) -> None:
         self._client = httpx.Client(
             base_url=configuration.clickhouse,
@@ -126,6 +111,7 @@ class ClickHouse:
             self._send(f"INSERT INTO {table} FORMAT JSONEachRow\n{lines}")
 
     def healthy(self) -> None:
+        """Raises ``StoreError`` when it does not answer or refuses this user."""
         self._send("SELECT 1 FORMAT JSONEachRow")
 
     def _send(self, statement: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote
 
@@ -96,8 +96,7 @@ class Configuration:
         return configuration
 
 
-def _postgres(variables: Mapping[str, str], need: object, faults: list[str]) -> str:
-    assert callable(need)
+def _postgres(variables: Mapping[str, str], need: Callable[..., str], faults: list[str]) -> str:
     if url := variables.get("DATABASE_URL"):
         return url
     user, password = need("DATABASE_USERNAME"), need("DATABASE_PASSWORD")
@@ -112,12 +111,9 @@ def _postgres(variables: Mapping[str, str], need: object, faults: list[str]) -> 
     return f"postgresql://{user}:{password}@{host}:{port}/{name}?{arguments}"
 
 
-def _redis(variables: Mapping[str, str], need: object) -> str:
-    assert callable(need)
-    url = variables.get("REDIS_CONNECTION_STRING", "")
-    if url:
-        need("REDIS_CONNECTION_STRING", r"rediss?://.+", "must be a redis address")
-        return url
+def _redis(variables: Mapping[str, str], need: Callable[..., str]) -> str:
+    if variables.get("REDIS_CONNECTION_STRING"):
+        return need("REDIS_CONNECTION_STRING", r"rediss?://.+", "must be a redis address")
     host, port = need("REDIS_HOST"), variables.get("REDIS_PORT") or "6379"
     secret = variables.get("REDIS_AUTH") or variables.get("REDIS_PASSWORD") or ""
     scheme = "rediss" if variables.get("REDIS_TLS_ENABLED", "").lower() == "true" else "redis"
@@ -125,8 +121,7 @@ def _redis(variables: Mapping[str, str], need: object) -> str:
     return f"{scheme}://{user}:{quote(secret, safe='')}@{host}:{port}/0" if secret else f"{scheme}://{host}:{port}/0"
 
 
-def _bucket(variables: Mapping[str, str], need: object, name: str) -> Bucket:
-    assert callable(need)
+def _bucket(variables: Mapping[str, str], need: Callable[..., str], name: str) -> Bucket:
     return Bucket(
         name=need(f"{name}_BUCKET"),
         prefix=variables.get(f"{name}_PREFIX", ""),

@@ -8,7 +8,9 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+import psycopg
 
 from genai_platform.sandbox.langfuse.configuration import Configuration, Initial
 
@@ -51,22 +53,8 @@ class User:
     name: str
 
 
-class Directory(Protocol):
-    """What the routes need to know of keys and people."""
-
-    def project_of(self, public_key: str, secret_key: str) -> Project | None: ...
-
-    def user_of(self, email: str, password: str) -> User | None: ...
-
-    def sign_up(self, email: str, name: str, password: str) -> User | None:
-        """A new user; ``None`` when there is one with this address."""
-
-    def healthy(self) -> None:
-        """Raises when it does not answer."""
-
-
-class PostgresDirectory:
-    """The real one. One connection, made again when it breaks."""
+class Directory:
+    """One connection to PostgreSQL, made again when it breaks."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._url = configuration.postgres
@@ -132,6 +120,7 @@ class PostgresDirectory:
         return User(*row[:3]) if row is not None and row[3] and _fits(password, row[3]) else None
 
     def sign_up(self, email: str, name: str, password: str) -> User | None:
+        """A new user; ``None`` when there is one with this address."""
         row = self._one(
             "INSERT INTO users (id, email, name, password) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id, email, name",
             (secrets.token_hex(12), email.lower(), name, _password(password)),
@@ -139,6 +128,7 @@ class PostgresDirectory:
         return None if row is None else User(*row)
 
     def of_provider(self, subject: str, email: str, name: str, *, linking: bool, create: bool) -> User | str:
+        """The person known by this identity of another provider; made when missing and ``create``. Else why there is none."""
         known = self._one("SELECT u.id, u.email, u.name FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.subject = %s", (subject,))
         if known is not None:
             return User(*known)
@@ -154,6 +144,7 @@ class PostgresDirectory:
         return User(*row)
 
     def join(self, user: User, organisation: str, role: str) -> None:
+        """Make somebody a member; a role that is held already stays."""
         self._one(
             "INSERT INTO organization_memberships SELECT id, %s, %s FROM organizations WHERE id = %s ON CONFLICT DO NOTHING RETURNING role",
             (user.id, role, organisation),
@@ -172,8 +163,6 @@ class PostgresDirectory:
         return hmac.new(self._salt.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
     def _one(self, statement: str, values: tuple[Any, ...]) -> Any:
-        import psycopg
-
         with self._lock:
             try:
                 return self._open().execute(statement, values).fetchone()
@@ -182,8 +171,6 @@ class PostgresDirectory:
                 return self._open().execute(statement, values).fetchone()
 
     def _open(self) -> Any:
-        import psycopg
-
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True, prepare_threshold=None)
         return self._connection

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from genai_platform.sandbox.langfuse.clickhouse import Row, Store, literal
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Row, literal
 
 Kind = Literal["trace", "observation", "score"]
 Tables = Mapping[Kind, tuple[str, ...]]
@@ -35,7 +35,7 @@ class Entity:
 
     kind: Kind
     id: str
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any]
 
 
 def now() -> str:
@@ -71,7 +71,7 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def write(store: Store, project: str, entities: Iterable[Entity], into: Tables = TABLES, visible_from: datetime | None = None) -> int:
+def write(store: ClickHouse, project: str, entities: Iterable[Entity], into: Tables = TABLES, visible_from: datetime | None = None) -> int:
     """Merge entities with what is stored and store the result. Returns how many there were.
 
     Args:
@@ -94,7 +94,7 @@ def write(store: Store, project: str, entities: Iterable[Entity], into: Tables =
     return len(wanted)
 
 
-def _stored(store: Store, table: str, project: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _stored(store: ClickHouse, table: str, project: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
     listed = ", ".join(literal(id) for id in ids)
@@ -103,32 +103,27 @@ def _stored(store: Store, table: str, project: str, ids: Sequence[str]) -> dict[
 
 
 def _row(kind: Kind, project: str, id: str, body: Mapping[str, Any]) -> Row:
+    def text(name: str) -> str:
+        return str(body.get(name) or "")
+
     stamp = moment(body.get("startTime" if kind == "observation" else "timestamp")) or datetime.now(UTC)
     row: Row = {
         "project_id": project,
         "id": id,
-        "name": str(body.get("name") or ""),
+        "name": text("name"),
         "timestamp": stamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
-        "environment": str(body.get("environment") or "default"),
+        "environment": text("environment") or "default",
         "body": json.dumps(body, ensure_ascii=False),
         "event_ts": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     }
     if kind == "trace":
-        row |= {
-            "user_id": str(body.get("userId") or ""),
-            "session_id": str(body.get("sessionId") or ""),
-            "tags": list(body.get("tags") or ()),
-        }
+        row |= {"user_id": text("userId"), "session_id": text("sessionId"), "tags": list(body.get("tags") or ())}
     elif kind == "score":
-        row |= {"trace_id": str(body.get("traceId") or "")}
+        row["trace_id"] = text("traceId")
     else:
         row |= {
-            "trace_id": str(body.get("traceId") or ""),
-            "parent_observation_id": str(body.get("parentObservationId") or ""),
-            "type": str(body.get("type") or "SPAN"),
-            "session_id": str(body.get("sessionId") or ""),
-            "user_id": str(body.get("userId") or ""),
-            "model": str(body.get("model") or ""),
+            "trace_id": text("traceId"), "parent_observation_id": text("parentObservationId"), "type": text("type") or "SPAN",
+            "session_id": text("sessionId"), "user_id": text("userId"), "model": text("model"),
             "usage_details": {key: int(value) for key, value in (body.get("usageDetails") or {}).items()},
-        }
+        }  # fmt: skip
     return row

@@ -13,6 +13,10 @@ _OBSERVATIONS = {
     "generation-create": "GENERATION", "generation-update": "GENERATION",
     **{f"{kind}-create": kind.upper() for kind in ("agent", "tool", "chain", "retriever", "evaluator", "embedding", "guardrail")},
 }  # fmt: skip
+_OLDER = {
+    "input": ("input", "promptTokens", "prompt_tokens"), "output": ("output", "completionTokens", "completion_tokens"),
+    "total": ("total", "totalTokens", "total_tokens"),
+}  # fmt: skip
 KNOWN = {"trace-create", "score-create", "sdk-log", "observation-create", "observation-update", *_OBSERVATIONS}
 
 
@@ -40,13 +44,10 @@ def entity(event: Mapping[str, Any]) -> list[Entity]:
     id = str(body.pop("id", None) or uuid.uuid4())
     said = event.get("timestamp") or now()
     if kind == "trace-create":
-        body.setdefault("timestamp", said)
-        return [Entity("trace", id, body)]
+        return [Entity("trace", id, {"timestamp": said, **body})]
     if kind == "score-create":
-        body.setdefault("timestamp", said)
-        body.setdefault("source", "API")
-        body.setdefault("dataType", "NUMERIC" if isinstance(body.get("value"), (int, float)) else "CATEGORICAL")
-        return [Entity("score", id, body)]
+        form = "NUMERIC" if isinstance(body.get("value"), (int, float)) else "CATEGORICAL"
+        return [Entity("score", id, {"timestamp": said, "source": "API", "dataType": form, **body})]
     if kind == "sdk-log":
         return []
     body["type"] = _OBSERVATIONS.get(kind) or str(body.get("type") or "SPAN").upper()
@@ -64,19 +65,12 @@ def entity(event: Mapping[str, Any]) -> list[Entity]:
 
 def _usage(body: dict[str, Any]) -> dict[str, int]:
     """Tokens, from the newer ``usageDetails`` or the older ``usage`` in either of its two spellings."""
-    details = body.get("usageDetails")
-    usage = body.pop("usage", None)
+    details, usage = body.get("usageDetails"), body.pop("usage", None)
     if isinstance(details, Mapping):
-        source = dict(details)
-    elif isinstance(usage, Mapping):
-        source = {
-            "input": usage.get("input", usage.get("promptTokens", usage.get("prompt_tokens"))),
-            "output": usage.get("output", usage.get("completionTokens", usage.get("completion_tokens"))),
-            "total": usage.get("total", usage.get("totalTokens", usage.get("total_tokens"))),
-        }
-    else:
+        return counted(details)
+    if not isinstance(usage, Mapping):
         return {}
-    return counted(source)
+    return counted({kind: next((usage[name] for name in names if name in usage), None) for kind, names in _OLDER.items()})
 
 
 def counted(said: Mapping[Any, Any]) -> dict[str, int]:

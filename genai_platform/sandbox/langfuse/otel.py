@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from genai_platform.sandbox.langfuse.entities import Entity, iso
 from genai_platform.sandbox.langfuse.ingestion import Invalid, counted
 
@@ -28,10 +32,6 @@ _TOKENS = {
 
 def decode(body: bytes, content_type: str, encoding: str) -> list[dict[str, Any]]:
     """An OTLP request, in protobuf or JSON, as plain spans that can be kept as JSON. Raises ``Invalid``."""
-    from google.protobuf.json_format import ParseError
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
     request = ExportTraceServiceRequest()
     try:
         raw = gzip.decompress(body) if encoding == "gzip" else body
@@ -41,7 +41,7 @@ def decode(body: bytes, content_type: str, encoding: str) -> list[dict[str, Any]
             request.ParseFromString(raw)
         else:
             raise Invalid(f"content type '{content_type}' is not supported")
-    except (DecodeError, ParseError, OSError, EOFError, ValueError) as error:
+    except (DecodeError, json_format.ParseError, OSError, EOFError, ValueError) as error:
         raise Invalid(f"no OTLP request: {error}") from None
     return [
         _plain(span, _attributes(resource.resource.attributes), {"name": scope.scope.name, "version": scope.scope.version})
@@ -53,8 +53,6 @@ def decode(body: bytes, content_type: str, encoding: str) -> list[dict[str, Any]
 
 def _parse_json(raw: bytes, request: Any) -> None:
     """OTLP's JSON writes identifiers in hexadecimal, where protobuf's own JSON has base64."""
-    from google.protobuf import json_format
-
     document = json.loads(raw)
     for resource in document.get("resourceSpans", ()):
         for scope in resource.get("scopeSpans", ()):
@@ -151,10 +149,7 @@ def entities(span: Mapping[str, Any]) -> list[Entity]:
         "input": _parsed(said.get("langfuse.trace.input")) or (observation["input"] if root else None),
         "output": _parsed(said.get("langfuse.trace.output")) or (observation["output"] if root else None),
     }
-    return [
-        Entity("observation", span["spanId"], _said(observation)),
-        Entity("trace", span["traceId"], _said(trace)),
-    ]
+    return [Entity("observation", span["spanId"], _said(observation)), Entity("trace", span["traceId"], _said(trace))]
 
 
 def _said(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,9 +158,7 @@ def _said(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _usage(said: Mapping[str, Any]) -> dict[str, int]:
     own = _parsed(said.get("langfuse.observation.usage_details"))
-    if isinstance(own, Mapping):
-        return counted(own)
-    return counted({name: _first(said, keys) for name, keys in _TOKENS.items()})
+    return counted(own if isinstance(own, Mapping) else {name: _first(said, keys) for name, keys in _TOKENS.items()})
 
 
 def _parameters(said: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ import json
 import secrets
 import time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -42,11 +43,10 @@ class People:
         self._directory, self._secret, self._url = directory, secret.encode(), public_url
         self._closed, self._home = sign_up_disabled, home
         self._passwords, self._entra = passwords, entra
-        secure = public_url.startswith("https://")
-        self._secure = secure
-        self._session_cookie = ("__Secure-" if secure else "") + "next-auth.session-token"
-        self._csrf_cookie = ("__Host-" if secure else "") + "next-auth.csrf-token"
-        self._state_cookie = ("__Secure-" if secure else "") + "next-auth.state"
+        self._secure = public_url.startswith("https://")
+        secure, host = ("__Secure-", "__Host-") if self._secure else ("", "")
+        self._session_cookie, self._state_cookie = f"{secure}next-auth.session-token", f"{secure}next-auth.state"
+        self._csrf_cookie = f"{host}next-auth.csrf-token"
 
     def routes(self) -> list[Route]:
         return [
@@ -54,13 +54,11 @@ class People:
             Route("/auth/sign-in", self.sign_in),
             Route("/auth/sign-up", self.sign_up_page),
             Route("/project/{id}", self.project_page),
-            Route("/api/auth/providers", self.providers),
             Route("/api/auth/csrf", self.csrf),
             Route("/api/auth/session", self.session),
             Route("/api/auth/callback/credentials", self.credentials, methods=["POST"]),
             Route(f"/api/auth/signin/{azure_ad.ID}", self.to_entra, methods=["POST"]),
             Route(azure_ad.CALLBACK, self.from_entra),
-            Route("/api/auth/signout", self.sign_out, methods=["POST"]),
             Route("/api/auth/signup", self.sign_up, methods=["POST"]),
         ]
 
@@ -115,14 +113,6 @@ class People:
         return HTMLResponse(_PAGE.format(title="Project", body=body))
 
     # -- routes ------------------------------------------------------------------------------------------
-    def providers(self, request: Request) -> Response:
-        callback = f"{self._url}/api/auth/callback/credentials"
-        found = {"credentials": {"type": "credentials", "signinUrl": callback, "callbackUrl": callback}}
-        if self._entra is not None:
-            url = f"{self._url}/api/auth/signin/{azure_ad.ID}"
-            found[azure_ad.ID] = {"type": "oauth", "signinUrl": url, "callbackUrl": self._url + azure_ad.CALLBACK}
-        return JSONResponse({id: {"id": id, "name": id, **one} for id, one in found.items()})
-
     def csrf(self, request: Request) -> Response:
         token, cookie = self._csrf(request)
         return self._with_csrf(JSONResponse({"csrfToken": token}), cookie)
@@ -135,9 +125,7 @@ class People:
         return JSONResponse({"user": {key: found[key] for key in ("id", "email", "name")}, "expires": expires})
 
     async def credentials(self, request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
-        form = {key: str(value) for key, value in (await _form(request)).items()}
+        form = await _form(request)
         wants_json = form.get("json", "").lower() == "true"
         if not self._proves(request, form):
             return self._sent("/auth/sign-in?csrf=true", wants_json)
@@ -151,7 +139,7 @@ class People:
 
     async def to_entra(self, request: Request) -> Response:
         """To Entra ID's page, with a state in a cookie."""
-        form = {key: str(value) for key, value in (await _form(request)).items()}
+        form = await _form(request)
         wants_json = form.get("json", "").lower() == "true"
         if self._entra is None or not self._proves(request, form):
             return self._sent("/auth/sign-in?csrf=true", wants_json)
@@ -180,17 +168,10 @@ class People:
         return JSONResponse({"url": self._url + target}, status) if wants_json else RedirectResponse(target, 302)
 
     def _proves(self, request: Request, form: dict[str, str]) -> bool:
-        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
-        return bool(mark) and hmac.compare_digest(mark, self._sign(token)) and form.get("csrfToken") == token
-
-    def sign_out(self, request: Request) -> Response:
-        answer = JSONResponse({"url": f"{self._url}/auth/sign-in"})
-        answer.delete_cookie(self._session_cookie)
-        return answer
+        token = self._csrf_token(request)
+        return token is not None and form.get("csrfToken") == token
 
     async def sign_up(self, request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         if self._closed:
             return JSONResponse({"message": "Sign up is disabled."}, 422)
         if not self._passwords:
@@ -216,10 +197,14 @@ class People:
         text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
         return f"{text}.{self._sign(text)}"
 
+    def _csrf_token(self, request: Request) -> str | None:
+        """The token of the browser's cookie, if it is ours."""
+        token, _, mark = request.cookies.get(self._csrf_cookie, "").partition("|")
+        return token if mark and hmac.compare_digest(mark, self._sign(token)) else None
+
     def _csrf(self, request: Request) -> tuple[str, str | None]:
         """The token a form must carry, and the cookie to set when the browser has none yet."""
-        token, mark = request.cookies.get(self._csrf_cookie, "").partition("|")[::2]
-        if mark and hmac.compare_digest(mark, self._sign(token)):
+        if (token := self._csrf_token(request)) is not None:
             return token, None
         token = secrets.token_hex(32)
         return token, f"{token}|{self._sign(token)}"
@@ -230,10 +215,8 @@ class People:
         return answer
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _form(request: Request) -> dict[str, str]:
     if "json" in request.headers.get("content-type", ""):
         found = await request.json()
-        return found if isinstance(found, dict) else {}
-    from urllib.parse import parse_qsl
-
+        return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))

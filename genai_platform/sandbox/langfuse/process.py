@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+import uvicorn
 from starlette.applications import Starlette
 
 from genai_platform.sandbox.langfuse.api import failure
@@ -38,7 +39,5 @@ def must(what: str, act: Callable[[], T]) -> T:
 
 def serve(app: Starlette, address: str, port: int) -> None:
     """Serve until SIGTERM. ``KEEP_ALIVE_TIMEOUT`` (milliseconds) is Next.js's own variable; Node's default is 5 seconds."""
-    import uvicorn
-
     keep_alive = int(os.environ.get("KEEP_ALIVE_TIMEOUT") or 5000) // 1000
     uvicorn.run(app, host=address, port=port, log_level="warning", timeout_graceful_shutdown=3, timeout_keep_alive=keep_alive)

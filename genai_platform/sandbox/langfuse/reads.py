@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genai_platform.sandbox.langfuse.clickhouse import Row, Store, literal
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Row, literal
 from genai_platform.sandbox.langfuse.entities import EVENTS, iso, moment
 
 Answer = dict[str, Any]
@@ -21,7 +21,7 @@ class Refused(Exception):
 class Reader:
     """Reads for one project."""
 
-    def __init__(self, store: Store, project: str, public_url: str, *, events: bool = False) -> None:
+    def __init__(self, store: ClickHouse, project: str, public_url: str, *, events: bool = False) -> None:
         """``events``: Langfuse 4, whose newer routes read one table of events."""
         self._store, self._project, self._url, self._events = store, project, public_url, events
 
@@ -32,11 +32,11 @@ class Reader:
             *_between(query, "fromTimestamp", "toTimestamp"),
             *(f"has(tags, {literal(tag)})" for tag in filter(None, query.get("tags", "").split(","))),
         ]
-        order = query.get("orderBy", "timestamp.desc").split(".")
-        if order[0] not in ("timestamp", "name", "id", "userId", "sessionId") or (len(order) > 1 and order[1] not in ("asc", "desc")):
+        field, way = [*query.get("orderBy", "timestamp.desc").split("."), "asc"][:2]
+        if field not in ("timestamp", "name", "id", "userId", "sessionId") or way not in ("asc", "desc"):
             raise Refused("orderBy: expected FIELD.asc or FIELD.desc")
-        column = {"userId": "user_id", "sessionId": "session_id"}.get(order[0], order[0])
-        rows, meta = self._page("traces", conditions, query, f"{column} {order[1] if len(order) > 1 else 'asc'}")
+        column = {"userId": "user_id", "sessionId": "session_id"}.get(field, field)
+        rows, meta = self._page("traces", conditions, query, f"{column} {way}")
         return {"data": self._traces(rows), "meta": meta}
 
     def trace(self, id: str) -> Answer | None:
@@ -44,10 +44,9 @@ class Reader:
         if not rows:
             return None
         found = self._traces(rows)[0]
-        found["observations"] = [
-            _observation(row, self._project) for row in self._rows("observations", [f"trace_id = {literal(id)}"], "timestamp")
-        ]
-        found["scores"] = [_score(row, self._project) for row in self._rows("scores", [f"trace_id = {literal(id)}"], "timestamp")]
+        of_it = [f"trace_id = {literal(id)}"]
+        found["observations"] = [_observation(row, self._project) for row in self._rows("observations", of_it, "timestamp")]
+        found["scores"] = [_score(row, self._project) for row in self._rows("scores", of_it, "timestamp")]
         return found
 
     def _traces(self, rows: Sequence[Row]) -> list[Answer]:
@@ -64,25 +63,14 @@ class Reader:
         body = json.loads(row["body"])
         starts = [found for one in observations if (found := moment(one["startTime"]))]
         ends = [found for one in observations if (found := moment(one["endTime"] or one["startTime"]))]
+        said = ("name", "input", "output", "sessionId", "release", "version", "userId")
         return {
-            "id": row["id"],
+            **_shared(row, body, self._project, said),
             "timestamp": _stamp(row),
-            "name": body.get("name"),
-            "input": body.get("input"),
-            "output": body.get("output"),
-            "sessionId": body.get("sessionId"),
-            "release": body.get("release"),
-            "version": body.get("version"),
-            "userId": body.get("userId"),
-            "metadata": body.get("metadata") or {},
             "tags": body.get("tags") or [],
             "public": bool(body.get("public")),
             "bookmarked": False,
             "externalId": None,
-            "environment": body.get("environment") or "default",
-            "projectId": self._project,
-            "createdAt": _stamp(row),
-            "updatedAt": _stamp(row, "event_ts"),
             "htmlPath": f"/project/{self._project}/traces/{row['id']}",
             "latency": (max(ends) - min(starts)).total_seconds() if starts and ends else 0,
             "totalCost": sum(one["calculatedTotalCost"] or 0 for one in observations),
@@ -142,14 +130,8 @@ class Reader:
         rows = self._rows("traces", [f"session_id = {literal(id)}"], "timestamp")
         if not rows:
             return None
-        first = rows[0]
-        return {
-            "id": id,
-            "createdAt": _stamp(first),
-            "projectId": self._project,
-            "environment": first["environment"],
-            "traces": self._traces(rows),
-        }
+        shown = {"id": id, "createdAt": _stamp(rows[0]), "projectId": self._project, "environment": rows[0]["environment"]}
+        return {**shown, "traces": self._traces(rows)}
 
     def scores(self, query: Mapping[str, str]) -> Answer:
         conditions = [
@@ -205,14 +187,19 @@ def _stamp(row: Row, column: str = "timestamp") -> str:
     return iso(found) if found else str(row[column])
 
 
-def _score(row: Row, project: str) -> Answer:
-    body = json.loads(row["body"])
+def _shared(row: Row, body: Answer, project: str, said: Sequence[str]) -> Answer:
+    """What everything is shown with, and fields as they were reported."""
     return {
-        **body, "id": row["id"], "projectId": project, "timestamp": _stamp(row), "createdAt": _stamp(row),
-        "updatedAt": _stamp(row, "event_ts"),
-        "environment": body.get("environment") or "default", "observationId": body.get("observationId"), "sessionId": body.get("sessionId"),
-        "authorUserId": None, "comment": body.get("comment"), "metadata": body.get("metadata") or {}, "configId": None, "queueId": None,
+        **{name: body.get(name) for name in said},
+        "id": row["id"], "projectId": project, "createdAt": _stamp(row), "updatedAt": _stamp(row, "event_ts"),
+        "environment": body.get("environment") or "default", "metadata": body.get("metadata") or {},
     }  # fmt: skip
+
+
+def _score(row: Row, project: str) -> Answer:
+    body: Answer = json.loads(row["body"])
+    unset = dict.fromkeys(("authorUserId", "configId", "queueId"))
+    return body | _shared(row, body, project, ("observationId", "sessionId", "comment")) | unset | {"timestamp": _stamp(row)}
 
 
 def _observation(row: Row, project: str) -> Answer:
@@ -221,31 +208,18 @@ def _observation(row: Row, project: str) -> Answer:
     cost = {key: float(value) for key, value in (body.get("costDetails") or {}).items()}
     start, end, first = moment(body.get("startTime")), moment(body.get("endTime")), moment(body.get("completionStartTime"))
     total_cost = cost.get("total", sum(cost.values())) if cost else None
+    said = ("name", "model", "input", "output", "version", "statusMessage", "parentObservationId", "promptName", "promptVersion")
     return {
-        "id": row["id"],
+        **_shared(row, body, project, said),
+        **dict.fromkeys(("promptId", "modelId", "inputPrice", "outputPrice", "totalPrice")),
         "traceId": row["trace_id"],
         "type": row["type"],
-        "name": body.get("name"),
         "startTime": _stamp(row),
         "endTime": iso(end) if end else None,
         "completionStartTime": iso(first) if first else None,
-        "model": body.get("model"),
         "providedModelName": body.get("model"),
         "modelParameters": body.get("modelParameters") or {},
-        "input": body.get("input"),
-        "output": body.get("output"),
-        "version": body.get("version"),
-        "metadata": body.get("metadata") or {},
         "level": body.get("level") or "DEFAULT",
-        "statusMessage": body.get("statusMessage"),
-        "parentObservationId": body.get("parentObservationId"),
-        "promptId": None,
-        "promptName": body.get("promptName"),
-        "promptVersion": body.get("promptVersion"),
-        "modelId": None,
-        "inputPrice": None,
-        "outputPrice": None,
-        "totalPrice": None,
         "usage": {"unit": "TOKENS", **{key: usage.get(key, 0) for key in ("input", "output", "total")}},
         "usageDetails": usage,
         "costDetails": cost,
@@ -258,8 +232,4 @@ def _observation(row: Row, project: str) -> Answer:
         "totalCost": total_cost or 0,
         "latency": (end - start).total_seconds() if start and end else None,
         "timeToFirstToken": (first - start).total_seconds() if start and first else None,
-        "environment": body.get("environment") or "default",
-        "projectId": project,
-        "createdAt": _stamp(row),
-        "updatedAt": _stamp(row, "event_ts"),
     }

@@ -8,20 +8,18 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
+
+import boto3
+import redis
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from genai_platform.sandbox.langfuse.configuration import Bucket, Configuration
 
 
 class UploadFailed(Exception):
     """The events could not be written to blob storage. Nothing was stored."""
-
-
-class Events(Protocol):
-    def put(self, key: str, document: Any) -> None:
-        """Raises ``UploadFailed``."""
-
-    def get(self, key: str) -> Any: ...
 
 
 class S3Events:
@@ -33,8 +31,7 @@ class S3Events:
         self._client: Any = None
 
     def put(self, key: str, document: Any) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        """Raises ``UploadFailed``."""
         body = json.dumps(document, ensure_ascii=False).encode()
         try:
             self._open().put_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key, Body=body, ContentType="application/json")
@@ -46,9 +43,6 @@ class S3Events:
         return json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
 
     def _open(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
         with self._lock:
             if self._client is None:
                 bucket = self._bucket
@@ -69,13 +63,6 @@ class S3Events:
             return self._client
 
 
-class Queue(Protocol):
-    def push(self, job: dict[str, Any]) -> None: ...
-
-    def healthy(self) -> None:
-        """Raises when it does not answer."""
-
-
 class RedisQueue:
     """Langfuse's queue, under BullMQ's names: what is not due yet, what waits, what is being worked on.
 
@@ -89,8 +76,6 @@ class RedisQueue:
 
     def __init__(self, configuration: Configuration, delay: float = 0.0) -> None:
         """``delay``: seconds until a batch may be taken."""
-        import redis
-
         self._delay = delay
         # Certificates are checked against SSL_CERT_FILE, as Node does with NODE_EXTRA_CA_CERTS.
         self._redis = redis.Redis.from_url(

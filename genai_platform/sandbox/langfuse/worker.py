@@ -8,21 +8,22 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
+from botocore.exceptions import ClientError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.langfuse import ingestion, otel
-from genai_platform.sandbox.langfuse.api import failure
-from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, Store, StoreError, Unreachable
+from genai_platform.sandbox.langfuse.api import failure, unavailable
+from genai_platform.sandbox.langfuse.clickhouse import ClickHouse, StoreError, Unreachable
 from genai_platform.sandbox.langfuse.configuration import Configuration
-from genai_platform.sandbox.langfuse.directory import PostgresDirectory
+from genai_platform.sandbox.langfuse.directory import Directory
 from genai_platform.sandbox.langfuse.entities import TABLES, Tables, is_four, tables, write
 from genai_platform.sandbox.langfuse.process import arguments, must, serve
-from genai_platform.sandbox.langfuse.storage import Events, RedisQueue, S3Events
+from genai_platform.sandbox.langfuse.storage import RedisQueue, S3Events
 
 log = logging.getLogger("langfuse-worker")
 _OUTAGE, _REFUSAL, _NONSENSE = 20, 5, 1
@@ -30,7 +31,7 @@ _OUTAGE, _REFUSAL, _NONSENSE = 20, 5, 1
 _LONGEST = 8
 
 
-def process(job: dict[str, Any], events: Events, store: Store, into: Tables = TABLES) -> int:
+def process(job: dict[str, Any], events: S3Events, store: ClickHouse, into: Tables = TABLES) -> int:
     """One batch: read it, make entities of its events, store them. Returns how many objects were written."""
     batch = events.get(job["key"])
     make = otel.entities if job["kind"] == "otel" else ingestion.entity
@@ -38,31 +39,17 @@ def process(job: dict[str, Any], events: Events, store: Store, into: Tables = TA
     return write(store, job["project"], [entity for event in batch["events"] for entity in make(event)], into, shown)
 
 
-class Jobs(Protocol):
-    """The queue, as the worker sees it."""
-
-    def recover(self) -> int: ...
-
-    def pop(self, seconds: int) -> str | None: ...
-
-    def done(self, job: str, *, failed: bool = False) -> None: ...
-
-
 class Worker:
     """The loop. A batch that fails is tried again, then set aside."""
 
-    def __init__(self, queue: Jobs, events: Events, store: Store, pause: float = 1.0, into: Tables = TABLES) -> None:
+    def __init__(self, queue: RedisQueue, events: S3Events, store: ClickHouse, pause: float = 1.0, into: Tables = TABLES) -> None:
         self._queue, self._events, self._store, self._pause, self._into = queue, events, store, pause, into
 
     def run(self) -> None:
-        recovered = False
+        while fault := failure(self._queue.recover):
+            log.error("Redis is not available: %s", fault)
+            time.sleep(self._pause)
         while True:
-            if not recovered:
-                if fault := failure(self._queue.recover):
-                    log.error("Redis is not available: %s", fault)
-                    time.sleep(self._pause)
-                    continue
-                recovered = True
             try:
                 text = self._queue.pop(5)
             except Exception as error:
@@ -79,30 +66,27 @@ class Worker:
 
     def _stored(self, job: dict[str, Any]) -> bool:
         """Whether the batch was stored in the end."""
-        attempt = 0
+        attempt = 1
         while True:
-            attempt += 1
             try:
                 log.info("%s: %d objects", job["key"], process(job, self._events, self._store, self._into))
+                return True
             except Exception as error:
                 log.error("%s: attempt %d failed: %s: %s", job["key"], attempt, type(error).__name__, error)
                 if attempt >= _tries(error):
                     return False
-            else:
-                return True
             time.sleep(self._pause * min(attempt, _LONGEST))
+            attempt += 1
 
 
 def _tries(error: Exception) -> int:
-    from botocore.exceptions import ClientError
-
     if isinstance(error, (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)):
         return _NONSENSE
     refused = isinstance(error, (StoreError, ClientError)) and not isinstance(error, Unreachable)
     return _REFUSAL if refused else _OUTAGE
 
 
-def backfill(directory: PostgresDirectory, store: ClickHouse, pause: float = 1.0) -> None:
+def backfill(directory: Directory, store: ClickHouse, pause: float = 1.0) -> None:
     """The background migration of Langfuse 4: once in the life of its database, over what ClickHouse holds at that moment."""
     while fault := failure(lambda: directory.once("backfill_events_historic", store.backfill)):
         log.error("backfill_events_historic: %s", fault)
@@ -113,7 +97,7 @@ def backfill(directory: PostgresDirectory, store: ClickHouse, pause: float = 1.0
 def main() -> None:
     options = arguments("langfuse-worker")
     configuration = must("read the configuration", lambda: Configuration.read(os.environ))
-    directory, store, queue = PostgresDirectory(configuration), ClickHouse(configuration), RedisQueue(configuration)
+    directory, store, queue = Directory(configuration), ClickHouse(configuration), RedisQueue(configuration)
     four = is_four(options.version)
     must("connect to PostgreSQL", directory.healthy)
     # Web may still be migrating, or not have started: the tables are wanted by both.
@@ -124,8 +108,7 @@ def main() -> None:
     threading.Thread(target=worker.run, daemon=True).start()
 
     def health(request: Request) -> Response:
-        looks = (("PostgreSQL", directory.healthy), ("Redis", queue.healthy))
-        if faults := [f"{name} is not available: {fault}" for name, look in looks if (fault := failure(look))]:
+        if faults := unavailable(PostgreSQL=directory.healthy, Redis=queue.healthy):
             return JSONResponse({"status": "error", "message": "; ".join(faults), "version": options.version}, 503)
         return JSONResponse({"status": "ok", "version": options.version})
 
