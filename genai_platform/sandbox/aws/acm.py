@@ -16,12 +16,8 @@ from genai_platform.sandbox.ca import issue
 
 def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's ACM."""
-    imported, deleted, described = (
-        AWSCertificateManagerBackend.import_certificate,
-        AWSCertificateManagerBackend.delete_certificate,
-        CertBundle.describe,
-    )
-    expired = CertBundle.check
+    imported, deleted = AWSCertificateManagerBackend.import_certificate, AWSCertificateManagerBackend.delete_certificate
+    described, expired = CertBundle.describe, CertBundle.check
 
     def import_certificate(self: Any, certificate: bytes, private_key: bytes, chain: bytes | None, arn: str | None, tags: Any) -> Any:
         known = self._certificates.get(arn) if arn else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,11 +29,10 @@ from genai_platform.sandbox.aws import (
 )
 from genai_platform.sandbox.aws.bedrock import access, routes
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, control_key
-from genai_platform.sandbox.aws.sessions import SESSIONS, Session
+from genai_platform.sandbox.aws.sessions import SESSIONS
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 logger = logging.getLogger("genai.sandbox.aws")
-_NO_CREDENTIALS = {"AssumeRoleWithWebIdentity"}
 _SECURE = {"aws:SecureTransport": "true"}
 # It speaks plain HTTP on loopback, in place of AWS's TLS endpoints, so policies that demand TLS are content.
 
@@ -51,32 +50,26 @@ class Guard:
         self._requests = request_log.Requests()
         self._control_routes = control_routes.ControlRoutes(control_key(stand_in.layout), save, self._requests)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         try:
             refused = self._judge(environ)
-            found: Iterable[bytes] = refused(environ, start_response) if refused else self._one_at_a_time(environ, start_response)
+            return refused(environ, start_response) if refused else self._one_at_a_time(environ, start_response)
         except Exception as error:
             # Answered as a refusal: a server fault would have every client try again for minutes.
             logger.exception("%s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             signed = signature.read(environ)
-            service = "s3" if signed is None else signed.service
-            found = errors.refusal(service, "NotSupportedBySandbox", f"{type(error).__name__}: {error}"[:300], 400)(environ, start_response)
-        return found
+            service = signed.service if signed else "s3"
+            return errors.refusal(service, "NotSupportedBySandbox", f"{type(error).__name__}: {error}"[:300], 400)(environ, start_response)
 
-    def _one_at_a_time(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def _one_at_a_time(self, environ: dict[str, Any], start_response: Any) -> Any:
         """moto's services read what other threads of theirs write, and fail halfway ("dictionary changed size during iteration"):
         the change is made, the answer is a server fault, and who asks again is told that it exists. Amazon S3 may be asked by many at once:
         each of its requests can be repeated."""
         signed = signature.read(environ)
         service = signed.service if signed else "sts"
-        answer: Iterable[bytes]
-        if service == "s3":
-            answer = self._application(environ, start_response)
-        else:
-            # The network of a cluster is Amazon EC2's.
-            with self._turns["ec2" if service == "eks" else service]:
-                answer = self._application(environ, start_response)
-        return answer
+        # The network of a cluster is Amazon EC2's.
+        with contextlib.nullcontext() if service == "s3" else self._turns["ec2" if service == "eks" else service]:
+            return self._application(environ, start_response)
 
     def _judge(self, environ: dict[str, Any]) -> Response | None:
         """An answer in place of moto's, or ``None`` to let it pass."""
@@ -96,49 +89,29 @@ class Guard:
             return errors.refusal(service, "AccessDenied", "Request has expired")
         body = _body(environ) if service != "s3" or environ["REQUEST_METHOD"] == "POST" else None
         asked = operations.asked(environ, signed, body or b"")
+        actions = [action for action, _ in asked]
+        # A session of the administrator's, one of a role, a user: at most one of the three has the key.
         own, held, user = SESSIONS.find(signed.access_key_id), sts.session(signed.access_key_id), principals.user(signed.access_key_id)
         who = user.arn if user else held.arn if held else ADMINISTRATOR
         # Many services are asked by POST: counted by the method, the node's agent alone would have everything saved all the time.
-        if self._requests.add(
-            environ["REQUEST_METHOD"], service, [action for action, _ in asked], path, who, environ.get("HTTP_USER_AGENT", "")
-        ):
-            self.changes += 1
-        if signed.access_key_id == self._admin.access_key_id:
-            if not signature.valid(signed, self._admin.secret_access_key, environ, body):
-                return errors.wrong_signature(service)
-            return self._policies(environ, signed, asked, None) or self._missing_operations(environ, signed)
-        if own:
-            return self._session(own, environ, signed, body, asked)
+        self.changes += self._requests.add(environ["REQUEST_METHOD"], service, actions, path, who, environ.get("HTTP_USER_AGENT", ""))
+        key: Any = self._admin if signed.access_key_id == self._admin.access_key_id else own or held
         if user:
-            if not signature.valid(signed, principals.secret(user, signed.access_key_id), environ, body):
-                return errors.wrong_signature(service)
-            return self._policies(environ, signed, asked, user) or self._missing_operations(environ, signed)
-        if held is None or signed.token != held.session_token:
+            key = user.get_access_key_by_id(signed.access_key_id)
+        if key is None or signed.token != getattr(key, "session_token", signed.token):
             return errors.unknown_key(service)
-        if not signature.valid(signed, held.secret_access_key, environ, body):
+        if not signature.valid(signed, key.secret_access_key, environ, body):
             return errors.wrong_signature(service)
-        if held.expiration <= utcnow():
+        if (own and own.ended) or (held and held.expiration <= utcnow()):
             return errors.expired(service)
-        return self._policies(environ, signed, asked, held) or self._missing_operations(environ, signed)
-
-    def _session(
-        self, own: Session, environ: dict[str, Any], signed: signature.Signed, body: bytes | None, asked: list[tuple[str, str]]
-    ) -> Response | None:
-        """The administrator by session credentials."""
-        if signed.token != own.session_token:
-            return errors.unknown_key(signed.service)
-        if not signature.valid(signed, own.secret_access_key, environ, body):
-            return errors.wrong_signature(signed.service)
-        if own.ended:
-            return errors.expired(signed.service)
-        if own.after and own.after in [action for action, _ in asked]:
+        if own and own.after in actions:
             own.expiration = datetime.now(UTC)  # this one is still answered
-        return self._policies(environ, signed, asked, None) or self._missing_operations(environ, signed)
+        return self._policies(environ, signed, asked, user or held) or self._missing_operations(environ, signed)
 
     def _unsigned(self, environ: dict[str, Any]) -> Response | None:
         form = parse_qs((_body(environ) if "form-urlencoded" in environ.get("CONTENT_TYPE", "") else b"").decode("utf-8", "replace"))
         action = (form.get("Action") or parse_qs(environ.get("QUERY_STRING", "")).get("Action") or [""])[0]
-        if action in _NO_CREDENTIALS:
+        if action == "AssumeRoleWithWebIdentity":
             return None
         if action:
             return errors.refusal("sts", "MissingAuthenticationToken", "Request is missing Authentication Token")
@@ -151,8 +124,7 @@ class Guard:
             return routes.answer(self._layout, Request(environ), operations.raw_path(environ), signed.region)
         if signed.service != "eks":
             return None
-        raw = operations.raw_path(environ)
-        return rest_operations.answer(eks.ROUTES, Request(environ), raw, signed.region)
+        return rest_operations.answer(eks.ROUTES, Request(environ), operations.raw_path(environ), signed.region)
 
     # -- policies -------------------------------------------------------------------------------
     def _policies(
@@ -169,12 +141,11 @@ class Guard:
             wanted = access.needed(environ["REQUEST_METHOD"], operations.raw_path(environ), signed.region)
             refused = (one for one in wanted if policy.verdict(documents, one.action, one.resource, _SECURE | one.context) != "allow")
             return next((errors.denied(signed.service, who, one.action, one.resource) for one in refused), None)
-        person = not hasattr(principal, "role_arn")
+        person, context = not hasattr(principal, "role_arn"), _SECURE | {"aws:RequestedRegion": signed.region}
         for action, resource in asked:
             judged = None if person and resource == "*" else resource
-            if action == "sts:GetCallerIdentity" or policy.verdict(documents, action, judged, _context(signed)) == "allow":
-                continue
-            return errors.denied(signed.service, who, action, resource)
+            if action != "sts:GetCallerIdentity" and policy.verdict(documents, action, judged, context) != "allow":
+                return errors.denied(signed.service, who, action, resource)
         return None
 
     def _s3(
@@ -193,14 +164,10 @@ class Guard:
             if by_bucket == "deny" or by_role == "deny" or "allow" not in (by_bucket, by_role):
                 return errors.denied("s3", who, action, resource)
             if documents is not None and action == "s3:GetObject" and not s3.has(bucket, key):
-                listing = policy.verdict(documents, "s3:ListBucket", f"arn:aws:s3:::{bucket}", context)
-                if listing != "allow":
-                    return errors.denied("s3", who, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+                listing = ("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+                if policy.verdict(documents, *listing, context) != "allow":
+                    return errors.denied("s3", who, *listing)
         return None
-
-
-def _context(signed: signature.Signed) -> dict[str, str]:
-    return _SECURE | {"aws:RequestedRegion": signed.region}
 
 
 def _body(environ: dict[str, Any]) -> bytes:

@@ -56,12 +56,8 @@ def _certificate(arn: str) -> Response:
     held = acm_backends[ACCOUNT][region]._certificates.get(arn) if region in acm_backends[ACCOUNT] else None
     if held is None:
         return Response("no such certificate\n", 404, content_type="text/plain")
-    document = {
-        "certificate": held.cert.decode(),
-        "chain": (getattr(held, "own_chain", None) or b"").decode(),
-        "key": held.key.decode(),
-    }
-    return _json(document)
+    chain = (getattr(held, "own_chain", None) or b"").decode()
+    return _json({"certificate": held.cert.decode(), "chain": chain, "key": held.key.decode()})
 
 
 def _json(document: object) -> Response:

@@ -13,35 +13,33 @@ from genai_platform.sandbox.aws import network_interfaces
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
-_CLUSTER = "eks:eks-cluster-name"
+CLUSTER_TAG = "eks:eks-cluster-name"
+"""What Auto Mode puts on everything it makes."""
 
 
 def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's EC2 and ELBv2."""
     delete_vpc, delete_subnet, delete_group = EC2Backend.delete_vpc, EC2Backend.delete_subnet, EC2Backend._delete_security_group
-    detach, delete_nat, detach_interface = (
-        EC2Backend.detach_internet_gateway,
-        EC2Backend.delete_nat_gateway,
-        EC2Backend.delete_network_interface,
-    )
-    terminate = EC2Backend.terminate_instances
+    delete_nat, delete_interface = EC2Backend.delete_nat_gateway, EC2Backend.delete_network_interface
+    detach, terminate = EC2Backend.detach_internet_gateway, EC2Backend.terminate_instances
     create_balancer, delete_balancer = ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer
 
     def _delete_vpc(self: Any, vpc_id: str) -> Any:
-        message = f"The vpc '{vpc_id}' has dependencies and cannot be deleted."
-        groups = [group for group in self.groups.get(vpc_id, {}).values() if group.name != "default"]
-        gateways = [gateway for gateway in self.internet_gateways.values() if gateway.vpc and gateway.vpc.id == vpc_id]
-        if groups or gateways or _interfaces(self, vpc_id=vpc_id) or _balancers(self.region_name, vpc_id):
-            raise DependencyViolationError(message)
+        groups = any(group.name != "default" for group in self.groups.get(vpc_id, {}).values())
+        gateways = any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in self.internet_gateways.values())
+        interfaces = any(eni.subnet is not None and eni.subnet.vpc_id == vpc_id for eni in self.enis.values())
+        if groups or gateways or interfaces or _balancers(self.region_name, vpc_id):
+            raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return delete_vpc(self, vpc_id)
 
     def _delete_subnet(self: Any, subnet_id: str) -> Any:
-        if _interfaces(self, subnet_id=subnet_id) or subnet_id in network_interfaces.subnets(self.region_name):
+        used = any(eni.subnet is not None and eni.subnet.id == subnet_id for eni in self.enis.values())
+        if used or subnet_id in network_interfaces.subnets(self.region_name):
             raise DependencyViolationError(f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
         return delete_subnet(self, subnet_id)
 
     def _delete_security_group(self: Any, vpc_id: str | None, group_id: str) -> None:
-        used = any(group_id in _group_ids(eni) for eni in self.enis.values())
+        used = any(group.id == group_id for eni in self.enis.values() for group in eni.group_set)
         if used or _referenced(self, group_id) or group_id in network_interfaces.security_groups(self.region_name):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         delete_group(self, vpc_id, group_id)
@@ -63,7 +61,7 @@ def patch(stand_in: AwsStandIn) -> None:
         eni = self.enis.get(eni_id)
         if eni is not None and (eni.attachment_id or getattr(eni, "of_service", False)):
             raise DependencyViolationError(f"Network interface '{eni_id}' is currently in use.")
-        detach_interface(self, eni_id)
+        delete_interface(self, eni_id)
 
     def terminate_instances(self: Any, instance_ids: list[str]) -> Any:
         ended = terminate(self, instance_ids)
@@ -77,12 +75,9 @@ def patch(stand_in: AwsStandIn) -> None:
         kind = {"network": "net", "gateway": "gwy"}.get(balancer.type, "app")
         balancer.interfaces = []
         for subnet in balancer.subnets:
-            eni = self.ec2_backend.create_network_interface(
-                subnet,
-                None,
-                group_ids=list(balancer.security_groups or []),
-                description=f"ELB {kind}/{balancer.name}/{balancer.arn.rsplit('/', 1)[-1]}",
-            )
+            shown = f"ELB {kind}/{balancer.name}/{balancer.arn.rsplit('/', 1)[-1]}"
+            groups = list(balancer.security_groups or [])
+            eni = self.ec2_backend.create_network_interface(subnet, None, group_ids=groups, description=shown)
             eni.of_service, eni.status = True, "in-use"
             balancer.interfaces.append(eni.id)
         balancer.state = "active"
@@ -117,7 +112,7 @@ def _hidden(describe: Any, key: str) -> Any:
     def described(self: Any) -> Any:
         answer = describe(self)
         if str(self._get_param("IncludeManagedResources", "")).lower() != "true":
-            answer.result[key] = [one for one in answer.result[key] if _CLUSTER not in _tag_keys(one)]
+            answer.result[key] = [one for one in answer.result[key] if CLUSTER_TAG not in _tag_keys(one)]
         return answer
 
     return described
@@ -130,27 +125,11 @@ def _tag_keys(one: Any) -> set[str]:
     return {tag["key"] for part in getattr(one, "instances", [one]) for tag in part.get_tags()}
 
 
-def _interfaces(backend: Any, **wanted: str) -> list[Any]:
-    return [
-        eni
-        for eni in backend.enis.values()
-        if eni.subnet is not None
-        and all(getattr(eni.subnet, "id" if name == "subnet_id" else name) == value for name, value in wanted.items())
-    ]
-
-
 def _balancers(region: str, vpc_id: str) -> list[Any]:
     return [balancer for balancer in elbv2_backends[ACCOUNT][region].load_balancers.values() if balancer.vpc_id == vpc_id]
 
 
-def _group_ids(eni: Any) -> set[str]:
-    return {group.id for group in eni.group_set}
-
-
 def _referenced(backend: Any, group_id: str) -> bool:
-    for groups in backend.groups.values():
-        for group in groups.values():
-            rules = [] if group.id == group_id else [*group.ingress_rules, *group.egress_rules]
-            if any(rule.source_group.get("GroupId") == group_id for rule in rules):
-                return True
-    return False
+    others = [group for groups in backend.groups.values() for group in groups.values() if group.id != group_id]
+    rules = (rule for group in others for rule in (*group.ingress_rules, *group.egress_rules))
+    return any(rule.source_group.get("GroupId") == group_id for rule in rules)

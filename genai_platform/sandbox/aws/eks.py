@@ -20,18 +20,15 @@ from moto.eks.responses import EKSResponse
 
 from genai_platform.sandbox.aws import eks_versions
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, issuer
-from genai_platform.sandbox.aws.rest_operations import Reply, Rest, reply
+from genai_platform.sandbox.aws.rest_operations import Reply, reply
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.pace import EKS_DELETION
 
 _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
 _ECHOED = {
-    "accessConfig": "access_config",
-    "computeConfig": "compute_config",
-    "storageConfig": "storage_config",
+    "accessConfig": "access_config", "computeConfig": "compute_config", "storageConfig": "storage_config",
     "upgradePolicy": "upgrade_policy",
-}
-
+}  # fmt: skip
 _DELETING = "DELETING"
 _NETWORKS = 40
 """EKS quotas: public endpoint access CIDR ranges per cluster."""
@@ -274,11 +271,11 @@ def addons(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]
 
 
 ROUTES = (
-    Rest(re.compile(r"/cluster-versions$"), eks_versions.cluster_versions),
-    Rest(re.compile(r"/clusters/([^/]+)/access-entries/([^/]+)/access-policies(?:/(.+))?$"), access_policies),
-    Rest(re.compile(r"/clusters/([^/]+)/access-entries(?:/([^/]+))?$"), access_entries),
-    Rest(re.compile(r"/clusters/([^/]+)/update-config$"), updates),
-    Rest(re.compile(r"/clusters/([^/]+)/updates(?:/([^/]+))?$"), updates),
-    Rest(re.compile(r"/clusters/([^/]+)/(?:addons|pod-identity-associations)(?:/([^/]+))?$"), addons),
+    (re.compile(r"/cluster-versions$"), eks_versions.cluster_versions),
+    (re.compile(r"/clusters/([^/]+)/access-entries/([^/]+)/access-policies(?:/(.+))?$"), access_policies),
+    (re.compile(r"/clusters/([^/]+)/access-entries(?:/([^/]+))?$"), access_entries),
+    (re.compile(r"/clusters/([^/]+)/update-config$"), updates),
+    (re.compile(r"/clusters/([^/]+)/updates(?:/([^/]+))?$"), updates),
+    (re.compile(r"/clusters/([^/]+)/(?:addons|pod-identity-associations)(?:/([^/]+))?$"), addons),
 )
 """Matched against the path as it was sent, still quoted: a principal's ARN has slashes of its own."""

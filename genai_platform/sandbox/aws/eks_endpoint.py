@@ -23,20 +23,12 @@ from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import EKS_ACCESS_ENTRY, EKS_ENDPOINT_LISTENS, EKS_ENDPOINT_NAME
 
 _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-_UNAUTHORIZED = json.dumps(
-    {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": "Unauthorized",
-        "reason": "Unauthorized",
-        "code": 401,
-    }
-).encode()
-_REFUSAL = (
-    b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(_UNAUTHORIZED)
-) + _UNAUTHORIZED
+_STATUS = {
+    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "Unauthorized", "reason": "Unauthorized",
+    "code": 401,
+}  # fmt: skip
+_BODY = json.dumps(_STATUS).encode()
+_HEAD = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
 
 
 class Endpoint:
@@ -113,7 +105,7 @@ class Endpoint:
         head = await reader.readuntil(b"\r\n\r\n")
         if length := re.search(rb"(?i)\r\ncontent-length: *(\d+)", head):
             await reader.readexactly(int(length[1]))
-        writer.write(_REFUSAL)
+        writer.write(_HEAD + _BODY)
         await writer.drain()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

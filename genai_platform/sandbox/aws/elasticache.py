@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
-from moto.elasticache.exceptions import CacheClusterNotFound, ElastiCacheException, ReplicationGroupNotFound
+from moto.elasticache.exceptions import ElastiCacheException, ReplicationGroupNotFound
 from moto.elasticache.models import CacheCluster, ElastiCacheBackend, elasticache_backends
 from moto.elasticache.responses import ElastiCacheResponse
 
@@ -17,6 +18,7 @@ from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _VERSIONS = {"7": "7.1", "7.x": "7.1", "7.0": "7.0.7", "8": "8.0", "8.x": "8.0", "6.x": "6.2.6"}
+_COMBINATION, _VALUE = "InvalidParameterCombinationException", "InvalidParameterValueException"
 _COMPASS = {
     "north": "n", "south": "s", "east": "e", "west": "w", "central": "c",
     "northeast": "ne", "southeast": "se", "northwest": "nw", "southwest": "sw",
@@ -25,11 +27,7 @@ _COMPASS = {
 
 def patch(stand_in: AwsStandIn) -> None:
     """Patch moto's ElastiCache."""
-    create, describe, subnets = (
-        ElastiCacheBackend.create_replication_group,
-        ElastiCacheBackend.describe_cache_clusters,
-        ElastiCacheResponse.create_cache_subnet_group,
-    )
+    create, subnets = ElastiCacheBackend.create_replication_group, ElastiCacheResponse.create_cache_subnet_group
     tagged, listed = ElastiCacheBackend.iter_tagged_resources, ElastiCacheBackend.list_tags_for_resource
 
     def create_replication_group(self: Any, **asked: Any) -> Any:
@@ -38,8 +36,7 @@ def patch(stand_in: AwsStandIn) -> None:
             raise ElastiCacheException("CacheParameterGroupNotFoundFault", f"CacheParameterGroup {wanted} not found.")
         made = create(self, **asked)
         made.engine_version = _VERSIONS.get(made.engine_version or "7.1", made.engine_version or "7.1")
-        family = f"{made.engine}{made.engine_version.split('.')[0]}"
-        made.cache_parameter_group_name = wanted or f"default.{family}"
+        made.cache_parameter_group_name = wanted or f"default.{made.engine}{made.engine_version.split('.')[0]}"
         made.token = asked.get("auth_token")
         if made.transit_encryption_enabled and not made.transit_encryption_mode:
             made.transit_encryption_mode = "required"
@@ -78,25 +75,10 @@ def patch(stand_in: AwsStandIn) -> None:
         group.status = "deleting"
         return group
 
-    def delete_cache_cluster(self: Any, cache_cluster_id: str) -> Any:
-        cluster = self.cache_clusters.pop(cache_cluster_id, None)
-        if cluster is None:
-            raise CacheClusterNotFound(cache_cluster_id)
-        cluster.cache_cluster_status = "deleting"
-        return cluster
-
-    def describe_cache_clusters(self: Any, cache_cluster_id: str | None = None) -> Any:
-        found = describe(self, cache_cluster_id)
-        for cluster in found:
-            if not getattr(cluster, "cache_nodes", None):
-                _nodes(cluster, f"{cluster.cache_cluster_id}.cache.amazonaws.com", self.region_name)
-        return found
-
     def create_cache_subnet_group(self: Any) -> Any:
         result = subnets(self)
-        result.result[
-            "CacheSubnetGroup"
-        ].arn = f"arn:aws:elasticache:{self.region}:{ACCOUNT}:subnetgroup:{result.result['CacheSubnetGroup'].cache_subnet_group_name}"
+        made = result.result["CacheSubnetGroup"]
+        made.arn = f"arn:aws:elasticache:{self.region}:{ACCOUNT}:subnetgroup:{made.cache_subnet_group_name}"
         return result
 
     def delete_cache_subnet_group(self: Any) -> Any:
@@ -121,8 +103,6 @@ def patch(stand_in: AwsStandIn) -> None:
 
     ElastiCacheBackend.create_replication_group = create_replication_group
     ElastiCacheBackend.delete_replication_group = delete_replication_group
-    ElastiCacheBackend.delete_cache_cluster = delete_cache_cluster
-    ElastiCacheBackend.describe_cache_clusters = describe_cache_clusters
     ElastiCacheBackend.iter_tagged_resources = iter_tagged_resources
     ElastiCacheBackend.list_tags_for_resource = list_tags_for_resource
     ElastiCacheResponse.modify_replication_group = modify_replication_group
@@ -150,8 +130,8 @@ def _up(stand_in: AwsStandIn, backend: Any, group: Any) -> None:
 
 def _rename(made: Any, region: str) -> None:
     """moto puts every group in us-east-1; its host names carry the region's short form, as in ``apne1``."""
-    area, layout, number = region.rsplit("-", 2)
-    short = area + "".join(found for word, found in _COMPASS.items() if word == layout) + number
+    area, direction, number = region.rsplit("-", 2)
+    short = area + _COMPASS.get(direction, "") + number
     for group in made.node_groups:
         for name in ("primary_endpoint_address", "reader_endpoint_address"):
             group[name] = group[name].replace(".use1.", f".{short}.")
@@ -161,26 +141,18 @@ def _rename(made: Any, region: str) -> None:
 
 
 def _modify(stand_in: AwsStandIn, backend: Any, group: Any, asked: dict[str, Any]) -> None:
-    token = asked.get("AuthToken")
-    strategy = asked.get("AuthTokenUpdateStrategy")
+    token, strategy = asked.get("AuthToken"), asked.get("AuthTokenUpdateStrategy")
     if token is not None or strategy is not None:
         if not group.transit_encryption_enabled:
-            raise ElastiCacheException(
-                "InvalidParameterCombinationException",
-                "The AUTH token modification is only supported when encryption-in-transit is enabled.",
-            )
+            raise ElastiCacheException(_COMBINATION, "The AUTH token modification is only supported when encryption-in-transit is enabled.")
         if token is None and strategy != "DELETE":
-            raise ElastiCacheException(
-                "InvalidParameterCombinationException", "AuthToken must be provided with the chosen update strategy."
-            )
+            raise ElastiCacheException(_COMBINATION, "AuthToken must be provided with the chosen update strategy.")
         if token is not None and not 16 <= len(token) <= 128:
-            raise ElastiCacheException("InvalidParameterValueException", "The AUTH token must contain between 16 and 128 characters.")
+            raise ElastiCacheException(_VALUE, "The AUTH token must contain between 16 and 128 characters.")
         if strategy == "SET" and getattr(group, "token_strategy", None) != "ROTATE":
-            raise ElastiCacheException(
-                "InvalidParameterCombinationException", "The AUTH token update strategy SET is allowed only after ROTATE."
-            )
+            raise ElastiCacheException(_COMBINATION, "The AUTH token update strategy SET is allowed only after ROTATE.")
         if strategy == "ROTATE" and token == group.token:
-            raise ElastiCacheException("InvalidParameterValueException", "The AUTH token must be another one than the one in use.")
+            raise ElastiCacheException(_VALUE, "The AUTH token must be another one than the one in use.")
         group.token_strategy = strategy
         group.token = None if strategy == "DELETE" else token
         group.auth_token_enabled = group.token is not None
@@ -206,26 +178,19 @@ def _modify(stand_in: AwsStandIn, backend: Any, group: Any, asked: dict[str, Any
         _up(stand_in, backend, group)
 
 
-_UNSET = (
-    "az_mode", "notification_topic_arn", "outpost_mode", "preferred_outpost_arn", "preferred_availability_zones",
-    "cache_security_group_names", "snapshot_arns", "preferred_outpost_arns", "cache_node_ids_to_remove",
-    "cache_node_ids_to_reboot", "snapshot_name", "auth_token",
-)  # fmt: skip
-
-
 def _member(backend: Any, group: Any, member: str) -> None:
-    nothing = dict.fromkeys(_UNSET)
-    cluster = CacheCluster(
-        account_id=ACCOUNT, region_name=backend.region_name, cache_cluster_id=member, cache_node_type=group.cache_node_type,
-        replication_group_id=group.replication_group_id, preferred_availability_zone=f"{backend.region_name}a", num_cache_nodes=1,
-        engine=group.engine, engine_version=_full(group.engine_version), cache_parameter_group_name=None,
-        cache_subnet_group_name=group.cache_subnet_group_name, transit_encryption_enabled=group.transit_encryption_enabled,
-        network_type=group.network_type, ip_discovery=group.ip_discovery,
-        preferred_maintenance_window=group.preferred_maintenance_window or "sun:05:00-sun:06:00", port=group.port,
-        auto_minor_version_upgrade=group.auto_minor_version_upgrade, snapshot_retention_limit=group.snapshot_retention_limit,
-        snapshot_window=group.snapshot_window, security_group_ids=group.security_group_ids, tags=[],
-        log_delivery_configurations=[], **nothing,
+    version, zone = group.engine_version, f"{backend.region_name}a"
+    unset = dict.fromkeys(inspect.signature(CacheCluster).parameters)
+    same = (
+        "cache_node_type", "engine", "cache_subnet_group_name", "transit_encryption_enabled", "network_type", "ip_discovery", "port",
+        "auto_minor_version_upgrade", "snapshot_retention_limit", "security_group_ids",
     )  # fmt: skip
+    own = {
+        "account_id": ACCOUNT, "region_name": backend.region_name, "cache_cluster_id": member, "preferred_availability_zone": zone,
+        "engine_version": version if version.count(".") == 2 else f"{version}.0",
+        "preferred_maintenance_window": group.preferred_maintenance_window or "sun:05:00-sun:06:00",
+    }  # fmt: skip
+    cluster = CacheCluster(**(unset | {name: getattr(group, name) for name in same} | own))
     cluster.num_cache_nodes = 1
     cluster.replication_group_id = group.replication_group_id
     cluster.snapshot_window = group.snapshot_window
@@ -236,21 +201,13 @@ def _member(backend: Any, group: Any, member: str) -> None:
     cluster.at_rest_encryption_enabled = group.at_rest_encryption_enabled
     cluster.auth_token_enabled = group.auth_token_enabled
     cluster.transit_encryption_mode = group.transit_encryption_mode
-    _nodes(cluster, group.node_groups[0]["primary_endpoint_address"].replace("master.", f"{member}.", 1), backend.region_name)
-    backend.cache_clusters[member] = cluster
-    tags = backend.tagging_service.get_tag_dict_for_resource(group.arn)
-    backend.tagging_service.tag_resource(cluster.arn, [{"Key": key, "Value": value} for key, value in tags.items()])
-
-
-def _full(version: str) -> str:
-    return version if version.count(".") == 2 else f"{version}.0"
-
-
-def _nodes(cluster: Any, host: str, region: str) -> None:
+    host = group.node_groups[0]["primary_endpoint_address"].replace("master.", f"{member}.", 1)
     cluster.cache_nodes = [
         {
             "cache_node_id": "0001", "cache_node_status": "available", "cache_node_create_time": cluster.cache_cluster_create_time,
-            "endpoint": {"address": host, "port": cluster.port}, "parameter_group_status": "in-sync",
-            "customer_availability_zone": cluster.preferred_availability_zone or f"{region}a",
+            "endpoint": {"address": host, "port": cluster.port}, "parameter_group_status": "in-sync", "customer_availability_zone": zone,
         }
     ]  # fmt: skip
+    backend.cache_clusters[member] = cluster
+    tags = backend.tagging_service.get_tag_dict_for_resource(group.arn)
+    backend.tagging_service.tag_resource(cluster.arn, [{"Key": key, "Value": value} for key, value in tags.items()])

@@ -11,6 +11,7 @@ from moto.elasticache.responses import ElastiCacheResponse
 from genai_platform.sandbox.aws.identity import ACCOUNT
 
 _EVICTION = "volatile-lru,allkeys-lru,volatile-lfu,allkeys-lfu,volatile-random,allkeys-random,volatile-ttl,noeviction"
+_VALUE = "InvalidParameterValueException"
 _DEFAULTS = {
     "maxmemory-policy": ("volatile-lru", "string", _EVICTION),
     "timeout": ("0", "integer", "0,20-"),
@@ -18,7 +19,7 @@ _DEFAULTS = {
     "notify-keyspace-events": (None, "string", None),
     "cluster-enabled": ("no", "string", "yes,no"),
     "reserved-memory-percent": ("25", "integer", "0-100"),
-}  # fmt: skip
+}
 
 
 class ParameterGroup:
@@ -37,10 +38,9 @@ def groups(backend: Any) -> dict[str, ParameterGroup]:
     """The parameter groups of a region, those that AWS ships included."""
     held: dict[str, ParameterGroup] | None = backend.__dict__.get("parameter_groups")
     if held is None:
-        families = ("redis6.x", "redis7", "valkey7", "valkey8")
         held = backend.parameter_groups = {
             f"default.{family}": ParameterGroup(f"default.{family}", family, f"Default parameter group for {family}", backend.region_name)
-            for family in families
+            for family in ("redis6.x", "redis7", "valkey7", "valkey8")
         }
     return held
 
@@ -74,9 +74,7 @@ def create_cache_parameter_group(self: Any) -> Any:
         raise ElastiCacheException("CacheParameterGroupAlreadyExistsFault", f"Parameter group {name} already exists")
     family = self._get_param("CacheParameterGroupFamily")
     if f"default.{family}" not in groups(backend):
-        raise ElastiCacheException(
-            "InvalidParameterValueException", f"CacheParameterGroupFamily {family} is not a valid parameter group family."
-        )
+        raise ElastiCacheException(_VALUE, f"CacheParameterGroupFamily {family} is not a valid parameter group family.")
     made = groups(backend)[name] = ParameterGroup(name, family, self._get_param("Description") or "", self.region)
     backend.tagging_service.tag_resource(made.arn, [dict(tag) for tag in self._get_param("Tags", [])])
     return ActionResult({"CacheParameterGroup": made})
@@ -84,8 +82,7 @@ def create_cache_parameter_group(self: Any) -> Any:
 
 def describe_cache_parameter_groups(self: Any) -> Any:
     named = self._get_param("CacheParameterGroupName")
-    found = [_group(self)] if named else list(groups(self.elasticache_backend).values())
-    return ActionResult({"CacheParameterGroups": found})
+    return ActionResult({"CacheParameterGroups": [_group(self)] if named else list(groups(self.elasticache_backend).values())})
 
 
 def modify_cache_parameter_group(self: Any) -> Any:
@@ -94,13 +91,9 @@ def modify_cache_parameter_group(self: Any) -> Any:
         name, value = pair["ParameterName"], pair["ParameterValue"]
         allowed = _DEFAULTS.get(name)
         if allowed is None:
-            raise ElastiCacheException(
-                "InvalidParameterValueException", f"The parameter {name} is not supported in {group.cache_parameter_group_family}."
-            )
+            raise ElastiCacheException(_VALUE, f"The parameter {name} is not supported in {group.cache_parameter_group_family}.")
         if name == "maxmemory-policy" and value not in (allowed[2] or "").split(","):
-            raise ElastiCacheException(
-                "InvalidParameterValueException", f"The parameter value {value} is not allowed for parameter {name}."
-            )
+            raise ElastiCacheException(_VALUE, f"The parameter value {value} is not allowed for parameter {name}.")
         group.values[name] = value
     return ActionResult({"CacheParameterGroupName": group.cache_parameter_group_name})
 
@@ -118,9 +111,8 @@ def delete_cache_parameter_group(self: Any) -> Any:
     group, backend = _group(self), self.elasticache_backend
     name = group.cache_parameter_group_name
     if any(used.cache_parameter_group_name == name for used in backend.replication_groups.values()) or name.startswith("default."):
-        raise ElastiCacheException(
-            "InvalidCacheParameterGroupStateFault", f"The parameter group {name} cannot be deleted: it is in use or a default."
-        )
+        text = f"The parameter group {name} cannot be deleted: it is in use or a default."
+        raise ElastiCacheException("InvalidCacheParameterGroupStateFault", text)
     del groups(backend)[name]
     return EmptyResult()
 

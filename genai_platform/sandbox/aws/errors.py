@@ -8,8 +8,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-_QUERY = {"sts", "iam", "rds", "elasticache", "elasticloadbalancing", "autoscaling", "monitoring", "cloudformation"}
-
+_QUERY = {"sts", "iam", "rds", "elasticache", "elasticloadbalancing", "autoscaling", "monitoring", "cloudformation", "route53"}
 _FORBIDDEN_BY_STATUS = {"bedrock", "eks"}
 """Services that say with the status 403 what others of their protocol family say with 400."""
 
@@ -25,7 +24,7 @@ def refusal(service: str, code: str, message: str, status: int = 403, *, resourc
     if service == "ec2":
         body = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{number}</RequestID></Response>"
         return Response(body, status, content_type="text/xml")
-    if service in _QUERY or service == "route53":
+    if service in _QUERY:
         body = f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>{number}</RequestId></ErrorResponse>"
         return Response(body, status, content_type="text/xml")
     return Response(
@@ -39,14 +38,14 @@ def unknown_key(service: str) -> Response:
         return refusal(service, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
     if service == "ec2":
         return refusal(service, "AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-    code = "InvalidClientTokenId" if service in _QUERY or service == "route53" else "UnrecognizedClientException"
+    code = "InvalidClientTokenId" if service in _QUERY else "UnrecognizedClientException"
     return refusal(service, code, "The security token included in the request is invalid.")
 
 
 def wrong_signature(service: str) -> Response:
     """The secret key is not the one that belongs to the access key."""
     code = "AuthFailure" if service == "ec2" else "SignatureDoesNotMatch"
-    if service not in _QUERY | {"s3", "ec2", "route53"}:
+    if service not in _QUERY | {"s3", "ec2"}:
         code = "InvalidSignatureException"
     return refusal(service, code, "The request signature we calculated does not match the signature you provided.")
 
@@ -58,11 +57,9 @@ def expired(service: str) -> Response:
         return refusal(service, "ExpiredToken", "The provided token has expired.", 400)
     if service == "ec2":
         return refusal(service, "RequestExpired", "Request has expired.", 400)
-    query = service in _QUERY or service == "route53"
-    text = "The security token included in the request is expired"
-    return refusal(
-        service, "ExpiredToken" if query else "ExpiredTokenException", text, 403 if query or service in _FORBIDDEN_BY_STATUS else 400
-    )
+    code = "ExpiredToken" if service in _QUERY else "ExpiredTokenException"
+    status = 403 if service in _QUERY | _FORBIDDEN_BY_STATUS else 400
+    return refusal(service, code, "The security token included in the request is expired", status)
 
 
 def denied(service: str, who: str, action: str, resource: str) -> Response:
@@ -71,6 +68,6 @@ def denied(service: str, who: str, action: str, resource: str) -> Response:
     message = f"User: {who} is not authorized to perform: {action} on resource: {resource} {reason}"
     if service == "ec2":
         return refusal(service, "UnauthorizedOperation", message)
-    code = "AccessDenied" if service in _QUERY | {"s3", "route53"} else "AccessDeniedException"
+    code = "AccessDenied" if service in _QUERY | {"s3"} else "AccessDeniedException"
     forbidden = code == "AccessDenied" or service in _FORBIDDEN_BY_STATUS
     return refusal(service, code, message, 403 if forbidden else 400, resource=resource if service == "s3" else "")

@@ -17,7 +17,6 @@ ACCOUNT = "123456789012"
 """The one account of the sandbox."""
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT}:user/administrator"
 """Who the administrator's key belongs to."""
-_KEY_LETTERS = string.ascii_uppercase + "234567"
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,17 +27,21 @@ class Administrator:
     secret_access_key: str
 
 
+def access_key_id(prefix: str) -> str:
+    """A new one; AWS begins long-lived ones with ``AKIA``, those of sessions with ``ASIA``."""
+    return prefix + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+
+
 def administrator(layout: SandboxLayout) -> Administrator:
     """Read the administrator's key, or make it when there is none."""
     file = layout.folder("aws") / "admin.json"
     if not file.exists():
         made = {
-            "access_key_id": "AKIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),
+            "access_key_id": access_key_id("AKIA"),
             "secret_access_key": "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)),
         }
         write_private(file, json.dumps(made))
-    document = json.loads(file.read_text())
-    return Administrator(document["access_key_id"], document["secret_access_key"])
+    return Administrator(**json.loads(file.read_text()))
 
 
 def control_key(layout: SandboxLayout) -> str:

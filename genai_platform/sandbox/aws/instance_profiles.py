@@ -12,11 +12,10 @@ from moto.eks.responses import EKSResponse
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
+from genai_platform.sandbox.aws.ec2 import CLUSTER_TAG
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.pace import EKS_PROFILE_OUTLIVES
-
-_CLUSTER = "eks:eks-cluster-name"
 
 
 def patch(stand_in: AwsStandIn) -> None:
@@ -29,13 +28,14 @@ def patch(stand_in: AwsStandIn) -> None:
         compute = asked.get("computeConfig") or {}
         if compute.get("enabled") and compute.get("nodeRoleArn"):
             name = f"eks-{self.region}-{asked['name']}-{uuid.uuid4().int % 10**19}"[:128]
-            tags = [{"Key": _CLUSTER, "Value": asked["name"]}]
-            _iam().create_instance_profile(name=name, path="/", role_names=_roles(compute["nodeRoleArn"]), tags=tags)
+            roles = [role.name for role in _iam().roles.values() if role.arn == compute["nodeRoleArn"]]
+            _iam().create_instance_profile(name=name, path="/", role_names=roles, tags=[{"Key": CLUSTER_TAG, "Value": asked["name"]}])
         return result
 
     def delete_cluster(self: Any) -> Any:
         result = delete(self)
-        for name in _of(self._get_param("name")):
+        tag = {"Key": CLUSTER_TAG, "Value": self._get_param("name")}
+        for name in [name for name, one in list(_iam().instance_profiles.items()) if tag in one.tags]:
             stand_in.later(EKS_PROFILE_OUTLIVES, partial(_remove, name))
         return result
 
@@ -45,15 +45,6 @@ def patch(stand_in: AwsStandIn) -> None:
 
 def _iam() -> Any:
     return iam_backends[ACCOUNT]["aws"]
-
-
-def _roles(arn: str) -> list[str]:
-    return [role.name for role in _iam().roles.values() if role.arn == arn]
-
-
-def _of(cluster: str) -> list[str]:
-    tag = {"Key": _CLUSTER, "Value": cluster}
-    return [name for name, one in list(_iam().instance_profiles.items()) if tag in one.tags]
 
 
 def _remove(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from moto.eks.models import eks_backends
 from moto.elasticache.models import elasticache_backends
@@ -26,7 +25,8 @@ def _users(region: str) -> Iterator[tuple[list[str], list[str]]]:
     """Subnets and security groups of each."""
     rds, cache, eks = rds_backends[ACCOUNT][region], elasticache_backends[ACCOUNT][region], eks_backends[ACCOUNT][region]
     for cluster in rds.clusters.values():
-        yield database_subnets(rds, cluster), list(cluster.vpc_security_group_ids)
+        placed = rds.subnet_groups.get(cluster.db_subnet_group_name)
+        yield [subnet.id for subnet in placed._subnets] if placed else [], list(cluster.vpc_security_group_ids)
     for group in cache.replication_groups.values():
         placed = cache.cache_subnet_groups.get(group.cache_subnet_group_name)
         yield list(placed.subnet_ids if placed else []), list(group.security_group_ids or [])
@@ -34,9 +34,3 @@ def _users(region: str) -> Iterator[tuple[list[str], list[str]]]:
         network = cluster.resources_vpc_config
         own = [network["clusterSecurityGroupId"]] if network.get("clusterSecurityGroupId") else []
         yield list(network.get("subnetIds") or []), [*(network.get("securityGroupIds") or []), *own]
-
-
-def database_subnets(rds: Any, cluster: Any) -> list[str]:
-    """The subnets of a database cluster's group."""
-    placed = rds.subnet_groups.get(cluster.db_subnet_group_name)
-    return [subnet.id for subnet in placed._subnets] if placed else []

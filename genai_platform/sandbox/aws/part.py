@@ -28,13 +28,10 @@ class Aws(PythonPart):
         control_key(layout)
 
     def ready(self, layout: SandboxLayout) -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(_ready(layout), timeout=2) as answer:  # noqa: S310
+        address = f"{layout.url('aws')}/_sandbox/ready"
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - http on loopback, always
             return bool(answer.status == 200)
         return False
 
 
 PART = Aws()
-
-
-def _ready(layout: SandboxLayout) -> urllib.request.Request:
-    return urllib.request.Request(layout.url("aws") + "/_sandbox/ready")  # noqa: S310 - http on loopback, always

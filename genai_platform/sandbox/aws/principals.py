@@ -29,11 +29,6 @@ def user(access_key_id: str) -> Any | None:
     return _iam().users.get(found.user_name)
 
 
-def secret(user: Any, access_key_id: str) -> str:
-    """The secret of a user's access key."""
-    return str(user.get_access_key_by_id(access_key_id).secret_access_key)
-
-
 def documents(arn: str) -> list[str]:
     """The policy documents of a user or a role; empty for one that does not exist."""
     return [policy.document for policy in policies(arn) or ()]

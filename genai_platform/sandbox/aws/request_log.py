@@ -33,18 +33,8 @@ class Requests:
         writing = not all(_READING.match(action.partition(":")[2]) for action in actions)
         with self._lock:
             self._count += 1
-            self._held.append(
-                {
-                    "number": self._count,
-                    "method": method,
-                    "service": service,
-                    "actions": list(actions),
-                    "principal": principal,
-                    "agent": agent,
-                    "path": path,
-                    "writing": writing,
-                }
-            )
+            entry = {"number": self._count, "method": method, "service": service, "actions": list(actions)}
+            self._held.append(entry | {"principal": principal, "agent": agent, "path": path, "writing": writing})
         return writing
 
     def since(self, number: int) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,29 +16,21 @@ Operation = Callable[[str, str, tuple[str, ...], dict[str, Any]], Reply]
 """Region, method, the path's groups, the body (of a GET: its query, a list for each name) → status and JSON text."""
 
 
-@dataclass(frozen=True)
-class Rest:
-    """Where an operation answers."""
-
-    path: re.Pattern[str]
-    operation: Operation
-
-
 def reply(document: dict[str, Any], status: int = 200) -> Reply:
     """A JSON answer."""
     return status, json.dumps(document, default=str)
 
 
-def answer(routes: tuple[Rest, ...], request: Request, raw_path: str, region: str) -> Response | None:
+def answer(routes: tuple[tuple[re.Pattern[str], Operation], ...], request: Request, raw_path: str, region: str) -> Response | None:
     """The answer of the first route whose path matches; ``None`` when it is moto's business."""
-    for route in routes:
-        found = route.path.match(raw_path)
+    for path, operation in routes:
+        found = path.match(raw_path)
         if found is None:
             continue
         groups = tuple(unquote(group) for group in found.groups() if group is not None)
         try:
             body = request.args.to_dict(flat=False) if request.method == "GET" else json.loads(request.get_data() or b"{}")
-            status, text = route.operation(region, request.method, groups, body)
+            status, text = operation(region, request.method, groups, body)
             return Response(text, status, content_type="application/json")
         except JsonRESTError as error:
             kind = error.relative_error_type

@@ -10,17 +10,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ |= {
-    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-    "MOTO_DISABLE_GLOBAL_CORS": "true",
-    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
-}  # read when moto is imported, which the next lines do
+# Read when moto is imported, which the next lines do.
+os.environ |= {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_DISABLE_GLOBAL_CORS": "true", "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"}
 
 import moto.backends as services
+import moto.iam.models as iam
 from moto.core import responses
 from moto.core.utils import method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -31,7 +28,6 @@ from genai_platform.sandbox.aws import (
     ec2,
     eks,
     elasticache,
-    iam,
     instance_profiles,
     policy_simulation,
     quotas,
@@ -43,18 +39,17 @@ from genai_platform.sandbox.aws import (
     tagging,
 )
 from genai_platform.sandbox.aws.authorization import Guard
-from genai_platform.sandbox.aws.stand_in import AwsStandIn, Engines, NoEngines
+from genai_platform.sandbox.aws.stand_in import AwsStandIn, NoEngines
+from genai_platform.sandbox.data.engines import Engines
 from genai_platform.sandbox.layout import SandboxLayout
 
 log = logging.getLogger("genai.sandbox.aws")
-_PATCHES = (acm, ec2, eks, instance_profiles, elasticache, iam, policy_simulation, quotas, rds, s3, secretsmanager, sts, tagging)
+_PATCHES = (acm, ec2, eks, instance_profiles, elasticache, policy_simulation, quotas, rds, s3, secretsmanager, sts, tagging)
 _SERVICES: tuple[Any, ...] = (
     "acm", "autoscaling", "cloudwatch", "ec2", "eks", "elasticache", "elb", "elbv2", "iam", "kms", "logs", "rds",
     "resourcegroupstaggingapi", "route53", "s3", "s3control", "secretsmanager", "servicequotas", "ssm", "sts",
 )  # fmt: skip
 """Read at the start, so that a request never pays for an import and saved state finds its classes."""
-
-
 _PAUSE = 15.0
 """Seconds between two looks at whether there is something to save."""
 
@@ -72,22 +67,21 @@ class Server:
     """The API on loopback, with its state."""
 
     def __init__(self, stand_in: AwsStandIn) -> None:
-        self.stand_in = stand_in
         self.file = stand_in.layout.folder("aws") / "state"
         self._saving = threading.Lock()
         self._stopped = threading.Event()
         for patch in _PATCHES:
             patch.patch(stand_in)
         stand_in.endpoint  # noqa: B018 - a client that asks before there is a cluster finds its kubeconfig
+        # moto would make its thousand managed policies for six partitions, and look through all for every request.
+        iam.PARTITION_NAMES = ["aws"]
         held = {name: services.get_backend(name) for name in _SERVICES}
         if snapshot.load(self.file, {service.service_name: service for service in held.values()}):
             rds.resume(stand_in)
             elasticache.resume(stand_in)
             eks.resume(stand_in)
-        self._guard = application = Guard(stand_in, _dispatcher(), self.save)
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", stand_in.layout.ports["aws"], application, threaded=True, request_handler=_Handler
-        )
+        self._guard, port = Guard(stand_in, _dispatcher(), self.save), stand_in.layout.ports["aws"]
+        self._server: BaseWSGIServer = make_server("127.0.0.1", port, self._guard, threaded=True, request_handler=_Handler)
         self._server.daemon_threads = True
 
     def keep_saving(self) -> None:
@@ -134,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     layout = SandboxLayout.open(options.layout)
-    engines, close = _engines(layout, options.without_engines)
+    engines = NoEngines() if options.without_engines else Engines(layout)
     server = Server(AwsStandIn(layout, engines))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
@@ -143,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         server.serve()
     finally:
         server.save()
-        close()
+        engines.stop()
     return 0
 
 
@@ -154,15 +148,6 @@ def _dispatcher() -> Any:
     dispatcher = DomainDispatcherApplication(create_backend_app)
     dispatcher.get_backend_for_host = functools.cache(dispatcher.get_backend_for_host)
     return dispatcher
-
-
-def _engines(layout: SandboxLayout, without: bool) -> tuple[Engines, Callable[[], None]]:
-    if without:
-        return NoEngines(), lambda: None
-    from genai_platform.sandbox.data.engines import Engines as Real
-
-    real = Real(layout)
-    return real, real.stop
 
 
 if __name__ == "__main__":

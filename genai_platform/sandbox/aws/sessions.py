@@ -6,12 +6,11 @@ STS, GetSessionToken: 900 to 129600 seconds. What every service answers afterwar
 from __future__ import annotations
 
 import secrets
-import string
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-_LETTERS = string.ascii_uppercase + "234567"
+from genai_platform.sandbox.aws import identity
 
 
 @dataclass(repr=False)
@@ -25,7 +24,7 @@ class Session:
 
     expiration: datetime
     after: str = ""
-    access_key_id: str = field(default_factory=lambda: "ASIA" + "".join(secrets.choice(_LETTERS) for _ in range(16)))
+    access_key_id: str = field(default_factory=lambda: identity.access_key_id("ASIA"))
     secret_access_key: str = field(default_factory=lambda: secrets.token_urlsafe(30))
     session_token: str = field(default_factory=lambda: secrets.token_urlsafe(90))
 

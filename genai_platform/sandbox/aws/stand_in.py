@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from genai_platform.sandbox.aws.eks_endpoint import Endpoint
 from genai_platform.sandbox.aws.oidc_issuer import OidcIssuer
+from genai_platform.sandbox.data.engines import Engines
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import Duration
-
-
-class Engines(Protocol):
-    """The real servers behind the host names that RDS and ElastiCache hand out."""
-
-    def postgres_up(self, cluster_id: str, host: str, port: int, admin: str, password: str, database: str | None = None) -> None: ...
-
-    def postgres_stop(self, cluster_id: str) -> None: ...
-
-    def postgres_down(self, cluster_id: str) -> None: ...
-
-    def postgres_snapshot(self, cluster_id: str, snapshot: str) -> None: ...
-
-    def postgres_restore(self, cluster_id: str, snapshot: str) -> None: ...
-
-    def snapshot_gone(self, snapshot: str) -> None: ...
-
-    def redis_up(self, group_id: str, host: str, port: int, token: str | None, tls: bool, parameters: Mapping[str, str]) -> None: ...
-
-    def redis_set_token(self, group_id: str, token: str | None, keep_old: bool = False) -> None: ...
-
-    def redis_down(self, group_id: str) -> None: ...
 
 
 class NoEngines:
@@ -50,7 +29,8 @@ class AwsStandIn:
     """Given to every patch of moto."""
 
     layout: SandboxLayout
-    engines: Engines
+    engines: Engines | NoEngines
+    """The real servers behind the host names that RDS and ElastiCache hand out."""
 
     def later(self, duration: Duration, act: Callable[[], None]) -> None:
         """Do something when the real service would be done with it; not at all when the process ends first."""
