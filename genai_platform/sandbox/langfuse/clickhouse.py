@@ -79,12 +79,12 @@ class ClickHouse:
             trust_env=False,
         )
 
-    def migrate(self, patience: float = 60, *, events: bool = False) -> None:
+    def migrate(self, *, events: bool = False) -> None:
         """Make the tables, with ``events`` those of Langfuse 4, too.
 
         ClickHouse starts at the same time: it is waited for, but a refusal is final.
         """
-        until = time.monotonic() + patience
+        until = time.monotonic() + 60
         while True:
             try:
                 self.healthy()

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 from genai_platform.sandbox.image import Container, Image
 from genai_platform.sandbox.layout import SandboxLayout
 
 
-def _argv(module: str) -> Callable[[SandboxLayout, Container], list[str]]:
-    def argv(layout: SandboxLayout, container: Container) -> list[str]:
-        tag = container.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-        return [
-            sys.executable, "-m", f"genai_platform.sandbox.langfuse.{module}",
-            "--layout", str(layout.root), "--address", container.address, "--version", tag or "3",
-        ]  # fmt: skip
-
-    return argv
+def _argv(module: str, layout: SandboxLayout, container: Container) -> list[str]:
+    tag = container.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    return [
+        sys.executable, "-m", f"genai_platform.sandbox.langfuse.{module}",
+        "--layout", str(layout.root), "--address", container.address, "--version", tag or "3",
+    ]  # fmt: skip
 
 
 def _variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
@@ -26,6 +24,6 @@ def _variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]
 
 
 IMAGES: tuple[Image, ...] = (
-    Image("langfuse/langfuse", "stand-in", "3", _argv("web"), _variables),
-    Image("langfuse/langfuse-worker", "stand-in", "3", _argv("worker"), _variables),
+    Image("langfuse/langfuse", "stand-in", "3", partial(_argv, "web"), _variables),
+    Image("langfuse/langfuse-worker", "stand-in", "3", partial(_argv, "worker"), _variables),
 )

@@ -22,7 +22,7 @@ def arguments(name: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(name)
     parser.add_argument("--layout", required=True)
     parser.add_argument("--address", required=True)
-    parser.add_argument("--version", default="3")
+    parser.add_argument("--version", required=True)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return parser.parse_args()

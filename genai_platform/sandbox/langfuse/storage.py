@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
-import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -27,40 +27,31 @@ class S3Events:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._lock = threading.Lock()
-        self._client: Any = None
 
     def put(self, key: str, document: Any) -> None:
         """Raises ``UploadFailed``."""
         body = json.dumps(document, ensure_ascii=False).encode()
         try:
-            self._open().put_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key, Body=body, ContentType="application/json")
+            self._client.put_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key, Body=body, ContentType="application/json")
         except (BotoCoreError, ClientError, OSError) as error:
             raise UploadFailed(f"{type(error).__name__}: {error}") from None
 
     def get(self, key: str) -> Any:
-        body = self._open().get_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key)["Body"].read()
+        body = self._client.get_object(Bucket=self._bucket.name, Key=self._bucket.prefix + key)["Body"].read()
         return json.loads(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
 
-    def _open(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                bucket = self._bucket
-                self._client = boto3.session.Session().client(
-                    "s3",
-                    # What the chart calls "auto" is passed on as it is: S3 refuses such signatures, as it does for the real one.
-                    region_name=bucket.region or "auto",
-                    endpoint_url=bucket.endpoint,
-                    aws_access_key_id=bucket.access_key_id,
-                    aws_secret_access_key=bucket.secret_access_key,
-                    config=Config(
-                        s3={"addressing_style": "path" if bucket.path_style else "auto"},
-                        connect_timeout=5,
-                        read_timeout=20,
-                        retries={"max_attempts": 2},
-                    ),
-                )
-            return self._client
+    @functools.cached_property
+    def _client(self) -> Any:
+        bucket, style = self._bucket, {"addressing_style": "path" if self._bucket.path_style else "auto"}
+        return boto3.session.Session().client(
+            "s3",
+            # What the chart calls "auto" is passed on as it is: S3 refuses such signatures, as it does for the real one.
+            region_name=bucket.region or "auto",
+            endpoint_url=bucket.endpoint,
+            aws_access_key_id=bucket.access_key_id,
+            aws_secret_access_key=bucket.secret_access_key,
+            config=Config(s3=style, connect_timeout=5, read_timeout=20, retries={"max_attempts": 2}),
+        )
 
 
 class RedisQueue:

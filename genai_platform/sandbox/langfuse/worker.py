@@ -86,11 +86,11 @@ def _tries(error: Exception) -> int:
     return _REFUSAL if refused else _OUTAGE
 
 
-def backfill(directory: Directory, store: ClickHouse, pause: float = 1.0) -> None:
+def backfill(directory: Directory, store: ClickHouse) -> None:
     """The background migration of Langfuse 4: once in the life of its database, over what ClickHouse holds at that moment."""
     while fault := failure(lambda: directory.once("backfill_events_historic", store.backfill)):
         log.error("backfill_events_historic: %s", fault)
-        time.sleep(pause)
+        time.sleep(1)
     log.info("backfill_events_historic is done")
 
 

@@ -16,14 +16,14 @@ _PROXY = {"litellm", "/usr/bin/litellm", "docker/prod_entrypoint.sh", "/app/dock
 
 def argv(layout: SandboxLayout, container: Container) -> list[str]:
     """The image's entry point is the proxy; a command that names the migration is the migration; others run as given."""
-    words = [*container.command, *container.args]
     if any(word.endswith("prisma_migration.py") for word in container.command):
         return [sys.executable, "-m", f"{_ROOM}.migrate"]
     if not container.command:
         return _proxy(container.args, container.address)
-    if container.command[0] in _PROXY:
-        return _proxy(words[1:], container.address)
-    return [sys.executable if words[0] in ("python", "python3") else words[0], *words[1:]]
+    program, *words = [*container.command, *container.args]
+    if program in _PROXY:
+        return _proxy(words, container.address)
+    return [sys.executable if program in ("python", "python3") else program, *words]
 
 
 def _proxy(args: Sequence[str], address: str) -> list[str]:
@@ -36,7 +36,17 @@ def _proxy(args: Sequence[str], address: str) -> list[str]:
 
 def variables(layout: SandboxLayout, container: Container) -> Mapping[str, str]:
     """What the container's image would bring along: its database client, and no look at the internet."""
-    return _brought_along() | _microsoft(layout, container.env)
+    return {
+        **prisma_client.variables(prisma_client.folder()),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOCAL_BLOG_POSTS": "True",
+        "LITELLM_LOCAL_POLICY_TEMPLATES": "True",
+        "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+        # A pod's own root may be read-only, ours is not: what was compiled once is used by every start.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONUNBUFFERED": "1",
+        **_microsoft(layout, container.env),
+    }
 
 
 def _microsoft(layout: SandboxLayout, env: Mapping[str, str]) -> dict[str, str]:
@@ -50,19 +60,6 @@ def _microsoft(layout: SandboxLayout, env: Mapping[str, str]) -> dict[str, str]:
         "MICROSOFT_TOKEN_ENDPOINT": f"{protocol}/token",
         "MICROSOFT_USERINFO_ENDPOINT": f"{graph}/v1.0/me",
         "MICROSOFT_GRAPH_ENDPOINT": f"{graph}/v1.0",
-    }
-
-
-def _brought_along() -> dict[str, str]:
-    return {
-        **prisma_client.variables(prisma_client.folder()),
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-        "LITELLM_LOCAL_BLOG_POSTS": "True",
-        "LITELLM_LOCAL_POLICY_TEMPLATES": "True",
-        "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
-        # A pod's own root may be read-only, ours is not: what was compiled once is used by every start.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONUNBUFFERED": "1",
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-WAIT_SECONDS = 60.0
+import psycopg
 
 # The number Prisma locks while it migrates: two jobs at once become one after the other.
 _LOCK = 72707369
@@ -74,14 +74,12 @@ def options(variables: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def connect(how: Mapping[str, Any], say: Callable[[str], None], seconds: float = WAIT_SECONDS) -> Any:
+def connect(how: Mapping[str, Any], say: Callable[[str], None], seconds: float = 60.0) -> Any:
     """A session. Waits for a database that does not answer yet, not for one that says no.
 
     Raises:
         MigrationError: refused, or not reached in time.
     """
-    import psycopg
-
     where = f"`{how['host']}:{how['port']}`"
     until = time.monotonic() + seconds
     while True:
@@ -92,9 +90,8 @@ def connect(how: Mapping[str, Any], say: Callable[[str], None], seconds: float =
             if "authentication failed" in text:
                 raise MigrationError(f"P1000: Authentication failed against database server at {where}: {text}") from None
             if "does not exist" in text:
-                raise MigrationError(
-                    f"P1003: Database `{how.get('dbname', '')}` does not exist on the database server at {where}"
-                ) from None
+                name = how.get("dbname", "")
+                raise MigrationError(f"P1003: Database `{name}` does not exist on the database server at {where}") from None
             if "no encryption" in text or "SSL" in text or "certificate" in text:
                 raise MigrationError(f"P1011: Error opening a TLS connection to {where}: {text}") from None
             if time.monotonic() > until:
@@ -124,15 +121,11 @@ def migrate(session: Any, say: Callable[[str], None]) -> int:
     Raises:
         MigrationError: one failed, now (P3018) or in an earlier run (P3009).
     """
-    import psycopg
-
     session.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
     session.execute(_TABLE)
-    applied = 0
-    for file in missing(session):
-        name = file.parent.name
-        text = file.read_text()
-        identifier = str(uuid.uuid4())
+    wanted = missing(session)
+    for file in wanted:
+        name, text, identifier = file.parent.name, file.read_text(), str(uuid.uuid4())
         insert = 'INSERT INTO "_prisma_migrations" (id, checksum, migration_name) VALUES (%s, %s, %s)'
         session.execute(insert, (identifier, hashlib.sha256(text.encode()).hexdigest(), name))
         try:
@@ -141,9 +134,8 @@ def migrate(session: Any, say: Callable[[str], None]) -> int:
             session.execute('UPDATE "_prisma_migrations" SET logs = %s WHERE id = %s', (str(error), identifier))
             raise MigrationError(f"P3018: migration {name} failed: {' '.join(str(error).split())}") from None
         session.execute('UPDATE "_prisma_migrations" SET finished_at = now(), applied_steps_count = 1 WHERE id = %s', (identifier,))
-        applied += 1
-    say(f"{applied} migrations applied" if applied else "no pending migrations")
-    return applied
+    say(f"{len(wanted)} migrations applied" if wanted else "no pending migrations")
+    return len(wanted)
 
 
 def main() -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from functools import partial
 from typing import Any
+
+from genai_platform.sandbox.litellm import migrate
 
 
 def main() -> None:
@@ -39,8 +42,6 @@ def _without_instance_discovery() -> None:
     """Let azure-identity take the stand-in for an authority: MSAL would ask Microsoft's own one about it ("instance discovery")."""
     if not os.environ.get("AZURE_AUTHORITY_HOST"):
         return
-    from functools import partial
-
     from azure import identity
 
     known = partial(identity.WorkloadIdentityCredential, disable_instance_discovery=True)
@@ -48,8 +49,6 @@ def _without_instance_discovery() -> None:
 
 
 def _compare(db_url: str | None = None) -> None:
-    from genai_platform.sandbox.litellm import migrate
-
     try:
         with migrate.connect(migrate.options(os.environ), _say, seconds=0) as session:
             if missing := migrate.missing(session):
@@ -59,8 +58,6 @@ def _compare(db_url: str | None = None) -> None:
 
 
 def _migrate(*args: Any, **options: Any) -> bool:
-    from genai_platform.sandbox.litellm import migrate
-
     try:
         with migrate.connect(migrate.options(os.environ), _say) as session:
             migrate.migrate(session, _say)
