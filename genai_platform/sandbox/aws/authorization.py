@@ -91,7 +91,7 @@ class Guard:
         asked = operations.asked(environ, signed, body or b"")
         actions = [action for action, _ in asked]
         # A session of the administrator's, one of a role, a user: at most one of the three has the key.
-        own, held, user = SESSIONS.find(signed.access_key_id), sts.session(signed.access_key_id), principals.user(signed.access_key_id)
+        own, held, user = SESSIONS.get(signed.access_key_id), sts.session(signed.access_key_id), principals.user(signed.access_key_id)
         who = user.arn if user else held.arn if held else ADMINISTRATOR
         # Many services are asked by POST: counted by the method, the node's agent alone would have everything saved all the time.
         self.changes += self._requests.add(environ["REQUEST_METHOD"], service, actions, path, who, environ.get("HTTP_USER_AGENT", ""))

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 from genai_platform.sandbox.aws import eks_versions, quotas
 from genai_platform.sandbox.aws.identity import ACCOUNT
 from genai_platform.sandbox.aws.request_log import Requests
-from genai_platform.sandbox.aws.sessions import SESSIONS
+from genai_platform.sandbox.aws.sessions import issue
 
 
 class ControlRoutes:
@@ -38,7 +38,7 @@ class ControlRoutes:
             return _json(list(self._requests.since(request.args.get("since", 0, int))))
         if request.path == "/_sandbox/sessions" and request.method == "POST":
             wanted = request.get_json()
-            return _json(SESSIONS.issue(float(wanted.get("seconds", 3600)), wanted.get("after", "")).document())
+            return _json(issue(float(wanted.get("seconds", 3600)), wanted.get("after", "")).document())
         if request.path == "/_sandbox/eks/end-standard-support" and request.method == "POST":
             asked = request.get_json()
             return _json({"upgraded": eks_versions.end_standard(asked["region"], asked["version"])})

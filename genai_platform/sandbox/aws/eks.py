@@ -25,10 +25,16 @@ from genai_platform.sandbox.aws.stand_in import AwsStandIn
 from genai_platform.sandbox.pace import EKS_DELETION
 
 _POLICY = "arn:aws:eks::aws:cluster-access-policy/"
-_ECHOED = {
-    "accessConfig": "access_config", "computeConfig": "compute_config", "storageConfig": "storage_config",
-    "upgradePolicy": "upgrade_policy",
-}  # fmt: skip
+_UPDATED = {
+    "kubernetesNetworkConfig": ("kubernetes_network_config", "VersionUpdate"),
+    "accessConfig": ("access_config", "ConfigUpdate"),
+    "computeConfig": ("compute_config", "ConfigUpdate"),
+    "storageConfig": ("storage_config", "ConfigUpdate"),
+    "upgradePolicy": ("upgrade_policy", "ConfigUpdate"),
+    "resourcesVpcConfig": ("resources_vpc_config", "EndpointAccessUpdate"),
+    "logging": ("logging", "LoggingUpdate"),
+}
+"""What an update may bring, where moto's cluster has it, and what EKS calls the update."""
 _DELETING = "DELETING"
 _NETWORKS = 40
 """EKS quotas: public endpoint access CIDR ranges per cluster."""
@@ -129,14 +135,11 @@ def _complete(stand_in: AwsStandIn, cluster: Any, asked: dict[str, Any], region:
     cluster.resources_vpc_config = _vpc(cluster.name, asked.get("resourcesVpcConfig") or {}, region)
     cluster.access_entries = {}
     cluster.updates = {}
-    now = datetime.now(UTC)
     if access["bootstrapClusterCreatorAdminPermissions"]:
-        entry = _entry(cluster, {"principalArn": ADMINISTRATOR}, region, now)
-        entry["policies"]["AmazonEKSClusterAdminPolicy"] = _association("AmazonEKSClusterAdminPolicy", {"type": "cluster"}, now)
+        _associate(_entry(cluster, {"principalArn": ADMINISTRATOR}, region), "AmazonEKSClusterAdminPolicy", {})
     compute = asked.get("computeConfig") or {}
     if compute.get("enabled") and compute.get("nodeRoleArn"):
-        entry = _entry(cluster, {"principalArn": compute["nodeRoleArn"], "type": "EC2"}, region, now)
-        entry["policies"]["AmazonEKSAutoNodePolicy"] = _association("AmazonEKSAutoNodePolicy", {"type": "cluster"}, now)
+        _associate(_entry(cluster, {"principalArn": compute["nodeRoleArn"], "type": "EC2"}, region), "AmazonEKSAutoNodePolicy", {})
 
 
 def _vpc(name: str, asked: dict[str, Any], region: str) -> dict[str, Any]:
@@ -161,33 +164,32 @@ def _cluster(region: str, name: str) -> Any:
     return eks_backends[ACCOUNT][region].describe_cluster(name)
 
 
-def _entry(cluster: Any, asked: dict[str, Any], region: str, now: datetime) -> dict[str, Any]:
-    principal = asked["principalArn"]
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def _entry(cluster: Any, asked: dict[str, Any], region: str) -> dict[str, Any]:
+    principal, now = asked["principalArn"], _now()
     kind, owner = principal.split(":")[5].split("/")[0], principal.rsplit("/", 1)[-1]
     arn = f"arn:aws:eks:{region}:{ACCOUNT}:access-entry/{cluster.name}/{kind}/{ACCOUNT}/{owner}/{uuid.uuid4()}"
     entry: dict[str, Any] = {
         "clusterName": cluster.name, "principalArn": principal, "kubernetesGroups": asked.get("kubernetesGroups") or [],
-        "accessEntryArn": arn, "createdAt": now.timestamp(), "modifiedAt": now.timestamp(), "tags": asked.get("tags") or {},
+        "accessEntryArn": arn, "createdAt": now, "modifiedAt": now, "tags": asked.get("tags") or {},
         "username": asked.get("username") or principal, "type": asked.get("type") or "STANDARD",
     }  # fmt: skip
-    cluster.access_entries[principal] = {"entry": entry, "policies": {}}
-    made: dict[str, Any] = cluster.access_entries[principal]
+    made = cluster.access_entries[principal] = {"entry": entry, "policies": {}}
     return made
 
 
-def _association(policy: str, scope: dict[str, Any], now: datetime) -> dict[str, Any]:
-    scope = {"type": scope.get("type", "cluster"), "namespaces": scope.get("namespaces") or []}
-    return {"policyArn": _POLICY + policy, "accessScope": scope, "associatedAt": now.timestamp(), "modifiedAt": now.timestamp()}
-
-
-def _missing(what: str) -> Exception:
-    error: Exception = ResourceNotFoundException(message=what)
-    return error
+def _associate(held: dict[str, Any], policy: str, scope: dict[str, Any]) -> dict[str, Any]:
+    scope, now = {"type": scope.get("type", "cluster"), "namespaces": scope.get("namespaces") or []}, _now()
+    made = held["policies"][policy] = {"policyArn": _POLICY + policy, "accessScope": scope, "associatedAt": now, "modifiedAt": now}
+    return made
 
 
 def access_entries(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
     """``/clusters/NAME/access-entries[/PRINCIPAL]``."""
-    cluster, now = _cluster(region, path[0]), datetime.now(UTC)
+    cluster = _cluster(region, path[0])
     if len(path) == 1:
         if method == "GET":
             return reply({"accessEntries": list(cluster.access_entries)})
@@ -195,35 +197,34 @@ def access_entries(region: str, method: str, path: tuple[str, ...], body: dict[s
             raise ResourceInUseException(message="The specified access entry resource is already in use on this cluster.")
         if cluster.access_config["authenticationMode"] == "CONFIG_MAP":
             raise InvalidParameterException(message="The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP].")
-        return reply({"accessEntry": _entry(cluster, body, region, now)["entry"]})
+        return reply({"accessEntry": _entry(cluster, body, region)["entry"]})
     held = cluster.access_entries.get(path[1])
     if held is None:
-        raise _missing(f"The specified principalArn could not be found: {path[1]}")
+        raise ResourceNotFoundException(message=f"The specified principalArn could not be found: {path[1]}")
     if method == "DELETE":
         del cluster.access_entries[path[1]]
         return reply({})
     if method == "POST":
-        held["entry"] |= {key: body[key] for key in ("kubernetesGroups", "username") if key in body} | {"modifiedAt": now.timestamp()}
+        held["entry"] |= {key: body[key] for key in ("kubernetesGroups", "username") if key in body} | {"modifiedAt": _now()}
     return reply({"accessEntry": held["entry"]})
 
 
 def access_policies(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
     """``/clusters/NAME/access-entries/PRINCIPAL/access-policies[/POLICY]``."""
-    cluster, now = _cluster(region, path[0]), datetime.now(UTC)
+    cluster = _cluster(region, path[0])
     held = cluster.access_entries.get(path[1])
     if held is None:
-        raise _missing(f"The specified principalArn could not be found: {path[1]}")
+        raise ResourceNotFoundException(message=f"The specified principalArn could not be found: {path[1]}")
     if method == "GET":
         return reply({"clusterName": path[0], "principalArn": path[1], "associatedAccessPolicies": list(held["policies"].values())})
     if method == "DELETE":
         if held["policies"].pop(path[2].rsplit("/", 1)[-1], None) is None:
-            raise _missing("The specified policyArn is not associated with this access entry.")
+            raise ResourceNotFoundException(message="The specified policyArn is not associated with this access entry.")
         return reply({})
     if not body["policyArn"].startswith(_POLICY):
         raise InvalidParameterException(message="The policyArn parameter format is not valid")
-    name = body["policyArn"].rsplit("/", 1)[-1]
-    held["policies"][name] = _association(name, body.get("accessScope") or {}, now)
-    return reply({"clusterName": path[0], "principalArn": path[1], "associatedAccessPolicy": held["policies"][name]})
+    made = _associate(held, body["policyArn"].rsplit("/", 1)[-1], body.get("accessScope") or {})
+    return reply({"clusterName": path[0], "principalArn": path[1], "associatedAccessPolicy": made})
 
 
 def updates(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]) -> Reply:
@@ -233,31 +234,23 @@ def updates(region: str, method: str, path: tuple[str, ...], body: dict[str, Any
         if len(path) == 1:
             return reply({"updateIds": list(cluster.updates)})
         if path[1] not in cluster.updates:
-            raise _missing(f"No update found for ID: {path[1]}")
+            raise ResourceNotFoundException(message=f"No update found for ID: {path[1]}")
         return reply({"update": cluster.updates[path[1]]})
     kind = "VersionUpdate"
     if "version" in body:
         eks_versions.check_update(cluster.version, body["version"])
         cluster.version = body["version"]
     _check_networks(body.get("resourcesVpcConfig"))
-    for key, attribute in _ECHOED.items():
-        if body.get(key) is not None:
-            setattr(cluster, attribute, (getattr(cluster, attribute) or {}) | body[key])
-            kind = "ConfigUpdate"
     if body.get("deletionProtection") is not None:
         cluster.deletion_protection = bool(body["deletionProtection"])
         kind = "DeletionProtectionUpdate"
-    if body.get("kubernetesNetworkConfig"):
-        cluster.kubernetes_network_config = cluster.kubernetes_network_config | body["kubernetesNetworkConfig"]
-    if body.get("resourcesVpcConfig"):
-        cluster.resources_vpc_config = cluster.resources_vpc_config | body["resourcesVpcConfig"]
-        kind = "EndpointAccessUpdate"
-    if body.get("logging"):
-        cluster.logging = body["logging"]
-        kind = "LoggingUpdate"
+    for key, (attribute, changed) in _UPDATED.items():
+        if body.get(key):
+            setattr(cluster, attribute, (getattr(cluster, attribute) or {}) | body[key])
+            kind = changed
     number = str(uuid.uuid4())
     cluster.updates[number] = {
-        "id": number, "status": "Successful", "type": kind, "params": [], "createdAt": datetime.now(UTC).timestamp(), "errors": [],
+        "id": number, "status": "Successful", "type": kind, "params": [], "createdAt": _now(), "errors": [],
     }  # fmt: skip
     return reply({"update": cluster.updates[number]})
 
@@ -267,7 +260,7 @@ def addons(region: str, method: str, path: tuple[str, ...], body: dict[str, Any]
     _cluster(region, path[0])
     if method == "GET" and len(path) == 1:
         return reply({"addons": [], "associations": []})
-    raise _missing("No such resource in this cluster.")
+    raise ResourceNotFoundException(message="No such resource in this cluster.")
 
 
 ROUTES = (

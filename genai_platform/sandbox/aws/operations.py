@@ -32,11 +32,8 @@ def asked(environ: dict[str, Any], signed: Signed, body: bytes) -> list[tuple[st
     method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
     if signed.service == "s3":
         if path.startswith("/v20180820/"):  # S3 Control
-            return [
-                (f"s3:{'ListTagsForResource' if method == 'GET' else 'TagResource' if method == 'POST' else 'UntagResource'}", _UNKNOWN)
-            ]
-        headers = {"x-amz-copy-source": environ["HTTP_X_AMZ_COPY_SOURCE"]} if "HTTP_X_AMZ_COPY_SOURCE" in environ else {}
-        return s3.wanted(method, path, query, headers, body)
+            return [("s3:" + {"GET": "ListTagsForResource", "POST": "TagResource"}.get(method, "UntagResource"), _UNKNOWN)]
+        return s3.wanted(method, path, query, environ.get("HTTP_X_AMZ_COPY_SOURCE"), body)
     prefix = _PREFIX.get(signed.service, signed.service)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         document = json.loads(body or b"{}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import operator
 import re
@@ -25,9 +24,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _matches(patterns: Any, value: str, *, fold: bool = False) -> bool:
-    if fold:
-        return any(fnmatch.fnmatchcase(value.lower(), str(one).lower().replace("[", "[[]")) for one in _listed(patterns))
-    return any(_pattern(str(one)).match(value) for one in _listed(patterns))
+    texts = [str(one).lower() if fold else str(one) for one in _listed(patterns)]
+    return any(_pattern(text).match(value.lower() if fold else value) for text in texts)
 
 
 class Unsupported(Exception):
@@ -43,11 +41,11 @@ def _condition(test: str, wanted: Any, actual: str | None) -> bool:
     if actual is None:
         return test.endswith("IfExists") or "Not" in name
     texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in _listed(wanted)]
-    if name in ("StringEquals", "ArnEquals"):
-        return actual in texts if name == "StringEquals" else _matches(texts, actual)
+    if name == "StringEquals":
+        return actual in texts
     if name == "StringNotEquals":
         return actual not in texts
-    if name in ("StringLike", "ArnLike"):
+    if name in ("StringLike", "ArnLike", "ArnEquals"):
         return _matches(texts, actual)
     if name in ("StringNotLike", "ArnNotLike", "ArnNotEquals"):
         return not _matches(texts, actual)
@@ -114,10 +112,5 @@ def concerns(statement: Mapping[str, Any], action: str, resource: str | None) ->
 
 def principal_matches(statement: Mapping[str, Any], arns: Iterable[str]) -> bool:
     """Whether a bucket policy's or trust policy's AWS principal is one of these."""
-    principal = statement.get("Principal")
-    if principal is None:
-        return False
-    if principal == "*":
-        return True
-    wanted = _listed(principal.get("AWS", []))
-    return any(one == "*" or one in arns for one in wanted)
+    principal = statement.get("Principal") or {}
+    return principal == "*" or any(one == "*" or one in arns for one in _listed(principal.get("AWS", [])))

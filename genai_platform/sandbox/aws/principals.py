@@ -21,12 +21,17 @@ class Held(NamedTuple):
     document: str
 
 
+def iam() -> IAMBackend:
+    """What the account has in IAM."""
+    return iam_backends[ACCOUNT]["aws"]
+
+
 def user(access_key_id: str) -> Any | None:
     """The IAM user who has this active access key."""
-    found = _iam().access_keys.get(access_key_id)
+    found = iam().access_keys.get(access_key_id)
     if found is None or found.status != "Active" or found.user_name is None:
         return None
-    return _iam().users.get(found.user_name)
+    return iam().users.get(found.user_name)
 
 
 def documents(arn: str) -> list[str]:
@@ -38,21 +43,21 @@ def policies(arn: str) -> list[Held] | None:
     """The policies of a user, with those of their groups, or of a role; None for one that does not exist."""
     if arn == ADMINISTRATOR:
         return [Held("AdministratorAccess", "aws-managed", _EVERYTHING)]
-    iam = _iam()
-    for role in iam.roles.values():
+    held = iam()
+    for role in held.roles.values():
         if role.arn == arn:
             return list(_of(role, "role"))
-    for user in iam.users.values():
+    for user in held.users.values():
         if user.arn == arn:
-            groups = [group for group in iam.groups.values() if user in group.users]
+            groups = [group for group in held.groups.values() if user in group.users]
             return [*_of(user, "user"), *(policy for group in groups for policy in _of(group, "group"))]
     return None
 
 
 def boundary(arn: str) -> str | None:
     """The document of a role's permissions boundary; moto keeps none of users."""
-    role = next((role for role in _iam().roles.values() if role.arn == arn), None)
-    held = role and _iam().managed_policies.get(role.permissions_boundary_arn)
+    role = next((role for role in iam().roles.values() if role.arn == arn), None)
+    held = role and iam().managed_policies.get(role.permissions_boundary_arn)
     return _document(held) if held else None
 
 
@@ -66,7 +71,3 @@ def _of(entity: Any, kind: str) -> Iterator[Held]:
 def _document(policy: Any) -> str:
     """The version of a managed policy that counts."""
     return next(str(version.document) for version in policy.versions if version.is_default_version)
-
-
-def _iam() -> IAMBackend:
-    return iam_backends[ACCOUNT]["aws"]

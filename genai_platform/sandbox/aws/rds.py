@@ -50,12 +50,11 @@ def patch(stand_in: AwsStandIn) -> None:
             _refuse_stopped(known)
             _check_upgrade(known, kwargs)
         modify(self, kwargs)
-        cluster = next(cluster for cluster in self.clusters.values() if cluster is known)
         if scaling and before:
-            cluster.serverless_v2_scaling_configuration = type(before)({**_plain(before), **_plain(scaling)})
+            known.serverless_v2_scaling_configuration = type(before)({**_plain(before), **_plain(scaling)})
         if password:
-            _up(stand_in, cluster)
-        return cluster
+            _up(stand_in, known)
+        return known
 
     def delete_db_cluster(self: Any, cluster_identifier: str, snapshot_name: str | None = None) -> Any:
         _refuse_stopped(self.clusters.get(cluster_identifier))
@@ -81,11 +80,9 @@ def patch(stand_in: AwsStandIn) -> None:
     def delete_subnet_group(self: Any, subnet_name: str) -> Any:
         user = next((one for one in self.clusters.values() if one.db_subnet_group_name == subnet_name), None)
         if user is not None:
-            raise RDSClientError(
-                "InvalidDBSubnetGroupStateFault",
-                f"Cannot delete the subnet group '{subnet_name}' because at least one database cluster: "
-                f"{user.db_cluster_identifier} is still using it.",
-            )
+            reason = f"at least one database cluster: {user.db_cluster_identifier} is still using it."
+            text = f"Cannot delete the subnet group '{subnet_name}' because {reason}"
+            raise RDSClientError("InvalidDBSubnetGroupStateFault", text)
         return delete_subnets(self, subnet_name)
 
     def create_db_cluster_snapshot(
@@ -210,13 +207,10 @@ def _check_upgrade(cluster: Any, asked: dict[str, Any]) -> None:
         raise InvalidParameterCombination(f"Cannot upgrade aurora-postgresql from {cluster.engine_version} to {wanted}")
 
 
-def _members(backend: Any, cluster: Any) -> list[Any]:
-    return [one for one in backend.databases.values() if one.db_cluster_identifier == cluster.db_cluster_identifier]
-
-
 def _state(backend: Any, cluster: Any, status: str) -> None:
     """A cluster's state is its members', too."""
-    for one in (cluster, *_members(backend, cluster)):
+    name = cluster.db_cluster_identifier
+    for one in (cluster, *(member for member in backend.databases.values() if member.db_cluster_identifier == name)):
         one.status = status
 
 

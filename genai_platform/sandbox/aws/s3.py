@@ -36,15 +36,15 @@ def split(path: str) -> tuple[str, str]:
     return bucket, key
 
 
-def wanted(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
-    """Actions with their resources, all of which must be allowed."""
+def wanted(method: str, path: str, query: str, source: str | None, body: bytes) -> list[tuple[str, str]]:
+    """Actions with their resources, all of which must be allowed. ``source``: of a copy, bucket and key, percent-encoded."""
     bucket, key = split(path)
     asked = parse_qs(query, keep_blank_values=True)
     if not bucket:
         return [("s3:ListAllMyBuckets", "*")]
     arn = f"arn:aws:s3:::{bucket}"
     if key:
-        return _object(method, f"{arn}/{key}", asked, headers)
+        return _object(method, f"{arn}/{key}", asked, source)
     if method == "POST" and "delete" in asked:
         return [("s3:DeleteObject" if version is None else "s3:DeleteObjectVersion", f"{arn}/{name}") for name, version in _deletions(body)]
     for parameter, name in _BUCKET_SETTINGS.items():
@@ -57,7 +57,7 @@ def wanted(method: str, path: str, query: str, headers: Mapping[str, str], body:
     return [({"PUT": "s3:CreateBucket", "DELETE": "s3:DeleteBucket"}.get(method, "s3:ListBucket"), arn)]
 
 
-def _object(method: str, arn: str, asked: Mapping[str, Any], headers: Mapping[str, str]) -> list[tuple[str, str]]:
+def _object(method: str, arn: str, asked: Mapping[str, Any], source: str | None) -> list[tuple[str, str]]:
     version = "Version" if "versionId" in asked else ""
     for parameter, name in {"tagging": "Tagging", "acl": "Acl", "retention": "Retention", "legal-hold": "LegalHold"}.items():
         if parameter in asked:
@@ -66,7 +66,6 @@ def _object(method: str, arn: str, asked: Mapping[str, Any], headers: Mapping[st
         return [("s3:ListMultipartUploadParts" if "uploadId" in asked else f"s3:GetObject{version}", arn)]
     if method == "DELETE":
         return [("s3:AbortMultipartUpload" if "uploadId" in asked else f"s3:DeleteObject{version}", arn)]
-    source = headers.get("x-amz-copy-source")
     copied = [("s3:GetObject", "arn:aws:s3:::" + unquote(source).lstrip("/").partition("?")[0])] if source else []
     return [("s3:PutObject", arn), *copied]
 

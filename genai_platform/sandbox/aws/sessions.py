@@ -6,7 +6,6 @@ STS, GetSessionToken: 900 to 129600 seconds. What every service answers afterwar
 from __future__ import annotations
 
 import secrets
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -42,24 +41,12 @@ class Session:
         return self.expiration <= datetime.now(UTC)
 
 
-class Sessions:
-    """All that were issued since the start of the server."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: dict[str, Session] = {}
-
-    def issue(self, seconds: float, after: str = "") -> Session:
-        """Make credentials that end after so many seconds, or with the first answer to an action."""
-        made = Session(datetime.now(UTC) + timedelta(seconds=seconds), after)
-        with self._lock:
-            self._held[made.access_key_id] = made
-        return made
-
-    def find(self, access_key_id: str) -> Session | None:
-        with self._lock:
-            return self._held.get(access_key_id)
+SESSIONS: dict[str, Session] = {}
+"""All that were issued since the start of this process, which is one account's, by their access keys."""
 
 
-SESSIONS = Sessions()
-"""Of this process, which is one account's."""
+def issue(seconds: float, after: str = "") -> Session:
+    """Make credentials that end after so many seconds, or with the first answer to an action."""
+    made = Session(datetime.now(UTC) + timedelta(seconds=seconds), after)
+    SESSIONS[made.access_key_id] = made
+    return made

@@ -9,13 +9,12 @@ from xml.sax.saxutils import escape
 
 import jwt
 from moto.core.responses import ActionResult
-from moto.iam.models import iam_backends
 from moto.sts.models import STSBackend, sts_backends
 from moto.sts.responses import TokenResponse
 
-from genai_platform.sandbox.aws import policy
+from genai_platform.sandbox.aws import policy, principals
 from genai_platform.sandbox.aws.identity import ACCOUNT, ADMINISTRATOR, administrator, issuer, public_key_file
-from genai_platform.sandbox.aws.sessions import SESSIONS
+from genai_platform.sandbox.aws.sessions import SESSIONS, issue
 from genai_platform.sandbox.aws.stand_in import AwsStandIn
 
 _AUDIENCE = "sts.amazonaws.com"
@@ -53,13 +52,12 @@ def patch(stand_in: AwsStandIn) -> None:
         result = assume(self)
         role = result.result["Credentials"]
         result.result["AssumedRoleUser"]["AssumedRoleId"] = role.user_id
-        result.result.update(
-            {"SubjectFromWebIdentityToken": subject, "Audience": _AUDIENCE, "Provider": _provider_arn(issuer(stand_in.layout))}
-        )
+        provider = _provider_arn(issuer(stand_in.layout))
+        result.result.update({"SubjectFromWebIdentityToken": subject, "Audience": _AUDIENCE, "Provider": provider})
         return result
 
     def get_caller_identity(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
-        if access_key_id == admin or SESSIONS.find(access_key_id):
+        if access_key_id == admin or access_key_id in SESSIONS:
             return "AIDASANDBOXADMINISTRA", ADMINISTRATOR, ACCOUNT
         found: tuple[str, str, str] = identity(self, access_key_id, region)
         return found
@@ -67,10 +65,9 @@ def patch(stand_in: AwsStandIn) -> None:
     def get_session_token(self: Any) -> ActionResult:
         seconds = self._get_int_param("DurationSeconds", 43200)
         if not 900 <= seconds <= 129600:
-            return Refused(
-                400, "ValidationError", f"1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy constraint"
-            ).answer()
-        document: dict[str, Any] = SESSIONS.issue(seconds).document()
+            text = f"1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to satisfy constraint"
+            return Refused(400, "ValidationError", text).answer()
+        document: dict[str, Any] = issue(seconds).document()
         return ActionResult({"Credentials": document | {"Expiration": datetime.fromisoformat(document["Expiration"])}})
 
     TokenResponse.get_session_token = get_session_token
@@ -89,7 +86,7 @@ def verify(stand_in: AwsStandIn, token: str, role_arn: str) -> str:
         Refused: with the code AWS would give.
     """
     claims = _claims(stand_in, token)
-    iam = iam_backends[ACCOUNT]["aws"]
+    iam = principals.iam()
     provider = iam.open_id_providers.get(_provider_arn(claims["iss"]))
     if provider is None:
         raise Refused(400, "InvalidIdentityToken", f"No OpenIDConnect provider found in your account for {claims['iss']}")
@@ -99,7 +96,9 @@ def verify(stand_in: AwsStandIn, token: str, role_arn: str) -> str:
     role = next((role for role in iam.roles.values() if role.arn == role_arn), None)
     name = claims["iss"].removeprefix("https://")
     context = {f"{name}:sub": claims["sub"], f"{name}:aud": _AUDIENCE}
-    if role is None or not _trusted(role.assume_role_policy_document, provider.arn, context):
+    statements = policy.statements(role.assume_role_policy_document) if role else []
+    relevant = [statement for statement in statements if _names(statement, provider.arn)]
+    if policy.verdict([{"Statement": relevant}], _ACTION, "", context) != "allow":
         raise Refused(403, "AccessDenied", f"Not authorized to perform {_ACTION}")
     return str(claims["sub"])
 
@@ -109,12 +108,8 @@ def _claims(stand_in: AwsStandIn, token: str) -> dict[str, Any]:
     if not key_file.exists():
         raise Refused(400, "IDPCommunicationError", "The identity provider's keys could not be read")
     try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key_file.read_bytes(),
-            algorithms=["RS256", "ES256"],
-            options={"verify_aud": False, "require": ["exp", "iss", "sub", "aud"]},
-        )
+        wanted: Any = {"verify_aud": False, "require": ["exp", "iss", "sub", "aud"]}
+        claims: dict[str, Any] = jwt.decode(token, key_file.read_bytes(), algorithms=["RS256", "ES256"], options=wanted)
     except jwt.ExpiredSignatureError:
         raise Refused(400, "ExpiredTokenException", "Token expired") from None
     except jwt.InvalidSignatureError:
@@ -122,11 +117,6 @@ def _claims(stand_in: AwsStandIn, token: str) -> dict[str, Any]:
     except jwt.PyJWTError:
         raise Refused(400, "InvalidIdentityToken", "The ID Token provided is not a valid JWT.") from None
     return claims
-
-
-def _trusted(document: Any, provider: str, context: policy.Context) -> bool:
-    relevant = [statement for statement in policy.statements(document) if _names(statement, provider)]
-    return policy.verdict([{"Statement": relevant}], _ACTION, "", context) == "allow"
 
 
 def _names(statement: Mapping[str, Any], provider: str) -> bool:

@@ -50,10 +50,6 @@ class Answer:
     input_tokens: int
     output_tokens: int
 
-    @property
-    def pieces(self) -> Iterator[str]:
-        return pieces(self.text)
-
 
 def pieces(text: str) -> Iterator[str]:
     """A text as a stream brings it."""

@@ -66,9 +66,8 @@ class FoundationModel:
         regions = self.profiles.get(geography)
         if regions is None:
             return None
-        if geography == "global":
-            everywhere = {name for names in self.profiles.values() for name in names}
-            return InferenceProfile(self, geography, region, (region, "")) if region in everywhere else None
+        if geography == "global" and any(region in names for names in self.profiles.values()):
+            return InferenceProfile(self, geography, region, (region, ""))
         if region in regions:
             return InferenceProfile(self, geography, region, regions)
         if region in _SOURCES.get(geography, ()):

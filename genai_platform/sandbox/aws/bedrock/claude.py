@@ -56,26 +56,22 @@ def whole(model: str, answer: Answer) -> dict[str, Any]:
 def events(model: str, answer: Answer) -> Iterator[dict[str, Any]]:
     """The events of the answer's stream."""
     begun = {"input_tokens": answer.input_tokens, **_NO_CACHE, "output_tokens": 1}
-    yield {
-        "type": "message_start",
-        "message": {**_message(model), "content": [], "stop_reason": None, "stop_sequence": None, "usage": begun},
-    }
+    message = {**_message(model), "content": [], "stop_reason": None, "stop_sequence": None, "usage": begun}
+    yield {"type": "message_start", "message": message}
     if answer.tool:
         yield {"type": "content_block_start", "index": 0, "content_block": {**_tool(answer), "input": {}}}
         for piece in pieces(json.dumps(answer.input, ensure_ascii=False)):
             yield {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": piece}}
     else:
         yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        for piece in answer.pieces:
+        for piece in pieces(answer.text):
             yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
     yield {"type": "content_block_stop", "index": 0}
     ended = {"stop_reason": answer.stop, "stop_sequence": None}
     yield {"type": "message_delta", "delta": ended, "usage": {"output_tokens": answer.output_tokens}}
     counts = {"inputTokenCount": answer.input_tokens, "outputTokenCount": answer.output_tokens}
-    yield {
-        "type": "message_stop",
-        "amazon-bedrock-invocationMetrics": {**counts, "invocationLatency": LATENCY, "firstByteLatency": LATENCY},
-    }
+    metrics = {**counts, "invocationLatency": LATENCY, "firstByteLatency": LATENCY}
+    yield {"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics}
 
 
 _NO_CACHE = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}

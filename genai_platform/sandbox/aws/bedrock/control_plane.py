@@ -51,7 +51,7 @@ def get_inference_profile(region: str, identifier: str) -> dict[str, Any]:
 
 
 def _model(model: catalog.FoundationModel, region: str) -> dict[str, Any]:
-    types = (["ON_DEMAND"] if region in model.on_demand else []) or ["INFERENCE_PROFILE"]
+    types = ["ON_DEMAND" if region in model.on_demand else "INFERENCE_PROFILE"]
     return {
         "modelArn": model.arn(region), "modelId": model.id, "modelName": model.name, "providerName": model.provider,
         "inputModalities": ["TEXT"], "outputModalities": ["TEXT" if model.chats else "EMBEDDING"],

@@ -53,7 +53,7 @@ def events(answer: Answer) -> Iterator[tuple[str, dict[str, Any]]]:
         for piece in pieces(json.dumps(answer.input, ensure_ascii=False)):
             yield "contentBlockDelta", {"delta": {"toolUse": {"input": piece}}, **index}
     else:
-        for piece in answer.pieces:
+        for piece in pieces(answer.text):
             yield "contentBlockDelta", {"delta": {"text": piece}, **index}
     yield "contentBlockStop", index
     yield "messageStop", {"stopReason": answer.stop}
@@ -108,8 +108,7 @@ def _check_turns(messages: Sequence[Mapping[str, Any]]) -> None:
 def _check_inference(config: Mapping[str, Any]) -> None:
     for name, (least, most) in _RANGES.items():
         value = config.get(name)
-        bound = "greater than or equal to" if value is not None and value < least else "less than or equal to"
         if value is not None and (value < least or (most is not None and value > most)):
-            end = least if value < least else most
+            bound = f"greater than or equal to {least}" if value < least else f"less than or equal to {most}"
             said = f"1 validation error detected: Value '{value}' at 'inferenceConfig.{name}' failed to satisfy constraint: "
-            raise invalid(f"{said}Member must have value {bound} {end}")
+            raise invalid(f"{said}Member must have value {bound}")

@@ -59,9 +59,9 @@ def _invoke(layout: SandboxLayout, name: str, operation: str, region: str, body:
     if operation.startswith("converse"):
         if not model.chats:
             raise invalid(_NO_CHAT)
-        conversation = converse.read(body)
-        made = answers.answer(conversation)
-        return _stream(_frames(converse.events(made)), ending) if operation == "converse-stream" else _json(converse.whole(made))
+        made = answers.answer(converse.read(body))
+        frames = (event_stream.event(name, content) for name, content in converse.events(made))
+        return _stream(frames, ending) if operation == "converse-stream" else _json(converse.whole(made))
     streams = operation == "invoke-with-response-stream"
     if model.kind in _EMBEDDINGS:
         if streams:
@@ -99,10 +99,6 @@ def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise invalid("Malformed input request: expected type: JSONObject, please reformat your input and try again.")
     return body
-
-
-def _frames(events: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[bytes]:
-    return (event_stream.event(name, content) for name, content in events)
 
 
 def _chunks(events: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
