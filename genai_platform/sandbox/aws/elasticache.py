@@ -8,7 +8,7 @@ from typing import Any
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
-from moto.elasticache.exceptions import ElastiCacheException, ReplicationGroupNotFound
+from moto.elasticache.exceptions import CacheClusterNotFound, ElastiCacheException, ReplicationGroupNotFound
 from moto.elasticache.models import CacheCluster, ElastiCacheBackend, elasticache_backends
 from moto.elasticache.responses import ElastiCacheResponse
 
@@ -75,6 +75,13 @@ def patch(stand_in: AwsStandIn) -> None:
         group.status = "deleting"
         return group
 
+    def delete_cache_cluster(self: Any, cache_cluster_id: str) -> Any:
+        cluster = self.cache_clusters.pop(cache_cluster_id, None)
+        if cluster is None:
+            raise CacheClusterNotFound(cache_cluster_id)
+        cluster.cache_cluster_status = "deleting"
+        return cluster
+
     def create_cache_subnet_group(self: Any) -> Any:
         result = subnets(self)
         made = result.result["CacheSubnetGroup"]
@@ -103,6 +110,7 @@ def patch(stand_in: AwsStandIn) -> None:
 
     ElastiCacheBackend.create_replication_group = create_replication_group
     ElastiCacheBackend.delete_replication_group = delete_replication_group
+    ElastiCacheBackend.delete_cache_cluster = delete_cache_cluster
     ElastiCacheBackend.iter_tagged_resources = iter_tagged_resources
     ElastiCacheBackend.list_tags_for_resource = list_tags_for_resource
     ElastiCacheResponse.modify_replication_group = modify_replication_group
