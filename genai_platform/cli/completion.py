@@ -58,7 +58,7 @@ def _of_models(values: Values) -> list[str]:
     """The checks of the configured models' deployments."""
     from genai_platform.config.model_checks import MODES, ids
 
-    models = [one for one in map(merged.table, merged.models(values)) if isinstance(one.get("name"), str)]
+    models = [one for one in merged.entries(values) if isinstance(one.get("name"), str)]
     named = zip(ids([model["name"] for model in models]), models, strict=True)
     return [id for id, model in named if model.get("mode", "chat") in MODES]
 
@@ -70,7 +70,7 @@ def callers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def chat_models(ctx: typer.Context, incomplete: str) -> list[str]:
     """The models that chat."""
-    models = map(merged.table, merged.models(_configured(ctx)))
+    models = merged.entries(_configured(ctx))
     return _beginning(incomplete, dict.fromkeys(model.get("name") for model in models if model.get("mode", "chat") == "chat"))
 
 
