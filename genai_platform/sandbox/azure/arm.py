@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import jwt
@@ -22,9 +22,9 @@ from genai_platform.sandbox.azure import arm_metadata, tenancy
 from genai_platform.sandbox.azure.arm_admission import admitted, throttled
 from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.entra_tokens import Entra
-from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, Roles
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OWNER, holds, holds_inside
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle, retry_after
+from genai_platform.sandbox.azure.throttle import retry_after
 from genai_platform.sandbox.pace import OPERATION_ASKED, Duration
 
 _KEPT = {"Microsoft.CognitiveServices/accounts": "deletedAccounts"}
@@ -38,10 +38,8 @@ class Arm:
 
     azure: AzureState
     entra: Entra
-    roles: Roles
-    types: dict[str, Callable[[Arm, Call], Response]] = field(default_factory=dict)
+    types: Mapping[str, Callable[[Arm, Call], Response]]
     """Pattern of a resource path (case-insensitive, whole) to its handler."""
-    throttle: Throttle = field(default_factory=Throttle)
 
     def routes(self) -> list[Route]:
         return [Route("/{path:path}", self._answer, methods=["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"])]
@@ -54,28 +52,25 @@ class Arm:
         call = Call(
             request.method, path, json.loads(raw) if raw else {}, request.query_params, request.headers, f"https://{request.url.netloc}"
         )
-        try:
-            if wait := self.throttle.refuses("arm"):
-                raise throttled(wait)
-            if operation := re.fullmatch(r"(?i)/subscriptions/[^/]+/operations/([0-9a-f]+)", path):
-                return self._operation(operation[1])
-            call = replace(call, caller=self._authorise(call, request.headers.get("authorization", "")))
-            if "api-version" not in request.query_params:
-                raise Refusal(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required.")
-            for pattern, handler in self.types.items():
-                if re.fullmatch(pattern, path, re.IGNORECASE):
-                    with self.azure.store.exclusively():
-                        return handler(self, admitted(self.azure.store, call))
-            raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
-        except Refusal as refusal:
-            return JSONResponse(refusal.document(), refusal.status, refusal.headers)
+        if wait := self.azure.throttle.refuses("arm"):
+            raise throttled(wait)
+        if operation := re.fullmatch(r"(?i)/subscriptions/[^/]+/operations/([0-9a-f]+)", path):
+            return self._operation(operation[1])
+        call = replace(call, caller=self._authorise(call, request.headers.get("authorization", "")))
+        if "api-version" not in request.query_params:
+            raise Refusal(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required.")
+        for pattern, handler in self.types.items():
+            if re.fullmatch(pattern, path, re.IGNORECASE):
+                with self.azure.store.exclusively():
+                    return handler(self, admitted(self.azure.store, call))
+        raise Refusal(404, "InvalidResourceType", f"The resource type could not be found for '{path}'.")
 
     def _authorise(self, call: Call, authorization: str) -> str:
         try:
             claims = self.entra.read(authorization.partition(" ")[2], "https://management.azure.com")
         except jwt.PyJWTError:
             raise Refusal(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
-        subscription = re.match(r"(?i)/subscriptions/([^/]+)", call.id)
+        caller, subscription = str(claims["oid"]), re.match(r"(?i)/subscriptions/([^/]+)", call.id)
         if subscription and self.azure.store.get("subscriptions", subscription[1]) is None:
             raise Refusal(404, "SubscriptionNotFound", f"The subscription '{subscription[1]}' could not be found.")
         if subscription and tenancy.tenant_of(self.azure.store, subscription[1]) != claims["tid"]:
@@ -85,26 +80,30 @@ class Arm:
         needed = {OWNER, ACCESS_ADMINISTRATOR} if writes_roles else {OWNER, CONTRIBUTOR}
         if call.id.lower().endswith("/providers/microsoft.authorization/permissions"):
             needed = set(NAMES.values())  # anyone with a role at a scope may ask what it allows there
-        if call.method == "GET" and _WHOLE_SUBSCRIPTION.fullmatch(call.id) and self.roles.holds_inside(str(claims["oid"]), call.id):
-            return str(claims["oid"])  # anyone with a role anywhere inside sees the subscription, and of its lists what is theirs
-        if subscription and not self.roles.holds(str(claims["oid"]), call.id, needed):
-            text = f"The client '{claims['oid']}' does not have authorization to perform the action over scope '{call.id}'."
+        if call.method == "GET" and _WHOLE_SUBSCRIPTION.fullmatch(call.id) and holds_inside(self.azure.store, caller, call.id):
+            return caller  # anyone with a role anywhere inside sees the subscription, and of its lists what is theirs
+        if subscription and not holds(self.azure.store, caller, call.id, needed):
+            text = f"The client '{caller}' does not have authorization to perform the action over scope '{call.id}'."
             raise Refusal(403, "AuthorizationFailed", text)
-        return str(claims["oid"])
+        return caller
 
     # -- what resource types use ------------------------------------------------------------------
-    def get(self, call: Call) -> Response:
-        found = self.azure.store.get("arm", call.id)
-        if found is None:
+    def found(self, call: Call, id: str = "") -> Body:
+        """A resource, by default the one that the path names. Raises ``Refusal``."""
+        if (found := self.azure.store.get("arm", id or call.id)) is None:
             raise not_found(call)
-        return JSONResponse(visible(found), headers={"ETag": f'"{found["_etag"]}"'})
+        return found
+
+    def get(self, call: Call) -> Response:
+        found = self.found(call)
+        return JSONResponse(visible(found), headers=etag(found))
 
     def put(self, call: Call, body: Body, kind: str) -> Body:
-        """Store a resource; the answer is what a client sees."""
+        """Store a resource, and return what was stored."""
         created = (self.azure.store.get("arm", call.id) or {}).get("_created", time.time())
         stored = {**body, "id": call.id, "name": call.name, "type": kind, "_etag": uuid4().hex, "_created": created}
         self.azure.store.put("arm", call.id, stored)
-        return visible(stored)
+        return stored
 
     def listed(self, call: Call) -> Response:
         """The children of a collection path."""
@@ -126,7 +125,7 @@ class Arm:
 
     def may_read(self, call: Call, id: str) -> bool:
         """Whether a list shows this resource to who calls."""
-        return self.roles.holds(call.caller, id, {OWNER, CONTRIBUTOR})
+        return holds(self.azure.store, call.caller, id, {OWNER, CONTRIBUTOR})
 
     def exists(self, id: str) -> bool:
         return self.azure.store.get("arm", id) is not None
@@ -150,3 +149,12 @@ class Arm:
 
 def visible(entry: Body) -> Body:
     return {name: value for name, value in entry.items() if not name.startswith("_")}
+
+
+def with_state(entry: Body, state: str) -> Body:
+    """What a client sees of a resource in a provisioning state."""
+    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
+
+
+def etag(entry: Body) -> dict[str, str]:
+    return {"ETag": f'"{entry["_etag"]}"'}

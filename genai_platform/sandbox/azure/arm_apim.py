@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_named_values
-from genai_platform.sandbox.azure.arm import Arm, visible
+from genai_platform.sandbox.azure.arm import Arm, etag, visible
 from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
 from genai_platform.sandbox.azure.arm_services import KIND
 from genai_platform.sandbox.azure.gateway.program import compile_policy
@@ -29,7 +29,7 @@ def entities(arm: Arm, call: Call) -> Response:
         return arm.listed(call)
     kind = parts[-2].lower()
     if call.method in ("GET", "HEAD"):
-        return _shown(arm, call, kind)
+        return _shown(arm.found(call), kind)
     _refuse_while_settling(arm, call, f"{service[0]}/{parts[0]}/{parts[1]}")
     if call.method == "DELETE":
         known = arm.exists(call.id)
@@ -43,9 +43,8 @@ def entities(arm: Arm, call: Call) -> Response:
 
 
 def _stored(arm: Arm, call: Call, kind: str) -> Response:
-    known = arm.exists(call.id)
-    match = call.headers.get("if-match")
-    if known and match not in (None, "*", f'"{(arm.azure.store.get("arm", call.id) or {})["_etag"]}"'):
+    known = arm.azure.store.get("arm", call.id)
+    if known and call.headers.get("if-match") not in (None, "*", etag(known)["ETag"]):
         raise Refusal(412, "PreconditionFailed", "The resource was changed by somebody else.")
     properties: dict[str, Any] = dict(call.body.get("properties") or {})
     if kind == "policies":
@@ -59,12 +58,11 @@ def _stored(arm: Arm, call: Call, kind: str) -> Response:
     if kind == "apis":
         _free_path(arm, call, str(properties.get("path", "")))
     if call.method == "PATCH":
-        properties = {**(arm.azure.store.get("arm", call.id) or {}).get("properties", {}), **properties}
-    shown = arm.put(call, {"properties": properties}, f"{KIND}/{kind}")
+        properties = {**(known or {}).get("properties", {}), **properties}
+    stored = arm.put(call, {"properties": properties}, f"{KIND}/{kind}")
     if kind == "apis":
         arm.azure.store.put("settlingApis", call.id, {"id": call.id})
-    headers = {"ETag": f'"{(arm.azure.store.get("arm", call.id) or {})["_etag"]}"'}
-    return JSONResponse(_reformatted(shown) if kind == "policies" else shown, 200 if known else 201, headers)
+    return _shown(stored, kind, 200 if known else 201)
 
 
 def _refuse_while_settling(arm: Arm, call: Call, entity: str) -> None:
@@ -81,15 +79,10 @@ def _free_path(arm: Arm, call: Call, path: str) -> None:
         raise Refusal(400, "ValidationError", f"Cannot create API with the same path '{path}' as another API of this service.")
 
 
-def _shown(arm: Arm, call: Call, kind: str) -> Response:
-    found = arm.azure.store.get("arm", call.id)
-    if found is None:
-        raise not_found(call)
-    shown = _reformatted(visible(found)) if kind == "policies" else visible(found)
-    return JSONResponse(shown, headers={"ETag": f'"{found["_etag"]}"'})
-
-
-def _reformatted(entry: dict[str, Any]) -> dict[str, Any]:
-    """CRLF, tabs, and other entities: what was put is not what comes back."""
-    text = str(entry["properties"]["value"]).replace("&#34;", "&quot;").replace("  ", "\t").replace("\n", "\r\n")
-    return {**entry, "properties": {"format": "xml", "value": text}}
+def _shown(entry: dict[str, Any], kind: str, status: int = 200) -> Response:
+    """A policy comes back with CRLF, tabs and other entities: what was put is not what comes back."""
+    shown = visible(entry)
+    if kind == "policies":
+        text = str(entry["properties"]["value"]).replace("&#34;", "&quot;").replace("  ", "\t").replace("\n", "\r\n")
+        shown["properties"] = {"format": "xml", "value": text}
+    return JSONResponse(shown, status, etag(entry))

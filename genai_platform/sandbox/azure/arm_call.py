@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import JSONResponse
+
 Body = dict[str, Any]
 
 
@@ -43,9 +45,14 @@ class Refusal(Exception):
         super().__init__(message)
         self.status, self.code, self.headers, self.additional = status, code, headers, additional
 
-    def document(self) -> dict[str, Any]:
-        error: dict[str, Any] = {"code": self.code, "message": str(self)}
-        return {"error": {**error, "additionalInfo": self.additional} if self.additional else error}
+    def answer(self) -> JSONResponse:
+        more = {"additionalInfo": self.additional} if self.additional else {}
+        return JSONResponse({"error": {"code": self.code, "message": str(self), **more}}, self.status, self.headers)
+
+
+def region(location: object) -> str:
+    """A region as paths name it: ``Japan East`` is ``japaneast``."""
+    return str(location or "").replace(" ", "").lower()
 
 
 def not_found(call: Call) -> Refusal:

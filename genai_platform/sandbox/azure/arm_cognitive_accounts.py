@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_openai
-from genai_platform.sandbox.azure.arm import Arm, visible
-from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
-from genai_platform.sandbox.azure.arm_cognitive_models import described, offered, region
+from genai_platform.sandbox.azure.arm import Arm, visible, with_state
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found, region
+from genai_platform.sandbox.azure.arm_cognitive_models import described, offered
 from genai_platform.sandbox.pace import (
     COGNITIVE_ACCOUNT_DELETED,
     COGNITIVE_ACCOUNT_MADE,
@@ -39,21 +39,18 @@ def accounts(arm: Arm, call: Call) -> Response:
         return _delete(arm, call, held)
     if call.method == "PUT":
         return _put(arm, call, held)
-    if held is None:
-        raise not_found(call)
+    held = arm.found(call)
     if call.method == "PATCH":
         settled(held)
         merged = {**held["properties"], **(call.body.get("properties") or {})}
-        arm.put(call, {**held, **call.body, "properties": merged}, KIND)
-    return JSONResponse(_shown(arm, store.get("arm", call.id) or {}))
+        held = arm.put(call, {**held, **call.body, "properties": merged}, KIND)
+    return JSONResponse(_shown(arm, held))
 
 
 def actions(arm: Arm, call: Call) -> Response:
     """``listKeys``, ``regenerateKey`` and ``models`` of an account."""
     path, action = call.id.rsplit("/", 1)
-    held = arm.azure.store.get("arm", path)
-    if held is None:
-        raise not_found(call)
+    held = arm.found(call, path)
     if action.lower() == "models":
         return JSONResponse({"value": [described(model) for model in offered(held["location"])]})
     if held["properties"].get("disableLocalAuth"):
@@ -132,9 +129,8 @@ def _put(arm: Arm, call: Call, held: Body | None) -> Response:
     properties = {"disableLocalAuth": False, "publicNetworkAccess": "Enabled", **before.get("properties", {}), **wanted}
     body = {**before, **call.body, "properties": properties, "_keys": before.get("_keys") or [secrets.token_hex(16) for _ in range(2)]}
     body["_ready"] = before.get("_ready") or arm.azure.after(COGNITIVE_ACCOUNT_MADE)
-    arm.put(call, body, KIND)
+    shown = _shown(arm, arm.put(call, body, KIND))
     _publish(arm)
-    shown = _shown(arm, store.get("arm", call.id) or {})
     return JSONResponse(shown) if before and not deleted else arm.accepted(call, COGNITIVE_ACCOUNT_MADE, 201, shown)
 
 
@@ -152,8 +148,7 @@ def _delete(arm: Arm, call: Call, held: Body | None) -> Response:
 def _shown(arm: Arm, entry: Body) -> Body:
     name, port = entry["properties"].get("customSubDomainName"), arm.azure.layout.ports["cognitive"]
     host = f"{name}.openai.localhost" if name else f"{region(entry['location'])}.api.cognitive.localhost"
-    properties = {**entry["properties"], "endpoint": f"https://{host}:{port}/", "provisioningState": state(entry)}
-    return {**visible(entry), "properties": properties}
+    return with_state({**entry, "properties": {**entry["properties"], "endpoint": f"https://{host}:{port}/"}}, state(entry))
 
 
 def _taken(arm: Arm, subdomain: str, own: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_cognitive_models as models
-from genai_platform.sandbox.azure.arm import Arm, visible
-from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, with_state
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found, region
 from genai_platform.sandbox.azure.arm_cognitive_accounts import settled, state
 from genai_platform.sandbox.pace import DEPLOYMENT_ANSWERS, DEPLOYMENT_DELETED, DEPLOYMENT_MADE
 
@@ -19,16 +19,13 @@ _KIND = "Microsoft.CognitiveServices/accounts/deployments"
 def deployments(arm: Arm, call: Call) -> Response:
     """One deployment or those of an account."""
     path = call.id.rsplit("/", 1)[0] if call.id.lower().endswith("/deployments") else call.id.rsplit("/", 2)[0]
-    account = arm.azure.store.get("arm", path)
-    if account is None:
-        raise not_found(call)
+    account = arm.found(call, path)
     if call.id.lower().endswith("/deployments"):
-        return JSONResponse({"value": [_shown(entry) for entry in arm.azure.store.all("arm", call.id + "/")]})
+        return JSONResponse({"value": [with_state(entry, state(entry)) for entry in arm.azure.store.all("arm", call.id + "/")]})
     held = arm.azure.store.get("arm", call.id)
     if call.method == "GET":
-        if held is None:
-            raise not_found(call)
-        return JSONResponse(_shown(held))
+        found = arm.found(call)
+        return JSONResponse(with_state(found, state(found)))
     if call.method == "DELETE" and held is None:
         return Response(status_code=204)
     settled(account)
@@ -62,8 +59,8 @@ def _put(arm: Arm, call: Call, account: Body, held: Body | None) -> Response:
     }
     ready = before.get("_ready", arm.azure.after(DEPLOYMENT_MADE))
     answers = before.get("_answers", ready + arm.azure.layout.pace.of(DEPLOYMENT_ANSWERS))
-    arm.put(call, {"sku": sku, "properties": made, "tags": call.body.get("tags"), "_ready": ready, "_answers": answers}, _KIND)
-    shown = _shown(arm.azure.store.get("arm", call.id) or {})
+    stored = arm.put(call, {"sku": sku, "properties": made, "tags": call.body.get("tags"), "_ready": ready, "_answers": answers}, _KIND)
+    shown = with_state(stored, state(stored))
     return JSONResponse(shown) if held else arm.accepted(call, DEPLOYMENT_MADE, 201, shown)
 
 
@@ -75,7 +72,7 @@ def _model(account: Body, wanted: Body, sku: Body) -> models.Model:
         raise Refusal(400, "DeploymentModelNotSupported", f"The model {named} of account deployment is not supported.")
     if sku["name"] not in found.skus:
         text = f"The specified SKU '{sku['name']}' for model '{found.name} {found.version}' is not supported in this region"
-        raise Refusal(400, "InvalidResourceProperties", f"{text} '{models.region(account['location'])}'.")
+        raise Refusal(400, "InvalidResourceProperties", f"{text} '{region(account['location'])}'.")
     return found
 
 
@@ -96,7 +93,3 @@ def _alone(arm: Arm, account: Body, own: str) -> None:
     if any(time.time() < one["_ready"] for one in others):
         text = f"Another operation is being performed on the parent resource '{account['id']}'. Please try again later."
         raise Refusal(409, "RequestConflict", text)
-
-
-def _shown(entry: Body) -> Body:
-    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state(entry)}}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm
-from genai_platform.sandbox.azure.arm_call import Body, Call
+from genai_platform.sandbox.azure.arm_call import Body, Call, region
 from genai_platform.sandbox.azure.store import Store
 
 LIMIT = 1000
@@ -40,11 +40,6 @@ _MODELS = (
     Model("text-embedding-3-large", "1", "embeddings"),
     Model("text-embedding-3-small", "1", "embeddings", ("Standard", "GlobalStandard")),
 )
-
-
-def region(location: object) -> str:
-    """``Japan East`` as ``japaneast``."""
-    return str(location or "").replace(" ", "").lower()
 
 
 def offered(location: object) -> list[Model]:

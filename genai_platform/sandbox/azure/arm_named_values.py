@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm, visible
 from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
-from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER
+from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, holds
 from genai_platform.sandbox.pace import ENTITY_WRITTEN
 
 KIND = "Microsoft.ApiManagement/service/namedValues"
@@ -61,8 +61,8 @@ def _put(arm: Arm, call: Call, service: str) -> Response:
             raise Refusal(400, "ValidationError", text)
     if not wanted.get("secret"):
         wanted["value"] = value
-    shown = arm.put(call, {"properties": wanted, "_value": value}, KIND)
-    return arm.accepted(call, ENTITY_WRITTEN, 200 if held else 201, shown)
+    stored = arm.put(call, {"properties": wanted, "_value": value}, KIND)
+    return arm.accepted(call, ENTITY_WRITTEN, 200 if held else 201, visible(stored))
 
 
 def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str, Any]]:
@@ -73,7 +73,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
     store, principal = arm.azure.store, (arm.azure.store.get("arm", service) or {}).get("identity", {}).get("principalId", "")
     vault, secret = store.get("vaults", found[1]), store.get("secrets", f"{found[1]}/{found[2]}")
     version = secret["versions"][-1] if secret else None
-    if vault is None or not arm.roles.holds(principal, vault["id"], {SECRETS_OFFICER, SECRETS_USER}):
+    if vault is None or not holds(store, principal, vault["id"], {SECRETS_OFFICER, SECRETS_USER}):
         code, message = "Forbidden", "Caller is not authorized to perform action on resource."
     elif version is None:
         code, message = "SecretNotFound", f"A secret with (name/id) {found[2]} was not found in this key vault."
@@ -87,9 +87,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
 
 def _action(arm: Arm, call: Call, service: str) -> Response:
     id, action = call.id.rsplit("/", 1)
-    held = arm.azure.store.get("arm", id)
-    if held is None:
-        raise not_found(call)
+    held = arm.found(call, id)
     if action.lower() == "listvalue":
         return JSONResponse({"value": held["_value"]})
     if action.lower() != "refreshsecret":

@@ -8,23 +8,24 @@ import time
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure import arm_providers, tenancy
-from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure import arm_providers
+from genai_platform.sandbox.azure.arm import Arm, visible
 from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
+from genai_platform.sandbox.azure.roles import holds_inside
 from genai_platform.sandbox.pace import PROVIDER_REGISTERED, RESOURCE_GROUP_DELETED
 
 
 def subscriptions(arm: Arm, call: Call) -> Response:
     """The subscriptions in which the caller has a role, with their tenants."""
-    every = tenancy.subscriptions(arm.azure.store)
-    seen = [_subscription(entry) for entry in every if arm.roles.holds_inside(call.caller, f"/subscriptions/{entry['subscriptionId']}")]
+    store = arm.azure.store
+    seen = [
+        {"id": f"/subscriptions/{entry['subscriptionId']}", "state": "Enabled", **entry}
+        for entry in store.all("subscriptions")
+        if holds_inside(store, call.caller, f"/subscriptions/{entry['subscriptionId']}")
+    ]
     if not call.subscription:
         return JSONResponse({"value": seen})
     return JSONResponse(next(entry for entry in seen if entry["subscriptionId"] == call.subscription.lower()))
-
-
-def _subscription(entry: Body) -> Body:
-    return {"id": f"/subscriptions/{entry['subscriptionId']}", "state": "Enabled", **entry}
 
 
 _LOCATIONS = {
@@ -97,14 +98,12 @@ def resource_groups(arm: Arm, call: Call) -> Response:
     if call.method in ("GET", "HEAD"):
         return arm.get(call)
     if call.method == "PUT":
-        known = arm.exists(call.id)
-        if "_gone" in (arm.azure.store.get("arm", call.id) or {}):
+        known = arm.azure.store.get("arm", call.id)
+        if known and "_gone" in known:
             raise Refusal(409, "ResourceGroupBeingDeleted", f"The resource group '{call.name}' is in deprovisioning state.")
-        body = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
-        return JSONResponse(body, 200 if known else 201)
-    if not arm.exists(call.id):
-        raise not_found(call)
-    held = arm.azure.store.get("arm", call.id) or {}
+        stored = arm.put(call, {**call.body, "properties": {"provisioningState": "Succeeded"}}, "Microsoft.Resources/resourceGroups")
+        return JSONResponse(visible(stored), 200 if known else 201)
+    held = arm.found(call)
     if "_gone" not in held:
         gone = arm.azure.after(RESOURCE_GROUP_DELETED)
         arm.azure.store.put("arm", call.id, {**held, "properties": {"provisioningState": "Deleting"}, "_gone": gone})

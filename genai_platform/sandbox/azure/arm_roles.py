@@ -8,9 +8,9 @@ import time
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm
+from genai_platform.sandbox.azure.arm import Arm, visible
 from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
-from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OPENAI_CONTRIBUTOR, OPENAI_USER, OWNER
+from genai_platform.sandbox.azure.roles import ACCESS_ADMINISTRATOR, CONTRIBUTOR, NAMES, OPENAI_CONTRIBUTOR, OPENAI_USER, OWNER, holds
 from genai_platform.sandbox.pace import DIRECTORY_OBJECT_SHOWN, ROLE_ASSIGNED, ROLE_ASSIGNED_TO_IDENTITY
 
 _KIND = "Microsoft.Authorization/roleAssignments"
@@ -24,12 +24,12 @@ def role_assignments(arm: Arm, call: Call) -> Response:
     if call.method == "PUT":
         return _assign(arm, call, scope)
     if call.method == "DELETE":
-        if not arm.exists(call.id):
+        held = arm.azure.store.get("arm", call.id)
+        if held is None:
             return Response(status_code=204)
-        body = arm.azure.store.get("arm", call.id) or {}
         arm.remove(call.id)
         arm.azure.store.delete("roleAssignments", call.id)
-        return JSONResponse({name: value for name, value in body.items() if not name.startswith("_")})
+        return JSONResponse(visible(held))
     return arm.get(call)
 
 
@@ -50,13 +50,13 @@ def _assign(arm: Arm, call: Call, scope: str) -> Response:
         if same and other["id"].lower() != call.id.lower():
             raise Refusal(409, "RoleAssignmentExists", "The role assignment already exists.")
     existed = arm.exists(call.id)
-    body = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
+    stored = arm.put(call, {"properties": {**wanted, "scope": scope}}, _KIND)
     if not existed:
         of_a_resource = arm.azure.store.get("managedIdentities", principal) is not None
         effective = arm.azure.after(ROLE_ASSIGNED_TO_IDENTITY if of_a_resource else ROLE_ASSIGNED)
         entry = {"id": call.id, "scope": scope, "principalId": principal, "roleId": role, "effectiveAt": effective}
         arm.azure.store.put("roleAssignments", call.id, entry)
-    return JSONResponse(body, 200 if existed else 201)
+    return JSONResponse(visible(stored), 200 if existed else 201)
 
 
 def _kind(arm: Arm, call: Call, principal: str) -> str | None:
@@ -78,13 +78,13 @@ def _listed(arm: Arm, call: Call, scope: str) -> Response:
     principal = re.search(r"principalId eq '([^']+)'", call.query.get("$filter", ""))
     if principal:
         at = [entry for entry in at if entry["properties"]["principalId"] == principal[1]]
-    return JSONResponse({"value": [{name: value for name, value in entry.items() if not name.startswith("_")} for entry in at]})
+    return JSONResponse({"value": [visible(entry) for entry in at]})
 
 
 def permissions(arm: Arm, call: Call) -> Response:
     """What the caller may do at a scope, one entry for each role held there."""
     scope = re.split(r"(?i)/providers/microsoft\.authorization/", call.id)[0]
-    entries = [entry for role, entry in _ACTIONS.items() if arm.roles.holds(call.caller, scope, {role})]
+    entries = [entry for role, entry in _ACTIONS.items() if holds(arm.azure.store, call.caller, scope, {role})]
     return JSONResponse({"value": entries})
 
 

@@ -13,8 +13,8 @@ from uuid import uuid4
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, visible
-from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, visible, with_state
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found, region
 from genai_platform.sandbox.azure.store import Object, Store
 from genai_platform.sandbox.pace import (
     SERVICE_CHANGED,
@@ -47,11 +47,9 @@ def services(arm: Arm, call: Call) -> Response:
     if call.id.lower().endswith("/service"):
         here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == KIND]
         return JSONResponse({"value": [_with_state(entry) for entry in here]})
-    found = store.get("arm", call.id)
     if call.method == "GET":
-        if found is None:
-            raise not_found(call)
-        return JSONResponse(_with_state(found))
+        return JSONResponse(_with_state(arm.found(call)))
+    found = store.get("arm", call.id)
     if found is not None and _state(found) in ("Activating", "Updating", "Terminating"):
         raise Refusal(
             409, "ServiceLocked", f"The API Service {call.name} is transitioning at this time. Please try the request again later."
@@ -92,27 +90,26 @@ def _put(arm: Arm, call: Call, found: Object | None) -> Response:
     identity = call.body.get("identity") or (found or {}).get("identity")
     if identity and "SystemAssigned" in str(identity.get("type")):
         identity = _identity(arm, call, found)
-    wanted = {**(found or {}).get("properties", {}), **(call.body.get("properties") or {})}
+    duration = SERVICE_CHANGED if found else _MADE[name]
     body = {
         "location": _display(call.body.get("location")) or (found or {}).get("location"),
         "sku": sku,
         "identity": identity,
         "tags": call.body.get("tags") or {},
         "properties": {
-            **wanted,
+            **(found or {}).get("properties", {}),
+            **(call.body.get("properties") or {}),
             "gatewayUrl": f"https://{call.name}.azure-api.localhost:{arm.azure.layout.ports['gateway']}",
             "publicIPAddresses": ["203.0.113.10"] if name in _CLASSIC else None,
             "createdAtUtc": "2026-01-01T00:00:00Z",
         },
-        "_ready": arm.azure.after(SERVICE_CHANGED if found else _MADE[name]),
+        "_ready": arm.azure.after(duration),
         "_passing": "Updating" if found else "Activating",
         "_state": "Succeeded" if found else _outcome(store, call.id),
     }
-    arm.put(call, body, KIND)
+    shown = _with_state(arm.put(call, body, KIND))
     store.put("services", call.name, {"id": call.id, "name": call.name})
-    return arm.accepted(
-        call, SERVICE_CHANGED if found else _MADE[name], 200 if found else 201, _with_state(store.get("arm", call.id) or {})
-    )
+    return arm.accepted(call, duration, 200 if found else 201, shown)
 
 
 def _identity(arm: Arm, call: Call, found: Object | None) -> Object:
@@ -140,7 +137,7 @@ def _free(arm: Arm, call: Call) -> None:
         store.delete("deletedServices", call.name)
     elif restore:
         raise Refusal(404, "ServiceNotFound", f"There is no soft-deleted api service '{call.name}'.")
-    elif any(store.get(kind, call.name) for kind in ("services", "takenNames", "freedServices")):
+    elif any(store.get(kind, call.name) for kind in ("services", "freedServices")):
         raise Refusal(409, "ServiceAlreadyExists", f"Api service already exists: {call.name}")
 
 
@@ -160,12 +157,7 @@ def _family(sku: str) -> str:
 
 def _display(location: object) -> str:
     text = str(location or "")
-    return _DISPLAY.get(layout(text), text)
-
-
-def layout(location: str) -> str:
-    """A region as paths name it."""
-    return location.replace(" ", "").lower()
+    return _DISPLAY.get(region(text), text)
 
 
 def _state(entry: Object) -> str:
@@ -175,7 +167,7 @@ def _state(entry: Object) -> str:
 
 
 def _with_state(entry: Object) -> Object:
-    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": _state(entry)}}
+    return with_state(entry, _state(entry))
 
 
 def _advance(arm: Arm) -> None:
@@ -202,7 +194,7 @@ def service_names(arm: Arm, call: Call) -> Response:
     """checkNameAvailability: service names are global; a soft-deleted one is taken too, and a purged one for a while."""
     _advance(arm)
     name = str(call.body.get("name"))
-    taken = any(arm.azure.store.get(kind, name) for kind in ("services", "deletedServices", "takenNames", "freedServices"))
+    taken = any(arm.azure.store.get(kind, name) for kind in ("services", "deletedServices", "freedServices"))
     reason = "AlreadyExists" if taken else "Valid"
     return JSONResponse({"nameAvailable": not taken, "reason": reason, "message": f"{name} is already in use." if taken else ""})
 
@@ -214,7 +206,7 @@ def deleted_services(arm: Arm, call: Call) -> Response:
     if call.id.lower().endswith("/deletedservices"):
         return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices") if _here(call, entry["service"])]})
     found = store.get("deletedServices", call.name)
-    if found is None or not _here(call, found["service"]) or call.id.split("/")[6] != layout(found["service"]["location"]):
+    if found is None or not _here(call, found["service"]) or call.id.split("/")[6] != region(found["service"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
@@ -225,7 +217,7 @@ def deleted_services(arm: Arm, call: Call) -> Response:
 
 def _deleted(entry: Object) -> Object:
     service = entry["service"]
-    subscription, location = service["id"].split("/")[2], layout(service["location"])
+    subscription, location = service["id"].split("/")[2], region(service["location"])
     base = f"/subscriptions/{subscription}/providers/Microsoft.ApiManagement/locations/{location}/deletedservices"
     stamps = {"deletionDate": _stamp(entry["at"]), "scheduledPurgeDate": _stamp(entry["at"] + 48 * 3600)}
     return {

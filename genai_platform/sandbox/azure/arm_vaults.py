@@ -12,8 +12,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.arm import Arm, visible
-from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, visible, with_state
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found, region
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.pace import VAULT_MADE, VAULT_NAME_FREE, VAULT_PURGED
 
@@ -28,10 +28,7 @@ def vaults(arm: Arm, call: Call) -> Response:
         here = [entry for entry in store.all("arm", call.id + "/") if entry["type"] == _KIND]
         return JSONResponse({"value": [_with_state(entry) for entry in here]})
     if call.method == "GET":
-        held = store.get("arm", call.id)
-        if held is None:
-            raise not_found(call)
-        return JSONResponse(_with_state(held))
+        return JSONResponse(_with_state(arm.found(call)))
     if call.method == "DELETE":
         found = store.get("arm", call.id)
         if found is None:
@@ -50,14 +47,14 @@ def _put(arm: Arm, call: Call) -> Response:
     if deleted and wanted.get("createMode") != "recover":
         text = f"A vault with the name '{call.name}' already exists in a deleted state. Recover or purge it."
         raise Refusal(409, "ConflictError", text)
-    if known and _layout(call.body.get("location")) != _layout(known["location"]):
+    if known and region(call.body.get("location")) != region(known["location"]):
         raise Refusal(409, "InvalidResourceLocation", f"The resource '{call.name}' already exists in location '{known['location']}'.")
     if not known and any(store.get(kind, call.name) for kind in ("vaults", "takenNames", "freedVaults")):
         raise Refusal(409, "VaultAlreadyExists", f"The vault name '{call.name}' is already in use.")
     if wanted.get("createMode") == "recover":
         if not deleted:
             raise Refusal(404, "DeletedVaultNotFound", f"The deleted vault '{call.name}' was not found.")
-        if _layout(deleted["vault"]["location"]) != _layout(call.body.get("location")) or "_purged" in deleted:
+        if region(deleted["vault"]["location"]) != region(call.body.get("location")) or "_purged" in deleted:
             raise Refusal(400, "VaultNotRecoverable", f"The deleted vault '{call.name}' cannot be recovered here.")
         store.delete("deletedVaults", call.name)
         body = {name: deleted["vault"][name] for name in ("location", "properties", "tags") if name in deleted["vault"]}
@@ -72,19 +69,14 @@ def _put(arm: Arm, call: Call) -> Response:
         }
         body = {"location": call.body.get("location"), "tags": call.body.get("tags") or {}, "properties": properties}
     ready = known["_ready"] if known else arm.azure.after(VAULT_MADE)
-    arm.put(call, {**body, "_ready": ready}, _KIND)
+    stored = arm.put(call, {**body, "_ready": ready}, _KIND)
     store.put("vaults", call.name, {"id": call.id, "name": call.name})
-    return JSONResponse(_with_state(store.get("arm", call.id) or {}), 200 if known else 201)
+    return JSONResponse(_with_state(stored), 200 if known else 201)
 
 
 def _with_state(entry: dict[str, Any]) -> dict[str, Any]:
     """The vault with its provisioning state: its name is made known to DNS last."""
-    state = "Succeeded" if time.time() >= entry.get("_ready", 0) else "RegisteringDns"
-    return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
-
-
-def _layout(location: object) -> str:
-    return str(location or "").replace(" ", "").lower()
+    return with_state(entry, "Succeeded" if time.time() >= entry.get("_ready", 0) else "RegisteringDns")
 
 
 def _advance(store: Store) -> None:
@@ -118,7 +110,7 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
         return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults") if _here(call, entry)]})
     name = call.id.split("/")[8]
     found = store.get("deletedVaults", name)
-    if found is None or not _here(call, found) or call.id.split("/")[6] != _layout(found["vault"]["location"]):
+    if found is None or not _here(call, found) or call.id.split("/")[6] != region(found["vault"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))

@@ -24,7 +24,6 @@ from genai_platform.sandbox.azure.control_address import PATH, secret_file
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
-from genai_platform.sandbox.azure.throttle import Throttle
 
 _LONGEST = 120.0
 
@@ -39,8 +38,8 @@ class ControlRoutes:
     one who is there stays as they are.
     """
 
-    def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle) -> None:
-        self._azure, self._entra, self._throttle = azure, entra, throttle
+    def __init__(self, azure: AzureState, entra: Entra) -> None:
+        self._azure, self._entra = azure, entra
         self._secret = secret_file(azure.layout).read_text().strip()
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
@@ -71,7 +70,7 @@ class ControlRoutes:
         return {"seconds": seconds}
 
     def _slow_down(self, body: dict[str, Any]) -> dict[str, Any]:
-        self._throttle.order(str(body["service"]), int(body["requests"]), float(body.get("retry_after", 1)))
+        self._azure.throttle.order(str(body["service"]), int(body["requests"]), float(body.get("retry_after", 1)))
         return {}
 
     def _subscription(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure.entra_applications import Applications
-from genai_platform.sandbox.azure.entra_directory import EVERYTHING, Asked, body_of, denied, fault, filtered, listed, not_found, public
+from genai_platform.sandbox.azure.entra_directory import EVERYTHING, Asked, Fault, body_of, denied, filtered, listed, not_found, public
 from genai_platform.sandbox.azure.entra_federated_credentials import KIND as CREDENTIALS
 from genai_platform.sandbox.azure.entra_federated_credentials import FederatedCredentials
 from genai_platform.sandbox.azure.entra_people import People
 from genai_platform.sandbox.azure.entra_principals import Principals
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle, retry_after
+from genai_platform.sandbox.azure.throttle import retry_after
 
 _WRITE = frozenset({"Application.ReadWrite.OwnedBy", EVERYTHING})
 _ASSIGN = frozenset({"AppRoleAssignment.ReadWrite.All"})
@@ -56,36 +56,31 @@ class Deleted(Asked):
         """A service principal is not restored with its application (deletedItems: restore)."""
         for kind, back in (("deletedApplications", "applications"), ("deletedServicePrincipals", "servicePrincipals")):
             if found := self.store.get(kind, request.path_params["id"]):
-                if not self.owns(found):
-                    return denied()
+                self.require_own(found)
                 self.store.delete(kind, found["id"])
                 found.pop("deletedDateTime")
                 self.store.put(back, found["id"], found)
                 return JSONResponse(public(found))
-        return not_found(request)
+        raise not_found(request)
 
     def purge(self, request: Request) -> Response:
         for kind in ("deletedApplications", "deletedServicePrincipals"):
             if found := self.store.get(kind, request.path_params["id"]):
-                if not self.owns(found):
-                    return denied()
+                self.require_own(found)
                 self.store.delete(kind, found["id"])
                 for one in self.store.all(CREDENTIALS, f"{found['id']}/"):
                     self.store.delete(CREDENTIALS, f"{found['id']}/{one['id']}")
                 return Response(status_code=204)
-        return not_found(request)
+        raise not_found(request)
 
 
 class Others(Asked):
-    """The tenant itself, and objects of any kind."""
-
-    def organization(self, request: Request) -> Response:
-        return listed([{"id": self.store.tenant, "displayName": "sandbox"}])
+    """How full the tenant is, and objects of any kind."""
 
     def size(self, request: Request) -> Response:
         """The beta's organization, which tells how full the directory is. 50 000 objects: a tenant without a verified domain."""
         if not self.permissions & _READ_ORGANIZATION:
-            return denied()
+            raise denied()
         kinds = ("applications", "servicePrincipals", "users", "deletedApplications", "deletedServicePrincipals")
         quota = {"used": sum(len(self.store.all(kind)) for kind in kinds), "total": 50_000, **(self.store.get("quota", "directory") or {})}
         return listed([{"id": self.store.tenant, "directorySizeQuota": quota}])
@@ -105,9 +100,8 @@ class Others(Asked):
 class Graph:
     """The routes under ``/v1.0``, and the one of ``/beta`` that is asked for."""
 
-    def __init__(self, azure: AzureState, entra: Entra, throttle: Throttle | None = None) -> None:
+    def __init__(self, azure: AzureState, entra: Entra) -> None:
         self._azure, self._entra = azure, entra
-        self._throttle = throttle or Throttle()
 
     def routes(self) -> list[Route]:
         return [
@@ -138,7 +132,6 @@ class Graph:
                 Principals,
                 ("GET", "/servicePrincipals", Principals.every),
                 ("POST", "/servicePrincipals", Principals.create),
-                ("PATCH", "/servicePrincipals(appId='{app_id}')", Principals.upsert),
                 ("GET", "/servicePrincipals(appId='{app_id}')", Principals.get),
                 ("GET", "/servicePrincipals/{id}", Principals.get),
                 ("PATCH", "/servicePrincipals/{id}", Principals.patch),
@@ -154,11 +147,7 @@ class Graph:
                 ("POST", "/directory/deletedItems/{id}/restore", Deleted.restore),
                 ("DELETE", "/directory/deletedItems/{id}", Deleted.purge),
             ),
-            *self._of(
-                Others,
-                ("GET", "/organization", Others.organization),
-                ("POST", "/directoryObjects/getByIds", Others.by_ids),
-            ),
+            *self._of(Others, ("POST", "/directoryObjects/getByIds", Others.by_ids)),
             *self._of(
                 People,
                 ("GET", "/me", People.me),
@@ -178,17 +167,15 @@ class Graph:
     def _guarded(self, kind: type[Kind], handler: Callable[[Kind, Request], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             await request.body()
-            if wait := self._throttle.refuses("graph"):
-                refused = fault(429, "TooManyRequests", "Too many requests")
-                refused.headers.update(retry_after(wait))
-                return refused
+            if wait := self._azure.throttle.refuses("graph"):
+                raise Fault(429, "TooManyRequests", "Too many requests", retry_after(wait))
             try:
                 claims = self._entra.read(request.headers.get("authorization", "").partition(" ")[2], "https://graph.microsoft.com")
             except jwt.PyJWTError:
-                return fault(401, "InvalidAuthenticationToken", "Access token validation failure.")
+                raise Fault(401, "InvalidAuthenticationToken", "Access token validation failure.") from None
             held = _permissions(claims)
             if not held & _needed(method, request.url.path):
-                return denied()
+                raise denied()
             asked = kind(self._azure, self._azure.directory(str(claims["tid"])), str(claims.get("oid")), held, str(claims.get("appid")))
             with self._azure.store.exclusively():
                 return handler(asked, request)

@@ -11,26 +11,21 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.entra_directory import Asked, Body, body_of, denied, fault, filtered, listed, not_found, public, stamp
+from genai_platform.sandbox.azure.entra_directory import Body, Collection, Fault, body_of, not_found, public, stamp
 from genai_platform.sandbox.azure.entra_principals import Principals
 
 
-class Applications(Asked):
+class Applications(Collection):
     """``/applications``."""
 
-    def every(self, request: Request) -> Response:
-        return listed(filtered(self.store.all("applications"), request))
-
-    def get(self, request: Request) -> Response:
-        found = self.find("applications", request)
-        return JSONResponse(public(found)) if found else not_found(request)
+    kind = "applications"
 
     def upsert(self, request: Request) -> Response:
         existing = self.store.find("applications", "uniqueName", request.path_params["name"])
         if existing:
             return self._change(existing, body_of(request))
         if request.headers.get("prefer") != "create-if-missing":
-            return not_found(request)
+            raise not_found(request)
         return self._new(request.path_params["name"], body_of(request), owners=[])
 
     def create(self, request: Request) -> Response:
@@ -39,29 +34,25 @@ class Applications(Asked):
 
     def _new(self, name: str, body: Body, owners: list[str]) -> Response:
         if any(self.store.find(kind, "uniqueName", name) for kind in ("applications", "deletedApplications")):
-            return fault(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
-        if refused := _bad_redirect(body):
-            return refused
+            raise Fault(400, "Request_BadRequest", "Another object with the same value for property uniqueName already exists.")
+        _check_redirects(body)
         made = {"id": str(uuid4()), "appId": str(uuid4()), "identifierUris": [], "appRoles": [], "tags": [], **body, "uniqueName": name}
         made |= {"passwordCredentials": [], "secrets": [], "createdAt": time.time(), "owners": owners, "createdDateTime": stamp()}
         self.store.put("applications", made["id"], made)
         return JSONResponse(public(made), 201)
 
     def patch(self, request: Request) -> Response:
-        found = self.find("applications", request)
-        return self._change(found, body_of(request)) if found else not_found(request)
+        return self._change(self.find("applications", request), body_of(request))
 
     def _change(self, found: Body, body: Body) -> Response:
-        if not self.owns(found):
-            return denied()
+        self.require_own(found)
         for uri in body.get("identifierUris", []):
             if uri != f"api://{found['appId']}":
-                return fault(400, "HostNameNotOnVerifiedDomain", f"Values of identifierUris property must use a verified domain: '{uri}'.")
-        if refused := _bad_redirect(body):
-            return refused
+                raise Fault(400, "HostNameNotOnVerifiedDomain", f"Values of identifierUris property must use a verified domain: '{uri}'.")
+        _check_redirects(body)
         if _enabled_changed(found, body):
             text = "Property value cannot be deleted or updated unless it is disabled first."
-            return fault(400, "CannotDeleteOrUpdateEnabledEntitlement", text)
+            raise Fault(400, "CannotDeleteOrUpdateEnabledEntitlement", text)
         self.store.put("applications", found["id"], {**found, **body})
         # Tags of an application show at its service principal, too.
         if "tags" in body and (principal := self.store.find("servicePrincipals", "appId", found["appId"])):
@@ -70,8 +61,6 @@ class Applications(Asked):
 
     def delete(self, request: Request) -> Response:
         found = self.own("applications", request)
-        if isinstance(found, Response):
-            return found
         self.store.delete("applications", found["id"])
         self.store.put("deletedApplications", found["id"], {**found, "deletedDateTime": stamp()})
         if principal := self.store.find("servicePrincipals", "appId", found["appId"]):
@@ -80,8 +69,6 @@ class Applications(Asked):
 
     def add_password(self, request: Request) -> Response:
         found = self.own("applications", request)
-        if isinstance(found, Response):
-            return found
         wanted = body_of(request).get("passwordCredential") or {}
         until = datetime.fromisoformat(wanted["endDateTime"]) if wanted.get("endDateTime") else datetime.now(UTC) + timedelta(days=730)
         credential = {"keyId": str(uuid4()), "displayName": wanted.get("displayName", ""), "startDateTime": stamp()}
@@ -94,21 +81,18 @@ class Applications(Asked):
 
     def remove_password(self, request: Request) -> Response:
         found, key = self.own("applications", request), body_of(request).get("keyId")
-        if isinstance(found, Response):
-            return found
         for name in ("passwordCredentials", "secrets"):
             found[name] = [entry for entry in found[name] if entry["keyId"] != key]
         self.store.put("applications", found["id"], found)
         return Response(status_code=204)
 
 
-def _bad_redirect(body: Body) -> Response | None:
+def _check_redirects(body: Body) -> None:
     """Redirect addresses are https, or this machine ("Redirect URI (reply URL) best practices and limitations")."""
     for kind in ("web", "spa"):
         for uri in (body.get(kind) or {}).get("redirectUris") or ():
             if not re.match(r"https://[^*]+$|http://(localhost|127\.0\.0\.1)([:/]|$)", uri):
-                return fault(400, "Request_BadRequest", f"Reply url '{uri}' is invalid: it must start with https:// or http://localhost.")
-    return None
+                raise Fault(400, "Request_BadRequest", f"Reply url '{uri}' is invalid: it must start with https:// or http://localhost.")
 
 
 def _enabled_changed(found: Body, body: Body) -> bool:

@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -34,8 +34,8 @@ class Asked:
     client: str = ""
     """Application id of the program that asks."""
 
-    def find(self, kind: str, request: Request) -> Body | None:
-        """The object that the path names; None for one that is not shown yet, too."""
+    def find(self, kind: str, request: Request) -> Body:
+        """The object that the path names. Raises ``Fault``, also for one that is not shown yet."""
         wanted = request.path_params
         if "id" in wanted:
             found = self.store.get(kind, wanted["id"])
@@ -43,28 +43,51 @@ class Asked:
             found = self.store.find(kind, "appId", wanted["app_id"])
         else:
             found = self.store.find(kind, "uniqueName", wanted["name"])
-        return found if found and not self.fresh(found) else None
+        if found is None or self.fresh(found):
+            raise not_found(request)
+        return found
 
-    def own(self, kind: str, request: Request) -> Body | Response:
-        """The object that the path names, for the caller to change; else the refusal."""
+    def own(self, kind: str, request: Request) -> Body:
+        """The object that the path names, for the caller to change. Raises ``Fault``."""
         found = self.find(kind, request)
-        if not found:
-            return not_found(request)
-        return found if self.owns(found) else denied()
+        self.require_own(found)
+        return found
 
     def fresh(self, found: Body) -> bool:
         """Whether an object was made so short a time ago that it is not known everywhere."""
         return time.time() < float(found["createdAt"]) + self.azure.layout.pace.of(DIRECTORY_OBJECT_SHOWN)
 
-    def owns(self, found: Body) -> bool:
-        """Whether the caller may change an object: its own ones, or any with the wider permission. Unrecorded owners do not count."""
-        owners: list[str] = found.get("owners", [self.caller])
-        return EVERYTHING in self.permissions or self.caller in owners
+    def require_own(self, found: Body) -> None:
+        """Raises ``Fault`` unless the caller may change an object: its own ones, or any with the wider permission.
+
+        Unrecorded owners do not count.
+        """
+        if EVERYTHING not in self.permissions and self.caller not in found.get("owners", [self.caller]):
+            raise denied()
 
 
-def fault(status: int, code: str, message: str) -> Response:
+class Collection(Asked):
+    """All objects of one kind."""
+
+    kind: ClassVar[str]
+
+    def every(self, request: Request) -> Response:
+        return listed(filtered(self.store.all(self.kind), request))
+
+    def get(self, request: Request) -> Response:
+        return JSONResponse(public(self.find(self.kind, request)))
+
+
+class Fault(Exception):
     """An error as Graph words it."""
-    return JSONResponse({"error": {"code": code, "message": message, "innerError": {"request-id": str(uuid4())}}}, status)
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers
+
+    def answer(self) -> JSONResponse:
+        error = {"code": self.code, "message": str(self), "innerError": {"request-id": str(uuid4())}}
+        return JSONResponse({"error": error}, self.status, self.headers)
 
 
 def listed(entries: list[Body]) -> Response:
@@ -95,13 +118,13 @@ def public(entry: Body) -> Body:
     return {name: value for name, value in entry.items() if name not in _HIDDEN and not name.startswith("_")}
 
 
-def denied() -> Response:
-    return fault(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+def denied() -> Fault:
+    return Fault(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
-def not_found(request: Request) -> Response:
+def not_found(request: Request) -> Fault:
     named = next(iter(request.path_params.values()), "")
-    return fault(404, "Request_ResourceNotFound", f"Resource '{named}' does not exist or one of its queried references is not present.")
+    return Fault(404, "Request_ResourceNotFound", f"Resource '{named}' does not exist or one of its queried references is not present.")
 
 
 def body_of(request: Request) -> Body:

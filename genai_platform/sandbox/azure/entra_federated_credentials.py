@@ -14,7 +14,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.entra_directory import Asked, Body, body_of, fault, listed, not_found, public
+from genai_platform.sandbox.azure.entra_directory import Asked, Body, Fault, body_of, listed, not_found, public
 from genai_platform.sandbox.azure.tenancy import Directory
 from genai_platform.sandbox.pace import FEDERATED_CREDENTIAL_KNOWN
 
@@ -30,41 +30,29 @@ class FederatedCredentials(Asked):
     """``/applications/{id}/federatedIdentityCredentials``; one is named by its id or its name."""
 
     def every(self, request: Request) -> Response:
-        application = self.find("applications", request)
-        return listed(self._of(application)) if application else not_found(request)
+        return listed(self._of(self.find("applications", request)))
 
     def get(self, request: Request) -> Response:
-        found = self._named(request)
-        return JSONResponse(public(found)) if found else not_found(request)
+        return JSONResponse(public(self._named(self.find("applications", request), request)))
 
     def create(self, request: Request) -> Response:
-        application = self.own("applications", request)
-        return application if isinstance(application, Response) else self._new(application, body_of(request))
+        return self._new(self.own("applications", request), body_of(request))
 
     def upsert(self, request: Request) -> Response:
         """By name, with ``Prefer: create-if-missing``."""
         application, name = self.own("applications", request), request.path_params["credential"]
-        if isinstance(application, Response):
-            return application
-        if found := self._named(request):
-            return self._change(application, found, body_of(request))
-        if request.headers.get("prefer") != "create-if-missing":
-            return not_found(request)
-        return self._new(application, {**body_of(request), "name": name})
+        missing = all(name not in (one["id"], one["name"]) for one in self._of(application))
+        if missing and request.headers.get("prefer") == "create-if-missing":
+            return self._new(application, {**body_of(request), "name": name})
+        return self.patch(request)
 
     def patch(self, request: Request) -> Response:
         application = self.own("applications", request)
-        if isinstance(application, Response):
-            return application
-        found = self._named(request)
-        return self._change(application, found, body_of(request)) if found else not_found(request)
+        return self._change(application, self._named(application, request), body_of(request))
 
     def delete(self, request: Request) -> Response:
         application = self.own("applications", request)
-        if isinstance(application, Response):
-            return application
-        if not (found := self._named(request)):
-            return not_found(request)
+        found = self._named(application, request)
         self._keep(application, {**found, "_deleted": True}, before=found)
         return Response(status_code=204)
 
@@ -72,32 +60,31 @@ class FederatedCredentials(Asked):
     def _of(self, application: Body) -> list[Body]:
         return [entry for entry in self.store.all(KIND, application["id"] + "/") if not entry.get("_deleted")]
 
-    def _named(self, request: Request) -> Body | None:
-        application = self.find("applications", request)
-        wanted = request.path_params["credential"]
-        return next((one for one in self._of(application) if wanted in (one["id"], one["name"])), None) if application else None
+    def _named(self, application: Body, request: Request) -> Body:
+        for one in self._of(application):
+            if request.path_params["credential"] in (one["id"], one["name"]):
+                return one
+        raise not_found(request)
 
     def _new(self, application: Body, body: Body) -> Response:
         held, name = self._of(application), str(body.get("name", ""))
         if not _NAME.fullmatch(name):
-            return _invalid(f"Federated Identity Credential name '{name}' is not valid. paramName: FederatedIdentityCredential.Name")
+            raise _invalid(f"Federated Identity Credential name '{name}' is not valid. paramName: FederatedIdentityCredential.Name")
         if any(one["name"] == name for one in held):
             text = f"FederatedIdentityCredential with name {name} already exists."
-            return fault(409, "Request_MultipleObjectsWithSameKeyValue", text)
+            raise Fault(409, "Request_MultipleObjectsWithSameKeyValue", text)
         if len(held) >= LIMIT:
-            return fault(400, "Request_BadRequest", f"The number of federated identity credentials exceeds the maximum of {LIMIT}.")
-        if refused := _refusal(body, held):
-            return refused
+            raise Fault(400, "Request_BadRequest", f"The number of federated identity credentials exceeds the maximum of {LIMIT}.")
+        _check(body, held)
         made = {"id": str(uuid4()), "name": name, "description": None, **{key: body[key] for key in _FIELDS if key in body}}
         self._keep(application, made, before=None)
         return JSONResponse(public(made), 201)
 
     def _change(self, application: Body, found: Body, body: Body) -> Response:
         if body.get("name", found["name"]) != found["name"]:
-            return _invalid("Federated Identity Credential name cannot be changed. paramName: FederatedIdentityCredential.Name")
+            raise _invalid("Federated Identity Credential name cannot be changed. paramName: FederatedIdentityCredential.Name")
         changed = {**found, **{key: body[key] for key in _FIELDS if key in body}}
-        if refused := _refusal(changed, [one for one in self._of(application) if one["id"] != found["id"]]):
-            return refused
+        _check(changed, [one for one in self._of(application) if one["id"] != found["id"]])
         self._keep(application, changed, before=found)
         return Response(status_code=204)
 
@@ -120,19 +107,18 @@ def _effective(entry: Body) -> Body | None:
     return None if entry.get("_deleted") else public(entry)
 
 
-def _refusal(body: Body, others: list[Body]) -> Response | None:
+def _check(body: Body, others: list[Body]) -> None:
     issuer, subject, audiences = str(body.get("issuer", "")), str(body.get("subject", "")), body.get("audiences") or []
     if not issuer.startswith("https://") or len(issuer) > _LONGEST:
-        return _invalid(f"Issuer '{issuer}' is not a valid https URL. paramName: FederatedIdentityCredential.Issuer")
+        raise _invalid(f"Issuer '{issuer}' is not a valid https URL. paramName: FederatedIdentityCredential.Issuer")
     if not 0 < len(subject) <= _LONGEST:
-        return _invalid("Subject must have 1 to 600 characters. paramName: FederatedIdentityCredential.Subject")
+        raise _invalid("Subject must have 1 to 600 characters. paramName: FederatedIdentityCredential.Subject")
     if len(audiences) != 1 or len(str(audiences[0])) > _LONGEST:
-        return _invalid("Exactly one audience must be given. paramName: FederatedIdentityCredential.Audiences")
+        raise _invalid("Exactly one audience must be given. paramName: FederatedIdentityCredential.Audiences")
     if any((one["issuer"], one["subject"]) == (issuer, subject) for one in others):
         text = "The combination of issuer and subject must be unique for the application."
-        return _invalid(f"{text} Issuer {issuer} and Subject: {subject} already exist. paramName: FederatedIdentityCredential.Subject")
-    return None
+        raise _invalid(f"{text} Issuer {issuer} and Subject: {subject} already exist. paramName: FederatedIdentityCredential.Subject")
 
 
-def _invalid(text: str) -> Response:
-    return fault(400, "InvalidFederatedIdentityCredentialValue", text)
+def _invalid(text: str) -> Fault:
+    return Fault(400, "InvalidFederatedIdentityCredentialValue", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.entra_directory import Asked, Body, fault, filtered, listed, not_found, public
+from genai_platform.sandbox.azure.entra_directory import Asked, Body, Fault, filtered, listed, not_found, public
 from genai_platform.sandbox.azure.entra_person_tokens import pairwise
 
 
@@ -13,49 +13,39 @@ class People(Asked):
     """``/me``, ``/users``, ``/groups`` and OpenID Connect's userinfo."""
 
     def me(self, request: Request) -> Response:
-        found = self.store.get("users", self.caller)
-        return JSONResponse(public(found)) if found else _nobody()
+        return JSONResponse(public(self._signed_in()))
 
     def person(self, request: Request) -> Response:
         """By object id or by user principal name."""
         name = request.path_params["id"]
         found = self.store.get("users", name) or self.store.find("users", "userPrincipalName", name)
-        return JSONResponse(public(found)) if found else not_found(request)
+        if found is None:
+            raise not_found(request)
+        return JSONResponse(public(found))
 
     def my_memberships(self, request: Request) -> Response:
         """With ``User.Read`` alone: of each group its type and identifier."""
-        found = self.store.get("users", self.caller)
-        if found is None:
-            return _nobody()
-        return listed([{"@odata.type": "#microsoft.graph.group", "id": id} for id in found.get("groups", [])])
+        return listed([{"@odata.type": "#microsoft.graph.group", "id": id} for id in self._signed_in().get("groups", [])])
 
     def my_groups(self, request: Request) -> Response:
-        found = self.store.get("users", self.caller)
-        return _ids(found) if found else _nobody()
+        return JSONResponse({"value": self._signed_in().get("groups", [])})
 
     def groups_of(self, request: Request) -> Response:
-        found = self.store.get("users", request.path_params["id"])
-        return _ids(found) if found else not_found(request)
+        return JSONResponse({"value": self.find("users", request).get("groups", [])})
 
     def groups(self, request: Request) -> Response:
         return listed(filtered(self.store.all("groups"), request))
 
     def group(self, request: Request) -> Response:
-        found = self.store.get("groups", request.path_params["id"])
-        return JSONResponse(public(found)) if found else not_found(request)
+        return JSONResponse(public(self.find("groups", request)))
 
     def userinfo(self, request: Request) -> Response:
         """The standard claims (Microsoft identity platform, UserInfo endpoint); ``sub`` is that of the ID token."""
-        found = self.store.get("users", self.caller)
-        if found is None:
-            return _nobody()
+        found = self._signed_in()
         claims = {"sub": pairwise(found["id"], self.client), "name": found["displayName"], "email": found.get("mail")}
         return JSONResponse({name: value for name, value in claims.items() if value})
 
-
-def _ids(person: Body) -> Response:
-    return JSONResponse({"value": person.get("groups", [])})
-
-
-def _nobody() -> Response:
-    return fault(400, "BadRequest", "/me request is only valid with delegated authentication.")
+    def _signed_in(self) -> Body:
+        if (found := self.store.get("users", self.caller)) is None:
+            raise Fault(400, "BadRequest", "/me request is only valid with delegated authentication.")
+        return found

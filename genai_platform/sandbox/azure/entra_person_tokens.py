@@ -37,7 +37,7 @@ def id_claims(
         claims |= {"name": person["displayName"], "preferred_username": person["userPrincipalName"]}
     if "email" in scopes and person.get("mail"):
         claims["email"] = person["mail"]
-    if roles := roles_of(directory, application, person):
+    if roles := roles_of(directory, application, holders(person)):
         claims["roles"] = roles
     return claims | _groups(directory, application, person, graph)
 
@@ -54,9 +54,9 @@ def assigned(directory: Directory, application: dict[str, Any], holding: set[str
     return [entry for entry in found if entry["principalId"] in holding]
 
 
-def roles_of(directory: Directory, application: dict[str, Any], person: dict[str, Any]) -> list[str]:
-    """The values of the application's roles that a person holds, directly or by a group."""
-    given = {entry["appRoleId"] for entry in assigned(directory, application, holders(person))}
+def roles_of(directory: Directory, application: dict[str, Any], holding: set[str]) -> list[str]:
+    """The values of the application's roles that any of the holders has."""
+    given = {entry["appRoleId"] for entry in assigned(directory, application, holding)}
     return [role["value"] for role in application.get("appRoles", []) if role["id"] in given and role.get("isEnabled", True)]
 
 

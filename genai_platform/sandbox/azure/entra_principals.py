@@ -8,66 +8,41 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from genai_platform.sandbox.azure.entra_directory import Asked, Body, body_of, denied, fault, filtered, listed, not_found, public, stamp
+from genai_platform.sandbox.azure.entra_directory import Body, Collection, Fault, body_of, listed, not_found, public, stamp
 
 DEFAULT_ROLE = "00000000-0000-0000-0000-000000000000"
 """The role of an application that declares none (appRoleAssignment resource type)."""
 
 
-class Principals(Asked):
+class Principals(Collection):
     """``/servicePrincipals``."""
 
-    def every(self, request: Request) -> Response:
-        return listed(filtered(self.store.all("servicePrincipals"), request))
-
-    def get(self, request: Request) -> Response:
-        found = self.find("servicePrincipals", request)
-        return JSONResponse(public(found)) if found else not_found(request)
-
-    def upsert(self, request: Request) -> Response:
-        app_id = request.path_params["app_id"]
-        existing = self.store.find("servicePrincipals", "appId", app_id)
-        if existing:
-            if not self.owns(existing):
-                return denied()
-            self.store.put("servicePrincipals", existing["id"], {**existing, **body_of(request)})
-            return Response(status_code=204)
-        if request.headers.get("prefer") != "create-if-missing":
-            return not_found(request)
-        return self._new({**body_of(request), "appId": app_id}, owners=[])
+    kind = "servicePrincipals"
 
     def create(self, request: Request) -> Response:
         body = body_of(request)
         if self.store.find("servicePrincipals", "appId", str(body.get("appId"))):
             text = f"The service principal cannot be created, updated, or restored because the name {body['appId']} is already in use."
-            return fault(409, "Request_MultipleObjectsWithSameKeyValue", text)
-        return self._new(body, owners=[self.caller])
-
-    def _new(self, body: Body, owners: list[str]) -> Response:
+            raise Fault(409, "Request_MultipleObjectsWithSameKeyValue", text)
         application = self.store.find("applications", "appId", str(body.get("appId")))
         if application is None:
-            return fault(400, "Request_BadRequest", f"The appId '{body.get('appId')}' does not reference a valid application object.")
+            raise Fault(400, "Request_BadRequest", f"The appId '{body.get('appId')}' does not reference a valid application object.")
         if self.fresh(application):
             text = "When using this permission, the backing application of the service principal being created must in the local tenant"
-            return fault(403, "Authorization_RequestDenied", text)
+            raise Fault(403, "Authorization_RequestDenied", text)
         made = {"id": str(uuid4()), "displayName": application.get("displayName"), "tags": application.get("tags", [])}
         made |= {"servicePrincipalType": "Application", "accountEnabled": True, "appRoles": [], **body}
-        made |= {"createdAt": time.time(), "owners": owners}
+        made |= {"createdAt": time.time(), "owners": [self.caller]}
         self.store.put("servicePrincipals", made["id"], made)
         return JSONResponse(public(made), 201)
 
     def patch(self, request: Request) -> Response:
         found = self.own("servicePrincipals", request)
-        if isinstance(found, Response):
-            return found
         self.store.put("servicePrincipals", found["id"], {**found, **body_of(request)})
         return Response(status_code=204)
 
     def delete(self, request: Request) -> Response:
-        found = self.own("servicePrincipals", request)
-        if isinstance(found, Response):
-            return found
-        self.forget(found)
+        self.forget(self.own("servicePrincipals", request))
         return Response(status_code=204)
 
     def forget(self, principal: Body) -> None:
@@ -86,16 +61,16 @@ class Principals(Asked):
         body, resource = body_of(request), self.store.get("servicePrincipals", request.path_params["id"])
         kind, principal = self._holder(str(body.get("principalId")))
         if resource is None or principal is None:
-            return fault(404, "Request_ResourceNotFound", f"Resource '{body.get('principalId')}' does not exist.")
+            raise Fault(404, "Request_ResourceNotFound", f"Resource '{body.get('principalId')}' does not exist.")
         if self.fresh(resource) or self.fresh(principal):
-            return fault(400, "Request_BadRequest", "Not a valid reference update.")
+            raise Fault(400, "Request_BadRequest", "Not a valid reference update.")
         api = self.store.find("applications", "appId", resource["appId"]) or {}
         roles = [role["id"] for role in api.get("appRoles", [])]
         if body.get("appRoleId") not in (roles or [DEFAULT_ROLE]):
-            return fault(400, "Request_BadRequest", "Permission being assigned was not found on application.")
+            raise Fault(400, "Request_BadRequest", "Permission being assigned was not found on application.")
         for known in self.store.matching("appRoleAssignments", "principalId", principal["id"]):
             if (known["resourceId"], known["appRoleId"]) == (resource["id"], body["appRoleId"]):
-                return fault(400, "Request_BadRequest", "Permission being assigned already exists on the object.")
+                raise Fault(400, "Request_BadRequest", "Permission being assigned already exists on the object.")
         made = {"id": uuid4().hex, "principalId": principal["id"], "resourceId": resource["id"], "appRoleId": body["appRoleId"]}
         made |= {"principalDisplayName": principal.get("displayName"), "principalType": kind, "createdDateTime": stamp()}
         self.store.put("appRoleAssignments", f"{resource['id']}/{made['id']}", made)
@@ -110,6 +85,6 @@ class Principals(Asked):
     def unassign(self, request: Request) -> Response:
         key = f"{request.path_params['id']}/{request.path_params['assignment']}"
         if self.store.get("appRoleAssignments", key) is None:
-            return not_found(request)
+            raise not_found(request)
         self.store.delete("appRoleAssignments", key)
         return Response(status_code=204)

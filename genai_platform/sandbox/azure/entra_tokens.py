@@ -20,10 +20,10 @@ from starlette.routing import Route
 
 from genai_platform.sandbox.azure import entra_assertions, entra_sign_in, tenancy
 from genai_platform.sandbox.azure.entra_errors import Refused
-from genai_platform.sandbox.azure.entra_person_tokens import id_claims
+from genai_platform.sandbox.azure.entra_person_tokens import id_claims, roles_of
 from genai_platform.sandbox.azure.state import MICROSOFT_RESOURCES, AzureState
 from genai_platform.sandbox.azure.tenancy import TENANT
-from genai_platform.sandbox.azure.throttle import Throttle, retry_after
+from genai_platform.sandbox.azure.throttle import retry_after
 from genai_platform.sandbox.pace import CLIENT_SECRET_KNOWN, RESOURCE_PRINCIPAL_KNOWN
 
 KEY_ID = "sandbox-1"
@@ -38,9 +38,8 @@ _ADDRESSES = {"arm": "https://management.azure.com", "graph": "https://graph.mic
 class Entra:
     """Issues and signs tokens for applications and people of the sandbox's tenants."""
 
-    def __init__(self, azure: AzureState, throttle: Throttle | None = None) -> None:
+    def __init__(self, azure: AzureState) -> None:
         self._azure = azure
-        self._throttle = throttle or Throttle()
 
     def routes(self) -> list[Route]:
         return [
@@ -51,9 +50,7 @@ class Entra:
         ]
 
     async def _configuration(self, request: Request) -> Response:
-        if refused := self._wrong_tenant(request):
-            return refused
-        tenant = request.path_params["tenant"]
+        tenant = self._directory(request).tenant
         base = f"{self._azure.authority}/{tenant}"
         return JSONResponse(
             {
@@ -73,28 +70,20 @@ class Entra:
         )
 
     async def _keys(self, request: Request) -> Response:
-        if refused := self._wrong_tenant(request):
-            return refused
+        self._directory(request)
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._azure.key.public_key()))
         return JSONResponse({"keys": [{**public, "kid": KEY_ID, "use": "sig"}]})
 
     async def _token(self, request: Request) -> Response:
-        if refused := self._wrong_tenant(request):
-            return refused
-        if wait := self._throttle.refuses("entra"):
+        directory = self._directory(request)
+        if wait := self._azure.throttle.refuses("entra"):
             text = "AADSTS90055: There are too many requests for this tenant or application."
             return JSONResponse({"error": "temporarily_unavailable", "error_description": text}, 429, retry_after(wait))
         form = {name: str(value) for name, value in (await request.form()).items()}
-        directory = self._azure.directory(request.path_params["tenant"])
-        try:
-            return await run_in_threadpool(self._granted, directory, form, request.headers.get("authorization", ""))
-        except Refused as error:
-            return error.answer()
+        return await run_in_threadpool(self._granted, directory, form, request.headers.get("authorization", ""))
 
     async def _authorize(self, request: Request) -> Response:
-        if refused := self._wrong_tenant(request):
-            return refused
-        directory, login = self._azure.directory(request.path_params["tenant"]), await entra_sign_in.given(request)
+        directory, login = self._directory(request), await entra_sign_in.given(request)
         with self._azure.store.exclusively():
             return entra_sign_in.page(directory, request, login)
 
@@ -136,13 +125,10 @@ class Entra:
             grant = redeem(directory, application, form)
         if grant["kind"] == "web":
             self._prove(directory, application, form)
+        elif "client_secret" in form and grant["kind"] == "spa":
+            raise Refused("invalid_request", 90023, "Cross-origin clients can't use a secret.")
         elif "client_secret" in form:
-            text = (
-                "Public clients can't send a client secret"
-                if grant["kind"] == "publicClient"
-                else "Cross-origin clients can't use a secret"
-            )
-            raise Refused("invalid_request", 90023 if grant["kind"] == "spa" else 700025, f"{text}.")
+            raise Refused("invalid_request", 700025, "Public clients can't send a client secret.")
         person, scopes = directory.get("users", grant["person"]), grant["scope"].split()
         if person is None:
             raise Refused("invalid_grant", 50034, "The user account does not exist in the directory.")
@@ -196,30 +182,20 @@ class Entra:
         if service in (*MICROSOFT_RESOURCES, self._azure.vault_resource):
             roles = application.get("graphPermissions", []) if "graph" in service else []
             return JSONResponse(_answer(self.microsoft_token(principal["id"], service, application["appId"], roles, directory.tenant)))
-        api = next(
-            (entry for entry in directory.all("applications") if resource in (entry["appId"], *entry.get("identifierUris", []))), None
-        )
+        everything = directory.all("applications")
+        api = next((entry for entry in everything if resource in (entry["appId"], *entry.get("identifierUris", []))), None)
         api_principal = directory.find("servicePrincipals", "appId", api["appId"]) if api else None
         if api is None or api_principal is None or self._unknown_yet(api_principal):
             raise Refused("invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant.")
         if api["appId"] == application["appId"] != resource:
             text = f"Application '{api['appId']}' is requesting a token for itself. This scenario is supported only if resource is"
             raise Refused("invalid_request", 90009, f"{text} specified using the GUID based App Identifier.")
-        roles = self._roles(directory, api, api_principal["id"], principal["id"])
+        roles = roles_of(directory, api, {principal["id"]})
         if not roles and api_principal.get("appRoleAssignmentRequired"):
             raise Refused("invalid_grant", 501051, f"Application '{application['appId']}' is not assigned to a role for the application.")
-        claims: dict[str, Any] = {
-            "aud": api["appId"],
-            "azp": application["appId"],
-            "azpacr": "1",
-            "oid": principal["id"],
-            "sub": principal["id"],
-        }
-        if roles:
-            claims["roles"] = roles
-        return JSONResponse(
-            _answer(self.sign({**claims, "iss": self._azure.issuer(directory.tenant), "tid": directory.tenant, "ver": "2.0"}))
-        )
+        claims = {"aud": api["appId"], "azp": application["appId"], "azpacr": "1", "oid": principal["id"], "sub": principal["id"]}
+        claims |= {"iss": self._azure.issuer(directory.tenant), "tid": directory.tenant, "ver": "2.0"}
+        return JSONResponse(_answer(self.sign(claims | ({"roles": roles} if roles else {}))))
 
     def _service(self, scope: str) -> str:
         """The resource that a scope names. A client that takes a service's address for its name means the service."""
@@ -237,9 +213,7 @@ class Entra:
     ) -> str:
         """A v1 token for one of Microsoft's own services, also for managed identities."""
         claims = {**self._v1(tenant, resource, principal_id), "appid": app_id, "idtyp": "app"}
-        if roles:
-            claims["roles"] = roles
-        return self.sign(claims)
+        return self.sign(claims | ({"roles": roles} if roles else {}))
 
     @staticmethod
     def _v1(tenant: str, resource: str, holder: str) -> dict[str, Any]:
@@ -253,23 +227,16 @@ class Entra:
 
     def read(self, token: str, audience: str) -> dict[str, Any]:
         """Claims of a token for one of the stand-ins. Raises ``jwt.PyJWTError``."""
-        claims: dict[str, Any] = jwt.decode(
-            token, self._azure.key.public_key(), algorithms=["RS256"], audience=[audience, audience + "/"], options={"require": ["exp"]}
-        )
-        return claims
+        key, audiences = self._azure.key.public_key(), [audience, audience + "/"]
+        return jwt.decode(token, key, algorithms=["RS256"], audience=audiences, options={"require": ["exp"]})
 
-    @staticmethod
-    def _roles(directory: tenancy.Directory, api: dict[str, Any], api_principal: str, principal: str) -> list[str]:
-        given = {entry["appRoleId"] for entry in directory.all("appRoleAssignments", api_principal) if entry["principalId"] == principal}
-        return [role["value"] for role in api.get("appRoles", []) if role["id"] in given and role.get("isEnabled", True)]
-
-    def _wrong_tenant(self, request: Request) -> Response | None:
+    def _directory(self, request: Request) -> tenancy.Directory:
+        """That of the tenant in the path. Raises ``Refused`` for one that does not exist."""
         tenant = request.path_params["tenant"]
-        if tenancy.known(self._azure.store, tenant):
-            return None
-        return Refused(
-            "invalid_request", 90002, f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
-        ).answer()
+        if all(entry["tenantId"] != tenant for entry in self._azure.store.all("subscriptions")):
+            text = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+            raise Refused("invalid_request", 90002, text)
+        return self._azure.directory(tenant)
 
 
 def _answer(token: str) -> dict[str, Any]:

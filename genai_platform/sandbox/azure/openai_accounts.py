@@ -17,14 +17,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure.arm_call import region
 from genai_platform.sandbox.azure.arm_cognitive_accounts import KIND, state
 from genai_platform.sandbox.azure.arm_cognitive_deployments import serving
-from genai_platform.sandbox.azure.arm_cognitive_models import region
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.openai import DENIED, OpenAI, Refusal, key_of
-from genai_platform.sandbox.azure.roles import OPENAI_CONTRIBUTOR, OPENAI_USER, Roles
+from genai_platform.sandbox.azure.roles import OPENAI_CONTRIBUTOR, OPENAI_USER, holds
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle
 
 AUDIENCE = "https://cognitiveservices.azure.com"
 _UNAUTHORIZED = f"Unauthorized. Access token is missing, invalid, audience is incorrect ({AUDIENCE}), or have expired."
@@ -40,8 +39,8 @@ _ACTIONS = {
 class Accounts:
     """All accounts, each under its subdomain; those without one under the host of their region, told apart by the key."""
 
-    def __init__(self, azure: AzureState, entra: Entra, roles: Roles, throttle: Throttle) -> None:
-        self._azure, self._entra, self._roles, self._throttle = azure, entra, roles, throttle
+    def __init__(self, azure: AzureState, entra: Entra) -> None:
+        self._azure, self._entra = azure, entra
 
     def application(self) -> Starlette:
         return OpenAI(self._account_of, self._azure.layout.folder("openai") / "requests.jsonl").application()
@@ -53,15 +52,12 @@ class Accounts:
                 continue
             subdomain = entry["properties"].get("customSubDomainName")
             if domain == "openai.localhost" and str(subdomain).lower() == name.lower():
-                return self._account(entry)
+                return _Account(self._azure, self._entra, entry)
             if domain == "api.cognitive.localhost" and region(entry["location"]) == name and key_of(request) in entry["_keys"]:
-                return self._account(entry)
+                return _Account(self._azure, self._entra, entry)
         if domain == "api.cognitive.localhost" and "api-key" not in request.headers:
             raise Refusal(400, "BadRequest", "Please provide a custom subdomain for token authentication, otherwise API key is required.")
         raise Refusal(401, "401", DENIED) if domain == "api.cognitive.localhost" else Refusal(404, "404", "Resource not found")
-
-    def _account(self, entry: dict[str, Any]) -> _Account:
-        return _Account(self._azure, self._entra, self._roles, self._throttle, entry)
 
 
 @dataclass(frozen=True)
@@ -70,8 +66,6 @@ class _Account:
 
     azure: AzureState
     entra: Entra
-    roles: Roles
-    throttle: Throttle
     entry: dict[str, Any]
 
     def admit(self, request: Request, operation: str) -> None:
@@ -90,7 +84,7 @@ class _Account:
             raise Refusal(401, "", _UNAUTHORIZED) from None
         if claims["tid"] != tenancy.tenant_of(self.azure.store, self.entry["id"]):
             raise Refusal(400, "BadRequest", "Tenant provided in token does not match resource token")
-        if not self.roles.holds(str(claims["oid"]), self.entry["id"], {OPENAI_USER, OPENAI_CONTRIBUTOR}):
+        if not holds(self.azure.store, str(claims["oid"]), self.entry["id"], {OPENAI_USER, OPENAI_CONTRIBUTOR}):
             action = f"Microsoft.CognitiveServices/accounts/OpenAI/{_ACTIONS.get(operation, operation)}"
             path = re.sub(r"/deployments/[^/]+/", "/deployments/{deployment-id}/", request.url.path)
             text = (
@@ -102,4 +96,4 @@ class _Account:
         return serving(self.azure.store.all("arm", self.entry["id"] + "/deployments/"))
 
     def throttled(self, deployment: str) -> int:
-        return int(self.throttle.refuses("openai") or 0)
+        return int(self.azure.throttle.refuses("openai") or 0)

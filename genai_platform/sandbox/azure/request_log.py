@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PATH = "/_sandbox/requests"
 _READING = re.compile(
     r"/(token|devicecode|checknameavailability|listsecrets|listkeys|listvalue|checkdomainavailability|getbyids|getmemberobjects|getmembergroups|resources)$",
     re.IGNORECASE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from genai_platform.sandbox.azure.state import AzureState
+from genai_platform.sandbox.azure.store import Store
 
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
@@ -27,30 +27,22 @@ NAMES = {
 }
 
 
-class Roles:
-    """Answers whether a principal holds one of some roles at a scope or above it."""
+def holds(store: Store, principal_id: str, scope: str, roles: set[str]) -> bool:
+    """Whether a principal holds one of some roles, given by their definition ids, at a scope or above it."""
+    return any(
+        assignment["roleId"] in roles
+        and f"{scope}/".lower().startswith(f"{assignment['scope'].rstrip('/')}/".lower())
+        and time.time() >= assignment["effectiveAt"]
+        for assignment in _assignments(store, principal_id)
+    )
 
-    def __init__(self, azure: AzureState) -> None:
-        self._azure = azure
 
-    def holds(self, principal_id: str, scope: str, roles: set[str]) -> bool:
-        """``roles`` are role definition ids."""
-        return any(
-            assignment["principalId"] == principal_id
-            and f"{scope}/".lower().startswith(f"{assignment['scope'].rstrip('/')}/".lower())
-            and assignment["roleId"] in roles
-            and time.time() >= assignment["effectiveAt"]
-            for assignment in self._assignments()
-        )
+def holds_inside(store: Store, principal_id: str, scope: str) -> bool:
+    """Whether a principal holds any role at a scope, above it or below it."""
+    subscription = "/".join(scope.lower().split("/")[:3])
+    return any(assignment["scope"].lower().startswith(subscription) for assignment in _assignments(store, principal_id))
 
-    def holds_inside(self, principal_id: str, scope: str) -> bool:
-        """Whether a principal holds any role at a scope, above it or below it."""
-        subscription = "/".join(scope.lower().split("/")[:3])
-        return any(
-            assignment["principalId"] == principal_id and assignment["scope"].lower().startswith(subscription)
-            for assignment in self._assignments()
-        )
 
-    def _assignments(self) -> list[dict[str, Any]]:
-        seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in self._azure.store.all("seededRoles")]
-        return seeded + self._azure.store.all("roleAssignments")
+def _assignments(store: Store, principal_id: str) -> list[dict[str, Any]]:
+    seeded = [{**entry, "roleId": NAMES[entry["role"]]} for entry in store.all("seededRoles")]
+    return [entry for entry in seeded + store.all("roleAssignments") if entry["principalId"] == principal_id]

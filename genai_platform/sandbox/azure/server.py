@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 from genai_platform.sandbox import ca
 from genai_platform.sandbox.azure import (
     arm_apim,
+    arm_call,
     arm_cognitive_accounts,
     arm_cognitive_deployments,
     arm_cognitive_models,
@@ -25,7 +27,9 @@ from genai_platform.sandbox.azure import (
     arm_roles,
     arm_services,
     arm_vaults,
-    request_log,
+    entra_directory,
+    entra_errors,
+    vault,
 )
 from genai_platform.sandbox.azure.arm import Arm
 from genai_platform.sandbox.azure.control_routes import ControlRoutes
@@ -34,10 +38,7 @@ from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.gateway.server import Gateway
 from genai_platform.sandbox.azure.openai_accounts import Accounts
 from genai_platform.sandbox.azure.request_log import Requests
-from genai_platform.sandbox.azure.roles import Roles
 from genai_platform.sandbox.azure.state import AzureState, open_state
-from genai_platform.sandbox.azure.throttle import Throttle
-from genai_platform.sandbox.azure.vault import Vault
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import told_layout
 
@@ -84,24 +85,29 @@ TYPES = {
 
 def applications(azure: AzureState) -> dict[str, ASGIApp]:
     """Port name to application."""
-    requests, throttle = Requests(), Throttle()
-    entra, roles = Entra(azure, throttle), Roles(azure)
-    gateway, control = Gateway(azure, entra), ControlRoutes(azure, entra, throttle)
-    made: dict[str, ASGIApp] = {
-        "entra": Starlette(
-            routes=[Route("/_sandbox/ready", _ready), Route(request_log.PATH, requests.show), *control.routes(), *entra.routes()]
-        ),
-        "graph": Starlette(routes=Graph(azure, entra, throttle).routes()),
-        "arm": Starlette(routes=Arm(azure, entra, roles, dict(TYPES), throttle).routes()),
-        "vault": Starlette(routes=Vault(azure, entra, roles, control.unreachable, throttle).routes()),
-        "gateway": Starlette(routes=gateway.routes()),
-        "cognitive": Accounts(azure, entra, roles, throttle).application(),
+    requests, entra = Requests(), Entra(azure)
+    control = ControlRoutes(azure, entra)
+    own = [Route("/_sandbox/ready", _ready), Route("/_sandbox/requests", requests.show), *control.routes()]
+    watched = {
+        "entra": [*own, *entra.routes()],
+        "graph": Graph(azure, entra).routes(),
+        "arm": Arm(azure, entra, TYPES).routes(),
+        "vault": vault.Vault(azure, entra, control.unreachable).routes(),
     }
-    return {port: one if port in ("gateway", "cognitive") else requests.over(port, one) for port, one in made.items()}
+    refusals = dict.fromkeys((arm_call.Refusal, entra_directory.Fault, entra_errors.Refused, vault.Fault), _refused)
+    return {
+        **{port: requests.over(port, Starlette(routes=routes, exception_handlers=refusals)) for port, routes in watched.items()},
+        "gateway": Starlette(routes=Gateway(azure, entra).routes()),
+        "cognitive": Accounts(azure, entra).application(),
+    }
 
 
 async def _ready(request: Request) -> Response:
     return JSONResponse({"ready": True})
+
+
+async def _refused(request: Request, refusal: Any) -> Response:
+    return cast(Response, refusal.answer())
 
 
 def certificate_names(port: str) -> list[str]:

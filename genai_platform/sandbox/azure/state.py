@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, uuid5
 
 from cryptography.hazmat.primitives import serialization
@@ -15,6 +15,7 @@ from genai_platform.files import write_private
 from genai_platform.sandbox.azure import arm_providers, tenancy
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION, TENANT
+from genai_platform.sandbox.azure.throttle import Throttle
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import Duration
 
@@ -34,6 +35,7 @@ class AzureState:
     layout: SandboxLayout
     store: Store
     key: rsa.RSAPrivateKey
+    throttle: Throttle = field(default_factory=Throttle)
 
     def after(self, duration: Duration) -> float:
         """The moment at which something that begins now is done; seconds since the epoch."""

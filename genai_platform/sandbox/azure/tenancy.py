@@ -54,16 +54,6 @@ class Directory:
         return bool(entry.get("tenant", TENANT) == self.tenant)
 
 
-def known(store: Store, tenant: str) -> bool:
-    """Whether there is such a tenant."""
-    return any(entry["tenantId"] == tenant for entry in subscriptions(store))
-
-
-def subscriptions(store: Store) -> list[Object]:
-    """Every subscription: ``subscriptionId``, ``tenantId``, ``displayName``."""
-    return store.all("subscriptions")
-
-
 def tenant_of(store: Store, id: str) -> str:
     """The tenant of a subscription, given by its identifier or by any resource's path in it."""
     subscription = id.split("/")[2] if id.startswith("/") else id

@@ -6,7 +6,6 @@ service does, and the SDK verifies that the resource belongs to the vault's own 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,10 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from genai_platform.sandbox.azure import tenancy
+from genai_platform.sandbox.azure.entra_directory import body_of
 from genai_platform.sandbox.azure.entra_tokens import Entra
-from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, Roles
+from genai_platform.sandbox.azure.roles import SECRETS_OFFICER, SECRETS_USER, holds
 from genai_platform.sandbox.azure.state import AzureState
-from genai_platform.sandbox.azure.throttle import Throttle, retry_after
+from genai_platform.sandbox.azure.throttle import retry_after
 from genai_platform.sandbox.pace import SECRET_DELETED
 
 Body = dict[str, Any]
@@ -32,18 +32,9 @@ _PAGE = 25
 class Vault:
     """Every vault of the sandbox; the first label of the host name chooses which."""
 
-    def __init__(
-        self,
-        azure: AzureState,
-        entra: Entra,
-        roles: Roles,
-        unreachable: Callable[[str], bool] = lambda name: False,
-        throttle: Throttle | None = None,
-    ) -> None:
+    def __init__(self, azure: AzureState, entra: Entra, unreachable: Callable[[str], bool]) -> None:
         """``unreachable`` says whether a secret cannot be read just now."""
-        self._throttle = throttle or Throttle()
-        self._azure, self._store, self._entra, self._roles = azure, azure.store, entra, roles
-        self._unreachable = unreachable
+        self._azure, self._store, self._entra, self._unreachable = azure, azure.store, entra, unreachable
 
     def routes(self) -> list[Route]:
         handlers: list[tuple[str, str, Callable[[Request, Body], Response]]] = [
@@ -70,9 +61,9 @@ class Vault:
     def _guarded(self, handler: Callable[[Request, Body], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             await request.body()
-            if wait := self._throttle.refuses("vault"):
+            if wait := self._azure.throttle.refuses("vault"):
                 text = "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
-                return _fault(429, "Throttled", text, retry_after(wait))
+                raise Fault(429, "Throttled", text, retry_after(wait))
             if method == "GET" and self._unreachable(request.path_params.get("name", "")):
                 return Response(status_code=503)
             token = request.headers.get("authorization", "").partition(" ")[2]
@@ -84,12 +75,14 @@ class Vault:
                 local = request.url.hostname == "localhost"
                 resource = f"https://{request.url.netloc}" if local else self._azure.vault_resource
                 challenge = f'Bearer authorization="{self._azure.authority}/{tenant}", resource="{resource}"'
-                return _fault(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"WWW-Authenticate": challenge})
+                raise Fault(
+                    401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.", {"WWW-Authenticate": challenge}
+                ) from None
             if vault is None:
-                return _fault(404, "VaultNotFound", f"The vault '{request.url.hostname}' does not exist.")
+                raise Fault(404, "VaultNotFound", f"The vault '{request.url.hostname}' does not exist.")
             wanted = {SECRETS_OFFICER} if method != "GET" else {SECRETS_OFFICER, SECRETS_USER}
-            if not self._roles.holds(str(claims.get("oid")), vault["id"], wanted):
-                return _fault(403, "Forbidden", "Caller is not authorized to perform action on resource.", inner="ForbiddenByRbac")
+            if not holds(self._store, str(claims.get("oid")), vault["id"], wanted):
+                raise Fault(403, "Forbidden", "Caller is not authorized to perform action on resource.", inner="ForbiddenByRbac")
             with self._store.exclusively():
                 return handler(request, vault)
 
@@ -110,20 +103,14 @@ class Vault:
 
     # -- reading ------------------------------------------------------------------------------------
     def _get(self, request: Request, vault: Body) -> Response:
-        secret = self._store.get("secrets", _key(vault, request))
-        wanted = request.path_params.get("version")
-        version = _version(secret, wanted)
-        if version is None:
-            return _missing(request)
+        version = _version(self._held("secrets", request, vault), request)
         if not version["attributes"]["enabled"]:
-            return _fault(403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled")
+            raise Fault(403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled")
         return JSONResponse(self._shown(request, version, value=True))
 
     def _list(self, request: Request, vault: Body) -> Response:
-        entries = [
-            self._shown(request, entry["versions"][-1], versioned=False) for entry in self._store.all("secrets", vault["name"] + "/")
-        ]
-        return self._paged(request, entries)
+        found = self._store.all("secrets", vault["name"] + "/")
+        return self._paged(request, [self._shown(request, entry["versions"][-1], versioned=False) for entry in found])
 
     def _versions(self, request: Request, vault: Body) -> Response:
         secret = self._store.get("secrets", _key(vault, request))
@@ -140,12 +127,11 @@ class Vault:
 
     # -- writing ------------------------------------------------------------------------------------
     def _set(self, request: Request, vault: Body) -> Response:
-        key, body = _key(vault, request), _body(request)
-        if busy := self._being_deleted(request, vault):
-            return busy
+        key, body = _key(vault, request), body_of(request)
+        self._refuse_while_deleted(request, vault)
         if self._store.get("deletedSecrets", key):
             text = f"Secret {request.path_params['name']} is currently in a deleted but recoverable state."
-            return _fault(409, "Conflict", text, inner="ObjectIsDeletedButRecoverable")
+            raise Fault(409, "Conflict", text, inner="ObjectIsDeletedButRecoverable")
         secret = self._store.get("secrets", key) or {"versions": []}
         now = int(time.time())
         version = {"name": request.path_params["name"], "version": uuid4().hex, "value": body["value"], "tags": body.get("tags") or {}}
@@ -156,64 +142,53 @@ class Vault:
         return JSONResponse(self._shown(request, version, value=True))
 
     def _update(self, request: Request, vault: Body) -> Response:
-        key, body, wanted = _key(vault, request), _body(request), request.path_params.get("version")
-        secret = self._store.get("secrets", key)
-        version = _version(secret, wanted)
-        if secret is None or version is None:
-            return _missing(request)
+        body, secret = body_of(request), self._held("secrets", request, vault)
+        version = _version(secret, request)
         version["attributes"] |= {**_given(body), "updated": int(time.time())}
         for name in ("tags", "contentType"):
             if body.get(name) is not None:
                 version[name] = body[name]
-        self._store.put("secrets", key, secret)
+        self._store.put("secrets", _key(vault, request), secret)
         return JSONResponse(self._shown(request, version))
 
     # -- soft delete ---------------------------------------------------------------------------------
     def _delete(self, request: Request, vault: Body) -> Response:
-        key = _key(vault, request)
-        secret = self._store.get("secrets", key)
-        if secret is None:
-            return _missing(request)
+        key, secret = _key(vault, request), self._held("secrets", request, vault)
         secret |= {"deletedDate": int(time.time()), "deletedAt": time.time()}
         self._store.delete("secrets", key)
         self._store.put("deletedSecrets", key, secret)
         return JSONResponse(self._shown_deleted(request, secret))
 
     def _get_deleted(self, request: Request, vault: Body) -> Response:
-        secret = self._store.get("deletedSecrets", _key(vault, request))
-        if secret is None:
-            return _missing(request, deleted=True)
-        return JSONResponse(self._shown_deleted(request, secret))
+        return JSONResponse(self._shown_deleted(request, self._held("deletedSecrets", request, vault)))
 
     def _list_deleted(self, request: Request, vault: Body) -> Response:
         entries = [self._shown_deleted(request, entry) for entry in self._store.all("deletedSecrets", vault["name"] + "/")]
         return self._paged(request, entries)
 
     def _purge(self, request: Request, vault: Body) -> Response:
-        if busy := self._being_deleted(request, vault):
-            return busy
+        self._refuse_while_deleted(request, vault)
         self._store.delete("deletedSecrets", _key(vault, request))
         return Response(status_code=204)
 
-    def _being_deleted(self, request: Request, vault: Body) -> Response | None:
-        """The refusal while a deletion is under way: it goes on for a moment after the secret shows among the deleted ones."""
+    def _refuse_while_deleted(self, request: Request, vault: Body) -> None:
+        """A deletion goes on for a moment after the secret shows among the deleted ones."""
         secret = self._store.get("deletedSecrets", _key(vault, request))
-        if secret is None or time.time() >= secret.get("deletedAt", 0) + self._azure.layout.pace.of(SECRET_DELETED):
-            return None
-        return _fault(409, "Conflict", "Secret is currently being deleted.", inner="ObjectIsBeingDeleted")
+        if secret and time.time() < secret.get("deletedAt", 0) + self._azure.layout.pace.of(SECRET_DELETED):
+            raise Fault(409, "Conflict", "Secret is currently being deleted.", inner="ObjectIsBeingDeleted")
 
     def _recover(self, request: Request, vault: Body) -> Response:
-        if busy := self._being_deleted(request, vault):
-            return busy
-        key = _key(vault, request)
-        secret = self._store.get("deletedSecrets", key)
-        if secret is None:
-            return _missing(request, deleted=True)
-        for stamp in ("deletedDate", "deletedAt"):
-            secret.pop(stamp, None)
+        self._refuse_while_deleted(request, vault)
+        key, secret = _key(vault, request), self._held("deletedSecrets", request, vault)
+        del secret["deletedDate"], secret["deletedAt"]
         self._store.delete("deletedSecrets", key)
         self._store.put("secrets", key, secret)
         return JSONResponse(self._shown(request, secret["versions"][-1]))
+
+    def _held(self, kind: str, request: Request, vault: Body) -> Body:
+        if (secret := self._store.get(kind, _key(vault, request))) is None:
+            raise _missing(request, deleted=kind == "deletedSecrets")
+        return secret
 
     # -- showing ---------------------------------------------------------------------------------------
     def _shown(self, request: Request, version: Body, *, value: bool = False, versioned: bool = True) -> Body:
@@ -230,35 +205,38 @@ class Vault:
         return self._shown(request, version) | dates
 
 
-def _version(secret: Body | None, wanted: str | None) -> Body | None:
-    """A version of a secret; with None the newest."""
-    return next((entry for entry in reversed(secret["versions"]) if wanted in (None, entry["version"])), None) if secret else None
+def _version(secret: Body, request: Request) -> Body:
+    """The version that the path names; without one the newest."""
+    wanted, versions = request.path_params.get("version"), list[Body](secret["versions"])
+    for entry in reversed(versions):
+        if wanted in (None, entry["version"]):
+            return entry
+    raise _missing(request)
 
 
-def _missing(request: Request, *, deleted: bool = False) -> Response:
+def _missing(request: Request, *, deleted: bool = False) -> Fault:
     name = request.path_params["name"]
     text = f"Deleted Secret not found: {name}" if deleted else f"A secret with (name/id) {name} was not found in this key vault."
-    return _fault(404, "SecretNotFound", text)
+    return Fault(404, "SecretNotFound", text)
 
 
 def _given(body: Body) -> Body:
-    return {
-        name: value for name, value in (body.get("attributes") or {}).items() if name in ("enabled", "exp", "nbf") and value is not None
-    }
+    attributes = body.get("attributes") or {}
+    return {name: attributes[name] for name in ("enabled", "exp", "nbf") if attributes.get(name) is not None}
 
 
 def _key(vault: Body, request: Request) -> str:
     return f"{vault['name']}/{request.path_params['name']}"
 
 
-def _body(request: Request) -> Body:
-    body: Body = json.loads(getattr(request, "_body", b"") or b"{}")
-    return body
+class Fault(Exception):
+    """An error as Key Vault words it."""
 
+    def __init__(self, status: int, code: str, text: str, headers: dict[str, str] | None = None, inner: str = "") -> None:
+        super().__init__(text)
+        self.status, self.code, self.headers, self.inner = status, code, headers or {}, inner
 
-def _fault(status: int, code: str, text: str, headers: dict[str, str] | None = None, inner: str = "") -> Response:
-    error: Body = {"code": code, "message": text}
-    if inner:
-        error["innererror"] = {"code": inner}
-    stamp = {"x-ms-request-id": str(uuid4()), "Date": datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")}
-    return JSONResponse({"error": error}, status, {**stamp, **(headers or {})})
+    def answer(self) -> JSONResponse:
+        more = {"innererror": {"code": self.inner}} if self.inner else {}
+        stamp = {"x-ms-request-id": str(uuid4()), "Date": datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")}
+        return JSONResponse({"error": {"code": self.code, "message": str(self), **more}}, self.status, {**stamp, **self.headers})
