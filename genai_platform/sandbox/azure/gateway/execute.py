@@ -23,6 +23,9 @@ class Answer:
     body: str = ""
 
 
+FAILURE = Answer(500, {"content-type": "application/json"}, '{"statusCode":500,"message":"Internal server error"}')
+
+
 class Cache:
     """The built-in cache: values by key, each until its time. Thread-safe."""
 
@@ -55,10 +58,7 @@ class Executor:
     """
 
     def __init__(self, tokens: Tokens, cache: Cache, client: httpx.Client, identity: Callable[[str], str]) -> None:
-        self._tokens = tokens
-        self._cache = cache
-        self._client = client
-        self._identity = identity
+        self._tokens, self._cache, self._client, self._identity = tokens, cache, client, identity
         self._statements: Mapping[str, Callable[[Node, Context], Answer | None]] = {
             "choose": self._choose,
             "set-header": self._set_header,
@@ -78,7 +78,7 @@ class Executor:
             return self._run(program[name], context)
         except Exception:
             # The service tells the caller nothing about an expression that failed.
-            return Answer(500, {"content-type": "application/json"}, '{"statusCode":500,"message":"Internal server error"}')
+            return FAILURE
 
     def _run(self, nodes: Iterable[Node], context: Context) -> Answer | None:
         for node in nodes:
@@ -134,10 +134,10 @@ class Executor:
 
     def _send(self, node: Node, context: Context) -> None:
         variable, ignore = node.get("response-variable-name"), node.get("ignore-error", "false") == "true"
-        headers = {part.get("name"): str(evaluate(value.text, context)) for part in node.all("set-header") for value in part.all("value")}
+        headers = _headers(node, context)
         try:
             if identity := node.first("authentication-managed-identity"):
-                headers["Authorization"] = f"Bearer {self._identity(identity.get('resource'))}"
+                headers["authorization"] = f"Bearer {self._identity(identity.get('resource'))}"
             context.variables[variable] = self._client.request(
                 _text(node, "set-method", context) or "GET",
                 _text(node, "set-url", context),
@@ -152,10 +152,12 @@ class Executor:
 
     def _return(self, node: Node, context: Context) -> Answer:
         status = node.first("set-status")
-        headers = {
-            part.get("name").lower(): str(evaluate(value.text, context)) for part in node.all("set-header") for value in part.all("value")
-        }
-        return Answer(int(status.get("code")) if status else 200, headers, _text(node, "set-body", context))
+        return Answer(int(status.get("code")) if status else 200, _headers(node, context), _text(node, "set-body", context))
+
+
+def _headers(node: Node, context: Context) -> dict[str, str]:
+    values = [(part.get("name").lower(), value.text) for part in node.all("set-header") for value in part.all("value")]
+    return {name: str(evaluate(text, context)) for name, text in values}
 
 
 def _text(node: Node, tag: str, context: Context) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from starlette.routing import Route
 
 from genai_platform.sandbox import pace
 from genai_platform.sandbox.azure.entra_tokens import Entra
-from genai_platform.sandbox.azure.gateway.execute import Answer, Cache, Executor
+from genai_platform.sandbox.azure.gateway.execute import FAILURE, Answer, Cache, Executor
 from genai_platform.sandbox.azure.gateway.expressions import Context
 from genai_platform.sandbox.azure.gateway.service import Backend, Service, read_service
 from genai_platform.sandbox.azure.gateway.tokens import Tokens
@@ -30,8 +29,6 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
 class Gateway:
-    """Finds the service by host name, the API by path, runs its policy and forwards."""
-
     def __init__(self, azure: AzureState, entra: Entra) -> None:
         self._azure, self._entra = azure, entra
         self._client = sandbox_client(azure.layout)
@@ -75,18 +72,14 @@ class Gateway:
             # Even where no key is required, an invalid one is refused: the reason for renaming the header.
             return JSONResponse({"statusCode": 401, "message": "Access denied due to invalid subscription key."}, 401)
         context = Context(request.method, headers, named_values=service.named_values)
-        executor = Executor(
-            self._tokens,
-            self._caches.setdefault(service.name, Cache()),
-            self._client,
-            partial(self._entra.microsoft_token, service.principal_id),
-        )
+        cache, identity = self._caches.setdefault(service.name, Cache()), partial(self._entra.microsoft_token, service.principal_id)
+        executor = Executor(self._tokens, cache, self._client, identity)
         answer = await anyio.to_thread.run_sync(executor.section, api.program, "inbound", context)
         if answer:
             return _made(answer)
         backend = service.backends.get(context.backend_id or "")
         if backend is None:
-            return _made(_failure())
+            return _made(FAILURE)
         return await self._forwarded(executor, api.program, context, backend, rest, request)
 
     def _addressed(self, host: str, path: str) -> tuple[str, str]:
@@ -109,11 +102,9 @@ class Gateway:
         outgoing = client.build_request(context.method, to.url + rest, params=request.url.query, headers=sent, content=await request.body())
         try:
             upstream = await asyncio.wait_for(client.send(outgoing, stream=True), self._wall)
-        except httpx.HTTPError:
-            # Unreachable, or its TLS failed (reason BackendConnectionFailure): callers see only this.
-            return _made(_failure())
-        except TimeoutError:
-            return _made(_failure())
+        except (httpx.HTTPError, TimeoutError):
+            # Unreachable, too slow, or its TLS failed (reason BackendConnectionFailure): callers see only this.
+            return _made(FAILURE)
         context.response_status = upstream.status_code
         context.headers = {key.lower(): value for key, value in upstream.headers.items()}
         answer = await anyio.to_thread.run_sync(executor.section, program, "outbound", context)
@@ -121,16 +112,7 @@ class Gateway:
             await upstream.aclose()
             return _made(answer)
         kept = {key: value for key, value in context.headers.items() if key not in _HOP_BY_HOP}
-        return StreamingResponse(_pieces(upstream), upstream.status_code, kept, background=BackgroundTask(upstream.aclose))
-
-
-async def _pieces(upstream: httpx.Response) -> AsyncIterator[bytes]:
-    async for piece in upstream.aiter_raw():
-        yield piece
-
-
-def _failure() -> Answer:
-    return Answer(500, {"content-type": "application/json"}, '{"statusCode":500,"message":"Internal server error"}')
+        return StreamingResponse(upstream.aiter_raw(), upstream.status_code, kept, background=BackgroundTask(upstream.aclose))
 
 
 def _made(answer: Answer) -> Response:

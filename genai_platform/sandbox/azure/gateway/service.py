@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genai_platform.sandbox.azure.gateway.program import Program, compile_policy, inherited
+from genai_platform.sandbox.azure.gateway.program import SECTIONS, Program, compile_policy, inherited
 from genai_platform.sandbox.azure.store import Object, Store
 
 
@@ -70,18 +70,18 @@ def read_service(store: Store, name: str) -> Service | None:
         return [entry for entry in among if entry["type"].lower().endswith("/" + name)]
 
     own = [entry for entry in kind("policies") if entry["id"].lower() == f"{known['id']}/policies/policy".lower()]
-    base = compile_policy(own[0]["properties"]["value"]) if own else {}
+    base = compile_policy(own[0]["properties"]["value"]) if own else dict.fromkeys(SECTIONS, ())
     apis = []
     for api in kind("apis"):
         below = [entry for entry in inside if entry["id"].lower().startswith(api["id"].lower() + "/")]
-        policy = next((entry["properties"]["value"] for entry in kind("policies", below)), _EMPTY)
+        policies = kind("policies", below)
         operations = [entry["properties"] for entry in kind("operations", below)]
         properties = api["properties"]
         apis.append(
             Api(
                 path=str(properties.get("path", "")).strip("/"),
                 operations=tuple((operation["method"], operation["urlTemplate"]) for operation in operations),
-                program=inherited(compile_policy(policy), base),
+                program=inherited(compile_policy(policies[0]["properties"]["value"]), base) if policies else base,
                 key_header=(properties.get("subscriptionKeyParameterNames") or {}).get("header") or "Ocp-Apim-Subscription-Key",
                 key_required=bool(properties.get("subscriptionRequired", True)),
             )
@@ -97,8 +97,3 @@ def read_service(store: Store, name: str) -> Service | None:
 
 def _backend(properties: Object) -> Backend:
     return Backend(properties["url"].rstrip("/"), (properties.get("tls") or {}).get("validateCertificateChain", True))
-
-
-_EMPTY = (
-    "<policies><inbound><base /></inbound><backend><base /></backend><outbound><base /></outbound><on-error><base /></on-error></policies>"
-)
