@@ -156,5 +156,9 @@ def with_state(entry: Body, state: str) -> Body:
     return {**visible(entry), "properties": {**entry["properties"], "provisioningState": state}}
 
 
+def stamp(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
 def etag(entry: Body) -> dict[str, str]:
     return {"ETag": f'"{entry["_etag"]}"'}

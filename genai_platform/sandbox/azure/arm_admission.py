@@ -13,8 +13,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from genai_platform.sandbox.azure import arm_providers
 from genai_platform.sandbox.azure.arm_call import Call, Refusal
-from genai_platform.sandbox.azure.arm_providers import registered
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.azure.throttle import retry_after
 
@@ -39,7 +39,7 @@ def admitted(store: Store, call: Call) -> Call:
     namespace, kind, below = named[1], named[2], named[3]
     if kind is None and below in (None, "/register", "/unregister"):
         return call  # the provider itself
-    if not registered(store, call.subscription, namespace):
+    if arm_providers.state(store, call.subscription, namespace) != "Registered":
         text = f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register."
         raise Refusal(409, "MissingSubscriptionRegistration", text)
     if call.method not in ("PUT", "PATCH") or below:

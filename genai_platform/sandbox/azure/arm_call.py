@@ -55,5 +55,10 @@ def region(location: object) -> str:
     return str(location or "").replace(" ", "").lower()
 
 
+def in_subscription(resource: Body, subscription: str) -> bool:
+    """Whether a resource is, or was, in a subscription."""
+    return str(resource["id"]).split("/")[2].lower() == subscription.lower()
+
+
 def not_found(call: Call) -> Refusal:
     return Refusal(404, "ResourceNotFound", f"The resource '{call.id}' was not found.")

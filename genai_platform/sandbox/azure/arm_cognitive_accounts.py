@@ -14,8 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_openai
 from genai_platform.sandbox.azure.arm import Arm, visible, with_state
-from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found, region
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, in_subscription, not_found, region
 from genai_platform.sandbox.azure.arm_cognitive_models import described, offered
+from genai_platform.sandbox.azure.store import Store
+from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.pace import (
     COGNITIVE_ACCOUNT_DELETED,
     COGNITIVE_ACCOUNT_MADE,
@@ -29,12 +31,11 @@ _RETENTION = timedelta(hours=48)
 
 def accounts(arm: Arm, call: Call) -> Response:
     """One account, those of a group, or those of the subscription."""
-    store = arm.azure.store
     if call.id.lower().endswith("/accounts"):
         above = call.id[: call.id.lower().index("/providers/")]
-        made = [_shown(arm, one) for one in store.all("arm", above + "/") if one["type"] == KIND]
+        made = [_shown(arm, one) for one in every(arm.azure.store, above + "/")]
         return JSONResponse({"value": [*arm_openai.listed(arm, above), *made]})
-    held = store.get("arm", call.id)
+    held = arm.azure.store.get("arm", call.id)
     if call.method == "DELETE":
         return _delete(arm, call, held)
     if call.method == "PUT":
@@ -45,6 +46,11 @@ def accounts(arm: Arm, call: Call) -> Response:
         merged = {**held["properties"], **(call.body.get("properties") or {})}
         held = arm.put(call, {**held, **call.body, "properties": merged}, KIND)
     return JSONResponse(_shown(arm, held))
+
+
+def every(store: Store, prefix: str = "") -> list[Body]:
+    """The accounts whose ids begin with ``prefix``."""
+    return [one for one in store.all("arm", prefix) if one["type"] == KIND]
 
 
 def actions(arm: Arm, call: Call) -> Response:
@@ -66,7 +72,7 @@ def actions(arm: Arm, call: Call) -> Response:
 def deleted_accounts(arm: Arm, call: Call) -> Response:
     """List, get and purge."""
     store = arm.azure.store
-    here = [one for one in store.all("deletedAccounts") if one["resource"]["id"].split("/")[2].lower() == call.subscription.lower()]
+    here = [one for one in store.all("deletedAccounts") if in_subscription(one["resource"], call.subscription)]
     if call.id.lower().endswith("/deletedaccounts"):
         return JSONResponse({"value": [_deleted(one) for one in here]})
     words = call.id.split("/")
@@ -130,7 +136,7 @@ def _put(arm: Arm, call: Call, held: Body | None) -> Response:
     body = {**before, **call.body, "properties": properties, "_keys": before.get("_keys") or [secrets.token_hex(16) for _ in range(2)]}
     body["_ready"] = before.get("_ready") or arm.azure.after(COGNITIVE_ACCOUNT_MADE)
     shown = _shown(arm, arm.put(call, body, KIND))
-    _publish(arm)
+    publish(arm.azure.layout, store)
     return JSONResponse(shown) if before and not deleted else arm.accepted(call, COGNITIVE_ACCOUNT_MADE, 201, shown)
 
 
@@ -141,7 +147,7 @@ def _delete(arm: Arm, call: Call, held: Body | None) -> Response:
     if arm.azure.store.all("arm", call.id + "/deployments/"):
         raise Refusal(409, "CannotDeleteResource", "Can not delete resource before nested resources are deleted.")
     arm.remove(call.id)
-    _publish(arm)
+    publish(arm.azure.layout, arm.azure.store)
     return arm.accepted(call, COGNITIVE_ACCOUNT_DELETED)
 
 
@@ -153,17 +159,17 @@ def _shown(arm: Arm, entry: Body) -> Body:
 
 def _taken(arm: Arm, subdomain: str, own: str) -> bool:
     store = arm.azure.store
-    held = [one for one in store.all("arm") if one["type"] == KIND] + [one["resource"] for one in store.all("deletedAccounts")]
+    held = every(store) + [one["resource"] for one in store.all("deletedAccounts")]
     freed = store.get("freedSubdomains", subdomain)
     return (freed is not None and time.time() < freed["at"]) or any(
         str(one["properties"].get("customSubDomainName")).lower() == subdomain.lower() and one["id"].lower() != own.lower() for one in held
     )
 
 
-def _publish(arm: Arm) -> None:
+def publish(layout: SandboxLayout, store: Store) -> None:
     """The accounts' host names, for programs in pods."""
-    names = [one["properties"].get("customSubDomainName") for one in arm.azure.store.all("arm") if one["type"] == KIND]
-    arm.azure.layout.publish_hosts("azure-openai", {f"{name}.openai.localhost": "127.0.0.1" for name in names if name})
+    names = [one["properties"].get("customSubDomainName") for one in every(store)]
+    layout.publish_hosts("azure-openai", {f"{name}.openai.localhost": "127.0.0.1" for name in names if name})
 
 
 def _place(entry: Body) -> tuple[str, str, str]:

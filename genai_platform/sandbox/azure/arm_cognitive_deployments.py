@@ -55,7 +55,6 @@ def _put(arm: Arm, call: Call, account: Body, held: Body | None) -> Response:
         "model": {"format": "OpenAI", "name": model.name, "version": model.version},
         "capabilities": {model.capability: "true"},
         "rateLimits": [{"key": "token", "renewalPeriod": 60, "count": int(sku["capacity"]) * 1000}],
-        "provisioningState": "Succeeded",
     }
     ready = before.get("_ready", arm.azure.after(DEPLOYMENT_MADE))
     answers = before.get("_answers", ready + arm.azure.layout.pace.of(DEPLOYMENT_ANSWERS))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm
-from genai_platform.sandbox.azure.arm_call import Body, Call, region
+from genai_platform.sandbox.azure.arm_call import Body, Call, in_subscription, region
 from genai_platform.sandbox.azure.store import Store
 
 LIMIT = 1000
@@ -60,17 +60,15 @@ def used(store: Store, subscription: str, location: object, name: str, without: 
         without: id of a deployment that is left out.
     """
     accounts = [entry for entry in store.all("arm", f"/subscriptions/{subscription}/") if entry["type"].endswith("/accounts")]
-    found = [entry for account in accounts for entry in store.all("arm", account["id"] + "/deployments/")]
-    at = {account["id"].lower(): region(account["location"]) for account in accounts}
+    found = [(account, entry) for account in accounts for entry in store.all("arm", account["id"] + "/deployments/")]
     for deleted in store.all("deletedAccounts"):
-        if deleted["resource"]["id"].split("/")[2].lower() == subscription.lower():
-            at[deleted["resource"]["id"].lower()] = region(deleted["resource"]["location"])
-            found += [entry for entry in deleted["below"] if "/deployments/" in entry["id"]]
+        if in_subscription(deleted["resource"], subscription):
+            found += [(deleted["resource"], entry) for entry in deleted["below"] if "/deployments/" in entry["id"]]
     return sum(
         int(entry["sku"]["capacity"])
-        for entry in found
+        for account, entry in found
         if entry["id"].lower() != without.lower()
-        and at[entry["id"].lower().split("/deployments/")[0]] == region(location)
+        and region(account["location"]) == region(location)
         and usage_name(entry["sku"]["name"], entry["properties"]["model"]["name"]) == name
     )
 
@@ -88,19 +86,17 @@ def models(arm: Arm, call: Call) -> Response:
 
 def usages(arm: Arm, call: Call) -> Response:
     """``locations/{location}/usages``."""
-    location = call.id.split("/")[6]
-    entries = []
-    for model in offered(location):
-        for sku in model.skus:
-            name = usage_name(sku, model.name)
-            entries.append(
-                {
-                    "name": {"value": name, "localizedValue": title(sku, model.name)},
-                    "currentValue": used(arm.azure.store, call.subscription, location, name),
-                    "limit": limit(arm.azure.store, call.subscription, location, name),
-                    "unit": "Count",
-                }
-            )
+    store, location = arm.azure.store, call.id.split("/")[6]
+    quotas = {usage_name(sku, model.name): title(sku, model.name) for model in offered(location) for sku in model.skus}
+    entries = [
+        {
+            "name": {"value": name, "localizedValue": shown},
+            "currentValue": used(store, call.subscription, location, name),
+            "limit": limit(store, call.subscription, location, name),
+            "unit": "Count",
+        }
+        for name, shown in quotas.items()
+    ]
     return JSONResponse({"value": entries})
 
 

@@ -8,7 +8,6 @@ vault again ended.
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,7 +80,7 @@ def _read(arm: Arm, service: str, identifier: str) -> tuple[str | None, dict[str
         code, message = "Forbidden", "Operation get is not allowed on a disabled secret."
     else:
         code, message = "Success", ""
-    status = {"code": code, "message": message, "timeStampUtc": datetime.fromtimestamp(time.time(), UTC).isoformat()}
+    status = {"code": code, "message": message, "timeStampUtc": datetime.now(UTC).isoformat()}
     return version["value"] if version and code == "Success" else None, {"secretIdentifier": identifier, "lastStatus": status}
 
 

@@ -5,15 +5,11 @@ It is somebody else's, who made it before: nothing here makes or removes one. Wh
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import openai_part
 from genai_platform.sandbox.azure.arm import Arm
-from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
 from genai_platform.sandbox.azure.tenancy import SUBSCRIPTION
 
 NAME, GROUP, LOCATION = "sandbox-openai", "sandbox-models", "japaneast"
@@ -27,7 +23,7 @@ def account(arm: Arm, call: Call) -> Response:
     return JSONResponse(_account(arm))
 
 
-def listed(arm: Arm, scope: str) -> list[dict[str, Any]]:
+def listed(arm: Arm, scope: str) -> list[Body]:
     """The account, if it lies in a subscription or a resource group."""
     return [_account(arm)] if ID.lower().startswith(f"{scope.lower()}/") else []
 
@@ -35,7 +31,7 @@ def listed(arm: Arm, scope: str) -> list[dict[str, Any]]:
 def deployments(arm: Arm, call: Call) -> Response:
     """The deployments of the account, or one of them."""
     _only_read(call)
-    found = [_deployment(name, model) for name, model in _deployed(arm)]
+    found = [deployment(f"{ID}/deployments/{name}", model) for name, model in openai_part.deployed(arm.azure.layout).items()]
     if call.id.lower().endswith("/deployments"):
         return JSONResponse({"value": found})
     for entry in found:
@@ -49,41 +45,20 @@ def _only_read(call: Call) -> None:
         raise Refusal(403, "AuthorizationFailed", f"The sandbox's Azure OpenAI resource can only be read: {call.method} '{call.id}'.")
 
 
-def _account(arm: Arm) -> dict[str, Any]:
-    """As Azure describes one (Cognitive Services Management 2024-10-01, Accounts - Get)."""
+def _account(arm: Arm) -> Body:
     endpoint = arm.azure.layout.url("openai") + "/"
-    return {
-        "id": ID,
-        "name": NAME,
-        "type": KIND,
-        "kind": "OpenAI",
-        "location": LOCATION,
-        "sku": {"name": "S0"},
-        "properties": {
-            "endpoint": endpoint,
-            "endpoints": {"OpenAI Language Model Instance API": endpoint},
-            "customSubDomainName": NAME,
-            "provisioningState": "Succeeded",
-            "publicNetworkAccess": "Enabled",
-        },
-    }
+    endpoints = {"endpoint": endpoint, "endpoints": {"OpenAI Language Model Instance API": endpoint}}
+    return resource(ID, {**endpoints, "provisioningState": "Succeeded"})
 
 
-def _deployed(arm: Arm) -> list[tuple[str, str]]:
-    layout = arm.azure.layout
-    models = _read(openai_part.models_file(layout), {})
-    return [(name, models.get(name, name)) for name in _read(openai_part.deployments_file(layout), [])]
+def resource(id: str, properties: Body) -> Body:
+    """An account as Azure describes one (Cognitive Services Management 2024-10-01, Accounts - Get)."""
+    common = {"id": id, "name": id.rsplit("/", 1)[1], "type": KIND, "kind": "OpenAI", "location": LOCATION, "sku": {"name": "S0"}}
+    return {**common, "properties": {"customSubDomainName": common["name"], "publicNetworkAccess": "Enabled", **properties}}
 
 
-def _read(file: Path, otherwise: Any) -> Any:
-    return json.loads(file.read_text()) if file.exists() else otherwise
-
-
-def _deployment(name: str, model: str) -> dict[str, Any]:
-    return {
-        "id": f"{ID}/deployments/{name}",
-        "name": name,
-        "type": f"{KIND}/deployments",
-        "sku": {"name": "Standard", "capacity": 30},
-        "properties": {"model": {"format": "OpenAI", "name": model, "version": "1"}, "provisioningState": "Succeeded"},
-    }
+def deployment(id: str, model: str) -> Body:
+    """A deployment of a model in an account that somebody made."""
+    properties = {"model": {"format": "OpenAI", "name": model, "version": "1"}, "provisioningState": "Succeeded"}
+    common = {"id": id, "name": id.rsplit("/", 1)[1], "type": f"{KIND}/deployments", "sku": {"name": "Standard", "capacity": 30}}
+    return {**common, "properties": properties}

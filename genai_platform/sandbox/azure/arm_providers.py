@@ -29,8 +29,3 @@ def state(store: Store, subscription: str, namespace: str) -> str:
         return "Registered"
     at = (store.get("providers", f"{subscription}/{namespace}") or {}).get("registeredAt")
     return "NotRegistered" if at is None else "Registered" if time.time() >= at else "Registering"
-
-
-def registered(store: Store, subscription: str, namespace: str) -> bool:
-    """Whether a provider answers for the subscription."""
-    return state(store, subscription, namespace) == "Registered"

@@ -9,8 +9,8 @@ import time
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import arm_providers
-from genai_platform.sandbox.azure.arm import Arm, visible
-from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found
+from genai_platform.sandbox.azure.arm import Arm, stamp, visible
+from genai_platform.sandbox.azure.arm_call import Body, Call, Refusal, not_found, region
 from genai_platform.sandbox.azure.roles import holds_inside
 from genai_platform.sandbox.pace import PROVIDER_REGISTERED, RESOURCE_GROUP_DELETED
 
@@ -28,24 +28,17 @@ def subscriptions(arm: Arm, call: Call) -> Response:
     return JSONResponse(next(entry for entry in seen if entry["subscriptionId"] == call.subscription.lower()))
 
 
-_LOCATIONS = {
-    "eastus2": "East US 2", "japaneast": "Japan East", "japanwest": "Japan West", "swedencentral": "Sweden Central",
-    "westeurope": "West Europe",
-}  # fmt: skip
+_LOCATIONS = ("East US 2", "Japan East", "Japan West", "Sweden Central", "West Europe")
 
 
 def locations(arm: Arm, call: Call) -> Response:
     """Some of Azure's regions, physical and logical ones (Subscriptions - List Locations)."""
-    found = [(name, display, "Physical") for name, display in _LOCATIONS.items()] + [("europe", "Europe", "Logical")]
-    base = f"/subscriptions/{call.subscription}/locations"
-    return JSONResponse(
-        {
-            "value": [
-                {"id": f"{base}/{name}", "name": name, "type": "Region", "displayName": display, "metadata": {"regionType": kind}}
-                for name, display, kind in found
-            ]
-        }
-    )
+    base, kinds = f"/subscriptions/{call.subscription}/locations", {**dict.fromkeys(_LOCATIONS, "Physical"), "Europe": "Logical"}
+    found = [
+        {"id": f"{base}/{region(name)}", "name": region(name), "type": "Region", "displayName": name, "metadata": {"regionType": kind}}
+        for name, kind in kinds.items()
+    ]
+    return JSONResponse({"value": found})
 
 
 def resources(arm: Arm, call: Call) -> Response:
@@ -62,17 +55,10 @@ def resources(arm: Arm, call: Call) -> Response:
     elif wanted:
         found = [entry for entry in found if _meets(entry, wanted)]
     found = [entry for entry in found if arm.may_read(call, entry["id"])]
-    shown = ("id", "name", "type", "location", "sku", *(() if by_tag else ("tags",)))
-    expanded = "createdtime" in call.query.get("$expand", "").lower()
-    return JSONResponse(
-        {"value": [{name: entry[name] for name in shown if name in entry} | (_times(entry) if expanded else {}) for entry in found]}
-    )
-
-
-def _times(entry: Body) -> Body:
-    """What ``$expand=createdTime`` adds; nothing for what an older version of the sandbox stored."""
-    at = entry.get("_created")
-    return {} if at is None else {"createdTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))}
+    if "createdtime" in call.query.get("$expand", "").lower():
+        found = [{**entry, "createdTime": stamp(entry["_created"])} if "_created" in entry else entry for entry in found]
+    shown = ("id", "name", "type", "location", "sku", "createdTime", *(() if by_tag else ("tags",)))
+    return JSONResponse({"value": [{name: entry[name] for name in shown if name in entry} for entry in found]})
 
 
 def _meets(entry: Body, wanted: str) -> bool:

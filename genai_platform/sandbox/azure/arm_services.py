@@ -13,8 +13,8 @@ from uuid import uuid4
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure import tenancy
-from genai_platform.sandbox.azure.arm import Arm, visible, with_state
-from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found, region
+from genai_platform.sandbox.azure.arm import Arm, stamp, visible, with_state
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, in_subscription, not_found, region
 from genai_platform.sandbox.azure.store import Object, Store
 from genai_platform.sandbox.pace import (
     SERVICE_CHANGED,
@@ -31,11 +31,7 @@ KIND = "Microsoft.ApiManagement/service"
 _CLASSIC = {"Developer", "Basic", "Standard", "Premium"}
 _V2 = {"BasicV2", "StandardV2"}
 """Skus of the api-version 2024-05-01 (``SkuType``); it has no PremiumV2."""
-_MADE = {
-    **dict.fromkeys(_CLASSIC, SERVICE_MADE_CLASSIC),
-    **dict.fromkeys(_V2, SERVICE_MADE_V2),
-    "Consumption": SERVICE_MADE_CONSUMPTION,
-}
+_MADE = {**dict.fromkeys(_CLASSIC, SERVICE_MADE_CLASSIC), **dict.fromkeys(_V2, SERVICE_MADE_V2), "Consumption": SERVICE_MADE_CONSUMPTION}
 _DISPLAY = {"japaneast": "Japan East", "japanwest": "Japan West", "westeurope": "West Europe", "eastus2": "East US 2"}
 """API Management answers with a region's display name (azure-rest-api-specs #29387)."""
 
@@ -51,9 +47,8 @@ def services(arm: Arm, call: Call) -> Response:
         return JSONResponse(_with_state(arm.found(call)))
     found = store.get("arm", call.id)
     if found is not None and _state(found) in ("Activating", "Updating", "Terminating"):
-        raise Refusal(
-            409, "ServiceLocked", f"The API Service {call.name} is transitioning at this time. Please try the request again later."
-        )
+        text = f"The API Service {call.name} is transitioning at this time. Please try the request again later."
+        raise Refusal(409, "ServiceLocked", text)
     if call.method != "DELETE":
         return _put(arm, call, found)
     if found is None:
@@ -66,13 +61,8 @@ def every_service(arm: Arm, call: Call) -> Response:
     """The services of all resource groups."""
     _advance(arm)
     found = [arm.azure.store.get("arm", entry["id"]) for entry in arm.azure.store.all("services")]
-    here = [entry for entry in found if entry and _here(call, entry) and arm.may_read(call, entry["id"])]
+    here = [entry for entry in found if entry and in_subscription(entry, call.subscription) and arm.may_read(call, entry["id"])]
     return JSONResponse({"value": [_with_state(entry) for entry in here]})
-
-
-def _here(call: Call, entry: Object) -> bool:
-    """Whether a service is, or was, in the subscription that the path names."""
-    return str(entry["id"]).split("/")[2] == call.subscription
 
 
 def _put(arm: Arm, call: Call, found: Object | None) -> Response:
@@ -117,8 +107,7 @@ def _identity(arm: Arm, call: Call, found: Object | None) -> Object:
     principal = ((found or {}).get("identity") or {}).get("principalId")
     if principal is None:
         principal = str(uuid4())
-        entry = {"id": principal, "resource": call.id, "createdAt": time.time()}
-        arm.azure.store.put("managedIdentities", principal, entry)
+        arm.azure.store.put("managedIdentities", principal, {"id": principal, "createdAt": time.time()})
     return {"type": "SystemAssigned", "principalId": principal, "tenantId": tenancy.tenant_of(arm.azure.store, call.id)}
 
 
@@ -204,9 +193,12 @@ def deleted_services(arm: Arm, call: Call) -> Response:
     store = arm.azure.store
     _advance(arm)
     if call.id.lower().endswith("/deletedservices"):
-        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedServices") if _here(call, entry["service"])]})
+        here = [entry for entry in store.all("deletedServices") if in_subscription(entry["service"], call.subscription)]
+        return JSONResponse({"value": [_deleted(entry) for entry in here]})
     found = store.get("deletedServices", call.name)
-    if found is None or not _here(call, found["service"]) or call.id.split("/")[6] != region(found["service"]["location"]):
+    if found is None or not in_subscription(found["service"], call.subscription):
+        raise not_found(call)
+    if call.id.split("/")[6] != region(found["service"]["location"]):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
@@ -219,7 +211,7 @@ def _deleted(entry: Object) -> Object:
     service = entry["service"]
     subscription, location = service["id"].split("/")[2], region(service["location"])
     base = f"/subscriptions/{subscription}/providers/Microsoft.ApiManagement/locations/{location}/deletedservices"
-    stamps = {"deletionDate": _stamp(entry["at"]), "scheduledPurgeDate": _stamp(entry["at"] + 48 * 3600)}
+    stamps = {"deletionDate": stamp(entry["at"]), "scheduledPurgeDate": stamp(entry["at"] + 48 * 3600)}
     return {
         "id": f"{base}/{service['name']}",
         "name": service["name"],
@@ -227,7 +219,3 @@ def _deleted(entry: Object) -> Object:
         "location": service["location"],
         "properties": {"serviceId": service["id"], **stamps},
     }
-
-
-def _stamp(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from genai_platform.sandbox.azure.arm import Arm, visible, with_state
-from genai_platform.sandbox.azure.arm_call import Call, Refusal, not_found, region
+from genai_platform.sandbox.azure.arm_call import Call, Refusal, in_subscription, not_found, region
 from genai_platform.sandbox.azure.store import Store
 from genai_platform.sandbox.pace import VAULT_MADE, VAULT_NAME_FREE, VAULT_PURGED
 
@@ -60,13 +60,7 @@ def _put(arm: Arm, call: Call) -> Response:
         body = {name: deleted["vault"][name] for name in ("location", "properties", "tags") if name in deleted["vault"]}
     else:
         uri = f"https://{call.name}.vault.localhost:{arm.azure.layout.ports['vault']}/"
-        properties = {
-            "enableSoftDelete": True,
-            "softDeleteRetentionInDays": 90,
-            **wanted,
-            "vaultUri": uri,
-            "provisioningState": "Succeeded",
-        }
+        properties = {"enableSoftDelete": True, "softDeleteRetentionInDays": 90, **wanted, "vaultUri": uri}
         body = {"location": call.body.get("location"), "tags": call.body.get("tags") or {}, "properties": properties}
     ready = known["_ready"] if known else arm.azure.after(VAULT_MADE)
     stored = arm.put(call, {**body, "_ready": ready}, _KIND)
@@ -96,10 +90,8 @@ def vault_names(arm: Arm, call: Call) -> Response:
     store = arm.azure.store
     _advance(store)
     taken = any(store.get(kind, name) for kind in ("vaults", "deletedVaults", "takenNames", "freedVaults"))
-    answer = {"nameAvailable": not taken}
-    if taken:
-        answer |= {"reason": "AlreadyExists", "message": f"The vault name '{name}' is already in use."}  # type: ignore[dict-item]
-    return JSONResponse(answer)
+    reason = {"reason": "AlreadyExists", "message": f"The vault name '{name}' is already in use."} if taken else {}
+    return JSONResponse({"nameAvailable": not taken, **reason})
 
 
 def deleted_vaults(arm: Arm, call: Call) -> Response:
@@ -107,10 +99,16 @@ def deleted_vaults(arm: Arm, call: Call) -> Response:
     store = arm.azure.store
     _advance(store)
     if call.id.lower().endswith("/deletedvaults"):
-        return JSONResponse({"value": [_deleted(entry) for entry in store.all("deletedVaults") if _here(call, entry)]})
+        return JSONResponse(
+            {"value": [_deleted(entry) for entry in store.all("deletedVaults") if in_subscription(entry["vault"], call.subscription)]}
+        )
     name = call.id.split("/")[8]
     found = store.get("deletedVaults", name)
-    if found is None or not _here(call, found) or call.id.split("/")[6] != region(found["vault"]["location"]):
+    if (
+        found is None
+        or not in_subscription(found["vault"], call.subscription)
+        or call.id.split("/")[6] != region(found["vault"]["location"])
+    ):
         raise not_found(call)
     if call.method == "GET":
         return JSONResponse(_deleted(found))
@@ -129,16 +127,10 @@ def deleted_hsms(arm: Arm, call: Call) -> Response:
     return JSONResponse({"value": []})
 
 
-def _here(call: Call, entry: dict[str, Any]) -> bool:
-    """Whether a deleted vault was in the subscription that the path names."""
-    return str(entry["vault"]["id"]).split("/")[2] == call.subscription
-
-
 def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
     vault, at = entry["vault"], entry["at"]
     days = vault["properties"].get("softDeleteRetentionInDays", 90)
-    subscription = vault["id"].split("/")[2]
-    base = f"/subscriptions/{subscription}/providers/Microsoft.KeyVault/locations/{vault['location']}/deletedVaults/{vault['name']}"
+    providers = f"/subscriptions/{vault['id'].split('/')[2]}/providers/Microsoft.KeyVault"
     properties = {
         "purgeProtectionEnabled": vault["properties"].get("enablePurgeProtection"),
         "vaultId": vault["id"],
@@ -147,4 +139,5 @@ def _deleted(entry: dict[str, Any]) -> dict[str, Any]:
         "scheduledPurgeDate": datetime.fromtimestamp(at + days * 86400, UTC).isoformat(),
         "tags": vault.get("tags", {}),
     }
-    return {"id": base, "name": vault["name"], "type": "Microsoft.KeyVault/deletedVaults", "properties": properties}
+    id = f"{providers}/locations/{vault['location']}/deletedVaults/{vault['name']}"
+    return {"id": id, "name": vault["name"], "type": "Microsoft.KeyVault/deletedVaults", "properties": properties}

@@ -24,8 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from genai_platform.config.azure_models import RESPONSES_API_VERSION, reasons
-from genai_platform.sandbox.azure import openai_answers
-from genai_platform.sandbox.azure.openai_part import deployments_file, down_file, key_file, models_file, throttled_file
+from genai_platform.sandbox.azure import openai_answers, openai_part
 from genai_platform.sandbox.layout import SandboxLayout
 from genai_platform.sandbox.part import told_layout
 
@@ -35,10 +34,8 @@ PAUSE = 0.02
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|preview|latest|v1")
 DENIED = "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription "
 DENIED += "and use a correct regional API endpoint for your resource."
-_ABSENT = (
-    "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment "
-)
-_ABSENT += "and try again."
+_ABSENT = "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a"
+_ABSENT += " moment and try again."
 
 _OPERATIONS: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], openai_answers.Answer], str]] = {
     "chat/completions": (openai_answers.Chat, "messages"),
@@ -85,19 +82,17 @@ class KeyResource:
         self._layout, self._account = layout, account
 
     def admit(self, request: Request, operation: str) -> None:
-        if self._account in _object(down_file(self._layout)):
+        if self._account in openai_part.told(self._layout, "down"):
             raise Refusal(503, "ServiceUnavailable", "The service is temporarily unable to process your request. Please try again later.")
         given = key_of(request)
-        if not given or not hmac.compare_digest(given.encode(), key_file(self._layout).read_text().strip().encode()):
+        if not given or not hmac.compare_digest(given.encode(), openai_part.key_file(self._layout).read_text().strip().encode()):
             raise Refusal(401, "401", DENIED)
 
     def deployments(self) -> Mapping[str, str]:
-        models = _object(models_file(self._layout))
-        names: list[str] = json.loads(deployments_file(self._layout).read_text())
-        return {name: str(models.get(name, name)) for name in names}
+        return openai_part.deployed(self._layout)
 
     def throttled(self, deployment: str) -> int:
-        until = _object(throttled_file(self._layout))
+        until = openai_part.told(self._layout, "throttled")
         latest = max(float(until.get(name, 0)) for name in (deployment, f"{self._account}/{deployment}"))
         return max(0, math.ceil(latest - time.time()))
 
@@ -129,13 +124,13 @@ class OpenAI:
         ]
         # Several accounts behind one address: each has a path of its own.
         routes += [Route(f"/{{account}}{one.path}", one.endpoint, methods=one.methods) for one in routes]
-        return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+        return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found, Refusal: self._refused})
 
     # -- routes -----------------------------------------------------------------------------------
     async def _classic(self, request: Request) -> Response:
         """The deployment is in the path and the API's version in the query."""
         if not _API_VERSION.fullmatch(request.query_params.get("api-version", "")):
-            return self._refuse(request, 404, "404", "Resource not found")
+            raise Refusal(404, "404", "Resource not found")
         return await self._answer(request, request.path_params["operation"], request.path_params["deployment"])
 
     async def _modern(self, request: Request) -> Response:
@@ -146,36 +141,30 @@ class OpenAI:
         """Older versions of the API do not have this route: the same 404 as for one that never was."""
         version = request.query_params.get("api-version", "")
         if not _API_VERSION.fullmatch(version) or version[:10] < RESPONSES_API_VERSION[:10]:
-            return self._refuse(request, 404, "404", "Resource not found")
+            raise Refusal(404, "404", "Resource not found")
         return await self._answer(request, "responses", None)
 
     async def _models(self, request: Request) -> Response:
-        try:
-            resource = self._resource_of(request)
-            resource.admit(request, "models")
-        except Refusal as refusal:
-            return self._refused(request, refusal)
+        resource = self._resource_of(request)
+        resource.admit(request, "models")
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in resource.deployments()]
         return JSONResponse({"object": "list", "data": data})
 
     # -- inside -----------------------------------------------------------------------------------
     async def _answer(self, request: Request, operation: str, deployment: str | None) -> Response:
-        try:
-            resource = self._resource_of(request)
-            resource.admit(request, operation)
-        except Refusal as refusal:
-            return self._refused(request, refusal)
+        resource = self._resource_of(request)
+        resource.admit(request, operation)
         if operation not in _OPERATIONS:
-            return self._refuse(request, 404, "404", "Resource not found")
+            raise Refusal(404, "404", "Resource not found")
         make, needed = _OPERATIONS[operation]
         try:
             body = json.loads(await request.body())
         except ValueError:
-            return self._refuse(request, 400, "BadRequest", "We could not parse the JSON body of your request.")
+            raise Refusal(400, "BadRequest", "We could not parse the JSON body of your request.") from None
         name = deployment if deployment is not None else body.get("model") if isinstance(body, dict) else None
         deployments = resource.deployments()
         if name not in deployments:
-            return self._refuse(request, 404, "DeploymentNotFound", _ABSENT)
+            raise Refusal(404, "DeploymentNotFound", _ABSENT)
         if not isinstance(body, dict) or needed not in body or (needed == "messages" and not isinstance(body[needed], list)):
             text = f"Missing required parameter: '{needed}'."
             error = {"message": text, "type": "invalid_request_error", "param": needed, "code": "missing_required_parameter"}
@@ -190,18 +179,15 @@ class OpenAI:
             self._note(request, 400, {"refused": fault["code"], "deployment": name})
             return JSONResponse({"error": fault}, 400, headers=_headers())
         answer = make(model, body)
-        streams = bool(body.get("stream")) and not isinstance(answer, openai_answers.Embeddings)
-        facts = {"operation": operation, "deployment": name, "stream": streams, "text": getattr(answer, "text", None)}
+        streamed = answer if body.get("stream") and not isinstance(answer, openai_answers.Embeddings) else None
+        facts = {"operation": operation, "deployment": name, "stream": streamed is not None, "text": getattr(answer, "text", None)}
         self._note(request, 200, {**facts, "prompt_tokens": answer.usage.prompt, "answer_tokens": answer.usage.answer})
-        if streams and not isinstance(answer, openai_answers.Embeddings):
-            events = _events(answer)
-            return StreamingResponse(events, media_type="text/event-stream", headers={**_headers(), "cache-control": "no-cache"})
-        return _json(answer.whole())
+        if streamed:
+            headers = {**_headers(), "cache-control": "no-cache"}
+            return StreamingResponse(_events(streamed), media_type="text/event-stream", headers=headers)
+        return JSONResponse(answer.whole(), headers=_headers())
 
-    def _refuse(self, request: Request, status: int, code: str, message: str) -> Response:
-        return self._refused(request, Refusal(status, code, message))
-
-    def _refused(self, request: Request, refusal: Refusal) -> Response:
+    async def _refused(self, request: Request, refusal: Any) -> Response:
         self._note(request, refusal.status, {"refused": refusal.code or str(refusal.status)})
         return JSONResponse(refusal.body(), refusal.status, headers=_headers())
 
@@ -219,16 +205,6 @@ async def _events(answer: openai_answers.Chat | openai_answers.Completion | open
         await asyncio.sleep(PAUSE)
     if not named:
         yield b"data: [DONE]\n\n"
-
-
-def _json(document: Mapping[str, Any]) -> Response:
-    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(content, media_type="application/json", headers=_headers())
-
-
-def _object(file: Path) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    return found
 
 
 def _not_for_reasoning(body: Mapping[str, Any]) -> dict[str, str] | None:
@@ -257,10 +233,10 @@ def main() -> None:
     """``python -m genai_platform.sandbox.azure.openai --place ROOT``."""
     layout = told_layout()
     log = layout.folder("openai") / "requests.jsonl"
-    account = lambda request: KeyResource(layout, str(request.path_params.get("account", "")))  # noqa: E731
+    application = OpenAI(lambda request: KeyResource(layout, request.path_params.get("account", "")), log).application()
     uvicorn.run(
-        OpenAI(account, log).application(), host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False,
-        timeout_graceful_shutdown=2, server_header=False,
+        application, host="127.0.0.1", port=layout.ports["openai"], log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+        server_header=False,
     )  # fmt: skip
 
 

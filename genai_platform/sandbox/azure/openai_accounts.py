@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from genai_platform.sandbox.azure import tenancy
 from genai_platform.sandbox.azure.arm_call import region
-from genai_platform.sandbox.azure.arm_cognitive_accounts import KIND, state
+from genai_platform.sandbox.azure.arm_cognitive_accounts import every, state
 from genai_platform.sandbox.azure.arm_cognitive_deployments import serving
 from genai_platform.sandbox.azure.entra_tokens import Entra
 from genai_platform.sandbox.azure.openai import DENIED, OpenAI, Refusal, key_of
@@ -47,8 +47,8 @@ class Accounts:
 
     def _account_of(self, request: Request) -> _Account:
         name, _, domain = str(request.url.hostname).partition(".")
-        for entry in self._azure.store.all("arm"):
-            if entry["type"] != KIND or state(entry) != "Succeeded":
+        for entry in every(self._azure.store):
+            if state(entry) != "Succeeded":
                 continue
             subdomain = entry["properties"].get("customSubDomainName")
             if domain == "openai.localhost" and str(subdomain).lower() == name.lower():
@@ -87,10 +87,8 @@ class _Account:
         if not holds(self.azure.store, str(claims["oid"]), self.entry["id"], {OPENAI_USER, OPENAI_CONTRIBUTOR}):
             action = f"Microsoft.CognitiveServices/accounts/OpenAI/{_ACTIONS.get(operation, operation)}"
             path = re.sub(r"/deployments/[^/]+/", "/deployments/{deployment-id}/", request.url.path)
-            text = (
-                f"The principal `{claims['oid']}` lacks the required data action `{action}` to perform `{request.method} {path}` operation."
-            )
-            raise Refusal(401, "PermissionDenied", text)
+            text = f"The principal `{claims['oid']}` lacks the required data action `{action}` to perform"
+            raise Refusal(401, "PermissionDenied", f"{text} `{request.method} {path}` operation.")
 
     def deployments(self) -> Mapping[str, str]:
         return serving(self.azure.store.all("arm", self.entry["id"] + "/deployments/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import re
@@ -35,6 +36,9 @@ def reply_to(text: str) -> str:
     return f"You said: {text}" if text else "Hello! How can I help you today?"
 
 
+_DETAILS = ("reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+
+
 @dataclass(frozen=True)
 class Usage:
     """Token counts under the names each interface gives them."""
@@ -48,12 +52,7 @@ class Usage:
             "completion_tokens": self.answer,
             "total_tokens": self.prompt + self.answer,
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": 0,
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
+            "completion_tokens_details": dict.fromkeys(_DETAILS, 0),
         }
 
     def responses(self) -> dict[str, Any]:
@@ -73,8 +72,7 @@ class Chat:
         messages = [message for message in body["messages"] if isinstance(message, Mapping)]
         users = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
         full = reply_to(users[-1] if users else "")
-        self._limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        self.text, self._reason = cut(full, self._limit)
+        self.text, self._reason = cut(full, body.get("max_completion_tokens") or body.get("max_tokens"))
         prompt = sum(4 + tokens(text_of(message.get("content"))) for message in messages) + 3
         self.usage = Usage(prompt, tokens(self.text))
         self._include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -88,13 +86,8 @@ class Chat:
     def whole(self) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self.text, "refusal": None, "annotations": []}
         choice = {"index": 0, "message": message, "finish_reason": self._reason, "logprobs": None, "content_filter_results": _SAFE}
-        return {
-            **self._frame,
-            "object": "chat.completion",
-            "choices": [choice],
-            "usage": self.usage.chat(),
-            "prompt_filter_results": _PROMPT_SAFE,
-        }
+        frame = {**self._frame, "object": "chat.completion", "prompt_filter_results": _PROMPT_SAFE}
+        return {**frame, "choices": [choice], "usage": self.usage.chat()}
 
     def pieces(self) -> Iterator[dict[str, Any]]:
         """The chunks of a stream, without the closing ``[DONE]``."""
@@ -127,12 +120,9 @@ class Completion:
 
     def pieces(self) -> Iterator[dict[str, Any]]:
         for at in range(0, len(self.text), _PIECE):
-            text = self.text[at : at + _PIECE]
-            last = at + _PIECE >= len(self.text)
-            yield {
-                **self._frame,
-                "choices": [{"index": 0, "text": text, "finish_reason": self._reason if last else None, "logprobs": None}],
-            }
+            reason = self._reason if at + _PIECE >= len(self.text) else None
+            choice = {"index": 0, "text": self.text[at : at + _PIECE], "finish_reason": reason, "logprobs": None}
+            yield {**self._frame, "choices": [choice]}
 
 
 class Response:
@@ -141,9 +131,8 @@ class Response:
     def __init__(self, deployment: str, body: Mapping[str, Any]) -> None:
         given = body.get("input", "")
         items = [item for item in given if isinstance(item, Mapping)] if isinstance(given, Sequence) and not isinstance(given, str) else []
-        asked = (
-            given if isinstance(given, str) else next((text_of(i.get("content")) for i in reversed(items) if i.get("role") == "user"), "")
-        )
+        said = (text_of(item.get("content")) for item in reversed(items) if item.get("role") == "user")
+        asked = given if isinstance(given, str) else next(said, "")
         self.text, _ = cut(reply_to(asked), body.get("max_output_tokens"))
         self.usage = Usage(tokens(asked) + tokens(text_of(body.get("instructions"))) + 7, tokens(self.text))
         self._item = f"msg_{uuid.uuid4().hex}"
@@ -206,8 +195,6 @@ class Embeddings:
         return {"object": "list", "data": data, "model": self._deployment, "usage": usage}
 
     def _vector(self, text: str) -> list[float] | str:
-        import base64
-
         raw = hashlib.shake_256(text.encode()).digest(self._size * 2)
         numbers = [value / 32768 for value in struct.unpack(f"<{self._size}h", raw)]
         length = math.sqrt(sum(value * value for value in numbers)) or 1.0
@@ -225,21 +212,13 @@ def cut(text: str, limit: Any) -> tuple[str, str]:
     """The text within a limit of tokens, and why it ends."""
     if not isinstance(limit, int) or tokens(text) <= limit:
         return text, "stop"
-    end = 0
-    for end in range(1, len(text) + 1):
-        if tokens(text[:end]) > limit:
-            break
+    end = next((end for end in range(1, len(text) + 1) if tokens(text[:end]) > limit), 0)
     return text[: end - 1], "length"
 
 
 def _delta(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
-    return {
-        "index": 0,
-        "delta": delta,
-        "finish_reason": reason,
-        "logprobs": None,
-        "content_filter_results": _SAFE if delta.get("content") else {},
-    }
+    verdict = _SAFE if delta.get("content") else {}
+    return {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None, "content_filter_results": verdict}
 
 
 def _part(text: str) -> dict[str, Any]:

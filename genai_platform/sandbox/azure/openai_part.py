@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -33,24 +34,21 @@ def key(layout: SandboxLayout) -> str:
     return key_file(layout).read_text().strip()
 
 
-def deployments_file(layout: SandboxLayout) -> Path:
-    """A JSON list of deployment names; read at each request, so it may change while the stand-in runs."""
-    return layout.root / "openai" / "deployments.json"
+def told(layout: SandboxLayout, what: str) -> dict[str, Any]:
+    """What the stand-in was told; read at each request, so it may change while the stand-in runs.
+
+    Args:
+        what: ``models``: deployment to the model that it is of, where that has another name; ``throttled``: deployment to the time
+            (seconds since 1970) until which it answers 429; ``down``: the keys are the hosts of accounts that answer 503.
+    """
+    found: dict[str, Any] = _read(_file(layout, what), {})
+    return found
 
 
-def models_file(layout: SandboxLayout) -> Path:
-    """A JSON object: deployment to the model that it is of, where that has another name; read at each request."""
-    return layout.root / "openai" / "models.json"
-
-
-def throttled_file(layout: SandboxLayout) -> Path:
-    """A JSON object: deployment to the time (seconds since 1970) until which it answers 429; read at each request."""
-    return layout.root / "openai" / "throttled.json"
-
-
-def down_file(layout: SandboxLayout) -> Path:
-    """A JSON object whose keys are the hosts of accounts that answer 503; read at each request."""
-    return layout.root / "openai" / "down.json"
+def deployed(layout: SandboxLayout) -> dict[str, str]:
+    """Every deployment, and the model that it is of."""
+    models = told(layout, "models")
+    return {name: str(models.get(name, name)) for name in _read(_file(layout, "deployments"), [])}
 
 
 def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str | None]) -> None:
@@ -62,8 +60,8 @@ def offer(layout: SandboxLayout, deployments: Iterable[str] | Mapping[str, str |
     models = deployments if isinstance(deployments, Mapping) else dict.fromkeys(deployments)
     with layout.lock("openai"):
         wanted = {name for name in models if not NEVER.search(name.lower())}
-        _write(deployments_file(layout), sorted({*_read(deployments_file(layout), []), *wanted}))
-        _write(models_file(layout), _read(models_file(layout), {}) | {name: model for name, model in models.items() if model})
+        _write(layout, "deployments", sorted(wanted | deployed(layout).keys()))
+        _write(layout, "models", told(layout, "models") | {name: model for name, model in models.items() if model})
 
 
 def regenerate_key(layout: SandboxLayout) -> None:
@@ -76,21 +74,25 @@ def throttle(layout: SandboxLayout, deployment: str, seconds: float | None = Non
     """Let a deployment be over its quota for some seconds; None: as long as Azure counts. ``HOST/DEPLOYMENT``: in one account alone."""
     with layout.lock("openai"):
         until = {deployment: time.time() + (layout.pace.of(OPENAI_THROTTLED) if seconds is None else seconds)}
-        _write(throttled_file(layout), _read(throttled_file(layout), {}) | until)
+        _write(layout, "throttled", told(layout, "throttled") | until)
 
 
 def take_down(layout: SandboxLayout, *hosts: str) -> None:
     """Let exactly these accounts be down, each named by its host; none: every account answers again."""
     with layout.lock("openai"):
-        _write(down_file(layout), dict.fromkeys(hosts, True))
+        _write(layout, "down", dict.fromkeys(hosts, True))
+
+
+def _file(layout: SandboxLayout, what: str) -> Path:
+    return layout.root / "openai" / f"{what}.json"
 
 
 def _read(file: Path, otherwise: Any) -> Any:
     return json.loads(file.read_text()) if file.exists() else otherwise
 
 
-def _write(file: Path, document: Any) -> None:
-    write_private(file, json.dumps(document))
+def _write(layout: SandboxLayout, what: str, document: Any) -> None:
+    write_private(_file(layout, what), json.dumps(document))
 
 
 class OpenAI(PythonPart):
@@ -106,11 +108,9 @@ class OpenAI(PythonPart):
         offer(layout, ())
 
     def ready(self, layout: SandboxLayout) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", layout.ports["openai"]), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", layout.ports["openai"]), timeout=1):
+            return True
+        return False
 
 
 PART = OpenAI()

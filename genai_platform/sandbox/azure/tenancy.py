@@ -66,8 +66,8 @@ def add_subscription(store: Store, subscription: str, tenant: str, name: str) ->
     store.put("subscriptions", subscription, {"subscriptionId": subscription, "tenantId": tenant, "displayName": name})
 
 
-def add_deployer(store: Store, subscription: str, client_id: str, secret: str, name: str) -> Object:
-    """An application that may build in a subscription: Graph permissions in its tenant, roles at the subscription. Its principal."""
+def add_deployer(store: Store, subscription: str, client_id: str, secret: str, name: str) -> None:
+    """An application that may build in a subscription: Graph permissions in its tenant, roles at the subscription."""
     directory = Directory(store, tenant_of(store, subscription))
     application: dict[str, Any] = {
         "id": str(uuid4()),
@@ -83,7 +83,6 @@ def add_deployer(store: Store, subscription: str, client_id: str, secret: str, n
     directory.put("applications", application["id"], application)
     directory.put("servicePrincipals", principal["id"], principal)
     _give_roles(store, subscription, str(principal["id"]))
-    return principal
 
 
 def add_person(store: Store, subscription: str, name: str, directory_roles: list[str]) -> dict[str, str]:
