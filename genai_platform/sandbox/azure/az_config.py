@@ -29,21 +29,11 @@ def prepare(layout: SandboxLayout) -> Path:
     general = configparser.ConfigParser(interpolation=None)
     general.read(folder / "config")
     # No questions to Microsoft's list of its clouds, no usage reports, no search for a newer version.
-    for section, name, value in (
-        ("cloud", "name", CLOUD),
-        ("core", "instance_discovery", "false"),
-        ("core", "collect_telemetry", "false"),
-        ("core", "login_experience_v2", "off"),
-        ("auto-upgrade", "enable", "no"),
-    ):
-        if not general.has_section(section):
-            general.add_section(section)
-        general.set(section, name, value)
+    quiet = {"instance_discovery": "false", "collect_telemetry": "false", "login_experience_v2": "off"}
+    general.read_dict({"cloud": {"name": CLOUD}, "core": quiet, "auto-upgrade": {"enable": "no"}})
     clouds = configparser.ConfigParser(interpolation=None)
     clouds.read(folder / "clouds.config")
-    clouds[CLOUD] = {**clouds[CLOUD]} if CLOUD in clouds else {}
-    clouds[CLOUD].update({f"endpoint_{name}": value for name, value in endpoints(layout).items()})
-    clouds[CLOUD].update({"suffix_keyvault_dns": f".vault.localhost:{layout.azure.ports['vault']}", "profile": "latest"})
+    clouds.read_dict({CLOUD: _cloud(layout)})
     for name, document in (("config", general), ("clouds.config", clouds)):
         (folder / name).touch(mode=0o600)
         with (folder / name).open("w") as file:
@@ -51,17 +41,19 @@ def prepare(layout: SandboxLayout) -> Path:
     return folder
 
 
-def endpoints(layout: SandboxLayout) -> dict[str, str]:
+def _cloud(layout: SandboxLayout) -> dict[str, str]:
     """Where the services are, under the names that ``az cloud`` has for them."""
     arm = _local(layout, "arm")
     return {
-        "resource_manager": arm,
-        "management": "https://management.azure.com",
-        "active_directory": _local(layout, "entra"),
-        "active_directory_resource_id": "https://management.azure.com",
-        "active_directory_graph_resource_id": "https://graph.microsoft.com",
-        "microsoft_graph_resource_id": _local(layout, "graph"),
-        "gallery": arm,
+        "endpoint_resource_manager": arm,
+        "endpoint_management": "https://management.azure.com",
+        "endpoint_active_directory": _local(layout, "entra"),
+        "endpoint_active_directory_resource_id": "https://management.azure.com",
+        "endpoint_active_directory_graph_resource_id": "https://graph.microsoft.com",
+        "endpoint_microsoft_graph_resource_id": _local(layout, "graph"),
+        "endpoint_gallery": arm,
+        "suffix_keyvault_dns": f".vault.localhost:{layout.azure.ports['vault']}",
+        "profile": "latest",
     }
 
 

@@ -68,22 +68,20 @@ def _keys(azure: AzureState, issuer: str) -> list[dict[str, Any]]:
     """The issuer's published keys; azure-workload-identity#605, #642 and Azure/login#283 for the two codes."""
     unreachable = Refused("invalid_request", 50166, "Request to External OIDC endpoint failed.")
     try:
-        configuration = public_addresses.get(azure.layout, issuer.rstrip("/") + "/.well-known/openid-configuration")
-        _found(configuration)
-        document = configuration.json()
+        document = _read(azure, issuer.rstrip("/") + "/.well-known/openid-configuration")
         if document["issuer"] != issuer:
             raise unreachable
-        published = public_addresses.get(azure.layout, str(document["jwks_uri"]))
-        _found(published)
-        keys: list[dict[str, Any]] = published.json()["keys"]
+        keys: list[dict[str, Any]] = _read(azure, str(document["jwks_uri"]))["keys"]
     except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError):
         raise unreachable from None
     return keys
 
 
-def _found(answer: httpx.Response) -> None:
+def _read(azure: AzureState, url: str) -> Any:
+    answer = public_addresses.get(azure.layout, url)
     if answer.status_code != 200:
         raise Refused("invalid_request", 501661, "Request to External OIDC endpoint failed.")
+    return answer.json()
 
 
 def _verify(assertion: str, header: dict[str, Any], keys: list[dict[str, Any]]) -> None:

@@ -131,9 +131,8 @@ def _application(directory: Directory, client_id: str) -> dict[str, Any]:
 
 def _allowed(asked: Any, kind: str) -> None:
     if asked.get("response_type") != "code":
-        raise Refused(
-            "unsupported_response_type", 700054, f"response_type '{asked.get('response_type')}' is not enabled for the application."
-        )
+        text = f"response_type '{asked.get('response_type')}' is not enabled for the application."
+        raise Refused("unsupported_response_type", 700054, text)
     if "openid" not in asked.get("scope", "").split():
         raise Refused("invalid_request", 900144, "The request body must contain the following parameter: 'scope' with 'openid'.")
     if kind == "spa" and not asked.get("code_challenge"):
@@ -143,10 +142,8 @@ def _allowed(asked: Any, kind: str) -> None:
 def _assigned(directory: Directory, application: dict[str, Any], person: dict[str, Any]) -> None:
     principal = directory.find("servicePrincipals", "appId", application["appId"]) or {}
     if principal.get("appRoleAssignmentRequired") and not assigned(directory, application, holders(person)):
-        text = (
-            f"Your administrator has configured the application {application.get('displayName')} ('{application['appId']}') to block users"
-        )
-        text += " unless they are specifically granted ('assigned') access to the application. The signed in user"
+        text = f"Your administrator has configured the application {application.get('displayName')} ('{application['appId']}') to block"
+        text += " users unless they are specifically granted ('assigned') access to the application. The signed in user"
         text += f" '{person.get('userPrincipalName')}' is blocked because they are not a direct member of a group with access,"
         raise Refused("access_denied", 50105, text + " nor had access directly assigned by an administrator.")
 
@@ -197,5 +194,4 @@ async def given(request: Request) -> str | None:
     """The name that was typed in on the page."""
     if request.method != "POST":
         return None
-    values = parse_qs((await request.body()).decode())
-    return (values.get("login") or [""])[0].strip()
+    return parse_qs((await request.body()).decode()).get("login", [""])[0].strip()

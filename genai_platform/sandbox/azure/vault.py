@@ -52,11 +52,8 @@ class Vault:
             ("POST", "/deletedsecrets/{name}/recover", self._recover),
         ]
         # A trailing slash means "the newest version" in the SDK's addresses.
-        return [
-            Route(path + slash, self._guarded(handler, method), methods=[method])
-            for method, path, handler in handlers
-            for slash in ("", "/")
-        ]
+        every = [(method, path + slash, handler) for method, path, handler in handlers for slash in ("", "/")]
+        return [Route(path, self._guarded(handler, method), methods=[method]) for method, path, handler in every]
 
     def _guarded(self, handler: Callable[[Request, Body], Response], method: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
@@ -121,8 +118,7 @@ class Vault:
         start = int(request.query_params.get("$skiptoken", "0"))
         answer: Body = {"value": entries[start : start + size], "nextLink": None}
         if start + size < len(entries):
-            following = request.url.include_query_params(**{"$skiptoken": str(start + size)})
-            answer["nextLink"] = str(following)
+            answer["nextLink"] = str(request.url.include_query_params(**{"$skiptoken": str(start + size)}))
         return JSONResponse(answer)
 
     # -- writing ------------------------------------------------------------------------------------
@@ -179,11 +175,10 @@ class Vault:
 
     def _recover(self, request: Request, vault: Body) -> Response:
         self._refuse_while_deleted(request, vault)
-        key, secret = _key(vault, request), self._held("deletedSecrets", request, vault)
-        del secret["deletedDate"], secret["deletedAt"]
+        key, versions = _key(vault, request), self._held("deletedSecrets", request, vault)["versions"]
         self._store.delete("deletedSecrets", key)
-        self._store.put("secrets", key, secret)
-        return JSONResponse(self._shown(request, secret["versions"][-1]))
+        self._store.put("secrets", key, {"versions": versions})
+        return JSONResponse(self._shown(request, versions[-1]))
 
     def _held(self, kind: str, request: Request, vault: Body) -> Body:
         if (secret := self._store.get(kind, _key(vault, request))) is None:
@@ -198,8 +193,7 @@ class Vault:
         return shown | ({"value": version["value"]} if value else {})
 
     def _shown_deleted(self, request: Request, secret: Body) -> Body:
-        version = secret["versions"][-1]
-        deleted = secret["deletedDate"]
+        version, deleted = secret["versions"][-1], secret["deletedDate"]
         recovery = f"https://{request.url.netloc}/deletedsecrets/{version['name']}"
         dates = {"deletedDate": deleted, "scheduledPurgeDate": deleted + 7 * 86400, "recoveryId": recovery}
         return self._shown(request, version) | dates
