@@ -123,10 +123,7 @@ def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:
 def _refuses(platform: Platform) -> Outcome:
     model = (*platform.chat_models, "none")[0]
     client = platform.litellm()
-    seen = {
-        "no key": client.status_of(None, model),
-        "a wrong key": client.status_of(SecretStr(f"sk-{secrets.token_hex(20)}"), model),
-    }
+    seen = {"no key": client.status_of(None, model), "a wrong key": client.status_of(SecretStr(f"sk-{secrets.token_hex(20)}"), model)}
     wrong = [f"{what} gets {status}" for what, status in seen.items() if status != 401]
     if wrong:
         return failed(

@@ -71,12 +71,7 @@ def steps(clients: Clients) -> list[Objects]:
             evidence=lambda: f"the database has the schema of {_tag(settings.litellm.image)}",
         ),
         ingress_step(
-            clients,
-            "litellm.ingress",
-            ("infra.kubernetes",),
-            "litellm",
-            lambda: litellm.ingress(settings, admitted(clients)),
-            service=True,
+            clients, "litellm.ingress", ("infra.kubernetes",), "litellm", lambda: litellm.ingress(settings, admitted(clients)), service=True
         ),
         Objects(
             id="litellm.proxy",

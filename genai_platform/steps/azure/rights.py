@@ -29,10 +29,7 @@ _ENOUGH = {
     "User.ReadBasic.All": {"User.ReadBasic.All", "User.Read.All", "Directory.Read.All"},
 }
 _ADMINISTRATOR, _ASSIGN = "Role Based Access Control Administrator", "Microsoft.Authorization/roleAssignments/write"
-_BUILD = {
-    "Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"),
-    _ADMINISTRATOR: (_ASSIGN,),
-}
+_BUILD = {"Contributor": ("Microsoft.ApiManagement/service/write", "Microsoft.KeyVault/vaults/write"), _ADMINISTRATOR: (_ASSIGN,)}
 Purged = Literal["vaults", "API Management services", "Azure OpenAI accounts"]
 _PURGE: dict[Purged, str] = {
     "vaults": "Microsoft.KeyVault/locations/deletedVaults/purge/action",

@@ -18,15 +18,7 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import FAILED, PASSING, Service, ServiceBusy, SkuUnavailable
 from genai_platform.tools.wait import wait_for
 
-MINUTES = {
-    "Consumption": 2.0,
-    "Developer": 35.0,
-    "Basic": 35.0,
-    "Standard": 35.0,
-    "Premium": 45.0,
-    "BasicV2": 5.0,
-    "StandardV2": 6.0,
-}
+MINUTES = {"Consumption": 2.0, "Developer": 35.0, "Basic": 35.0, "Standard": 35.0, "Premium": 45.0, "BasicV2": 5.0, "StandardV2": 6.0}
 """Typical minutes until a new service answers."""
 _TOMBSTONE = 180.0
 """Seconds until a deleted service shows among the soft-deleted ones."""

@@ -201,9 +201,7 @@ class SignInStep(AzureStep):
             "signInAudience": "AzureADMyOrg",
             "web": {"redirectUris": [render.redirect_uri(tool, address(self.clients, tool))]},
             "appRoles": application_roles(prefix(self.clients) + tool, tool),
-            "requiredResourceAccess": [
-                {"resourceAppId": _GRAPH, "resourceAccess": [{"id": one, "type": "Scope"} for one in _DELEGATED]},
-            ],
+            "requiredResourceAccess": [{"resourceAppId": _GRAPH, "resourceAccess": [{"id": one, "type": "Scope"} for one in _DELEGATED]}],
         }
 
     # -- removing ---------------------------------------------------------------------------------
