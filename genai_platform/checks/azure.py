@@ -12,6 +12,7 @@ from genai_platform.checks.chats import SENTENCE, flaw, line
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed, skipped
 from genai_platform.render.policy import APP_ROLE
+from genai_platform.tools.azure.token import claims
 
 _NO_CHAT = "the caller may use no chat model"
 _APPLY = advice("run: {}, then {}", genai("azure"), genai("verify --only 'azure.*'"))
@@ -33,8 +34,6 @@ def checks(platform: Platform) -> list[Check]:
 
 def token(view: AzurePlatform) -> Outcome:
     """Client credentials give a token that the gateway is meant to accept."""
-    from genai_platform.tools.azure.token import claims
-
     client, expected, said = view.client(), view.expected(), claims(view.token())
     wrong = [
         f"{name} is {json.dumps(said.get(name))}, expected {wanted}"
@@ -89,18 +88,14 @@ def key(view: AzurePlatform) -> Outcome:
     id = entry["request_id"]
     # LiteLLM names a key in its books by the SHA-256 of its value.
     if entry.get("api_key") != hashlib.sha256(stored.get_secret_value().encode()).hexdigest():
-        return failed(
-            f"{id} was booked on another key than the one in Key Vault",
-            advice("the gateway may still have an older key (5 minutes at most); then run: {}", genai(f"keys rotate {client.caller}")),
-        )
+        hint = advice("the gateway may still have an older key (5 minutes at most); then run: {}", genai(f"keys rotate {client.caller}"))
+        return failed(f"{id} was booked on another key than the one in Key Vault", hint)
     spent = float(entry.get("spend") or 0)
     information = view.platform.litellm().key_info(str(entry["api_key"]))
     alias, booked = str(information.get("key_alias") or ""), float(information.get("spend") or 0)
     if view.per_caller and not alias.startswith(f"{client.client_id}."):
         return failed(f"the key in Key Vault is '{alias}', which is not {client.caller}'s", run_genai(f"keys rotate {client.caller}"))
     if booked + 1e-9 < spent:
-        return failed(
-            f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}",
-            advice("spend is written every few seconds; run: {}", genai("verify --only azure.key")),
-        )
+        hint = advice("spend is written every few seconds; run: {}", genai("verify --only azure.key"))
+        return failed(f"{alias} has {booked:.6f} USD booked, this chat alone cost {spent:.6f}", hint)
     return passed(f"{id} was booked on {alias or 'the shared key'}: {spent:.6f} USD, {booked:.6f} in all")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import httpx
 from pydantic import SecretStr
 
 from genai_platform.advice import advice, genai
 from genai_platform.checks.azure_inventory import Client, Inventory
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.once import Once
+from genai_platform.checks.platform import Platform
 from genai_platform.errors import StepError
-
-if TYPE_CHECKING:
-    import httpx
-
-    from genai_platform.checks.platform import Platform
-    from genai_platform.tools.azure.control import Control
-    from genai_platform.tools.litellm.client import Litellm
+from genai_platform.tools import http
+from genai_platform.tools.azure import control, token
+from genai_platform.tools.azure.control import Control
+from genai_platform.tools.litellm.client import Litellm
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,6 @@ class AzurePlatform:
         """The caller's token, by client credentials."""
 
         def make() -> SecretStr:
-            from genai_platform.tools.azure import token
-
             client = self.client()
             if client.secret is None:
                 raise StepError(f"the client secret of '{client.caller}' is not known here", id="azure.no_secret")
@@ -83,24 +79,14 @@ class AzurePlatform:
 
     def gateway(self) -> httpx.Client:
         """API Management at the API's path, without any token."""
-
-        def make() -> httpx.Client:
-            from genai_platform.tools import http
-
-            return http.client(self.platform.clients.target, self.client().gateway_url)
-
-        return self._once("gateway", make)
+        return self._once("gateway", lambda: http.client(self.platform.clients.target, self.client().gateway_url))
 
     def litellm(self) -> Litellm:
         """LiteLLM through API Management, with the caller's token."""
-        from genai_platform.tools.litellm.client import Litellm
-
         return Litellm(self.gateway(), self.token())
 
     def control(self) -> Control | None:
         """Control routes for tokens that Entra ID would never sign; None on the real cloud."""
-        from genai_platform.tools.azure import control
-
         return self._once("probe", self._control or (lambda: control.find(self.platform.clients.target)))
 
     def chat_models(self) -> tuple[str, ...]:

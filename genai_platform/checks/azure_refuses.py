@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ from genai_platform.errors import StepError
 from genai_platform.render import gateway
 from genai_platform.render.addresses import GATEWAY
 from genai_platform.render.policy import APP_ROLE, FOREIGN_KEY_HEADERS
+from genai_platform.tools import http
+from genai_platform.tools.azure import token
 
 ADMIN_ROUTES = ("/key/generate", "/v1/access_group", "/v1/tool/policy", "/user/new", "/v1/agents", "/v1/files")
 _CHAT, _MODELS = "/v1/chat/completions", "/v1/models"
@@ -40,21 +43,10 @@ _PATIENCE = 30.0
 
 def checks(view: AzurePlatform) -> list[Check]:
     """One check a row of the matrix."""
-    rows: Mapping[str, Callable[[AzurePlatform], Outcome]] = {
-        "no_token": no_token,
-        "garbage": garbage,
-        "expired": expired,
-        "audience": audience,
-        "tenant": tenant,
-        "role": role,
-        "no_key": no_key,
-        "vault_down": vault_down,
-        "admin_routes": admin_routes,
-        "subscription_key": subscription_key,
-        "foreign_headers": foreign_headers,
-        "direct": direct,
-    }
-    return [FunctionCheck(f"azure.refuses.{name}", _DEADLINE, lambda row=row: row(view)) for name, row in rows.items()]  # type: ignore[misc]
+    rows = (
+        no_token, garbage, expired, audience, tenant, role, no_key, vault_down, admin_routes, subscription_key, foreign_headers, direct,
+    )  # fmt: skip
+    return [FunctionCheck(f"azure.refuses.{row.__name__}", _DEADLINE, partial(row, view)) for row in rows]
 
 
 # -- rows that every world can run --------------------------------------------------------------------
@@ -65,16 +57,13 @@ def no_token(view: AzurePlatform) -> Outcome:
 def garbage(view: AzurePlatform) -> Outcome:
     head, body, signature = view.token().get_secret_value().split(".")
     broken = signature[:-8] + ("A" * 8 if not signature.endswith("A" * 8) else "B" * 8)
-    return _all(
-        view,
-        {
-            "garbage": _bearer("garbage"),
-            "a broken signature": _bearer(f"{head}.{body}.{broken}"),
-            "no signature": _bearer(f"{head}.{body}."),
-            "another scheme": {"Authorization": "Basic Z2FyYmFnZTpnYXJiYWdl"},
-        },
-        401,
-    )
+    cases = {
+        "garbage": _bearer("garbage"),
+        "a broken signature": _bearer(f"{head}.{body}.{broken}"),
+        "no signature": _bearer(f"{head}.{body}."),
+        "another scheme": {"Authorization": "Basic Z2FyYmFnZTpnYXJiYWdl"},
+    }
+    return _all(view, cases, 401)
 
 
 def admin_routes(view: AzurePlatform) -> Outcome:
@@ -121,8 +110,6 @@ def foreign_headers(view: AzurePlatform) -> Outcome:
 
 def direct(view: AzurePlatform) -> Outcome:
     """Past API Management: its port at the load balancer, without its header. LiteLLM itself would say 401."""
-    from genai_platform.tools import http
-
     wrong = []
     with http.client(view.platform.clients.target, view.platform.address(GATEWAY), timeout=10) as client:
         for what, headers in {"no header": {}, "a made-up header": {gateway.HEADER: uuid.uuid4().hex}}.items():
@@ -142,7 +129,7 @@ def direct(view: AzurePlatform) -> Outcome:
 def expired(view: AzurePlatform) -> Outcome:
     now = int(time.time())
     changes = {"a token that expired an hour ago": {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}}
-    return _signed(view, changes, "Entra ID signs no expired token", lambda policy: policy.expiry())
+    return _signed(view, changes, "Entra ID signs no expired token", Deployed.expiry)
 
 
 def audience(view: AzurePlatform) -> Outcome:
@@ -154,9 +141,7 @@ def audience(view: AzurePlatform) -> Outcome:
 
 
 def tenant(view: AzurePlatform) -> Outcome:
-    expected = view.expected().issuer
-    other = str(uuid.uuid4())
-    mine = view.client().tenant_id
+    expected, mine, other = view.expected().issuer, view.client().tenant_id, str(uuid.uuid4())
     changes = {
         "another tenant": {"iss": expected.replace(mine, other), "tid": other},
         "the v1 issuer": {"iss": f"https://sts.windows.net/{mine}/"},
@@ -215,15 +200,8 @@ def vault_down(view: AzurePlatform) -> Outcome:
 def _claims(view: AzurePlatform, **changed: Any) -> dict[str, Any]:
     """Claims that the policy accepts, of a caller nobody knows."""
     expected, caller = view.expected(), str(uuid.uuid4())
-    claims: dict[str, Any] = {
-        "iss": expected.issuer,
-        "aud": expected.audience,
-        "azp": caller,
-        "oid": caller,
-        "sub": caller,
-        "tid": view.client().tenant_id,
-    }
-    claims |= {"ver": "2.0", "roles": [APP_ROLE], **changed}
+    claims = {"iss": expected.issuer, "aud": expected.audience, "tid": view.client().tenant_id, "ver": "2.0", "roles": [APP_ROLE]}
+    claims |= {**dict.fromkeys(("azp", "oid", "sub"), caller), **changed}
     return {name: value for name, value in claims.items() if value is not None}
 
 
@@ -245,8 +223,6 @@ def _issued(
     Args:
         own: a token for that application itself instead of one for the API.
     """
-    from genai_platform.tools.azure import token
-
     client = view.inventory().check_application(name)
     if client is None or client.secret is None:
         return _read_back(view, "there is no application for checks (genai azure --only check_applications makes it)", read)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.aws.errors import explained
 
 _PAGES = 100
 """A thousand objects each. Enough to see what a day leaves; a bucket kept for years is not read to its end."""
@@ -39,8 +39,6 @@ def survey(aws: Aws, bucket: str, since: datetime, *, without: str = "") -> Surv
         since: by this machine's clock; what S3's own clock says at the first answer is taken into account.
         without: a prefix whose objects do not count.
     """
-    from genai_platform.tools.aws.errors import explained
-
     objects = newer = pages = 0
     whole = True
     prefixes: set[str] = set()

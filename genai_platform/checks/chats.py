@@ -7,19 +7,16 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from genai_platform.checks.once import Once
 from genai_platform.errors import GenaiError, StepError
+from genai_platform.tools.litellm.client import Answer, Litellm
 from genai_platform.tools.parallel import AT_ONCE, gather
-
-if TYPE_CHECKING:
-    from genai_platform.tools.litellm.client import Answer, Litellm
 
 T = TypeVar("T")
 SENTENCE = "日本の首都はどこですか。一文で答えてください。"
 """The handbook's sentence: it arrives intact only where nothing on the way takes UTF-8 for something else."""
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _KANA = ("\u3040", "\u30ff")
 _KANJI = ("\u4e00", "\u9fff")
 
@@ -42,7 +39,7 @@ def flaw(text: str) -> str:
     """
     if not text.strip():
         return "the answer is empty"
-    if _REPLACED in text:
+    if "\N{REPLACEMENT CHARACTER}" in text:
         return "characters were lost on the way"
     if not any(first <= character <= last for character in text for first, last in (_KANA, _KANJI)):
         return f"the answer has no Japanese character: {line(text)}"
@@ -78,7 +75,9 @@ class Chats:
         Raises:
             GenaiError: it has no answer so far; a later call tries again.
         """
-        name = model or self._first()
+        if not (model or self.models):
+            raise StepError("no chat model is configured", remedy="add one under [[litellm.models]]", id="litellm.no_model")
+        name = model or self.models[0]
         return self._once(name, lambda: self._ask(name))
 
     def embedding(self, model: str) -> tuple[float, ...]:
@@ -117,8 +116,3 @@ class Chats:
         """A few at a time, as each check has a thread of its own."""
         with self._places:
             return ask()
-
-    def _first(self) -> str:
-        if not self.models:
-            raise StepError("no chat model is configured", remedy="add one under [[litellm.models]]", id="litellm.no_model")
-        return self.models[0]

@@ -20,21 +20,15 @@ def checks(platform: Platform) -> list[Check]:
 def _storage(platform: Platform) -> Outcome:
     if not platform.chat_models:
         return skipped("no chat model is configured, so nothing new can be expected")
-    chat = platform.run.chat()
-    bucket = platform.storage().clickhouse_bucket
+    chat, bucket = platform.run.chat(), platform.storage().clickhouse_bucket
     # A backup of another day is many folders, too, and proves nothing about today's disk.
     seen = buckets.survey(platform.clients.aws, bucket, chat.began, without=BACKUP_PREFIX)
     said = f"{seen.said} under {seen.prefixes} prefixes in {bucket}, {seen.newer} newer than this run's chat"
     if seen.prefixes < _ENOUGH or seen.newer == 0:
-        return failed(
-            said,
-            advice(
-                "ClickHouse writes to its volume, not to the bucket: run: {}, then {}; "
-                "or it lost its volume ({} says so at langfuse.traces): run: {}",
-                genai("patch"),
-                genai("verify --only patch"),
-                genai("status"),
-                genai("up"),
-            ),
-        )
+        hint = advice(
+            "ClickHouse writes to its volume, not to the bucket: run: {}, then {}; "
+            "or it lost its volume ({} says so at langfuse.traces): run: {}",
+            genai("patch"), genai("verify --only patch"), genai("status"), genai("up"),
+        )  # fmt: skip
+        return failed(said, hint)
     return passed(said)

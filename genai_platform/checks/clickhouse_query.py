@@ -7,14 +7,13 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import StepError
 from genai_platform.render import clickhouse_job
-
-if TYPE_CHECKING:
-    from genai_platform.tools.kubernetes.client import Kube
+from genai_platform.tools.kubernetes.client import Kube
+from genai_platform.tools.kubernetes.wait import job_state
 
 _LIMIT = 150.0
 _PREFIX = "genai-verify-clickhouse"
@@ -34,12 +33,8 @@ def ask(kube: Kube, line: Literal[1, 2] = 1, *, limit: float = _LIMIT) -> ClickH
     Raises:
         StepError: it failed or did not end; the message has its last lines.
     """
-    from genai_platform.tools.kubernetes.wait import job_state
-
-    name = f"{_PREFIX}-{uuid.uuid4().hex[:8]}"
-    kube.create(
-        clickhouse_job.job(name, purpose="genai-verify", script=_SCRIPT, line=line, limits=clickhouse_job.Limits(1, 120), variables={})
-    )
+    name, limits = f"{_PREFIX}-{uuid.uuid4().hex[:8]}", clickhouse_job.Limits(1, 120)
+    kube.create(clickhouse_job.job(name, purpose="genai-verify", script=_SCRIPT, line=line, limits=limits, variables={}))
     try:
         deadline = time.monotonic() + limit
         while True:
@@ -52,9 +47,8 @@ def ask(kube: Kube, line: Literal[1, 2] = 1, *, limit: float = _LIMIT) -> ClickH
             time.sleep(1)
         text = _log(kube, name)
         if state == "failed":
-            raise StepError(
-                f"ClickHouse could not be asked: {' '.join(text.split())[-300:] or 'the job left no log'}", id="clickhouse.silent"
-            )
+            said = " ".join(text.split())[-300:] or "the job left no log"
+            raise StepError(f"ClickHouse could not be asked: {said}", id="clickhouse.silent")
         return read(text)
     finally:
         with contextlib.suppress(StepError):

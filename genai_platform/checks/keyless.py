@@ -16,6 +16,7 @@ from genai_platform.config.keyless import DEFAULT_KEYS
 from genai_platform.config.target import NAMESPACE
 from genai_platform.errors import NeverBuilt
 from genai_platform.render.workload_identity import AUDIENCE, SERVICE_ACCOUNT, WorkloadIdentity
+from genai_platform.tools.azure import token
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 """Of which Azure OpenAI takes tokens (Microsoft Learn, "Use Azure OpenAI with Microsoft Entra ID authentication")."""
@@ -57,11 +58,10 @@ def _no_key(platform: Platform, identity: WorkloadIdentity) -> Outcome | None:
         return failed(f"LiteLLM's pods hold {', '.join(seen)}, which would be used instead of a token of Entra ID", _RENDERED)
     found = platform.clients.kube.get("v1", "ConfigMap", "litellm-config", NAMESPACE) or {}
     entries = (yaml.safe_load((found.get("data") or {}).get("config.yaml", "")) or {}).get("model_list") or ()
-    models = platform.settings.litellm.models
-    places = [
-        {(one.name, f"azure/{one.upstream}", one.address) for one in models if bool(one.key_variable) == key} for key in (False, True)
-    ]
-    wanted = places[0] - places[1]
+    places: dict[bool, set[tuple[str, str, str]]] = {True: set(), False: set()}
+    for model in platform.settings.litellm.models:
+        places[bool(model.key_variable)].add((model.name, f"azure/{model.upstream}", model.address))
+    wanted = places[False] - places[True]
     with_key = [one["model_name"] for one in entries if _place(one) in wanted and "api_key" in one["litellm_params"]]
     return failed(f"{', '.join(sorted(with_key))}: LiteLLM's configuration names a key", _RENDERED) if with_key else None
 
@@ -109,8 +109,6 @@ def _answers(platform: Platform, identity: WorkloadIdentity) -> Outcome | None:
 
 def _refusal(platform: Platform, identity: WorkloadIdentity, service_account: str) -> str | None:
     """Why Entra ID gives a service account no token of the application; None when it gives one."""
-    from genai_platform.tools.azure import token
-
     own = platform.clients.kube.token(service_account, NAMESPACE, AUDIENCE)
     try:
         token.exchange(platform.clients.target, identity.tenant_id, identity.client_id, own, SCOPE)

@@ -27,9 +27,8 @@ def _login(platform: Platform) -> Outcome:
     answer = platform.langfuse().sign_in_page()
     text = answer.text.lower()
     if answer.status_code != 200 or "html" not in answer.headers.get("content-type", "") or "langfuse" not in text:
-        return failed(
-            f"/auth/sign-in answered {answer.status_code}, but not with Langfuse's page", joined("something else answers there", _LOGS)
-        )
+        text = f"/auth/sign-in answered {answer.status_code}, but not with Langfuse's page"
+        return failed(text, joined("something else answers there", _LOGS))
     return passed(f"/auth/sign-in answers with Langfuse's page ({len(answer.content)} bytes)")
 
 
@@ -40,19 +39,16 @@ def _closed(platform: Platform) -> Outcome:
     closed = ["sign up is disabled"] if platform.settings.langfuse.passwords else ["sign up is disabled", "please use sso"]
     if status in (403, 422) and any(words in message.lower() for words in closed):
         return passed(f"sign-up answers {status}: {message}")
-    return failed(
-        f"sign-up answers {status}: {message or 'nothing'}", advice("anybody may open an account; run: {}; {}", genai("langfuse"), _LOGS)
-    )
+    hint = advice("anybody may open an account; run: {}; {}", genai("langfuse"), _LOGS)
+    return failed(f"sign-up answers {status}: {message or 'nothing'}", hint)
 
 
 def _keys(platform: Platform) -> Outcome:
     names = platform.langfuse().projects()
     if names != [PROJECT]:
         said = ", ".join(f"'{name}'" for name in names) or "no project"
-        return failed(
-            f"the key pair belongs to {said}, not to '{PROJECT}'",
-            advice("Langfuse's initial setup (LANGFUSE_INIT_*) did not run; run: {}", genai("langfuse")),
-        )
+        hint = advice("Langfuse's initial setup (LANGFUSE_INIT_*) did not run; run: {}", genai("langfuse"))
+        return failed(f"the key pair belongs to {said}, not to '{PROJECT}'", hint)
     return passed(f"the key pair belongs to project '{PROJECT}'")
 
 
@@ -76,37 +72,25 @@ def _trace(platform: Platform) -> Outcome:
         )
     complete = [one for one in found if one.model and one.input_tokens > 0 and one.output_tokens > 0]
     if not complete:
-        return failed(
-            f"trace {found[0].id} lacks model or token counts",
-            advice(
-                "the traces arrive incomplete: litellm.callback is not for this version of Langfuse; run: {}, then {}",
-                genai("litellm"),
-                genai("logs litellm"),
-            ),
-        )
+        hint = advice(
+            "the traces arrive incomplete: litellm.callback is not for this version of Langfuse; run: {}, then {}",
+            genai("litellm"), genai("logs litellm"),
+        )  # fmt: skip
+        return failed(f"trace {found[0].id} lacks model or token counts", hint)
     # All chats of this run share the session: show the one the other checks look for, where its model's name tells it.
-    one = next((one for one in complete if _same_model(one.model, chat.model, platform)), complete[0])
+    names = (chat.model, *(model.upstream for model in platform.settings.litellm.groups.get(chat.model, ())))
+    one = next((one for one in complete if any(name in one.model for name in names)), complete[0])
     return passed(f"trace {one.id}: {one.model}, {one.input_tokens} + {one.output_tokens} tokens")
 
 
 def _storage(platform: Platform) -> Outcome:
     if not platform.chat_models:
         return skipped(_NO_CHAT)
-    chat = platform.run.chat()
-    bucket = platform.storage().langfuse_bucket
+    chat, bucket = platform.run.chat(), platform.storage().langfuse_bucket
     seen = buckets.survey(platform.clients.aws, bucket, chat.began)
     if seen.newer == 0:
-        return failed(
-            f"{seen.said} in {bucket}, none newer than this run's chat",
-            advice(
-                "Langfuse cannot write to its bucket: its pods need their role; run: {}, then {}",
-                genai("patch"),
-                genai("logs langfuse-web"),
-            ),
+        hint = advice(
+            "Langfuse cannot write to its bucket: its pods need their role; run: {}, then {}", genai("patch"), genai("logs langfuse-web")
         )
+        return failed(f"{seen.said} in {bucket}, none newer than this run's chat", hint)
     return passed(f"{seen.newer} objects newer than this run's chat in {bucket}")
-
-
-def _same_model(seen: str, name: str, platform: Platform) -> bool:
-    deployments = [model.upstream for model in platform.settings.litellm.groups.get(name, ())]
-    return any(wanted in seen for wanted in (name, *deployments))

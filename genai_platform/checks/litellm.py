@@ -35,9 +35,8 @@ def _ready(platform: Platform) -> Outcome:
     document = platform.litellm().readiness()
     database = str(document.get("db", "not named"))
     if database.lower() != "connected":
-        return failed(
-            f"readiness says db: {database}", advice("the database cannot be reached; run: {}, then {}", genai("status"), genai("litellm"))
-        )
+        hint = advice("the database cannot be reached; run: {}, then {}", genai("status"), genai("litellm"))
+        return failed(f"readiness says db: {database}", hint)
     return passed(f"status {document.get('status', 'unknown')}, db {database}")
 
 
@@ -105,15 +104,11 @@ def _logged(platform: Platform) -> Outcome:
     entry = bookings.of_chat(platform, platform.run)
     if isinstance(entry, Outcome):
         return entry
-    what = f"{entry['request_id']}: {entry.get('total_tokens', 0)} tokens"
-    return _booked(platform, platform.chat_models[0], what, float(entry.get("spend") or 0))
-
-
-def _booked(platform: Platform, name: str, what: str, spend: float) -> Outcome:
-    """A chat that is in the books: it must have cost something where LiteLLM has a price for its model."""
-    model = next(one for one in platform.settings.litellm.models if one.name == name)
+    what, spend = f"{entry['request_id']}: {entry.get('total_tokens', 0)} tokens", float(entry.get("spend") or 0)
     if spend > 0:
         return passed(f"{what}, {spend:.8f} USD")
+    # It must have cost something where LiteLLM has a price for its model.
+    model = next(one for one in platform.settings.litellm.models if one.name == platform.chat_models[0])
     if not model.priced:
         return passed(f"{what}, 0 USD: LiteLLM has no price for '{model.priced_as}', and no budget closes on it")
     hint = advice("budgets do not close; compare base_model and litellm.image with docs, configuration; then run: {}", genai("litellm"))
@@ -126,10 +121,8 @@ def _refuses(platform: Platform) -> Outcome:
     seen = {"no key": client.status_of(None, model), "a wrong key": client.status_of(SecretStr(f"sk-{secrets.token_hex(20)}"), model)}
     wrong = [f"{what} gets {status}" for what, status in seen.items() if status != 401]
     if wrong:
-        return failed(
-            ", ".join(wrong),
-            advice("keys are not checked against the database; run: {}, then {}", genai("litellm"), genai("verify --only litellm")),
-        )
+        hint = advice("keys are not checked against the database; run: {}, then {}", genai("litellm"), genai("verify --only litellm"))
+        return failed(", ".join(wrong), hint)
     return passed("no key and a wrong key get 401")
 
 

@@ -34,10 +34,8 @@ def _identity(platform: Platform) -> Outcome:
         _compare(pods, role, seen, wrong)
     missing = [f"{name} has no running pod" for name, (pods, _) in running.items() if not pods]
     if missing:
-        return failed(
-            "; ".join([*missing, *wrong][:5]),
-            advice("see what exists: {}; run: {}, then {}", genai("status"), genai("langfuse"), genai("patch")),
-        )
+        hint = advice("see what exists: {}; run: {}, then {}", genai("status"), genai("langfuse"), genai("patch"))
+        return failed("; ".join([*missing, *wrong][:5]), hint)
     if wrong:
         return failed("; ".join(wrong[:5]), joined("the role annotations came after the pods started, or are missing", _FIX))
     return passed(f"{len(seen)} pods carry their role: {', '.join(sorted(seen))}")
@@ -46,9 +44,8 @@ def _identity(platform: Platform) -> Outcome:
 def _compare(pods: Sequence[Mapping[str, Any]], role: str, seen: list[str], wrong: list[str]) -> None:
     for pod in pods:
         name = str(pod["metadata"]["name"])
-        found = {
-            env.get("value") for container in pod["spec"]["containers"] for env in container.get("env") or () if env["name"] == _VARIABLE
-        }
+        variables = [one for container in pod["spec"]["containers"] for one in container.get("env") or ()]
+        found = {one.get("value") for one in variables if one["name"] == _VARIABLE}
         if found == {role}:
             seen.append(name)
         else:
@@ -65,14 +62,13 @@ def _disk(platform: Platform) -> Outcome:
     if without:
         return failed(f"{', '.join(without)} does not mount {langfuse.DISK_PATH}", _FIX)
     answer = clickhouse_query.ask(platform.clients.kube, platform.settings.langfuse.chart.line)
+    started_before = joined("it started before the file was there", _FIX)
     disks = [name for name, _ in answer.disks]
     if DISK not in disks:
-        return failed(
-            f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", joined("it started before the file was there", _FIX)
-        )
+        return failed(f"ClickHouse knows the disks {', '.join(disks) or 'none'}, not {DISK}", started_before)
     volumes = [disk for policy, _, members in answer.policies if policy == POLICY for disk in members]
     if not volumes:
-        return failed(f"ClickHouse does not know the policy {POLICY}", joined("it started before the file was there", _FIX))
+        return failed(f"ClickHouse does not know the policy {POLICY}", started_before)
     if volumes[0] != DISK or volumes[-1] != "default":
         return failed(f"the policy {POLICY} lists {', '.join(volumes)}", joined(f"{DISK} must come first and default last", _FIX))
     kind = dict(answer.disks)[DISK]

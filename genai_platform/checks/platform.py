@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import httpx
 
 from genai_platform.advice import Advice, Remedy, advice, genai, joined, run_genai
+from genai_platform.checks.azure_inventory import Inventory
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.check import Outcome
 from genai_platform.checks.once import Once
@@ -16,16 +19,12 @@ from genai_platform.errors import BudgetSpent, GenaiError, NeverBuilt, StepError
 from genai_platform.render import addresses
 from genai_platform.render.outputs import ClusterOutputs, StorageOutputs
 from genai_platform.render.secrets import PlatformSecrets
-
-if TYPE_CHECKING:
-    import httpx
-
-    from genai_platform.checks.azure_inventory import Inventory
-    from genai_platform.config.models import Model
-    from genai_platform.tools.aws.client import Aws
-    from genai_platform.tools.kubernetes.client import Kube
-    from genai_platform.tools.langfuse import Langfuse
-    from genai_platform.tools.litellm.client import Litellm
+from genai_platform.tools import http
+from genai_platform.tools.aws.client import Aws
+from genai_platform.tools.kubernetes import wait as kube_wait
+from genai_platform.tools.kubernetes.client import Document, Kube
+from genai_platform.tools.langfuse import Langfuse
+from genai_platform.tools.litellm.client import Litellm
 
 
 class Clients(Protocol):
@@ -65,19 +64,18 @@ class Platform:
     @property
     def chat_models(self) -> tuple[str, ...]:
         """The configured models that chat."""
-        return tuple(name for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat")
+        return tuple(self._chat_groups)
+
+    @property
+    def _chat_groups(self) -> dict[str, list[Model]]:
+        return {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
 
     @property
     def chat_deployments(self) -> dict[str, str]:
         """What each chat deployment is asked by, and how it is called in evidence: one of a group is asked past the group."""
-        groups = {name: group for name, group in self.settings.litellm.groups.items() if group[0].mode == "chat"}
-        alone = {name: name for name, group in groups.items() if len(group) == 1}
-        return alone | {
-            self.asked_by(one): f"{name} ({one.upstream} at {one.address})"
-            for name, group in groups.items()
-            if len(group) > 1
-            for one in group
-        }
+        alone = {name: name for name, group in self._chat_groups.items() if len(group) == 1}
+        groups = {name: group for name, group in self._chat_groups.items() if len(group) > 1}
+        return alone | {self.asked_by(one): f"{name} ({one.upstream} at {one.address})" for name in groups for one in groups[name]}
 
     @property
     def keyless_chat_deployments(self) -> dict[str, str]:
@@ -100,37 +98,23 @@ class Platform:
 
     def litellm(self) -> Litellm:
         """LiteLLM through the load balancer, with the master key."""
-
-        def make() -> Litellm:
-            from genai_platform.tools import http
-            from genai_platform.tools.litellm.client import Litellm
-
-            return Litellm(http.client(self.clients.target, self.address("litellm")), self.secrets().litellm_master_key)
-
-        return self._once("litellm", make)
+        return self._once("litellm", lambda: Litellm(self._http("litellm"), self.secrets().litellm_master_key))
 
     def langfuse(self) -> Langfuse:
         """Langfuse through the load balancer, with the project's key pair."""
 
         def make() -> Langfuse:
-            from genai_platform.tools import http
-            from genai_platform.tools.langfuse import Langfuse
-
-            secrets = self.secrets()
-            client = http.client(self.clients.target, self.address("langfuse"))
+            client, secrets = self._http("langfuse"), self.secrets()
             return Langfuse(client, secrets.langfuse_public_key, secrets.langfuse_secret_key, self.settings.langfuse.chart.line)
 
         return self._once("langfuse", make)
 
     def browser(self, name: str) -> httpx.Client:
         """An application through the load balancer, with cookies and no key."""
+        return self._once(f"browser {name}", lambda: self._http(name))
 
-        def make() -> httpx.Client:
-            from genai_platform.tools import http
-
-            return http.client(self.clients.target, self.address(name))
-
-        return self._once(f"browser {name}", make)
+    def _http(self, name: str) -> httpx.Client:
+        return http.client(self.clients.target, self.address(name))
 
     def litellm_containers(self) -> frozenset[str]:
         """The containers in which LiteLLM runs now; one that was started again is another."""
@@ -144,19 +128,14 @@ class Platform:
         """Those that ran when this was first asked for the moment."""
         return self._once(f"containers at {moment}", self.litellm_containers)
 
-    def pods(self, label_selector: str = "") -> list[dict[str, Any]]:
+    def pods(self) -> list[Document]:
         """The platform's pods that run and are not about to go."""
-        return [
-            pod
-            for pod in self.clients.kube.list("v1", "Pod", NAMESPACE, label_selector=label_selector)
-            if pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
-        ]
+        return _alive(self.clients.kube.list("v1", "Pod", NAMESPACE))
 
-    def pods_of(self, kind: str, name: str) -> list[dict[str, Any]]:
+    def pods_of(self, kind: str, name: str) -> list[Document]:
         """Those of a workload; none when it does not exist."""
         workload = self.clients.kube.get("apps/v1", kind, name, NAMESPACE)
-        labels = ((workload or {}).get("spec") or {}).get("selector", {}).get("matchLabels") or {}
-        return self.pods(",".join(f"{key}={value}" for key, value in labels.items())) if labels else []
+        return _alive(kube_wait.pods_of(self.clients.kube, workload, NAMESPACE)) if workload else []
 
     def address(self, name: str) -> str:
         """The public address that an ingress serves. Raises ``StepError`` while it has none."""
@@ -168,6 +147,10 @@ class Platform:
         if url is None:
             raise StepError(f"the ingress '{name}' has no address", remedy=remedy, id="ingress.no_address")
         return url
+
+
+def _alive(pods: list[Document]) -> list[Document]:
+    return [pod for pod in pods if pod.get("status", {}).get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")]
 
 
 @dataclass(frozen=True)

@@ -51,17 +51,13 @@ def run(
                 one = said.get(timeout=0.5)
             except queue.Empty:
                 one = _silent(deadlines, results, time.monotonic() - began)
-            if one is None:
-                continue
-            if isinstance(one, Result):
-                if one.id in results:
-                    continue  # given up before
+            if isinstance(one, tuple):
+                on_status(*one)
+            elif one is not None and one.id not in results:  # one that was given up before may still answer
                 results[one.id] = one
                 on_result(one)
                 if fail_fast and one.status == "fail":
                     stop.set()
-            else:
-                on_status(*one)
     finally:
         stop.set()
     return [results[check.id] for check in checks]
@@ -78,9 +74,8 @@ def _poll(check: Check, deadline: float, said: queue.SimpleQueue[Result | tuple[
             return
         said.put((check.id, outcome.evidence))
         if stop.wait(interval):
-            said.put(
-                Result(check.id, "skip", f"stopped: another check failed; last seen: {outcome.evidence}", time.monotonic() - began, "")
-            )
+            text = f"stopped: another check failed; last seen: {outcome.evidence}"
+            said.put(Result(check.id, "skip", text, time.monotonic() - began, ""))
             return
 
 

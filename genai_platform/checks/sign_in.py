@@ -6,11 +6,11 @@ from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 from genai_platform.advice import advice, genai
-from genai_platform.checks.azure_inventory import SignIn
 from genai_platform.checks.check import Check, Outcome
 from genai_platform.checks.platform import FunctionCheck, Platform, failed, passed
 from genai_platform.config.sign_in import FREE_SEATS
 from genai_platform.render import sign_in as render
+from genai_platform.tools import sign_in
 
 _AGAIN = advice("run: {}", genai("up"))
 _TOO_MANY = "SSO for more than"
@@ -23,8 +23,6 @@ def checks(platform: Platform) -> list[Check]:
 
 
 def _litellm(platform: Platform) -> Outcome:
-    from genai_platform.tools import sign_in
-
     answer = sign_in.litellm(platform.browser("litellm"))
     if answer.status_code == 403 and _TOO_MANY in answer.text:
         return failed(
@@ -38,8 +36,6 @@ def _litellm(platform: Platform) -> Outcome:
 
 
 def _langfuse(platform: Platform) -> Outcome:
-    from genai_platform.tools import sign_in
-
     settings, browser = platform.settings.langfuse, platform.browser("langfuse")
     url, password = sign_in.langfuse(browser), platform.secrets().langfuse_user_password
     if not settings.passwords and sign_in.langfuse_password(browser, settings.user_email, password) == 200:
@@ -67,11 +63,7 @@ def _judged(platform: Platform, tool: str, url: str, more: str = "") -> Outcome:
         return failed(f"people are sent to Entra ID with {', '.join(differs)}", _AGAIN)
     if own.faults:
         return failed("; ".join(own.faults), _AGAIN)
-    return passed(_evidence(own, redirect) + more)
-
-
-def _evidence(own: SignIn, redirect: str) -> str:
-    return (
+    return passed(
         f"people are sent to Entra ID and come back to {redirect}; the application requires an assignment, and exactly the {own.assigned}"
-        " configured groups and people have one (nobody was signed in: that needs a person)"
+        f" configured groups and people have one (nobody was signed in: that needs a person){more}"
     )

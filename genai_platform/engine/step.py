@@ -56,6 +56,18 @@ class Observation:
         return replace(self, changes=(Change(self.action, object, detail or self.evidence),))
 
 
+def absent(evidence: str) -> Observation:
+    return Observation(State.ABSENT, evidence)
+
+
+def present(evidence: str) -> Observation:
+    return Observation(State.PRESENT, evidence)
+
+
+def drifted(evidence: str) -> Observation:
+    return Observation(State.DRIFTED, evidence)
+
+
 class Progress(Protocol):
     """How a running step speaks, and hears that it should stop."""
 

@@ -6,7 +6,6 @@ from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.engine.step import Progress
 from genai_platform.render import litellm, sign_in
 from genai_platform.render.manifests import Document
-from genai_platform.render.workload_identity import WorkloadIdentity
 from genai_platform.steps import serving
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import admitted, ingress_step
@@ -28,7 +27,10 @@ def steps(clients: Clients) -> list[Objects]:
         return litellm.config(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets())
 
     def proxy() -> list[Document]:
-        return litellm.proxy(settings, clients.data(), clients.cluster().litellm_role_arn, clients.secrets(), _identity(clients))
+        from genai_platform.steps.azure import model_access
+
+        role, identity = clients.cluster().litellm_role_arn, model_access.identity(clients)
+        return litellm.proxy(settings, clients.data(), role, clients.secrets(), identity)
 
     def rolled_out(progress: Progress) -> str:
         known = litellm.secret_values(settings, clients.data(), clients.secrets()).values()
@@ -49,7 +51,6 @@ def steps(clients: Clients) -> list[Objects]:
             kube=lambda: clients.kube,
             documents=config,
             refs=(Ref("v1", "ConfigMap", "litellm-config"), Ref("v1", "Secret", "litellm"), Ref("v1", "ServiceAccount", "litellm")),
-            settle=lambda progress: _models(clients),
             evidence=lambda: _models(clients),
         ),
         database_step(
@@ -67,8 +68,7 @@ def steps(clients: Clients) -> list[Objects]:
             kube=lambda: clients.kube,
             documents=lambda: litellm.migration(settings, clients.data()),
             refs=(Ref("batch/v1", "Job", "litellm-migration"),),
-            settle=lambda progress: f"the database has the schema of {_tag(settings.litellm.image)}",
-            evidence=lambda: f"the database has the schema of {_tag(settings.litellm.image)}",
+            evidence=lambda: f"the database has the schema of {settings.litellm.image.rpartition('/')[2]}",
         ),
         ingress_step(
             clients, "litellm.ingress", ("infra.kubernetes",), "litellm", lambda: litellm.ingress(settings, admitted(clients)), service=True
@@ -89,19 +89,8 @@ def steps(clients: Clients) -> list[Objects]:
     ]
 
 
-def _identity(clients: Clients) -> WorkloadIdentity | None:
-    """As what the pods ask models without a key; None where there are none."""
-    from genai_platform.steps.azure import model_access
-
-    return model_access.identity(clients)
-
-
 def _models(clients: Clients) -> str:
     litellm = clients.target.settings.litellm
     count, deployments = len(litellm.groups), len(litellm.models)
     behind = f" in {deployments} deployments" if deployments > count else ""
     return f"{count} model{'' if count == 1 else 's'}{behind} configured"
-
-
-def _tag(image: str) -> str:
-    return image.rsplit("/", 1)[-1]

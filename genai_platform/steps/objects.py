@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State, drifted, present
 from genai_platform.render.manifests import INPUTS, Document, secret_values
 from genai_platform.tools.kubernetes import images as kube_images
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import ClusterAbsent, Kube
+from genai_platform.tools.wait import wait_while
 
 Hook = Callable[[Progress], str]
 
 
-@dataclass(frozen=True)
-class Ref:
+class Ref(NamedTuple):
     """Which object, without its content: enough to look for it and to delete it."""
 
     api_version: str
@@ -49,9 +49,12 @@ class Objects:
         kube: gives the client, created when first needed.
         documents: renders them; may raise ``GenaiError`` while what they are made from is missing.
         refs: the objects to look for and to delete, in the order of deletion; independent of ``documents``.
-        settle: waits after applying, and returns evidence.
+        settle: waits after applying, and returns evidence; empty: that of ``evidence``.
         health: ``None`` when what runs is well, else what is wrong: the step is then drifted though its objects are as rendered.
+        evidence: what is there, in words; empty: the objects' names.
         before_destroy, after_destroy: what else belongs to removing, before and after the objects are deleted.
+        outside: what still exists outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing.
+        transient: kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``observe``.
     """
 
     id: str
@@ -67,15 +70,13 @@ class Objects:
     before_destroy: Hook = _nothing
     after_destroy: Hook = _nothing
     outside: Callable[[], str] = lambda: ""
-    """What still exists outside the cluster though the objects are gone, for ``after_destroy`` to remove; empty: nothing."""
-    transient: frozenset[str] = field(default=frozenset())
-    """Kinds that exist only while ``apply`` runs (a job's secret): not looked at by ``observe``."""
+    transient: frozenset[str] = frozenset()
 
     # -- looking ----------------------------------------------------------------------------------
     def observe(self) -> Observation:
         if not self.kube().exists():
             return self._absent("there is no cluster")
-        if not any(self._get(one) for one in self._lasting()):
+        if not any(self.kube().get(*one) for one in self._lasting()):
             return self._absent(f"{self._names(self._lasting())}: not there")
         with unknown_if_never_built():
             return self._compare()
@@ -83,8 +84,7 @@ class Objects:
     def _absent(self, evidence: str) -> Observation:
         # The order of creation is that of deletion backwards.
         changes = tuple(Change("create", str(one), f"{one} has not run" if one.kind == "Job" else "") for one in reversed(self._lasting()))
-        left = self.outside()
-        if left:
+        if left := self.outside():
             return Observation(State.DRIFTED, f"{evidence}, but {left}", changes=changes)
         return Observation(State.ABSENT, evidence, changes=changes)
 
@@ -93,8 +93,8 @@ class Objects:
         if faults := [fault for _, fault in compared if fault]:
             return Observation(State.DRIFTED, "; ".join(faults), changes=tuple(change for change, _ in compared))
         if ill := self.health():
-            return Observation(State.DRIFTED, ill)
-        return Observation(State.PRESENT, self.evidence() or f"{self._names(self._lasting())}: as rendered")
+            return drifted(ill)
+        return present(self._described())
 
     def _compared(self, document: Document) -> tuple[Change, str]:
         """What ``apply`` would do to one object, and what is wrong with it; empty: nothing."""
@@ -111,7 +111,8 @@ class Objects:
         return Change("update", name, ", ".join(paths)), f"{name} differs at {', '.join(paths[:3])}{more}"
 
     def _job_fault(self, document: Document) -> str:
-        found, name = self._get(ref(document)), ref(document)
+        name = ref(document)
+        found = self.kube().get(*name)
         if found is None:
             return f"{name} has not run"
         if _inputs(found) != _inputs(document):
@@ -133,17 +134,16 @@ class Objects:
         finally:
             for document in documents:
                 if document["kind"] in self.transient:
-                    one = ref(document)
-                    self.kube().delete(one.api_version, one.kind, one.name, one.namespace)
-        return self.settle(progress) or f"{self._names(self._lasting())}: as rendered"
+                    self.kube().delete(*ref(document))
+        return self.settle(progress) or self._described()
 
     def _run(self, document: Document, progress: Progress, redact: kube_wait.Redact) -> None:
         one = ref(document)
-        found = self._get(one)
+        found = self.kube().get(*one)
         if found is not None and (_inputs(found) != _inputs(document) or _spent(found)):
             # A job cannot be changed, nor told to try at once: the old one goes first.
             progress.say(f"removing the earlier run of job {one.name}")
-            kube_wait.delete(self.kube(), one.api_version, one.kind, one.name, one.namespace, progress)
+            kube_wait.delete(self.kube(), *one, progress)
             found = None
         if found is None:
             self.kube().create(document)
@@ -159,7 +159,7 @@ class Objects:
         removed = []
         for one in self.refs:
             progress.check()
-            if kube_wait.delete(self.kube(), one.api_version, one.kind, one.name, one.namespace, progress, timeout=self.limit):
+            if kube_wait.delete(self.kube(), *one, progress, timeout=self.limit):
                 removed.append(one)
         more = self.after_destroy(progress)
         return "; ".join(filter(None, (f"removed {self._names(removed)}" if removed else "nothing was there", more)))
@@ -168,8 +168,8 @@ class Objects:
     def _lasting(self) -> tuple[Ref, ...]:
         return tuple(one for one in self.refs if one.kind not in self.transient)
 
-    def _get(self, one: Ref) -> Document | None:
-        return self.kube().get(one.api_version, one.kind, one.name, one.namespace)
+    def _described(self) -> str:
+        return self.evidence() or f"{self._names(self._lasting())}: as rendered"
 
     @staticmethod
     def _names(refs: Sequence[Ref]) -> str:
@@ -178,9 +178,8 @@ class Objects:
 
 def _spent(job: Document) -> bool:
     """Whether a job has failed, or would only be tried again after a long pause."""
-    return kube_wait.job_state(job) == "failed" or (
-        kube_wait.job_state(job) == "running" and kube_wait.failed_tries(job) >= kube_wait.TRIES_ALLOWED
-    )
+    state = kube_wait.job_state(job)
+    return state == "failed" or (state == "running" and kube_wait.failed_tries(job) >= kube_wait.TRIES_ALLOWED)
 
 
 def _inputs(document: Document) -> Any:
@@ -207,8 +206,7 @@ def start_afresh(kube: Kube, kind: str, name: str) -> None:
     """Re-create pods that gave up before this run: they would sit out a long back-off, and their crashes are not ours."""
     workload = kube.get("apps/v1", kind, name, NAMESPACE)
     for pod in kube_wait.pods_of(kube, workload, NAMESPACE) if workload else ():
-        containers = pod.get("status", {}).get("containerStatuses", ())
-        if any(_gave_up(one) for one in containers):
+        if any(_gave_up(one) for one in pod.get("status", {}).get("containerStatuses", ())):
             kube.delete("v1", "Pod", pod["metadata"]["name"], NAMESPACE)
 
 
@@ -216,6 +214,18 @@ def _gave_up(container: Document) -> bool:
     waiting = container.get("state", {}).get("waiting", {}).get("reason")
     hopeless = waiting in ("CrashLoopBackOff", *kube_images.PULLS)
     return hopeless or (not container.get("ready") and container.get("restartCount", 0) >= 2)
+
+
+def release_volumes(kube: Kube, claims: Sequence[str], volumes: Sequence[str], progress: Progress, limit: float) -> None:
+    """Delete claims, and wait until they and their volumes are gone."""
+    for name in claims:
+        kube.delete("v1", "PersistentVolumeClaim", name, NAMESPACE)
+    kube_wait.gone(kube, "v1", "PersistentVolumeClaim", claims, NAMESPACE, progress, limit)
+
+    def left() -> list[str]:
+        return [name for name in volumes if kube.get("v1", "PersistentVolume", name) is not None]
+
+    wait_while(left, progress, lambda left: f"waiting for {len(left)} volumes to go", limit, interval=1.0)
 
 
 def database_step(

@@ -10,6 +10,7 @@ from genai_platform.engine.step import Progress
 from genai_platform.errors import WaitTimeout
 
 T = TypeVar("T")
+L = TypeVar("L")
 _FIRST = 0.1
 """Seconds between the first two looks; each later pause is a quarter longer, so that an answer is seen a quarter late at most."""
 
@@ -60,3 +61,15 @@ def wait_for(
         while (rest := nap_end - clock()) > 0:
             sleep(min(rest, 0.5))
             progress.check()
+
+
+def wait_while(look: Callable[[], L], progress: Progress, what: Callable[[L], str], timeout: float, interval: float = 2.0) -> None:
+    """Look while there is an answer: until it is empty, false or ``None``. ``what`` is told the last one. Else as ``wait_for``."""
+    left: L
+
+    def over() -> bool | None:
+        nonlocal left
+        left = look()
+        return None if left else True
+
+    wait_for(over, progress, lambda: what(left), timeout, interval)

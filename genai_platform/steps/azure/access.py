@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import Forbidden, Unreachable
 from genai_platform.steps.azure import role_assignment
-from genai_platform.steps.azure.lookup import (
-    AzureStep,
-    absent,
-    drifted,
-    find_service,
-    find_vault,
-    need_principal,
-    need_service,
-    need_vault,
-    present,
-)
+from genai_platform.steps.azure.lookup import AzureStep, find_service, find_vault, need_principal, need_service, need_vault
 from genai_platform.tools.azure.arm import SECRETS_OFFICER, SECRETS_USER
 from genai_platform.tools.azure.vaults import Vault
 from genai_platform.tools.wait import wait_for

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import StepError
 from genai_platform.render import addresses
 from genai_platform.steps.azure import existing_service
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, find_service, need_service, object_name, present, routes
+from genai_platform.steps.azure.lookup import AzureStep, find_service, need_service, object_name, routes
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import KEY_HEADER, Service
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 GATEWAY = "gateway"
 """What the named value's name ends with: what the policy proves itself with at the load balancer."""
@@ -109,7 +109,7 @@ class ApiStep(AzureStep):
             return "nothing was there"
         apim = self.clients.azure.apim
         apim.delete_api(service, self.api)
-        wait_for(lambda: True if apim.api(service, self.api) is None else None, progress, lambda: f"deleting API {self.api}", 600, 1)
+        wait_while(lambda: apim.api(service, self.api), progress, lambda _: f"deleting API {self.api}", 600, 1)
         apim.delete_backend(service, self.backend)
         self.clients.azure.named_values.delete(service, self.header)
         return f"removed API {self.api} and its backend"

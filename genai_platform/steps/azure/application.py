@@ -6,12 +6,12 @@ import contextlib
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import Forbidden
 from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.entra_applications import api_name, role_id
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.azure.lookup import AzureStep
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.entra import Entra
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from genai_platform.config.target import Target
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.application import PROBE_ROLE, app_role, remove_applications, revive
@@ -18,7 +18,7 @@ from genai_platform.steps.azure.callers import client_secrets
 from genai_platform.steps.azure.callers.caller import Client
 from genai_platform.steps.azure.callers.client_secrets import PROBE
 from genai_platform.steps.azure.entra_applications import api_client_id, api_name, need_api, need_principal, probe_prefix, role_id
-from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, absent, drifted, need_service, present
+from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, need_service
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.steps.azure import prerequisites, resource_providers
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, group_name, ours, present
+from genai_platform.steps.azure.lookup import AzureStep, group_name, ours
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_while
 
 _EMPTIED = 180.0
 """Seconds to wait until the group is empty."""
@@ -66,20 +66,19 @@ class GroupStep(AzureStep):
         return f"removed {self.name}"
 
     def _gone(self, progress: Progress) -> None:
-        arm = self.clients.azure.arm
-        wait_for(lambda: True if arm.group(self.name) is None else None, progress, lambda: f"deleting {self.name}", 600, interval=5)
+        wait_while(lambda: self.clients.azure.arm.group(self.name), progress, lambda _: f"deleting {self.name}", 600, interval=5)
 
     def _emptied(self, progress: Progress) -> None:
         """Wait until nothing is in the group: ARM lists what was deleted a moment ago for minutes. Raises ``StepError``."""
         inside: list[str] = []
 
-        def empty() -> bool | None:
+        def contents() -> list[str]:
             inside[:] = self.clients.azure.arm.contents(self.name)
-            return None if inside else True
+            return inside
 
         limit = _EMPTIED if self.target.endpoints.real else 3.0
         try:
-            wait_for(empty, progress, lambda: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval=10)
+            wait_while(contents, progress, lambda inside: f"{self.name} still holds {', '.join(inside[:5])}", limit, interval=10)
         except WaitTimeout:
             raise StepError(
                 f"the resource group {self.name} still holds {', '.join(inside[:5])}",

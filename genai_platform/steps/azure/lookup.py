@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from genai_platform.advice import run_genai
 from genai_platform.config.target import Target
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import MissingError, NeverBuilt, StepError
 from genai_platform.render import gateway
 from genai_platform.steps.clients import Clients
@@ -133,15 +133,3 @@ class AzureStep(ABC):
         # What lies in Azure outlives the cluster, the secrets and the roots' outputs that it is compared with.
         with unknown_if_never_built():
             return self.look().with_change(self.what)
-
-
-def absent(evidence: str) -> Observation:
-    return Observation(State.ABSENT, evidence)
-
-
-def present(evidence: str) -> Observation:
-    return Observation(State.PRESENT, evidence)
-
-
-def drifted(evidence: str) -> Observation:
-    return Observation(State.DRIFTED, evidence)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import NeverBuilt
 from genai_platform.render.workload_identity import SERVICE_ACCOUNT, SUBJECT, WorkloadIdentity
 from genai_platform.steps.azure import entra_applications, model_accounts, role_assignment
 from genai_platform.steps.azure.application import remove_applications, revive
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.azure.lookup import AzureStep
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.arm import OPENAI_USER
 from genai_platform.tools.azure.cognitive import Account

@@ -7,22 +7,12 @@ import time
 import httpx
 from pydantic import SecretStr
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import StepError, WaitTimeout
 from genai_platform.render.policy import PolicyValues, faults, render_policy, revision, same_policy
 from genai_platform.steps.azure import api, check_applications, existing_service, shared_key
 from genai_platform.steps.azure.entra_applications import need_api
-from genai_platform.steps.azure.lookup import (
-    PATIENCE,
-    AzureStep,
-    absent,
-    drifted,
-    find_service,
-    need_service,
-    need_vault,
-    object_name,
-    present,
-)
+from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, find_service, need_service, need_vault, object_name
 from genai_platform.steps.clients import Clients
 from genai_platform.tools import http
 from genai_platform.tools.azure import token

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genai_platform.engine.step import Progress
 from genai_platform.errors import MissingError
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_while
 
 NAMESPACES = ("Microsoft.KeyVault", "Microsoft.ApiManagement")
 OPENAI = "Microsoft.CognitiveServices"
@@ -56,10 +56,4 @@ def register(clients: Clients, progress: Progress) -> None:
         if arm.registration(name) != "Registering":
             progress.say(f"registering the resource provider {name} with the subscription")
             arm.register(name)
-    left: list[str] = []
-
-    def done() -> bool | None:
-        left[:] = missing(clients)
-        return None if left else True
-
-    wait_for(done, progress, lambda: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval=10)
+    wait_while(lambda: missing(clients), progress, lambda left: f"waiting until {' and '.join(left)} are registered", _LIMIT, interval=10)

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import Conflict, StepError, WaitTimeout
 from genai_platform.steps.azure import existing_service, rights, service_name
 from genai_platform.steps.azure.callers.settings import publisher
-from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_service, group_name, need_principal, present
+from genai_platform.steps.azure.lookup import AzureStep, candidates, find_service, group_name, need_principal
 from genai_platform.steps.azure.name_availability import refuse_sku
 from genai_platform.steps.azure.service_name import INTERVAL
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import FAILED, PASSING, Service, ServiceBusy, SkuUnavailable
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 MINUTES = {"Consumption": 2.0, "Developer": 35.0, "Basic": 35.0, "Standard": 35.0, "Premium": 45.0, "BasicV2": 5.0, "StandardV2": 6.0}
 """Typical minutes until a new service answers."""
@@ -150,8 +150,7 @@ class ServiceStep(AzureStep):
     def _gone(self, found: Service, progress: Progress) -> None:
         """Wait until a service that is being deleted is not there any more."""
         apim = self.clients.azure.apim
-        gone = lambda: True if apim.service(found.group, found.name) is None else None  # noqa: E731
-        wait_for(gone, progress, lambda: f"deleting {found.name}", self.limit - 60, INTERVAL)
+        wait_while(lambda: apim.service(found.group, found.name), progress, lambda _: f"deleting {found.name}", self.limit - 60, INTERVAL)
 
     def _deleted(self, found: Service, progress: Progress) -> None:
         """Delete a service and wait until it is not there any more."""

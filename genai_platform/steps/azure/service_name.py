@@ -11,7 +11,7 @@ from genai_platform.steps.azure.lookup import candidates, group_name
 from genai_platform.steps.azure.name_availability import taken
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.vaults import SoftDeleted
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 FREED = 300.0
 """Seconds for which a name that was purged a moment ago may still be taken."""
@@ -79,7 +79,7 @@ def purged(clients: Clients, gone: SoftDeleted, progress: Progress) -> bool:
     except Forbidden:
         progress.say(f"no right to purge {gone.name}")
         return False
-    wait_for(lambda: True if apim.deleted(gone.name) is None else None, progress, lambda: f"purging {gone.name}", _PURGED, INTERVAL)
+    wait_while(lambda: apim.deleted(gone.name), progress, lambda _: f"purging {gone.name}", _PURGED, INTERVAL)
     return True
 
 

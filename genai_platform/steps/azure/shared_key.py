@@ -8,23 +8,13 @@ from __future__ import annotations
 import time
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import Conflict, Invalid, NotFound, StepError
 from genai_platform.steps.azure.callers.observed_keys import QUICK, Keys, observe_keys, secret_name
 from genai_platform.steps.azure.callers.settings import everybody
 from genai_platform.steps.azure.callers.virtual_key import ensure_key, ensure_user, forget_key, issue, overlap
 from genai_platform.steps.azure.entra_applications import api_client_id
-from genai_platform.steps.azure.lookup import (
-    PATIENCE,
-    AzureStep,
-    absent,
-    drifted,
-    find_service,
-    find_vault,
-    need_service,
-    object_name,
-    present,
-)
+from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, find_service, find_vault, need_service, object_name
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
 from genai_platform.tools.wait import wait_for

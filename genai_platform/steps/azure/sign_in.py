@@ -13,7 +13,7 @@ from typing import Any
 
 from genai_platform.advice import run_genai
 from genai_platform.config.sign_in import TOOLS
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import NeverBuilt
 from genai_platform.render import sign_in as render
 from genai_platform.render.addresses import listener
@@ -21,7 +21,7 @@ from genai_platform.render.secrets import PlatformSecrets, SignInClient
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.application import remove_applications, revive
 from genai_platform.steps.azure.callers.client_secrets import held
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.azure.lookup import AzureStep
 from genai_platform.steps.azure.sign_in_people import Assigned, application_roles, assigned, settle
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Change, Observation, Progress
+from genai_platform.engine.step import Change, Observation, Progress, absent, drifted
 from genai_platform.render import sign_in as people
 from genai_platform.steps.azure import entra_applications, sign_in
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted
+from genai_platform.steps.azure.lookup import AzureStep
 from genai_platform.steps.azure.model_access import ModelAccessStep
 from genai_platform.steps.azure.openai import account as accounts
 from genai_platform.steps.azure.openai import removal, waits

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from genai_platform.advice import advice, genai
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import Conflict, Forbidden, Invalid, NotFound, StepError, WaitTimeout
-from genai_platform.steps.azure.lookup import AzureStep, absent, candidates, drifted, find_vault, group_name, present
+from genai_platform.steps.azure.lookup import AzureStep, candidates, find_vault, group_name
 from genai_platform.steps.azure.name_availability import taken
 from genai_platform.tools.azure.errors import PurgeProtected
 from genai_platform.tools.azure.vaults import Vault
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_while
 
 _NOT_OURS = (Invalid, Forbidden, NotFound, Conflict)
 """How a recovery is refused when we may not, or when the deleted vault is not one of this subscription and group."""
@@ -76,12 +76,12 @@ class VaultStep(AzureStep):
 
     def _freed(self, name: str, progress: Progress) -> bool:
         """Whether the name of a vault that was purged a moment ago can be had again: that takes some minutes at most."""
-        vaults = self.clients.azure.vaults
-        free = lambda: None if vaults.available(name) else True  # noqa: E731
+        vaults, told = self.clients.azure.vaults, f"{name} was purged: waiting until its name is free"
         try:
-            return wait_for(free, progress, lambda: f"{name} was purged: waiting until its name is free", _FREED, interval=5)
+            wait_while(lambda: vaults.available(name), progress, lambda _: told, _FREED, interval=5)
         except WaitTimeout:
             return False
+        return True
 
     def _recover(self, name: str, progress: Progress) -> Vault | None:
         progress.say(f"recovering {name}")

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import ConfigError, NeverBuilt, StepError
 from genai_platform.files import write_private
 from genai_platform.render.secrets import PlatformSecrets
@@ -64,13 +64,13 @@ class CertificateStep(ABC):
         what = f"certificate for {', '.join(names(self.clients))}"
         ours = certificate.ours(self.clients.aws, names(self.clients))
         if not ours:
-            return Observation(State.ABSENT, "no certificate in ACM").with_change(what)
+            return absent("no certificate in ACM").with_change(what)
         found, *earlier = ours
         with unknown_if_never_built():
             fault = self._fault(found) or (f"an earlier one for {', '.join(earlier[0].names)} is still there" if earlier else "")
         if fault:
-            return Observation(State.DRIFTED, fault).with_change(what)
-        return Observation(State.PRESENT, f"for {', '.join(found.names)}, {found.days_left():.0f} days left")
+            return drifted(fault).with_change(what)
+        return present(f"for {', '.join(found.names)}, {found.days_left():.0f} days left")
 
     def _fault(self, found: Certificate) -> str:
         """What is wrong with it; empty: nothing."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from genai_platform.engine.step import Progress
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_while
 
 YOUNG = 600
 """Seconds after its creation in which a cluster may still be on its way."""
@@ -32,11 +32,4 @@ def wait(clients: Clients, progress: Progress) -> None:
     Raises:
         StepError: not within five minutes; the message carries the last answer.
     """
-    missing: str | None = ""
-
-    def look() -> bool | None:
-        nonlocal missing
-        missing = pending(clients)
-        return None if missing else True
-
-    wait_for(look, progress, lambda: f"cluster {clients.target.prefix}: {missing}", _LIMIT)
+    wait_while(lambda: pending(clients), progress, lambda missing: f"cluster {clients.target.prefix}: {missing}", _LIMIT)

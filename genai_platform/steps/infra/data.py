@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, State, drifted
 from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import RootStep
@@ -168,7 +168,7 @@ class DataStep(RootStep):
     def _usable(self, found: Observation) -> Observation:
         """Terraform does not tell of a database that was stopped by hand."""
         status = _status(self.clients.aws, self.clients.target.prefix)
-        return Observation(State.DRIFTED, f"the database is {status}") if status in _STOPPED else found
+        return drifted(f"the database is {status}") if status in _STOPPED else found
 
     def apply(self, progress: Progress) -> str:
         self._started(progress)

@@ -11,7 +11,7 @@ from genai_platform.render.manifests import Document
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra import foreign
 from genai_platform.steps.infra.certificate import certificate_arn
-from genai_platform.steps.objects import Objects, Ref
+from genai_platform.steps.objects import Objects, Ref, release_volumes
 from genai_platform.tools.aws import load_balancers
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.wait import wait_for
@@ -60,7 +60,6 @@ def step(clients: Clients) -> Step:
         kube=lambda: clients.kube,
         documents=documents,
         refs=_REFS,
-        settle=lambda progress: f"namespace {NAMESPACE}, storage class and ingress class",
         evidence=lambda: f"namespace {NAMESPACE}, storage class and ingress class",
         before_destroy=lambda progress: _release(clients, progress),
     )
@@ -70,11 +69,6 @@ def _release(clients: Clients, progress: Progress) -> str:
     """What needs its controllers: the ingresses of others of this class, with the load balancer they share, and our volumes."""
     foreign.remove_shared(clients, progress)
     load_balancers.wait_gone(clients.aws, clients.target.prefix, progress, 300)
-    return _release_volumes(clients, progress)
-
-
-def _release_volumes(clients: Clients, progress: Progress) -> str:
-    """Delete the namespace's claims and wait for their volumes, while the controller that deletes them still runs."""
     kube = clients.kube
     volumes = [
         str(one["metadata"]["name"])
@@ -86,15 +80,5 @@ def _release_volumes(clients: Clients, progress: Progress) -> str:
         for one in kube.list(api, kind, NAMESPACE):
             kube_wait.delete(kube, api, kind, one["metadata"]["name"], NAMESPACE, progress)
     claims = [str(one["metadata"]["name"]) for one in kube.list("v1", "PersistentVolumeClaim", NAMESPACE)]
-    for name in claims:
-        kube.delete("v1", "PersistentVolumeClaim", name, NAMESPACE)
-    kube_wait.gone(kube, "v1", "PersistentVolumeClaim", claims, NAMESPACE, progress, 300)
-    left: list[str] = []
-
-    def look() -> bool | None:
-        nonlocal left
-        left = [name for name in volumes if kube.get("v1", "PersistentVolume", name) is not None]
-        return None if left else True
-
-    wait_for(look, progress, lambda: f"waiting for {len(left)} volumes to go", 300)
+    release_volumes(kube, claims, volumes, progress, 300)
     return f"{len(volumes)} volumes released" if volumes else ""

@@ -6,7 +6,6 @@ What else lies in that network is other people's: it is named, and not touched.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import code, explained, unless_absent
 from genai_platform.tools.aws.leftovers import search
 from genai_platform.tools.aws.leftovers.items import Item, Scope, pages
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 T = TypeVar("T")
 
@@ -49,9 +48,8 @@ def of_others(clients: Clients) -> list[Item]:
     """What others have in the network and is not removed: each with the command that would do it."""
     found = _look(clients.aws, ("instances", "nat gateways", "parts of networks"))
     groups = {one["GroupId"]: one for one in _groups(clients.aws, search.scope(clients.aws))}
-    return [one for one in found if one.by == "network" and one.kind in _OTHERS and not _by_controller(groups.get(one.id, {}))] + [
-        _foreign_item(clients.aws, one) for one in _foreign_balancers(clients.aws)
-    ]
+    seen = [one for one in found if one.by == "network" and one.kind in _OTHERS and not _by_controller(groups.get(one.id, {}))]
+    return seen + _foreign_balancers(clients.aws)
 
 
 def release_network(clients: Clients, progress: Progress) -> str:
@@ -107,19 +105,15 @@ def _delete_balancers(aws: Aws, progress: Progress) -> list[str]:
     return [f"{one.kind} {one.id.split('/')[-2]}" for one in found]
 
 
-def _foreign_balancers(aws: Aws) -> list[dict[str, Any]]:
+def _foreign_balancers(aws: Aws) -> list[Item]:
     """Load balancers in our network that carry another owner's tags."""
     scope = search.scope(aws)
     ours = {one.id for one in _look(aws, ("load balancers",))}
-    found = pages(aws, "elbv2", "describe_load_balancers", "LoadBalancers")
     with explained("list the load balancers"):
-        return [one for one in found if one.get("VpcId") in scope.networks and one["LoadBalancerArn"] not in ours]
-
-
-def _foreign_item(aws: Aws, balancer: dict[str, Any]) -> Item:
-    arn = balancer["LoadBalancerArn"]
-    command = f"aws elbv2 delete-load-balancer --load-balancer-arn {arn} --region {aws.region}"
-    return Item("elbv2:load-balancer", arn, 0.0243, command, "network")
+        found = pages(aws, "elbv2", "describe_load_balancers", "LoadBalancers")
+        arns = [one["LoadBalancerArn"] for one in found if one.get("VpcId") in scope.networks]
+    command = "aws elbv2 delete-load-balancer --load-balancer-arn {} --region {}"
+    return [Item("elbv2:load-balancer", arn, 0.0243, command.format(arn, aws.region), "network") for arn in arns if arn not in ours]
 
 
 # -- security groups ------------------------------------------------------------------------------
@@ -191,14 +185,14 @@ def _delete_profiles(aws: Aws, progress: Progress) -> list[str]:
         found = _look(aws, ("roles",))
         return [one for one in found if one.kind == "iam:instance-profile" and one.id.startswith("eks") and one.by == "cluster"]
 
-    left: list[Item] = []
+    def told(left: list[Item]) -> str:
+        return f"waiting for EKS to delete instance profile {', '.join(one.id for one in left)}"
 
-    def gone() -> bool | None:
-        left[:] = remaining()
-        return None if left else True
-
-    with contextlib.suppress(WaitTimeout):
-        wait_for(gone, progress, lambda: f"waiting for EKS to delete instance profile {', '.join(one.id for one in left)}", PROFILE_LIMIT)
+    try:
+        wait_while(remaining, progress, told, PROFILE_LIMIT)
+        return []
+    except WaitTimeout:
+        left = remaining()
     iam = aws.client("iam")
     for one in left:
         with explained(f"delete instance profile {one.id}"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State, absent, drifted, present
 from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.errors import explained
@@ -46,14 +46,14 @@ class RedisStep:
     def _look(self) -> Observation:
         group = self._group()
         if group is None:
-            return Observation(State.ABSENT, "no replication group")
+            return absent("no replication group")
         if not group.get("AuthTokenEnabled"):
-            return Observation(State.ABSENT, f"{self._name} takes no token yet")
+            return absent(f"{self._name} takes no token yet")
         if _working(group):
-            return Observation(State.DRIFTED, f"{self._name} is {_working(group)}")
+            return drifted(f"{self._name} is {_working(group)}")
         if not self._demanded(group):
-            return Observation(State.DRIFTED, f"{self._name} takes its token, and may take clients without one, too")
-        return Observation(State.PRESENT, f"{self._name} demands its token")
+            return drifted(f"{self._name} takes its token, and may take clients without one, too")
+        return present(f"{self._name} demands its token")
 
     def apply(self, progress: Progress) -> str:
         token = self.clients.secrets().redis_token.get_secret_value()

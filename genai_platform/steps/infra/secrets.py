@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
 from genai_platform.config import azure_openai
-from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import MissingError
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.azure.openai import key as openai_key
@@ -59,18 +59,18 @@ class SecretsStep:
     def _look(self) -> Observation:
         name, stored = self.clients.aws.secret_name, self.clients.aws.secret_document()
         if stored is None:
-            return Observation(State.ABSENT, f"{name} has no value")
+            return absent(f"{name} has no value")
         lacking = _lacking(stored)
         kept = stored.get("upstream_keys") or {}
         lacking += [variable for variable in upstream_variables(self.clients) if variable not in kept]
         if unused := self._unused(kept):
-            return Observation(State.DRIFTED, f"{name} holds {', '.join(unused)}, which no model reads")
+            return drifted(f"{name} holds {', '.join(unused)}, which no model reads")
         if lacking:
-            return Observation(State.DRIFTED, f"{name} lacks {', '.join(lacking)}")
+            return drifted(f"{name} lacks {', '.join(lacking)}")
         changed = [variable for variable, value in self._given().items() if kept[variable] != value]
         if changed:
-            return Observation(State.DRIFTED, f"{name} has another value of {', '.join(changed)} than what is given")
-        return Observation(State.PRESENT, f"{name} is complete")
+            return drifted(f"{name} has another value of {', '.join(changed)} than what is given")
+        return present(f"{name} is complete")
 
     def _unused(self, kept: Mapping[str, Any]) -> list[str]:
         """Keys of an earlier configuration. They go once a model is asked without a key: what is meant is that none is left."""

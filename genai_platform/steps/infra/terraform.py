@@ -13,7 +13,7 @@ from genai_platform.config.settings import Settings
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.config.values import is_public
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State, absent, drifted, present
 from genai_platform.errors import GenaiError, StepError
 from genai_platform.render.langfuse import BACKUP_PREFIX
 from genai_platform.steps.clients import Clients
@@ -164,7 +164,7 @@ class StorageStep(RootStep):
         if found.state is not State.PRESENT:
             return found
         lacking = [bucket for bucket in self._buckets() if not aws_buckets.expires_leftovers(self.clients.aws, bucket)]
-        return Observation(State.DRIFTED, f"{', '.join(lacking)}: no lifecycle rule") if lacking else found
+        return drifted(f"{', '.join(lacking)}: no lifecycle rule") if lacking else found
 
     def apply(self, progress: Progress) -> str:
         done = super().apply(progress)
@@ -200,7 +200,7 @@ class ClusterStep(RootStep):
             return found
         with unknown_if_never_built():
             pending = cluster_endpoint.pending(self.clients)
-        return Observation(State.DRIFTED, pending) if pending else found
+        return drifted(pending) if pending else found
 
     def _with_version(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Say which version a cluster that changes is to get: Terraform names the object alone. Raises ``GenaiError``."""
@@ -254,10 +254,10 @@ class StateStep:
     def observe(self) -> Observation:
         bucket = self.clients.terraform.state.bucket()
         if not aws_buckets.exists(self.clients.aws, bucket):
-            return Observation(State.ABSENT, f"no bucket {bucket}").with_change(f"bucket {bucket}")
+            return absent(f"no bucket {bucket}").with_change(f"bucket {bucket}")
         if faults := aws_buckets.state_bucket_faults(self.clients.aws, bucket):
-            return Observation(State.DRIFTED, f"{bucket} lacks {', '.join(faults)}").with_change(f"bucket {bucket}")
-        return Observation(State.PRESENT, f"{bucket}, versioned, encrypted, private")
+            return drifted(f"{bucket} lacks {', '.join(faults)}").with_change(f"bucket {bucket}")
+        return present(f"{bucket}, versioned, encrypted, private")
 
     def apply(self, progress: Progress) -> str:
         bucket = self.clients.terraform.state.bucket()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genai_platform.config.target import NAMESPACE, Target
-from genai_platform.engine.step import Progress, Step
+from genai_platform.engine.step import Step
 from genai_platform.render import langfuse, sign_in
 from genai_platform.render.chart import chart_sources
 from genai_platform.render.manifests import Document
@@ -30,8 +30,7 @@ def steps(clients: Clients) -> list[Step]:
     second_line = target.settings.langfuse.chart.line == 2
 
     def config() -> list[Document]:
-        outputs = clients.outputs()
-        secrets = clients.secrets()
+        outputs, secrets = clients.outputs(), clients.secrets()
         made = [
             langfuse.secret_document(secrets, sign_in.client(target.settings, secrets, "langfuse")),
             langfuse.disk_config_map(target, outputs),
@@ -41,9 +40,6 @@ def steps(clients: Clients) -> list[Step]:
     refs = [Ref("v1", "ConfigMap", langfuse.DISK_CONFIG_MAP), Ref("v1", "Secret", langfuse.SECRET)]
     if second_line:
         refs.append(Ref("v1", "ServiceAccount", langfuse.CLICKHOUSE_ACCOUNT))
-
-    def described(progress: Progress | None = None) -> str:
-        return f"secret {langfuse.SECRET} and config map {langfuse.DISK_CONFIG_MAP} in {NAMESPACE}"
 
     people = (sign_in.STEP,) if "langfuse" in sign_in.tools(target.settings) else ()
     found: list[Step] = [
@@ -55,8 +51,7 @@ def steps(clients: Clients) -> list[Step]:
             kube=lambda: clients.kube,
             documents=config,
             refs=tuple(refs),
-            settle=described,
-            evidence=described,
+            evidence=lambda: f"secret {langfuse.SECRET} and config map {langfuse.DISK_CONFIG_MAP} in {NAMESPACE}",
         ),
         database_step(
             "langfuse.database",

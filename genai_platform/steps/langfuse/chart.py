@@ -8,23 +8,26 @@ from typing import Any
 from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Observation, Progress, State
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.render import langfuse, sign_in
 from genai_platform.render.chart import SMALL, chart_sources, may_be_small, small_chart
 from genai_platform.render.manifests import UNDISTURBED
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, writers
-from genai_platform.steps.objects import running, start_afresh
+from genai_platform.steps.objects import release_volumes, running, start_afresh
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.helm.client import Release, ResolvedChart
 from genai_platform.tools.kubernetes import wait as kube_wait
-from genai_platform.tools.wait import wait_for
 
 _ROLLOUT = 1200
 _SHORT_FETCH = 15.0
 """Where the small chart may replace it, the public repository is not waited for longer."""
-_CLICKHOUSE_API = "clickhouse.com/v1alpha1"
+Workload = tuple[str, str]
+"""Kind and name."""
+APPLICATION: tuple[Workload, ...] = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
+CLICKHOUSE: Workload = ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
+CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
 """Secrets of line 2 that outlive an uninstall."""
 
@@ -68,15 +71,15 @@ class Chart:
 
     def _look(self) -> Observation:
         if not self._clients.kube.exists():
-            return Observation(State.ABSENT, "there is no cluster")
+            return absent("there is no cluster")
         release = self._clients.helm.release(langfuse.RELEASE, NAMESPACE)
         if release is None:
-            return Observation(State.ABSENT, f"helm release {langfuse.RELEASE}: not there")
+            return absent(f"helm release {langfuse.RELEASE}: not there")
         with unknown_if_never_built():
             faults = self._faults(release) or self._stopped() or self._unready()
         if faults:
-            return Observation(State.DRIFTED, "; ".join(faults))
-        return Observation(State.PRESENT, self._evidence(release))
+            return drifted("; ".join(faults))
+        return present(self._evidence(release))
 
     def _faults(self, release: Release) -> list[str]:
         if release.status != "deployed":
@@ -108,16 +111,12 @@ class Chart:
         own = " (the small chart of this project)" if release.annotations.get(SMALL) == "true" else ""
         return f"chart {release.version}{own}, revision {release.revision}, {len(self._workloads())} workloads ready"
 
-    def _workloads(self) -> tuple[tuple[str, str], ...]:
+    def _workloads(self) -> tuple[Workload, ...]:
         """In the order they become ready."""
-        application = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
-        if self._line == 2:
-            return application
-        return (("StatefulSet", "langfuse-zookeeper"), ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET), *application)
+        return APPLICATION if self._line == 2 else (("StatefulSet", "langfuse-zookeeper"), CLICKHOUSE, *APPLICATION)
 
     def _values(self) -> dict[str, Any]:
-        clients = self._clients
-        settings = clients.target.settings
+        clients, settings = self._clients, self._clients.target.settings
         # Without it the values hold nothing of what is secret, and it is not asked for.
         client = sign_in.client(settings, clients.secrets(), "langfuse") if "langfuse" in sign_in.tools(settings) else None
         return langfuse.values(clients.target, clients.outputs(), clients.need_address("langfuse"), client)
@@ -130,8 +129,7 @@ class Chart:
 
     # -- doing ------------------------------------------------------------------------------------
     def apply(self, progress: Progress) -> str:
-        clients = self._clients
-        values = self._values()
+        clients, values = self._clients, self._values()
         chart = resolve(clients)
         chart_line.hold(clients)
         writers.start(clients.kube)
@@ -154,8 +152,8 @@ class Chart:
         done = []
         # Custom resources first: their finalizers need the operator.
         for kind in ("ClickHouseCluster", "KeeperCluster"):
-            for found in clients.kube.list(_CLICKHOUSE_API, kind, NAMESPACE):
-                kube_wait.delete(clients.kube, _CLICKHOUSE_API, kind, found["metadata"]["name"], NAMESPACE, progress, 600)
+            for found in clients.kube.list(CLICKHOUSE_API, kind, NAMESPACE):
+                kube_wait.delete(clients.kube, CLICKHOUSE_API, kind, found["metadata"]["name"], NAMESPACE, progress, 600)
                 done.append(f"{kind} {found['metadata']['name']}")
         progress.check()
         progress.say("helm uninstall langfuse")
@@ -180,18 +178,8 @@ class Chart:
         """Delete the claims of ClickHouse and its keeper, and wait until their volumes are gone."""
         kube = self._clients.kube
         claims = [claim for claim in kube.list("v1", "PersistentVolumeClaim", NAMESPACE) if is_own_claim(claim["metadata"]["name"])]
-        names = [claim["metadata"]["name"] for claim in claims]
         volumes = [volume for claim in claims if (volume := claim["spec"].get("volumeName"))]
-        for name in names:
-            kube.delete("v1", "PersistentVolumeClaim", name, NAMESPACE)
-        kube_wait.gone(kube, "v1", "PersistentVolumeClaim", names, NAMESPACE, progress, 600)
-        left = list(volumes)
-
-        def look() -> bool | None:
-            left[:] = [name for name in volumes if kube.get("v1", "PersistentVolume", name) is not None]
-            return None if left else True
-
-        wait_for(look, progress, lambda: f"waiting for {len(left)} volumes to go", 600, interval=1.0)
+        release_volumes(kube, [claim["metadata"]["name"] for claim in claims], volumes, progress, 600)
         return len(volumes)
 
 
@@ -210,11 +198,11 @@ def tell_operator(clients: Clients, *, own_account: bool) -> bool:
         cluster["podTemplate"] = {"serviceAccountName": langfuse.CLICKHOUSE_ACCOUNT}
     told = False
     for kind, spec in (("KeeperCluster", {"annotations": UNDISTURBED}), ("ClickHouseCluster", cluster)):
-        found = clients.kube.get(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE)
+        found = clients.kube.get(CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE)
         if found is None:
             raise NeverBuilt(f"{kind} langfuse does not exist", remedy=run_genai("langfuse"), id="clickhouse.absent")
         if not _has(found["spec"], spec):
-            clients.kube.patch(_CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE, {"spec": spec}, "merge")
+            clients.kube.patch(CLICKHOUSE_API, kind, langfuse.RELEASE, NAMESPACE, {"spec": spec}, "merge")
             told = True
     return told
 

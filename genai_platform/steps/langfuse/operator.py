@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State, absent, drifted, present
 from genai_platform.errors import StepError
 from genai_platform.render.chart import ChartSource, pinned, pins
 from genai_platform.steps.clients import Clients
@@ -37,7 +37,7 @@ class Operator:
 
     def _look(self) -> Observation:
         if not self._clients.kube.exists():
-            return Observation(State.ABSENT, "there is no cluster")
+            return absent("there is no cluster")
         served = self._clients.kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD) is not None
         seen = []
         for key in _CHARTS:
@@ -46,11 +46,11 @@ class Operator:
             if release is None:
                 seen.append(f"{pin['name']} is not installed")
             elif release.status != "deployed" or release.version.lstrip("v") != pin["version"].lstrip("v"):
-                return Observation(State.DRIFTED, f"{release.name} {release.version} is {release.status}; wanted is {pin['version']}")
+                return drifted(f"{release.name} {release.version} is {release.status}; wanted is {pin['version']}")
         if not seen:
-            return Observation(State.PRESENT, "cert-manager and the ClickHouse operator are installed")
+            return present("cert-manager and the ClickHouse operator are installed")
         if served and len(seen) == len(_CHARTS):
-            return Observation(State.PRESENT, "the cluster already serves ClickHouseCluster, from an operator that is not ours")
+            return present("the cluster already serves ClickHouseCluster, from an operator that is not ours")
         return Observation(State.DRIFTED if served or len(seen) == 1 else State.ABSENT, "; ".join(seen))
 
     def apply(self, progress: Progress) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from genai_platform.advice import Command, Remedy, advice, genai, joined, run_genai
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Change, Observation, Progress, State, Step
+from genai_platform.engine.step import Change, Observation, Progress, State, Step, absent, drifted, present
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, volume, writers
@@ -55,10 +55,10 @@ class TracesStep:
             return _not_running(last)
         match volume.state(self.clients.kube, clickhouse.line):
             case "lost":
-                return Observation(State.DRIFTED, "ClickHouse's claim has lost its volume")
+                return drifted("ClickHouse's claim has lost its volume")
             case "new":
                 return self._look()  # only ClickHouse knows whether what was on an earlier volume is here again
-        return Observation(State.PRESENT, "ClickHouse exists; what it holds was not counted")
+        return present("ClickHouse exists; what it holds was not counted")
 
     def _look(self) -> Observation:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
@@ -67,7 +67,7 @@ class TracesStep:
         with unknown_if_never_built():
             held = clickhouse.holds(_Silent())
         fault = _fault(held, last)
-        return Observation(State.DRIFTED, fault) if fault else Observation(State.PRESENT, _good(held, last))
+        return drifted(fault) if fault else present(_good(held, last))
 
     def _clickhouse(self) -> ClickHouse | None:
         """The one that exists, of either line: the configuration may name the next one already."""
@@ -136,7 +136,7 @@ class TracesStep:
 
 
 def _not_running(last: Backup | None) -> Observation:
-    return Observation(State.ABSENT, f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run")
+    return absent(f"ClickHouse does not run; its data is kept in {last.name}" if last else "ClickHouse does not run")
 
 
 def _fault(held: Contents, last: Backup | None) -> str | None:

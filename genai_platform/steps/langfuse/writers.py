@@ -12,7 +12,7 @@ from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse.clickhouse import ClickHouse
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import Document, Kube
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_while
 
 _ENDS = 300.0
 _DRAINED = 1800.0
@@ -32,18 +32,19 @@ def stop(clients: Clients, clickhouse: ClickHouse, progress: Progress) -> None:
     worker = kube.get("apps/v1", "Deployment", langfuse.WORKER, NAMESPACE)
     if worker is None or not worker.get("spec", {}).get("replicas", 1):
         return
-    data, left = clients.data(), [0]
+    data, left = clients.data(), 0
 
-    def empty() -> bool | None:
-        left[0] = clickhouse.queued(data.redis_host, data.redis_port, progress)
-        return None if left[0] else True
+    def queued() -> int:
+        nonlocal left
+        left = clickhouse.queued(data.redis_host, data.redis_port, progress)
+        return left
 
     progress.say("waiting for Langfuse's worker to store what is queued in Redis")
     try:
-        wait_for(empty, progress, lambda: f"waiting for Langfuse's worker: {left[0]} batches are still queued in Redis", _DRAINED, 1.0)
+        wait_while(queued, progress, lambda left: f"waiting for Langfuse's worker: {left} batches are still queued in Redis", _DRAINED, 1.0)
     except WaitTimeout:
         raise StepError(
-            f"Langfuse's worker does not store what is queued: {left[0]} batches still wait in Redis after {_DRAINED:.0f} s",
+            f"Langfuse's worker does not store what is queued: {left} batches still wait in Redis after {_DRAINED:.0f} s",
             remedy=advice("see why: {}", genai("logs langfuse-worker")),
             id="data.queue",
         ) from None
@@ -93,10 +94,8 @@ def _wait_ended(kube: Kube, name: str, progress: Progress) -> None:
     deployment = _deployment(kube, name)
     if deployment is None:
         return
-    pods: list[str] = []
 
-    def look() -> bool | None:
-        pods[:] = [pod["metadata"]["name"] for pod in kube_wait.pods_of(kube, deployment, NAMESPACE)]
-        return None if pods else True
+    def told(pods: list[Document]) -> str:
+        return f"waiting for {', '.join(pod['metadata']['name'] for pod in pods)} to end, so that nothing writes during the backup"
 
-    wait_for(look, progress, lambda: f"waiting for {', '.join(pods)} to end, so that nothing writes during the backup", _ENDS, 1.0)
+    wait_while(lambda: kube_wait.pods_of(kube, deployment, NAMESPACE), progress, told, _ENDS, 1.0)

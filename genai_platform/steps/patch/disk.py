@@ -5,15 +5,14 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import check_policy
-from genai_platform.steps.patch.step import CLICKHOUSE, NotInstalled, Part, PatchStep
+from genai_platform.steps.langfuse.chart import CLICKHOUSE, CLICKHOUSE_API
+from genai_platform.steps.patch.step import Part, PatchStep
 from genai_platform.tools.kubernetes.client import Document
 
-_CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _CONTAINER = "clickhouse"
 _SEEN_AT = (langfuse.DISK_PATH, langfuse.DISK_PATH.replace("/etc/clickhouse-server", "/opt/bitnami/clickhouse/etc", 1))
 """Where the file lies: Bitnami's image links the first folder to the second, and its chart mounts a volume there."""
@@ -61,9 +60,7 @@ class Disk(PatchStep):
         )
 
     def _second_line(self) -> Part:
-        found = self._clients.kube.get(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE)
-        if found is None:
-            raise NotInstalled("ClickHouseCluster langfuse is not there: the chart is not installed", remedy=run_genai("langfuse"))
+        found = self.the(CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE)
         wanted = langfuse.disk_settings(self._clients.target, self._clients.outputs())
         now = found["spec"].get("settings", {}).get("extraConfig") or {}
         fits = all(now.get(key) == value for key, value in wanted.items())
@@ -71,7 +68,7 @@ class Disk(PatchStep):
         return Part(
             "ClickHouseCluster langfuse",
             None if fits else "does not have the S3 disk",
-            lambda: self._clients.kube.patch(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE, body, "merge"),
+            lambda: self._clients.kube.patch(CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, NAMESPACE, body, "merge"),
         )
 
     def destroy(self, progress: Progress) -> str:

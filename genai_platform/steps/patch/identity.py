@@ -5,11 +5,9 @@ from __future__ import annotations
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
-from genai_platform.steps.langfuse.chart import tell_operator
-from genai_platform.steps.patch.step import APPLICATION, CLICKHOUSE, Part, PatchStep, Workload
+from genai_platform.steps.langfuse.chart import APPLICATION, CLICKHOUSE, CLICKHOUSE_API, Workload, tell_operator
+from genai_platform.steps.patch.step import Part, PatchStep
 from genai_platform.tools.kubernetes.client import Document
-
-_CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 
 
 class Identity(PatchStep):
@@ -54,7 +52,7 @@ class Identity(PatchStep):
 
     def _second_line(self) -> Part:
         """The operator makes the pods again itself when their account changes."""
-        found = self.the(_CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE)
+        found = self.the(CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE)
         fits = found["spec"].get("podTemplate", {}).get("serviceAccountName") == langfuse.CLICKHOUSE_ACCOUNT
         return Part(
             "ClickHouseCluster langfuse",

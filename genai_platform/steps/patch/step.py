@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.advice import run_genai
 from genai_platform.config.target import NAMESPACE
-from genai_platform.engine.step import Change, Observation, Progress, State
+from genai_platform.engine.step import Change, Observation, Progress, State, absent, present
 from genai_platform.errors import NeverBuilt
-from genai_platform.render import langfuse
 from genai_platform.steps import objects
 from genai_platform.steps.clients import Clients
+from genai_platform.steps.langfuse.chart import Workload
 from genai_platform.tools.kubernetes import wait as kube_wait
 from genai_platform.tools.kubernetes.client import Document
 
 _ROLLOUT = 900
-Workload = tuple[str, str]
-"""Kind and name."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Part:
     missing: str | None
     """What is missing; ``None`` when it is in place."""
     fix: Callable[[], Any] = lambda: None
-    restart: tuple[Workload, ...] = field(default=())
+    restart: tuple[Workload, ...] = ()
     """What must be restarted to see the change."""
-    restarts: tuple[Workload, ...] = field(default=())
+    restarts: tuple[Workload, ...] = ()
     """What the change itself restarts."""
 
 
@@ -54,11 +52,11 @@ class PatchStep(ABC):
 
     def observe(self) -> Observation:
         if not self._clients.kube.exists():
-            return Observation(State.ABSENT, "there is no cluster")
+            return absent("there is no cluster")
         parts = self.parts()
         missing = [f"{part.object}: {part.missing}" for part in parts if part.missing]
         if not missing:
-            return Observation(State.PRESENT, "; ".join(f"{part.object}: in place" for part in parts))
+            return present("; ".join(f"{part.object}: in place" for part in parts))
         state = State.ABSENT if len(missing) == len(parts) else State.DRIFTED
         changes = tuple(Change("update" if part.missing else "none", part.object, part.missing or "in place") for part in parts)
         return Observation(state, "; ".join(missing), changes=changes)
@@ -104,7 +102,3 @@ class PatchStep(ABC):
 
 class NotInstalled(NeverBuilt):
     """The chart's objects are not there yet."""
-
-
-APPLICATION: tuple[Workload, ...] = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
-CLICKHOUSE: Workload = ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import NeverBuilt
 from genai_platform.steps.azure import entra_applications, lookup
 from genai_platform.steps.azure.application import purge_deleted
@@ -12,7 +12,7 @@ from genai_platform.steps.azure.callers.observed import Callers, observe
 from genai_platform.steps.azure.callers.observed_keys import QUICK, Unseen
 from genai_platform.steps.azure.callers.remove import remove
 from genai_platform.steps.azure.callers.unconfigured import traces, unconfigured
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.azure.lookup import AzureStep
 
 
 class CallersStep(AzureStep):

@@ -9,7 +9,7 @@ from genai_platform.steps.azure.openai import account as accounts
 from genai_platform.steps.azure.openai.waits import INTERVAL, LIMIT, accepted
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import Account, DeletedAccount
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 _TOMBSTONE = 180.0
 """Seconds until a deleted account shows among the soft-deleted ones."""
@@ -23,8 +23,7 @@ def remove(clients: Clients, found: Account, progress: Progress) -> str:
         accepted(lambda one=one: cognitive.remove(found.group, found.name, one.name), progress)  # type: ignore[misc]
     progress.say(f"deleting the account {found.name}")
     accepted(lambda: cognitive.delete(found.group, found.name), progress)
-    absent = lambda: True if cognitive.account(found.group, found.name) is None else None  # noqa: E731
-    wait_for(absent, progress, lambda: f"deleting {found.name}", LIMIT, INTERVAL)
+    wait_while(lambda: cognitive.account(found.group, found.name), progress, lambda _: f"deleting {found.name}", LIMIT, INTERVAL)
     if not rights.may_purge(clients, "Azure OpenAI accounts"):
         return f"removed {found.name}; its name is retained for 48 hours (no right to purge)"
     try:
@@ -39,6 +38,5 @@ def purge(clients: Clients, gone: DeletedAccount, progress: Progress) -> str:
     """Purge a deleted account. One line of evidence."""
     progress.say(f"purging {gone.name}")
     clients.azure.cognitive.purge(gone)
-    left = lambda: None if accounts.deleted(clients, gone.name) else True  # noqa: E731
-    wait_for(left, progress, lambda: f"purging {gone.name}", LIMIT, INTERVAL)
+    wait_while(lambda: accounts.deleted(clients, gone.name), progress, lambda _: f"purging {gone.name}", LIMIT, INTERVAL)
     return f"removed and purged {gone.name}"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from genai_platform.engine.step import Observation, Progress
+from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import AlreadyExists, MissingError, NotFound, StepError
 from genai_platform.steps.azure import rights
-from genai_platform.steps.azure.lookup import AzureStep, absent, drifted, present
+from genai_platform.steps.azure.lookup import AzureStep
 from genai_platform.steps.azure.openai import account as accounts
 from genai_platform.steps.azure.openai import removal
 from genai_platform.steps.azure.openai.refusals import deleted_account, foreign_account, quota_used_up, taken_subdomain
 from genai_platform.steps.azure.openai.waits import INTERVAL, LIMIT, accepted
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.cognitive import FAILED, READY, Account, CognitiveAccounts, Deployment, QuotaExceeded
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_for, wait_while
 
 _FREED = 600.0
 """Seconds for which the subdomain of an account that was purged a moment ago may still be taken."""
@@ -102,7 +102,7 @@ class OpenAiStep(AzureStep):
 
         Raises ``MissingError`` for one that somebody else deleted.
         """
-        openai = self.openai
+        openai, told = self.openai, f"{self.openai.name} was purged: waiting until its name is free"
         for gone in self._cognitive.deleted(openai.name):
             here = gone.group.lower() == openai.group.lower()
             if not accounts.own(self.target, gone):
@@ -111,12 +111,8 @@ class OpenAiStep(AzureStep):
                 return True
             progress.say(f"{gone.name} is deleted in {gone.group}, {gone.location}: purging it")
             self._cognitive.purge(gone)
-            self._freed(progress)
+            wait_while(lambda: self._cognitive.taken(openai.name), progress, lambda _: told, _FREED, INTERVAL)
         return False
-
-    def _freed(self, progress: Progress) -> None:
-        free = lambda: None if self._cognitive.taken(self.openai.name) else True  # noqa: E731
-        wait_for(free, progress, lambda: f"{self.openai.name} was purged: waiting until its name is free", _FREED, INTERVAL)
 
     def _ready(self, progress: Progress) -> Account:
         """The account once it can be used. Raises ``StepError`` for one that failed."""
