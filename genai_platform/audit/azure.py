@@ -119,7 +119,7 @@ def _openai(clients: Clients, seen: Found) -> None:
         )
         purge = f"az cognitiveservices account purge {at} --location {found.location}"
         seen.standing.append((_OPENAI, found.name, 0.0, f"{each}az cognitiveservices account delete {at} && {purge}"))
-    for gone in openai.find_deleted(clients):
+    for gone in openai.deleted(clients, openai.wanted(clients.target).name):
         purge = f"az cognitiveservices account purge --name {gone.name} --resource-group {gone.group} --location {gone.location}"
         seen.retained.append(f"{gone.name} (deleted account of Azure OpenAI, retained until {gone.until[:16]}, costs nothing: {purge})")
 

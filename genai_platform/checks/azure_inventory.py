@@ -1,4 +1,4 @@
-"""What checks ask of Azure, and the answers' forms; ``steps.azure.inventory`` gives them."""
+"""What checks ask of Azure; ``steps.azure.inventory`` answers."""
 
 from __future__ import annotations
 
@@ -6,51 +6,13 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from genai_platform.render.sign_in import Judged
 from genai_platform.render.workload_identity import WorkloadIdentity
-
-
-class Client(Protocol):
-    """How a caller signs in; ``steps.azure.caller.Client`` is one."""
-
-    @property
-    def caller(self) -> str: ...
-
-    @property
-    def tenant_id(self) -> str: ...
-
-    @property
-    def client_id(self) -> str: ...
-
-    @property
-    def scope(self) -> str: ...
-
-    @property
-    def authority(self) -> str: ...
-
-    @property
-    def gateway_url(self) -> str: ...
-
-    @property
-    def secret(self) -> SecretStr | None: ...
-
-
-class SignIn(Protocol):
-    """The application with which people sign in to a tool; ``steps.azure.sign_in.Judged`` is one."""
-
-    @property
-    def client_id(self) -> str: ...
-
-    @property
-    def assigned(self) -> int:
-        """How many groups and people are configured."""
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """What is not as configured: redirect address, required assignment, client secret, who is assigned."""
+from genai_platform.tools.azure.token import Client
 
 
 class Inventory(Protocol):
-    """What exists in Azure, as far as checks ask; ``steps.azure.inventory`` has the implementation."""
+    """What exists in Azure, as far as checks ask."""
 
     def caller(self) -> Client | None:
         """A caller with a valid key whose client secret is known here; None when no caller has one."""
@@ -61,7 +23,7 @@ class Inventory(Protocol):
     def model_identity(self) -> WorkloadIdentity | None:
         """As what LiteLLM asks models without a key; None where every model has one."""
 
-    def sign_in(self, tool: str) -> SignIn:
+    def sign_in(self, tool: str) -> Judged:
         """The application of ``litellm`` or ``langfuse``. Raises ``StepError`` when there is none."""
 
     def policy(self) -> str:

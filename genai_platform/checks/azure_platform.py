@@ -9,7 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from genai_platform.advice import advice, genai
-from genai_platform.checks.azure_inventory import Client, Inventory
+from genai_platform.checks.azure_inventory import Inventory
 from genai_platform.checks.chats import Chats
 from genai_platform.checks.once import Once
 from genai_platform.checks.platform import Platform
@@ -17,6 +17,7 @@ from genai_platform.errors import StepError
 from genai_platform.tools import http
 from genai_platform.tools.azure import control, token
 from genai_platform.tools.azure.control import Control
+from genai_platform.tools.azure.token import Client
 from genai_platform.tools.litellm.client import Litellm
 
 

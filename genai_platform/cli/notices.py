@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 def notices(settings: Settings, steps: Collection[str]) -> list[str]:
     """One line each, for the steps that are worked on."""
     from genai_platform.render import chart, gateway, prices, sign_in
-    from genai_platform.steps.azure import ingress
 
-    found = gateway.notices(settings) if ingress.ID in steps else []
+    found = gateway.notices(settings) if "azure.ingress" in steps else []
     found += prices.notices(settings) if "litellm.config" in steps else []
     found += sign_in.notices(settings) if sign_in.STEP in steps else []
     ends = chart.support(settings, date.today()) if "langfuse.chart" in steps else None

@@ -148,15 +148,15 @@ def kubernetes(run: Run) -> None:
 
 def keys(clients: Clients) -> None:
     """Every model's key is at hand, or was stored before. Raises ``MissingError`` that names all that are not."""
-    from genai_platform.steps.azure.openai import key as openai_key
-    from genai_platform.steps.infra.secrets import missing_key, upstream_variables
+    from genai_platform.steps.azure.openai.account import key_variables
+    from genai_platform.steps.infra.secrets import missing_key
 
-    absent: Sequence[str] = [name for name in upstream_variables(clients) if not os.environ.get(name)]
+    absent: Sequence[str] = [name for name in clients.target.settings.litellm.key_variables if not os.environ.get(name)]
     if not absent:
         return
     stored = kept_keys(clients)
     absent = [name for name in absent if name not in stored]
-    read = openai_key.variables(clients) if absent else frozenset()
+    read = key_variables(clients) if absent else frozenset()
     faults = [missing_key(clients, name) for name in absent if name not in read]
     if faults:
         remedy = joined(*dict.fromkeys(fault.remedy for fault in faults))

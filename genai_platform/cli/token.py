@@ -14,7 +14,7 @@ from genai_platform.cli.run import Run
 from genai_platform.errors import ConfigError, StepError
 
 if TYPE_CHECKING:
-    from genai_platform.steps.azure.callers.caller import Client
+    from genai_platform.tools.azure.token import Client
 
 Caller = Annotated[
     str | None,

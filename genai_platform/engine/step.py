@@ -78,6 +78,14 @@ class Progress(Protocol):
         """Raise ``Interrupted`` once the person asked to stop. Called inside every wait loop."""
 
 
+class Silent:
+    """Progress of work that has nobody to tell, and is never asked to stop."""
+
+    def say(self, text: str) -> None: ...
+
+    def check(self) -> None: ...
+
+
 @runtime_checkable
 class Glancing(Protocol):
     """A step with a quicker look than ``observe``, which sees what exists and compares no settings. Raises as ``observe`` does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from genai_platform.advice import run_genai
@@ -13,6 +14,17 @@ from genai_platform.render.secrets import PlatformSecrets, SignInClient
 STEP = "azure.sign_in"
 CALLBACKS = {"litellm": "/sso/callback", "langfuse": "/api/auth/callback/azure-ad"}
 """Where Entra ID sends the browser back to, below the tool's address (NextAuth's callback of the provider ``azure-ad``)."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The application of a tool beside the configuration."""
+
+    client_id: str
+    assigned: int
+    """How many groups and people are configured."""
+    faults: tuple[str, ...]
+    """What is not as configured: redirect address, required assignment, client secret, who is assigned."""
 
 
 def tools(settings: Settings) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from genai_platform.config.files import shipped
 from genai_platform.errors import MissingError
 from genai_platform.sandbox.aws import quotas as stand_in
 from genai_platform.steps.infra.prerequisites import preflight, quotas, taken_names
+from genai_platform.steps.infra.prerequisites.actions import bucket_names
 from genai_platform.steps.infra.prerequisites.answer import Answer
-from genai_platform.steps.infra.prerequisites.bucket_names import bucket_names
 from tests.steps.infra_account import ACCOUNT, account
 
 REGION = "ap-northeast-1"

@@ -131,17 +131,17 @@ def azure(clients: Clients) -> Iterator[Line]:
 
 def _keys(clients: Clients, *, seen: bool) -> Iterator[Line]:
     """The models' keys: in the environment, or kept from an earlier day. ``seen``: the account can be asked."""
-    from genai_platform.steps.azure.openai import key as openai_key
-    from genai_platform.steps.infra.secrets import missing_key, upstream_variables
+    from genai_platform.steps.azure.openai.account import key_variables
+    from genai_platform.steps.infra.secrets import missing_key
 
     def kept(name: str) -> str:
         if name not in preflight.kept_keys(clients):
-            if name in openai_key.variables(clients):
+            if name in key_variables(clients):
                 return "not set; read from the account of Azure OpenAI once that is made"
             raise missing_key(clients, name)
         return "not set; kept in Secrets Manager from an earlier day"
 
-    for name in upstream_variables(clients):
+    for name in clients.target.settings.litellm.key_variables:
         if os.environ.get(name):
             yield Line(f"secret.{name}", "pass", "set")
         elif seen:

@@ -7,9 +7,9 @@ import re
 from genai_platform.advice import run_genai
 from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import StepError
-from genai_platform.render import addresses
+from genai_platform.render import addresses, gateway
 from genai_platform.steps.azure import existing_service
-from genai_platform.steps.azure.lookup import AzureStep, find_service, need_service, object_name, routes
+from genai_platform.steps.azure.lookup import AzureStep, find_service, need_service, object_name
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import KEY_HEADER, Service
 from genai_platform.tools.wait import wait_for, wait_while
@@ -31,6 +31,7 @@ class ApiStep(AzureStep):
         self.api, self.backend = object_name(clients.target, "api"), object_name(clients.target, "litellm")
         self.header = object_name(clients.target, GATEWAY)
         self.what = f"API {self.api}"
+        self.routes = gateway.routes(clients.target.settings)
 
     def _url(self) -> str | None:
         return self.clients.address(addresses.GATEWAY) if self.clients.kube.exists() else None
@@ -54,13 +55,13 @@ class ApiStep(AzureStep):
         else:
             if found.path != self.target.settings.azure.apim.path:
                 faults.append(f"the path is {found.path}")
-            if found.operations != routes(self.target):
+            if found.operations != self.routes:
                 faults.append("other operations than configured")
             if found.subscription_required or found.key_header != KEY_HEADER:
                 faults.append("a subscription key is asked for")
         if faults:
             return drifted(f"{self.api}: {'; '.join(faults)}")
-        return present(f"{service.gateway}/{self.target.settings.azure.apim.path}: {len(routes(self.target))} operations")
+        return present(f"{service.gateway}/{self.target.settings.azure.apim.path}: {len(self.routes)} operations")
 
     def apply(self, progress: Progress) -> str:
         service = need_service(self.clients)
@@ -80,21 +81,20 @@ class ApiStep(AzureStep):
         apim.put_api(service, self.api, path, url)
         wait_for(lambda: self._there(service, path), progress, lambda: f"API {self.api}: under way", 600, 1)
         self._operations(service, progress)
-        return f"{service.gateway}/{path}: {len(routes(self.target))} operations"
+        return f"{service.gateway}/{path}: {len(self.routes)} operations"
 
     def _header_is_set(self, service: Service) -> bool:
         """Whether the service keeps the value that the load balancer demands. A secret: kept as a named value, not in the policy."""
         values = self.clients.azure.named_values
-        if values.get(service, self.header) is None:
-            return False
-        return values.value(service, self.header) == self.clients.secrets().gateway_header
+        there = values.get(service, self.header) is not None
+        return there and values.value(service, self.header) == self.clients.secrets().gateway_header
 
     def _there(self, service: Service, path: str) -> bool | None:
         found = self.clients.azure.apim.api(service, self.api)
         return True if found and found.path == path else None
 
     def _operations(self, service: Service, progress: Progress) -> None:
-        apim, wanted = self.clients.azure.apim, {operation_id(*route): route for route in routes(self.target)}
+        apim, wanted = self.clients.azure.apim, {operation_id(*route): route for route in self.routes}
         known = apim.operation_ids(service, self.api)
         for id in [id for id, route in known.items() if wanted.get(id) != route]:
             apim.delete_operation(service, self.api, id)

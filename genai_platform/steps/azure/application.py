@@ -78,11 +78,11 @@ class ApplicationStep(AzureStep):
         }
 
 
-def app_role(unique_name: str, value: str, text: str) -> dict[str, Any]:
-    """A role that applications can hold, as Graph writes it."""
+def app_role(unique_name: str, value: str, text: str, holder: str = "Application") -> dict[str, Any]:
+    """A role as Graph writes it, which applications (``User``: people and groups) can hold."""
     return {
         "id": role_id(unique_name, value),
-        "allowedMemberTypes": ["Application"],
+        "allowedMemberTypes": [holder],
         "value": value,
         "displayName": value,
         "description": text,

@@ -15,12 +15,13 @@ from genai_platform.render.policy import APP_ROLE
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.application import PROBE_ROLE, app_role, remove_applications, revive
 from genai_platform.steps.azure.callers import client_secrets
-from genai_platform.steps.azure.callers.caller import Client
+from genai_platform.steps.azure.callers.caller import signing_in
 from genai_platform.steps.azure.callers.client_secrets import PROBE
-from genai_platform.steps.azure.entra_applications import api_client_id, api_name, need_api, need_principal, probe_prefix, role_id
-from genai_platform.steps.azure.lookup import PATIENCE, AzureStep, need_service
+from genai_platform.steps.azure.entra_applications import api_client_id, api_name, need_principal, probe_prefix, role_id
+from genai_platform.steps.azure.lookup import PATIENCE, AzureStep
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
+from genai_platform.tools.azure.token import Client
 
 
 def roles(target: Target) -> dict[str, str]:
@@ -64,7 +65,7 @@ class CheckApplicationsStep(AzureStep):
                 faults.append(f"{name}: missing")
             elif self._secret_faults(kept.get(f"{PROBE}{name}"), entry):
                 faults.append(f"{name}: has no client secret that lasts")
-            elif self._assignment(entry, role) is None:
+            elif not self._holds(entry, role):
                 faults.append(f"{name}: does not hold {role}")
         return drifted("; ".join(faults)) if faults else present(f"{len(self.roles)} applications for checks")
 
@@ -77,14 +78,14 @@ class CheckApplicationsStep(AzureStep):
         held = client_secrets.held(entry)
         return not client_secrets.lasting(kept, held) or bool(held & client_secrets.over(kept))
 
-    def _assignment(self, entry: dict[str, Any], role: str) -> str | None:
+    def _holds(self, entry: dict[str, Any], role: str) -> bool:
         graph = self.clients.azure.graph
         principal = graph.principal(str(entry["appId"]))
-        wanted = role_id(api_name(self.target), role)
-        for one in graph.assignments(need_principal(self.clients, api_client_id(self.clients))) if principal else ():
-            if principal and one["principalId"] == principal["id"] and one["appRoleId"] == wanted:
-                return str(one["id"])
-        return None
+        if principal is None:
+            return False
+        wanted = (principal["id"], role_id(api_name(self.target), role))
+        held = graph.assignments(need_principal(self.clients, api_client_id(self.clients)))
+        return any((one["principalId"], one["appRoleId"]) == wanted for one in held)
 
     def apply(self, progress: Progress) -> str:
         graph, store, found = self.clients.azure.graph, CallerSecrets(self.clients.aws), self._applications()
@@ -122,13 +123,4 @@ def client(clients: Clients, name: str) -> Client | None:
     kept = CallerSecrets(clients.aws).read().get(f"{PROBE}{name}")
     if kept is None or not kept.passwords:
         return None
-    service = need_service(clients)
-    return Client(
-        caller=f"the probe '{name}'",
-        tenant_id=clients.azure.tenant,
-        client_id=kept.client_id,
-        scope=f"api://{need_api(clients)['appId']}/.default",
-        authority=clients.target.endpoints.azure.authority,
-        gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
-        secret=kept.passwords[-1].value,
-    )
+    return signing_in(clients, f"the probe '{name}'", kept.client_id, kept.passwords[-1].value)

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from genai_platform.errors import ConfigError, MissingError, StepError
 from genai_platform.render.policy import parse
-from genai_platform.steps.azure import lookup
+from genai_platform.steps.azure import lookup, rights
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
 
@@ -52,11 +52,9 @@ def refuse_tier(clients: Clients, service: Service) -> None:
 
 def _may_change(clients: Clients, service: Service) -> None:
     if not clients.azure.arm.may(service.id, "Microsoft.ApiManagement/service/apis/write"):
-        who = clients.azure.identity
         raise MissingError(
-            f"{who.name} may not make APIs in {service.name}",
-            remedy=f'az role assignment create --role "API Management Service Contributor" --assignee-object-id {who.object_id} '
-            f"--assignee-principal-type {who.kind} --scope {service.id}",
+            f"{clients.azure.identity.name} may not make APIs in {service.name}",
+            remedy=rights.grant(clients, "API Management Service Contributor", service.id),
             id="azure.rights",
         )
 

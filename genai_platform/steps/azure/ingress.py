@@ -10,8 +10,6 @@ from genai_platform.steps.azure.lookup import need_service
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.ingress import ingress_step
 
-ID = "azure.ingress"
-
 
 def step(clients: Clients) -> Step:
     """An ingress of its own. Where the service's tier has fixed addresses, nobody else is admitted."""
@@ -23,4 +21,4 @@ def step(clients: Clients) -> Step:
         fixed = [address for address in named if ":" not in address]
         return gateway.ingress(clients.target.settings, clients.secrets(), fixed)
 
-    return ingress_step(clients, ID, ("azure.service", "litellm.ingress"), GATEWAY, documents)
+    return ingress_step(clients, "azure.ingress", ("azure.service", "litellm.ingress"), GATEWAY, documents)

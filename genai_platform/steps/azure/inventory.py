@@ -6,14 +6,15 @@ from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
 from genai_platform.errors import StepError
+from genai_platform.render.sign_in import Judged
 from genai_platform.render.workload_identity import WorkloadIdentity
 from genai_platform.steps.azure import check_applications, entra_applications, model_access
 from genai_platform.steps.azure.callers import keys
-from genai_platform.steps.azure.callers.caller import Client
 from genai_platform.steps.azure.callers.observed_keys import secret_name
 from genai_platform.steps.azure.lookup import need_service, need_vault, object_name
-from genai_platform.steps.azure.sign_in import Judged, SignInStep
+from genai_platform.steps.azure.sign_in import SignInStep
 from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.token import Client
 
 
 class Inventory:

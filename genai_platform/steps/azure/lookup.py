@@ -10,7 +10,6 @@ from genai_platform.config.target import Target
 from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Observation, Progress
 from genai_platform.errors import MissingError, NeverBuilt, StepError
-from genai_platform.render import gateway
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.apim import Service
 from genai_platform.tools.azure.vaults import Vault
@@ -41,11 +40,6 @@ def group_name(target: Target) -> str:
 def object_name(target: Target, kind: str) -> str:
     """Names inside API Management, where others may have objects of their own."""
     return f"{target.settings.platform.name}-{target.environment}-{kind}"
-
-
-def routes(target: Target) -> tuple[tuple[str, str], ...]:
-    """The closed list of operations: method and template."""
-    return gateway.routes(target.settings)
 
 
 def ours(target: Target, tags: object) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from genai_platform.advice import typed
 from genai_platform.errors import Forbidden, GenaiError, NeverBuilt
-from genai_platform.steps.azure import directory_size, existing_service, name_availability, resource_providers, rights
+from genai_platform.steps.azure import existing_service, name_availability, resource_providers, rights
 from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.azure.openai import prerequisites as openai
 from genai_platform.steps.clients import Clients
@@ -37,25 +38,23 @@ def looks(clients: Clients) -> Iterator[Answer]:
         yield found
         if found.error is not None:
             return  # the rest would say the same again
-    questions: list[tuple[str, Callable[[], str]]] = [
-        ("azure.directory", lambda: rights.directory(clients)),
-        ("azure.rights", lambda: rights.resources(clients)),
-        ("azure.providers", lambda: resource_providers.look(clients)),
-        ("azure.purge", lambda: rights.purge(clients)),
-        ("azure.quota", lambda: rights.quota(clients)),
-        ("azure.directory_size", lambda: directory_size.look(clients)),
-        ("azure.vault_name", lambda: name_availability.vault(clients)),
-        ("azure.service_name", lambda: service(clients)),
-    ]
+    questions: dict[str, Callable[[Clients], str]] = {
+        "azure.directory": rights.directory,
+        "azure.rights": rights.resources,
+        "azure.providers": resource_providers.look,
+        "azure.purge": rights.purge,
+        "azure.quota": rights.quota,
+        "azure.directory_size": rights.directory_size,
+        "azure.vault_name": name_availability.vault,
+        "azure.service_name": service,
+    }
     if clients.target.settings.azure.openai:
-        questions += [
-            ("azure.openai_account", lambda: openai.account(clients)),
-            ("azure.openai_models", lambda: openai.models(clients)),
-            ("azure.openai_capacity", lambda: openai.capacity(clients)),
-        ]
+        questions |= {
+            "azure.openai_account": openai.account, "azure.openai_models": openai.models, "azure.openai_capacity": openai.capacity,
+        }  # fmt: skip
     if clients.target.settings.litellm.keyless:
-        questions.append(("azure.model_access", lambda: rights.model_access(clients)))
-    yield from gather(questions, lambda question: _answer(*question))
+        questions["azure.model_access"] = rights.model_access
+    yield from gather(list(questions), lambda id: _answer(id, partial(questions[id], clients)))
 
 
 _ASKED_IN_VAIN = ("azure.directory_size", "azure.openai_models", "azure.openai_capacity")

@@ -13,7 +13,9 @@ from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.arm import allows
 from genai_platform.tools.azure.entra import APPLICATION_ADMINISTRATORS, CLOUD_APPLICATION_ADMINISTRATOR
 
-GRAPH = "00000003-0000-0000-c000-000000000000"
+_GRAPH = "00000003-0000-0000-c000-000000000000"
+_READ_ORGANIZATION = "498476ce-e0fe-48b0-b801-37ba7e2685c6"
+"""Microsoft Graph's app role Organization.Read.All (Microsoft Graph permissions reference)."""
 _IDS = {
     "Application.ReadWrite.OwnedBy": "18a4783c-866b-4cc7-a460-3d5e5662c884",
     "Application.Read.All": "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
@@ -60,16 +62,12 @@ def directory(clients: Clients) -> str:
         if not roles & APPLICATION_ADMINISTRATORS:
             raise _lacks(clients, [])
         return "you hold a directory role that administers applications"
-    needed = [*_IDS, *(_FOR_NAMES if _looks_people_up(clients.target) else ())]
+    named = sign_in.tools(clients.target.settings) and any("@" in name for name in clients.target.settings.sign_in.people)
+    needed = [*_IDS, *(_FOR_NAMES if named else ())]
     missing = [name for name in needed if not _ENOUGH[name] & graph.permissions()]
     if missing:
         raise _lacks(clients, missing)
     return "the Graph permissions are there"
-
-
-def _looks_people_up(target: Target) -> bool:
-    """Whether people who may sign in are named by user principal name."""
-    return bool(sign_in.tools(target.settings)) and any("@" in name for name in target.settings.sign_in.people)
 
 
 def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
@@ -87,7 +85,7 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
         return MissingError(
             f"{who.name} lacks the Graph permission {', '.join(permissions)}",
             remedy=f"by an administrator, with the object id of Microsoft Graph's service principal: "
-            f"G=$(az ad sp show --id {GRAPH} --query id -o tsv); "
+            f"G=$(az ad sp show --id {_GRAPH} --query id -o tsv); "
             + "; ".join(
                 f"az rest --method POST --url 'https://graph.microsoft.com/v1.0/servicePrincipals/{who.object_id}/appRoleAssignments' "
                 f'--body \'{{"principalId":"{who.object_id}","resourceId":"\'$G\'","appRoleId":"{ids[name]}"}}\''
@@ -95,10 +93,9 @@ def _lacks(clients: Clients, permissions: list[str]) -> MissingError:
             ),
             id="azure.graph_permission",
         )
-    commands = [f"az ad app permission add --id {who.name} --api {GRAPH} --api-permissions {ids[name]}=Role" for name in permissions]
     return MissingError(
         f"{who.name} lacks the Graph permission {', '.join(permissions)}",
-        remedy=f"{'; '.join(commands)}; then, by an administrator: az ad app permission admin-consent --id {who.name}",
+        remedy=_permit(who.name, [ids[name] for name in permissions]),
         id="azure.graph_permission",
     )
 
@@ -116,11 +113,11 @@ def resources(clients: Clients) -> str:
     except Forbidden as error:
         raise error.said(
             f"what {azure.identity.name} may do at {scope} could not be found out: {error.message}",
-            "; ".join(_grant(clients, role, scope) for role in _BUILD) + " (both include the right to ask)",
+            "; ".join(grant(clients, role, scope) for role in _BUILD) + " (both include the right to ask)",
         ) from None
     missing = [role for role, actions in _BUILD.items() if not all(allows(held, action) for action in actions)]
     if missing:
-        commands = "; ".join(_grant(clients, role, scope) for role in missing)
+        commands = "; ".join(grant(clients, role, scope) for role in missing)
         raise MissingError(f"{azure.identity.name} lacks {' and '.join(missing)} at {scope}", remedy=commands, id="azure.rights")
     return f"may build and assign roles at {scope}"
 
@@ -140,7 +137,7 @@ def model_access(clients: Clients) -> str:
     if refused:
         raise MissingError(
             f"{clients.azure.identity.name} may not assign roles at {', '.join(one.name for one in refused)}, whose models have no key",
-            remedy="; ".join(_grant(clients, _ADMINISTRATOR, one.id) for one in refused),
+            remedy="; ".join(grant(clients, _ADMINISTRATOR, one.id) for one in refused),
             id="azure.rights",
         )
     return f"may assign roles at {', '.join(one.name for one in accounts)}"
@@ -167,7 +164,7 @@ def purge(clients: Clients) -> str:
     return (
         f"may not purge deleted {' and '.join(refused)}: after `genai down` their names stay taken (vaults 7 days, services"
         f"{' and accounts' if openai else ''} 48 hours), and the next `genai up` recovers them or takes other names; to allow it: "
-        f"{_grant(clients, 'Contributor', scope)}"
+        f"{grant(clients, 'Contributor', scope)}"
     )
 
 
@@ -194,6 +191,41 @@ def objects(target: Target) -> int:
     return 2 * (own + bool(target.settings.litellm.keyless))
 
 
+def directory_size(clients: Clients) -> str:
+    """How full the tenant's directory is.
+
+    Raises:
+        Forbidden: the identity may not ask.
+        MissingError: the environment's objects do not fit any more.
+    """
+    who = clients.azure.identity
+    if who.kind == "User":
+        remedy = "sign in with az login, or as somebody with the directory role Directory Readers"
+    else:
+        remedy = _permit(who.name, [_READ_ORGANIZATION])
+    try:
+        size = clients.azure.graph.directory_size()
+    except Forbidden as error:
+        raise error.said(f"how full the directory is could not be found out: {error.message}", remedy) from None
+    if size is None:
+        raise Forbidden(f"Graph does not tell {who.name} how full the directory is", remedy=remedy, id="azure.directory_size")
+    (used, total), more = size, objects(clients.target)
+    if used + more <= total:
+        return f"the directory has {used} of {total} objects; {more} are needed at most"
+    raise MissingError(
+        f"the directory has {used} of {total} objects, and {more} may be needed",
+        remedy="purge deleted objects that nobody needs (az rest --method DELETE --url "
+        "https://graph.microsoft.com/v1.0/directory/deletedItems/ID), or verify a domain in the tenant, which raises its quota",
+        id="azure.directory_full",
+    )
+
+
+def _permit(name: str, ids: list[str]) -> str:
+    """The commands that give an application app roles of Microsoft Graph."""
+    commands = [f"az ad app permission add --id {name} --api {_GRAPH} --api-permissions {id}=Role" for id in ids]
+    return f"{'; '.join(commands)}; then, by an administrator: az ad app permission admin-consent --id {name}"
+
+
 def _own_callers(target: Target) -> int:
     return sum(caller.client_id is None for caller in target.settings.azure.callers.values())
 
@@ -202,7 +234,8 @@ def _subscription(clients: Clients) -> str:
     return f"/subscriptions/{clients.azure.subscription}"
 
 
-def _grant(clients: Clients, role: str, scope: str) -> str:
+def grant(clients: Clients, role: str, scope: str) -> str:
+    """The command that gives the identity in use a role."""
     who = clients.azure.identity
     return (
         f'az role assignment create --role "{role}" --assignee-object-id {who.object_id} '

@@ -18,6 +18,7 @@ from genai_platform.errors import NeverBuilt
 from genai_platform.render import sign_in as render
 from genai_platform.render.addresses import listener
 from genai_platform.render.secrets import PlatformSecrets, SignInClient
+from genai_platform.render.sign_in import Judged
 from genai_platform.steps.azure import entra_applications
 from genai_platform.steps.azure.application import remove_applications, revive
 from genai_platform.steps.azure.callers.client_secrets import held
@@ -60,15 +61,6 @@ class Seen:
     entry: Body
     principal: Body | None
     assigned: Assigned
-
-
-@dataclass(frozen=True)
-class Judged:
-    """An application beside the configuration: how many groups and people are configured, and what is not as it should be."""
-
-    client_id: str
-    assigned: int
-    faults: tuple[str, ...]
 
 
 class SignInStep(AzureStep):
@@ -144,8 +136,7 @@ class SignInStep(AzureStep):
         ]
 
     def _evidence(self) -> str:
-        who = self.target.settings.sign_in
-        groups, people = len(who.groups), len(who.people)
+        groups, people = len(self.target.settings.sign_in.groups), len(self.target.settings.sign_in.people)
         count = [f"{groups} group{'' if groups == 1 else 's'}"] if groups else []
         count += [f"{people} {'person' if people == 1 else 'people'}"] if people else []
         return f"{' and '.join(self.tools)}: {' and '.join(count)} may sign in"

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from genai_platform.config.sign_in import LitellmRole, SignIn
+from genai_platform.config.sign_in import LitellmRole
 from genai_platform.engine.step import Progress
-from genai_platform.errors import Forbidden, MissingError, StepError
+from genai_platform.errors import Forbidden, MissingError
+from genai_platform.steps.azure.application import app_role
 from genai_platform.steps.azure.entra_applications import prefix, role_id
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.azure.rest import Body
@@ -19,17 +20,8 @@ DEFAULT_ACCESS = "00000000-0000-0000-0000-000000000000"
 
 def application_roles(unique_name: str, tool: str) -> list[dict[str, Any]]:
     """The roles that people can have in a tool. LiteLLM reads its own roles by their names from the token; Langfuse reads none."""
-    return [
-        {
-            "id": role_id(unique_name, value),
-            "allowedMemberTypes": ["User"],
-            "value": value,
-            "displayName": value,
-            "description": f"LiteLLM's role {value}.",
-            "isEnabled": True,
-        }
-        for value in (get_args(LitellmRole) if tool == "litellm" else ())
-    ]
+    values = get_args(LitellmRole) if tool == "litellm" else ()
+    return [app_role(unique_name, value, f"LiteLLM's role {value}.", "User") for value in values]
 
 
 @dataclass(frozen=True)
@@ -47,12 +39,11 @@ class Assigned:
 
 def assigned(found: Iterable[Body]) -> Assigned:
     """Assignments as Graph lists them."""
-    return Assigned(
-        {
-            (str(one["principalId"]), str(one["appRoleId"])): (str(one["id"]), str(one.get("principalDisplayName") or one["principalId"]))
-            for one in found
-        }
-    )
+    entries = {}
+    for one in found:
+        holder = str(one["principalId"])
+        entries[holder, str(one["appRoleId"])] = (str(one["id"]), str(one.get("principalDisplayName") or holder))
+    return Assigned(entries)
 
 
 def settle(clients: Clients, tool: str, principal: str, progress: Progress) -> None:
@@ -77,14 +68,10 @@ def _wanted(clients: Clients, tool: str) -> dict[tuple[str, str], str]:
     who, unique = clients.target.settings.sign_in, f"{prefix(clients.target)}sign-in.{tool}"
 
     def role(name: str) -> str:
-        return role_id(unique, _litellm_role(who, name)) if tool == "litellm" else DEFAULT_ACCESS
+        return role_id(unique, who.litellm_roles.get(name, who.litellm_role)) if tool == "litellm" else DEFAULT_ACCESS
 
     named = {name: _object_id(clients, name) for name in (*who.groups, *who.people)}
     return {(id, role(name)): name for name, id in named.items()}
-
-
-def _litellm_role(who: SignIn, name: str) -> str:
-    return who.litellm_roles.get(name, who.litellm_role)
 
 
 def _object_id(clients: Clients, name: str) -> str:
@@ -103,7 +90,7 @@ def _object_id(clients: Clients, name: str) -> str:
     return found
 
 
-def _unknown(clients: Clients, name: str) -> StepError | MissingError:
+def _unknown(clients: Clients, name: str) -> MissingError:
     return MissingError(
         f"sign_in: '{name}' is neither a group nor a person of the tenant {clients.azure.tenant}",
         remedy="correct sign_in.groups or sign_in.people; object ids: az ad user show --id NAME, az ad group show --group NAME",

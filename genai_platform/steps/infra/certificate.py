@@ -55,14 +55,19 @@ class CertificateStep(ABC):
     minutes: float = 0.2
     limit: float = 1800
     interval: float = 5
+    id: str = "infra.certificate"
 
     @property
-    def id(self) -> str:
-        return "infra.certificate"
+    def _names(self) -> tuple[str, ...]:
+        return names(self.clients)
+
+    def _ours(self) -> list[Certificate]:
+        """The certificates of this environment, the newest first."""
+        return certificate.ours(self.clients.aws, self._names)
 
     def observe(self) -> Observation:
-        what = f"certificate for {', '.join(names(self.clients))}"
-        ours = certificate.ours(self.clients.aws, names(self.clients))
+        what = f"certificate for {', '.join(self._names)}"
+        ours = self._ours()
         if not ours:
             return absent("no certificate in ACM").with_change(what)
         found, *earlier = ours
@@ -76,8 +81,8 @@ class CertificateStep(ABC):
         """What is wrong with it; empty: nothing."""
         if found.status != "ISSUED":
             return f"its status is {found.status}"
-        if found.names != names(self.clients):
-            return f"it is for {', '.join(found.names)}, wanted is {', '.join(names(self.clients))}"
+        if found.names != self._names:
+            return f"it is for {', '.join(found.names)}, wanted is {', '.join(self._names)}"
         if found.days_left() < _ENOUGH:
             return f"it ends in {found.days_left():.0f} days"
         return ""
@@ -86,29 +91,20 @@ class CertificateStep(ABC):
     def apply(self, progress: Progress) -> str: ...
 
     def destroy(self, progress: Progress) -> str:
-        ours = certificate.ours(self.clients.aws, names(self.clients))
+        ours, used = self._ours(), "the certificate is still in use by a load balancer"
         for found in ours:
             self._remove_proofs(_validation(found))
-            wait_for(
-                partial(self._deleted, found.arn),
-                progress,
-                lambda: "the certificate is still in use by a load balancer",
-                self.limit,
-                self.interval,
-            )
+            wait_for(partial(self._deleted, found.arn), progress, lambda: used, self.limit, self.interval)
         with contextlib.suppress(FileNotFoundError):
             self._file.unlink()
         return "certificate deleted" if ours else "no certificate in ACM"
-
-    def _listed(self, arn: str) -> bool | None:
-        return any(one.arn == arn for one in certificate.ours(self.clients.aws, names(self.clients))) or None
 
     def _deleted(self, arn: str) -> bool | None:
         return certificate.delete(self.clients.aws, arn) or None
 
     def _drop_earlier(self) -> None:
         """Delete what the newest replaces. What a load balancer still uses goes at the next run."""
-        newest, *others = certificate.ours(self.clients.aws, names(self.clients))
+        newest, *others = self._ours()
         for earlier in others:
             if certificate.delete(self.clients.aws, earlier.arn):
                 # For the same domain ACM asks for the same proof again, and looks for it at every renewal.
@@ -132,47 +128,52 @@ class OwnCertificateStep(CertificateStep):
     """A certificate of the tool's own authority, which its commands trust: encrypted, not authenticated by name."""
 
     def _fault(self, found: Certificate) -> str:
-        fault = super()._fault(found)
-        if fault:
+        if fault := super()._fault(found):
             return fault
-        secrets = self.clients.secrets()
-        if secrets.ca_certificate is None or secrets.ca_key is None:
+        pair = _stored(self.clients.secrets())
+        if pair is None:
             return "the key of its authority is not in Secrets Manager"
-        if not self._file.is_file() or self._file.read_text() != secrets.ca_certificate.get_secret_value():
+        if not self._file.is_file() or self._file.read_text() != pair.certificate:
             return "this machine does not have its authority's certificate"
         return ""
 
     def apply(self, progress: Progress) -> str:
         progress.say("making the certificate")
         self.clients.aws.update_secrets(self._with_authority)
-        secrets = self.clients.secrets()
-        if secrets.ca_certificate is None or secrets.ca_key is None:
+        pair = _stored(self.clients.secrets())
+        if pair is None:
             raise StepError("the authority was not stored", id="certificate.authority")
-        pair = authority.Pair(secrets.ca_certificate.get_secret_value(), secrets.ca_key)
-        found = certificate.find(self.clients.aws, names(self.clients))
+        found = certificate.find(self.clients.aws, self._names)
         if found is not None and not found.imported:
             found = None  # one of ACM's own cannot be replaced by an import
         if found is None or super()._fault(found):
-            made = certificate.bring_in(
-                self.clients.aws, authority.issue(pair, names(self.clients)), pair.certificate, found.arn if found else None
-            )
+            own = authority.issue(pair, self._names)
+            made = certificate.bring_in(self.clients.aws, own, pair.certificate, found.arn if found else None)
+
+            def listed() -> bool | None:
+                return any(one.arn == made for one in self._ours()) or None
+
             # A certificate is listed a moment after it was made; a second run would otherwise bring in another.
-            wait_for(partial(self._listed, made), progress, lambda: "waiting until ACM lists the certificate", self.limit, self.interval)
+            wait_for(listed, progress, lambda: "waiting until ACM lists the certificate", self.limit, self.interval)
         self._drop_earlier()
         write_private(self._file, pair.certificate)
-        return f"imported into ACM for {', '.join(names(self.clients))}"
+        return f"imported into ACM for {', '.join(self._names)}"
 
     def _with_authority(self, stored: PlatformSecrets | None) -> PlatformSecrets:
         if stored is None:
             raise NeverBuilt("there are no secrets yet", remedy=run_genai("infra --only infra.secrets"), id="secrets.absent")
-        if (
-            stored.ca_certificate
-            and stored.ca_key
-            and authority.usable(authority.Pair(stored.ca_certificate.get_secret_value(), stored.ca_key))
-        ):
+        pair = _stored(stored)
+        if pair is not None and authority.usable(pair):
             return stored
         made = authority.make_authority(f"{self.clients.target.prefix} authority")
         return stored.model_copy(update={"ca_certificate": SecretStr(made.certificate), "ca_key": made.key})
+
+
+def _stored(secrets: PlatformSecrets) -> authority.Pair | None:
+    """The tool's own authority, where all of it is kept."""
+    if secrets.ca_certificate is None or secrets.ca_key is None:
+        return None
+    return authority.Pair(secrets.ca_certificate.get_secret_value(), secrets.ca_key)
 
 
 @dataclass(frozen=True)
@@ -182,18 +183,17 @@ class DomainCertificateStep(CertificateStep):
     minutes: float = 2
 
     def apply(self, progress: Progress) -> str:
-        aws = self.clients.aws
-        domain = self.clients.target.settings.ingress.domain or ""
+        aws, domain = self.clients.aws, self.clients.target.settings.ingress.domain or ""
         zone = route53.zone_of(aws, domain)
-        found = certificate.find(aws, names(self.clients))
-        if found is None or found.imported or found.names != names(self.clients) or found.status not in certificate.ALIVE:
-            certificate.request(aws, names(self.clients))
+        found = certificate.find(aws, self._names)
+        if found is None or found.imported or found.names != self._names or found.status not in certificate.ALIVE:
+            certificate.request(aws, self._names)
         status, written = "requested", False
 
         def look() -> bool | None:
             nonlocal status, written
-            now = certificate.find(aws, names(self.clients))
-            if now is None or now.names != names(self.clients):
+            now = certificate.find(aws, self._names)
+            if now is None or now.names != self._names:
                 return None
             status = now.status
             if status in {"FAILED", "VALIDATION_TIMED_OUT", "REVOKED"}:
@@ -206,7 +206,7 @@ class DomainCertificateStep(CertificateStep):
 
         wait_for(look, progress, lambda: f"certificate for {domain}: {status}", self.limit, self.interval)
         self._drop_earlier()
-        return f"issued by ACM for {', '.join(names(self.clients))}"
+        return f"issued by ACM for {', '.join(self._names)}"
 
 
 def _validation(found: Certificate) -> list[Mapping[str, Any]]:

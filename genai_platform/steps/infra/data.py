@@ -67,11 +67,6 @@ def _kept(aws: Aws) -> list[dict[str, Any]]:
     return sorted(usable, key=lambda entry: str(entry["DBClusterSnapshotIdentifier"]))
 
 
-def database_exists(aws: Aws, cluster: str) -> bool:
-    """Whether the database is there and not on its way out, so that a snapshot can be taken."""
-    return _status(aws, cluster) not in (None, "deleting")
-
-
 def _described(aws: Aws, cluster: str) -> dict[str, Any] | None:
     """What RDS says of the database; None when there is none."""
     client = aws.client("rds")
@@ -193,7 +188,7 @@ class DataStep(RootStep):
             if not existing:
                 return "nothing runs; its data is kept"
             # The root names the database after the environment. One that was never created, or went before, leaves nothing to keep.
-            if not database_exists(aws, self.clients.target.prefix):
+            if _status(aws, self.clients.target.prefix) in (None, "deleting"):
                 return super().destroy(progress)
             name = keep(aws, self.clients.target.prefix, progress, self.limit)
             return f"kept: snapshot {name}; {super().destroy(progress)}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
@@ -40,11 +40,8 @@ def look(clients: Clients) -> Listing:
 
 def unblock(kube: Kube) -> list[str]:
     """Delete webhook configurations and APIServices that nobody serves: they keep the rest from going. Answers which."""
-    gone = []
-    for one in (*kube_foreign.webhooks(kube), *kube_foreign.services(kube)):
-        if kube.delete(one.api_version, one.kind, one.name):
-            gone.append(str(one))
-    return gone
+    blocking = (*kube_foreign.webhooks(kube), *kube_foreign.services(kube))
+    return [str(one) for one in blocking if kube.delete(one.api_version, one.kind, one.name)]
 
 
 def remove_shared(clients: Clients, progress: Progress) -> None:
@@ -129,7 +126,7 @@ def _wait(kube: Kube, objects: Sequence[Foreign], progress: Progress) -> list[Fo
         wait_for(look, progress, status, seconds)
 
     for seconds, slow in ((PATIENCE, False), (LIMIT - PATIENCE, True)):
-        with contextlib.suppress(WaitTimeout):
+        with suppress(WaitTimeout):
             waited(seconds, slow)
     return left
 
@@ -139,10 +136,7 @@ def _slow(one: Foreign) -> bool:
     return one.api_version in ("v1", "networking.k8s.io/v1") and not one.detail.startswith("held by")
 
 
-def _of(volume: dict[str, object], objects: Sequence[Foreign]) -> bool:
-    spec = volume["spec"]
-    assert isinstance(spec, dict)
-    claim = spec.get("claimRef") or {}
-    return any(
-        one.kind == "PersistentVolumeClaim" and (one.namespace, one.name) == (claim.get("namespace"), claim.get("name")) for one in objects
-    )
+def _of(volume: dict[str, Any], objects: Sequence[Foreign]) -> bool:
+    claim = volume["spec"].get("claimRef") or {}
+    held = (claim.get("namespace"), claim.get("name"))
+    return any(one.kind == "PersistentVolumeClaim" and (one.namespace, one.name) == held for one in objects)

@@ -31,10 +31,7 @@ class RedisStep:
     needs: tuple[str, ...] = ("infra.data",)
     minutes: float = 3
     limit: float = 1200
-
-    @property
-    def id(self) -> str:
-        return "infra.redis"
+    id: str = "infra.redis"
 
     def observe(self) -> Observation:
         found = self._look()
@@ -51,7 +48,7 @@ class RedisStep:
             return absent(f"{self._name} takes no token yet")
         if _working(group):
             return drifted(f"{self._name} is {_working(group)}")
-        if not self._demanded(group):
+        if self._mark_of(group) != _SET:  # it comes after ROTATE
             return drifted(f"{self._name} takes its token, and may take clients without one, too")
         return present(f"{self._name} demands its token")
 
@@ -95,10 +92,6 @@ class RedisStep:
             self.clients.aws.client("elasticache").modify_replication_group(
                 ReplicationGroupId=self._name, AuthToken=token, AuthTokenUpdateStrategy=strategy, ApplyImmediately=True
             )
-
-    def _demanded(self, group: dict[str, Any]) -> bool:
-        """Whether SET came after ROTATE."""
-        return self._mark_of(group) == _SET
 
     def _mark_of(self, group: dict[str, Any]) -> str:
         """How far the token is. The group itself does not tell, so a tag does; empty: there is none."""

@@ -14,13 +14,8 @@ from genai_platform.config import azure_openai
 from genai_platform.engine.step import Observation, Progress, absent, drifted, present
 from genai_platform.errors import MissingError
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.steps.azure.openai import key as openai_key
+from genai_platform.steps.azure.openai import account as openai
 from genai_platform.steps.clients import Clients
-
-
-def upstream_variables(clients: Clients) -> tuple[str, ...]:
-    """Names of the environment variables that the configured models' keys come from."""
-    return clients.target.settings.litellm.key_variables
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,6 @@ class SecretsStep:
     """The platform's secrets in Secrets Manager.
 
     Args:
-        clients: of the outside systems.
         variables: where keys of the models' providers are looked for; default: the environment.
     """
 
@@ -36,10 +30,7 @@ class SecretsStep:
     variables: Mapping[str, str] | None = None
     minutes: float = 0.1
     limit: float = 120
-
-    @property
-    def id(self) -> str:
-        return "infra.secrets"
+    id: str = "infra.secrets"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -47,11 +38,15 @@ class SecretsStep:
         made = azure_openai.key_variables(self.clients.target.settings)
         return ("infra.storage", "azure.openai") if made else ("infra.storage",)
 
+    @property
+    def _upstream(self) -> tuple[str, ...]:
+        return self.clients.target.settings.litellm.key_variables
+
     def _given(self) -> dict[str, str]:
         """The keys at hand, by variable: those of an account that this environment made come from Azure."""
         variables = os.environ if self.variables is None else self.variables
-        named = {name: variables[name] for name in upstream_variables(self.clients) if variables.get(name)}
-        return named | {name: value.get_secret_value() for name, value in openai_key.keys(self.clients).items()}
+        named = {name: variables[name] for name in self._upstream if variables.get(name)}
+        return named | {name: value.get_secret_value() for name, value in openai.keys(self.clients).items()}
 
     def observe(self) -> Observation:
         return self._look().with_change(f"secret {self.clients.aws.secret_name}")
@@ -60,9 +55,8 @@ class SecretsStep:
         name, stored = self.clients.aws.secret_name, self.clients.aws.secret_document()
         if stored is None:
             return absent(f"{name} has no value")
-        lacking = _lacking(stored)
         kept = stored.get("upstream_keys") or {}
-        lacking += [variable for variable in upstream_variables(self.clients) if variable not in kept]
+        lacking = [*_lacking(stored), *(variable for variable in self._upstream if variable not in kept)]
         if unused := self._unused(kept):
             return drifted(f"{name} holds {', '.join(unused)}, which no model reads")
         if lacking:
@@ -75,7 +69,7 @@ class SecretsStep:
     def _unused(self, kept: Mapping[str, Any]) -> list[str]:
         """Keys of an earlier configuration. They go once a model is asked without a key: what is meant is that none is left."""
         litellm = self.clients.target.settings.litellm
-        return sorted(set(kept) - set(upstream_variables(self.clients))) if litellm.keyless or litellm.bedrock else []
+        return sorted(set(kept) - set(self._upstream)) if litellm.keyless or litellm.bedrock else []
 
     def apply(self, progress: Progress) -> str:
         given = {name: SecretStr(value) for name, value in self._given().items()}
@@ -83,7 +77,7 @@ class SecretsStep:
         def change(stored: PlatformSecrets | None) -> PlatformSecrets:
             before = stored or PlatformSecrets()
             keys = {**before.upstream_keys, **given}
-            for variable in upstream_variables(self.clients):
+            for variable in self._upstream:
                 if variable not in keys:
                     raise missing_key(self.clients, variable)
             unused = self._unused(keys)
@@ -100,7 +94,7 @@ class SecretsStep:
 
 def missing_key(clients: Clients, variable: str) -> MissingError:
     """The error for a model whose key is neither in the environment nor stored."""
-    if variable in openai_key.variables(clients):
+    if variable in openai.key_variables(clients):
         return MissingError(
             f"the key {variable} is read from the account of Azure OpenAI, which is not there yet",
             remedy=run_genai("azure --only azure.openai"),

@@ -24,8 +24,6 @@ from genai_platform.tools.terraform.client import ROOTS
 from genai_platform.tools.terraform.program import Root
 
 Inputs = Callable[[Clients], Mapping[str, Any]]
-
-
 PLACEHOLDERS: Mapping[Root, Mapping[str, Any]] = {
     "network": {"cidr": "10.0.0.0/16", "zones": 2, "nat": "single"},
     "storage": {},
@@ -46,8 +44,6 @@ PLACEHOLDERS: Mapping[Root, Mapping[str, Any]] = {
     },
 }
 """Valid values of each root's own variables, for when only its state is left."""
-
-
 _CLUSTER = "aws_eks_cluster.this"
 _NAT = ("aws_nat_gateway.this", "aws_eip.nat")
 
@@ -72,9 +68,6 @@ class RootStep:
     """One Terraform root.
 
     Args:
-        clients: of the outside systems.
-        root: its name.
-        needs: what must exist before.
         minutes: how long it takes on AWS.
         inputs: its variables, from settings and from what other roots gave.
         sources: those other roots.
@@ -145,11 +138,9 @@ class RootStep:
         What it was made from may be gone or half made: what was written down at the last run will do, and for what was
         not, a harmless value.
         """
-        target = self.clients.target
-        known = self.clients.terraform.variables(self.root)
+        known = target_variables(self.clients.target) | self.clients.terraform.variables(self.root)
         with contextlib.suppress(GenaiError):
             known |= self.variables()
-        known = {**target_variables(target), **known}
         return known | {name: value for name, value in PLACEHOLDERS[self.root].items() if not _usable(known.get(name), value)}
 
 
@@ -246,10 +237,7 @@ class StateStep:
     needs: tuple[str, ...] = ()
     minutes: float = 0.2
     limit: float = 3900
-
-    @property
-    def id(self) -> str:
-        return "infra.state"
+    id: str = "infra.state"
 
     def observe(self) -> Observation:
         bucket = self.clients.terraform.state.bucket()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from genai_platform.advice import Command, Remedy, advice, genai, joined, run_genai
 from genai_platform.engine.observe import unknown_if_never_built
-from genai_platform.engine.step import Change, Observation, Progress, State, Step, absent, drifted, present
+from genai_platform.engine.step import Change, Observation, Progress, Silent, State, Step, absent, drifted, present
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, volume, writers
@@ -36,10 +36,7 @@ class TracesStep:
     limit: float = 2 * LIMIT
     outlives: tuple[str, ...] = ("litellm.proxy",)
     """LiteLLM sends traces to the very end: it ends before the backup begins."""
-
-    @property
-    def id(self) -> str:
-        return "langfuse.traces"
+    id: str = "langfuse.traces"
 
     # -- looking ----------------------------------------------------------------------------------
     def observe(self) -> Observation:
@@ -65,9 +62,11 @@ class TracesStep:
         if clickhouse is None:
             return _not_running(last)
         with unknown_if_never_built():
-            held = clickhouse.holds(_Silent())
-        fault = _fault(held, last)
-        return drifted(fault) if fault else present(_good(held, last))
+            held = clickhouse.holds(Silent())
+        if fault := _fault(held, last):
+            return drifted(fault)
+        kept = f"what was kept in {last.name} is among it" if last else "nothing was kept from an earlier day"
+        return present(f"ClickHouse holds {held}; {kept}")
 
     def _clickhouse(self) -> ClickHouse | None:
         """The one that exists, of either line: the configuration may name the next one already."""
@@ -149,10 +148,6 @@ def _fault(held: Contents, last: Backup | None) -> str | None:
     return None
 
 
-def _good(held: Contents, last: Backup | None) -> str:
-    return f"ClickHouse holds {held}; {f'what was kept in {last.name} is among it' if last else 'nothing was kept from an earlier day'}"
-
-
 def _refuse_less(held: Contents, last: Backup) -> None:
     """Fewer rows than were kept, and nobody deleted any: that backup is not followed by a worse one."""
     lacking = {name: change for name, change in fewer(held.rows, last.rows or {}).items() if name not in held.deleted_from}
@@ -176,11 +171,3 @@ def _ways(remedy: Remedy, last: Backup | None) -> Remedy:
     if last is None:
         return joined(remedy, "to remove everything all the same, run it without --keep-data")
     return joined(remedy, advice("to keep {} and go on without what was written since: {}", last.name, _down_with("last")))
-
-
-class _Silent:
-    """A look has nobody to tell, and is never asked to stop."""
-
-    def say(self, text: str) -> None: ...
-
-    def check(self) -> None: ...

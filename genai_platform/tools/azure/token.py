@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -18,6 +19,21 @@ from genai_platform.tools.azure.transport import public, transport
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True)
+class Client:
+    """How a caller signs in. ``secret`` is None for an existing application named by ``client_id``."""
+
+    caller: str
+    tenant_id: str
+    client_id: str
+    scope: str
+    """``api://<application id of the API>/.default``."""
+    authority: str
+    gateway_url: str
+    """``https://SERVICE.azure-api.net/PATH``: the base address; model routes follow as ``/v1/...``."""
+    secret: SecretStr | None = field(repr=False, default=None)
 
 
 class Refused(StepError):

@@ -13,7 +13,7 @@ from genai_platform.engine.step import State
 from genai_platform.errors import MissingError, StepError
 from genai_platform.render.secrets import PlatformSecrets
 from genai_platform.steps.azure import lookup, resource_providers, steps
-from genai_platform.steps.azure.openai import key
+from genai_platform.steps.azure.openai.account import key_variables, keys
 from genai_platform.steps.infra.secrets import SecretsStep
 from genai_platform.tools.azure.cognitive import READY, Deployment
 
@@ -268,7 +268,7 @@ def test_the_key_of_an_account_made_here_is_stored_without_anybody_copying_it(wo
     clients.aws = secrets  # type: ignore[assignment]
     kept = SecretsStep(clients, {})
     assert "azure.openai" in kept.needs
-    assert key.variables(clients) == {"ACME_KEY"}
+    assert key_variables(clients) == {"ACME_KEY"}
     with pytest.raises(MissingError, match="not there yet"):
         kept.apply(Quiet())
     made(world)
@@ -289,7 +289,7 @@ def test_the_key_of_somebody_elses_account_is_not_read(world: AzureWorld) -> Non
     address = f"https://acme-{world.environment}.openai.azure.com"
     models = [{"name": "chat", "azure_deployment": "chat", "api_base": address, "api_key_env": "ACME_KEY"}]
     configured(world, CHAT, models=models, resource_group=group)
-    assert (key.variables(world.clients()), key.keys(world.clients())) == (frozenset(), {})
+    assert (key_variables(world.clients()), keys(world.clients())) == (frozenset(), {})
 
 
 # -- models without a key -----------------------------------------------------------------------------

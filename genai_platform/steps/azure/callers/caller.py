@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import SecretStr
+
+from genai_platform.steps.azure import entra_applications, lookup
+from genai_platform.steps.clients import Clients
+from genai_platform.tools.azure.token import Client
 
 KeyState = Literal["active", "revoked", "expired", "missing"]
 
@@ -61,16 +65,15 @@ class Revocation:
     """What was done, one short line each."""
 
 
-@dataclass(frozen=True)
-class Client:
-    """How a caller signs in. ``secret`` is None for an existing application named by ``client_id``."""
-
-    caller: str
-    tenant_id: str
-    client_id: str
-    scope: str
-    """``api://<application id of the API>/.default``."""
-    authority: str
-    gateway_url: str
-    """``https://SERVICE.azure-api.net/PATH``: the base address; model routes follow as ``/v1/...``."""
-    secret: SecretStr | None = field(repr=False, default=None)
+def signing_in(clients: Clients, caller: str, client_id: str, secret: SecretStr | None) -> Client:
+    """How an application signs in to call the models. Raises ``GenaiError`` while the service or the API's application is missing."""
+    service = lookup.need_service(clients)
+    return Client(
+        caller=caller,
+        tenant_id=clients.azure.tenant,
+        client_id=client_id,
+        scope=f"api://{entra_applications.need_api(clients)['appId']}/.default",
+        authority=clients.target.endpoints.azure.authority,
+        gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
+        secret=secret,
+    )

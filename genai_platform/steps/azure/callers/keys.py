@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from genai_platform.advice import run_genai
-from genai_platform.engine.step import Progress
+from genai_platform.engine.step import Progress, Silent
 from genai_platform.errors import ConfigError, StepError, WaitTimeout
-from genai_platform.steps.azure import entra_applications, lookup, shared_key
-from genai_platform.steps.azure.callers import client_secrets, listing
-from genai_platform.steps.azure.callers.caller import Client, Key, KeyState, Revocation, Rotation, SecretRotation
+from genai_platform.steps.azure import entra_applications, shared_key
+from genai_platform.steps.azure.callers import client_secrets
+from genai_platform.steps.azure.callers.caller import Key, KeyState, Revocation, Rotation, SecretRotation, signing_in
 from genai_platform.steps.azure.callers.ensure import ensure_all, revoked
 from genai_platform.steps.azure.callers.observed import Callers, observe, observe_api
 from genai_platform.steps.azure.callers.observed_keys import secret_name, seen
@@ -22,13 +22,10 @@ from genai_platform.steps.azure.callers.virtual_key import overlap, store
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.aws.caller_secrets import CallerSecrets, StoredCaller
 from genai_platform.tools.azure.rest import Body
+from genai_platform.tools.azure.token import Client
 from genai_platform.tools.wait import wait_for
 
-__all__ = (
-    "Client", "Key", "KeyState", "Revocation", "Rotation", "SecretRotation",
-    "client", "issue", "known", "listed", "revoke", "rotate", "rotate_secret", "show",
-)  # fmt: skip
-
+_SILENT = Silent()
 _LISTED = 60.0
 """Seconds; role assignments show in the directory's list 30 to 60 s after they were given."""
 
@@ -44,7 +41,7 @@ def known(clients: Clients, name: str) -> None:
         )
 
 
-def issue(clients: Clients, names: Sequence[str] = (), *, reinstate: bool = False, progress: Progress | None = None) -> list[Key]:
+def issue(clients: Clients, names: Sequence[str] = (), *, reinstate: bool = False, progress: Progress = _SILENT) -> list[Key]:
     """Make sure that these callers (none named: all) have identity, key and stored secret.
 
     Args:
@@ -53,13 +50,45 @@ def issue(clients: Clients, names: Sequence[str] = (), *, reinstate: bool = Fals
     for name in names:
         known(clients, name)
     wanted = tuple(names) or tuple(clients.target.settings.azure.callers)
-    ensure_all(observe(clients), wanted, progress or Silent(), reinstate=reinstate, named=bool(names))
-    return [key for key in listing.listed(observe(clients)) if not names or key.caller in names]
+    ensure_all(observe(clients), wanted, progress, reinstate=reinstate, named=bool(names))
+    return [key for key in listed(clients) if not names or key.caller in names]
 
 
 def listed(clients: Clients) -> list[Key]:
     """Every configured caller, in the order of their names, and what the world knows of its key."""
-    return listing.listed(observe(clients))
+    work = observe(clients)
+    return [_shown(work, name) for name in sorted(work.configured)]
+
+
+def _shown(work: Callers, name: str) -> Key:
+    caller, client = work.configured[name], work.client_id(name)
+    models = work.limits(caller).models
+    if work.shared:
+        holds = client is not None and work.principal(client) in work.assigned
+        state: KeyState = "revoked" if work.revoked(name) else "active" if holds else "missing"
+        return Key(caller=name, client_id=client, state=state, models=models)
+    held = work.stored(client)
+    user = work.users.get(client) if client else None
+    key = work.current(client) if client else None
+    if work.revoked(name):
+        state = "revoked"
+    elif key is not None:
+        state = "active"
+    elif held and held.expires and held.expires <= work.now:
+        state = "expired"
+    else:
+        state = "missing"
+    end = key.expires if key else held.expires if held else None
+    return Key(
+        caller=name,
+        client_id=client,
+        state=state,
+        alias=key.alias if key else held.tags.get("alias") if held else None,
+        expires=end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if end else None,
+        spend=user.spend if user else None,
+        budget=user.budget if user else caller.max_budget,
+        models=models,
+    )
 
 
 def show(clients: Clients, name: str) -> Key:
@@ -68,13 +97,12 @@ def show(clients: Clients, name: str) -> Key:
     return next(key for key in listed(clients) if key.caller == name)
 
 
-def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> Rotation:
+def rotate(clients: Clients, name: str, *, progress: Progress = _SILENT) -> Rotation:
     """Give a caller a new key. The old one works until no gateway can still have it; spend and budget stay.
 
     In shared mode the key is everybody's, and so is the new one.
     """
     known(clients, name)
-    progress = progress or Silent()
     if clients.target.settings.azure.apim.keys == "shared":
         old_alias, seconds = shared_key.rotate(clients, progress)
         return Rotation(show(clients, name), old_alias, seconds)
@@ -94,10 +122,9 @@ def rotate(clients: Clients, name: str, *, progress: Progress | None = None) -> 
     return Rotation(dataclasses.replace(show(clients, name), alias=alias), old.alias, seconds)
 
 
-def rotate_secret(clients: Clients, name: str, *, overlap_hours: float = 24, progress: Progress | None = None) -> SecretRotation:
+def rotate_secret(clients: Clients, name: str, *, overlap_hours: float = 24, progress: Progress = _SILENT) -> SecretRotation:
     """Give a caller's application a new client secret; the old ones are removed by the first rotation or ``up`` after the overlap."""
     known(clients, name)
-    progress = progress or Silent()
     if client_id := clients.target.settings.azure.callers[name].client_id:
         raise StepError(
             f"the application of '{name}' existed before: its client secrets do not belong to this environment",
@@ -115,10 +142,10 @@ def rotate_secret(clients: Clients, name: str, *, overlap_hours: float = 24, pro
     return SecretRotation(name, client_id, fresh.expires.isoformat(), until.isoformat() if old else None)
 
 
-def revoke(clients: Clients, name: str, *, progress: Progress | None = None) -> Revocation:
+def revoke(clients: Clients, name: str, *, progress: Progress = _SILENT) -> Revocation:
     """Close both entrances to a caller: block its keys, disable the stored secret, remove the role assignment."""
     known(clients, name)
-    progress, work = progress or Silent(), observe(clients)
+    work = observe(clients)
     work.need()
     client_id = _client_id(work, name)
     # First: a run that is interrupted after this leaves a caller that `up` knows to be revoked.
@@ -180,16 +207,7 @@ def client(clients: Clients, name: str) -> Client:
     existing = clients.target.settings.azure.callers[name].client_id
     found = existing or str(_application(clients, name)["appId"]).lower()
     kept = None if existing else CallerSecrets(clients.aws).read().get(name)
-    service = lookup.need_service(clients)
-    return Client(
-        caller=name,
-        tenant_id=clients.azure.tenant,
-        client_id=found,
-        scope=f"api://{entra_applications.need_api(clients)['appId']}/.default",
-        authority=clients.target.endpoints.azure.authority,
-        gateway_url=f"{service.gateway.rstrip('/')}/{clients.target.settings.azure.apim.path}",
-        secret=kept.passwords[-1].value if kept and kept.passwords else None,
-    )
+    return signing_in(clients, name, found, kept.passwords[-1].value if kept and kept.passwords else None)
 
 
 def _client_id(work: Callers, name: str) -> str:
@@ -209,13 +227,3 @@ def _application(clients: Clients, name: str) -> Body:
 
 def _missing(name: str) -> StepError:
     return StepError(f"the caller '{name}' has no identity yet", remedy=run_genai(f"keys issue {name}"), id="keys.missing")
-
-
-class Silent:
-    """Progress that says nothing."""
-
-    def say(self, text: str) -> None:
-        return
-
-    def check(self) -> None:
-        return

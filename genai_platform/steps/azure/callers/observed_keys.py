@@ -11,6 +11,7 @@ from genai_platform.advice import advice, genai, run_genai
 from genai_platform.config.settings import Caller
 from genai_platform.config.target import NAMESPACE, Target
 from genai_platform.errors import Forbidden, GenaiError, NeverBuilt, Unreachable
+from genai_platform.render import gateway
 from genai_platform.render.policy import CACHE_SECONDS
 from genai_platform.steps.azure import lookup
 from genai_platform.steps.clients import Clients
@@ -127,7 +128,7 @@ class Keys:
     def limits(self, caller: Caller) -> Limits:
         """What a caller's key may do. No models named: all that are configured."""
         models = caller.models or self.target.settings.litellm.names
-        routes = tuple(template for _, template in lookup.routes(self.target))
+        routes = tuple(template for _, template in gateway.routes(self.target.settings))
         return Limits(models, routes, caller.rpm_limit, caller.tpm_limit)
 
 

@@ -1,9 +1,11 @@
-"""Which account the settings mean, whose it is, and what differs from the settings."""
+"""Which account the settings mean, whose it is, its key, and what differs from the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
 
 from genai_platform.config import azure_openai
 from genai_platform.config.models import AzureModel, OpenAIModel
@@ -48,11 +50,6 @@ def find(clients: Clients) -> Account | None:
     return clients.azure.cognitive.account(openai.group, openai.name)
 
 
-def find_deleted(clients: Clients) -> list[DeletedAccount]:
-    """The soft-deleted accounts of the configured name that this environment made."""
-    return deleted(clients, wanted(clients.target).name)
-
-
 def deleted(clients: Clients, name: str) -> list[DeletedAccount]:
     """The soft-deleted accounts of a name that this environment made."""
     return [one for one in clients.azure.cognitive.deleted(name) if own(clients.target, one)]
@@ -78,6 +75,22 @@ def _used(target: Target, found: Account) -> bool:
 def own(target: Target, found: Account | DeletedAccount) -> bool:
     """Whether this environment made it."""
     return lookup.ours(target, dict(found.tags))
+
+
+def key_variables(clients: Clients) -> frozenset[str]:
+    """The variables of keys that nobody needs to set: the account is made by this environment, or was."""
+    named = azure_openai.key_variables(clients.target.settings)
+    found = find(clients) if named else None
+    return named if found is None or own(clients.target, found) else frozenset()
+
+
+def keys(clients: Clients) -> dict[str, SecretStr]:
+    """The key by those variables, read from Azure; nothing while the account is not there, or is somebody else's."""
+    named = azure_openai.key_variables(clients.target.settings)
+    found = find(clients) if named else None
+    if found is None or not own(clients.target, found) or found.state != READY or found.keyless:
+        return {}
+    return dict.fromkeys(named, clients.azure.cognitive.key(found.group, found.name))
 
 
 def missing(openai: Wanted, there: Sequence[Deployment]) -> list[Deployment]:

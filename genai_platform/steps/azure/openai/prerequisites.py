@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from genai_platform.errors import Forbidden, MissingError, NeverBuilt
-from genai_platform.steps.azure import resource_providers
+from genai_platform.steps.azure import resource_providers, rights
 from genai_platform.steps.azure.openai import account as accounts
 from genai_platform.steps.azure.openai.account import Wanted
 from genai_platform.steps.azure.openai.refusals import MORE_QUOTA, deleted_account, foreign_account, taken_subdomain
@@ -58,8 +58,7 @@ def _place(clients: Clients, openai: Wanted) -> None:
     if not arm.may(scope, _WRITE):
         raise MissingError(
             f"{clients.azure.identity.name} may not make an account of Azure OpenAI in {openai.group}",
-            remedy=f'az role assignment create --role "Cognitive Services Contributor" --assignee-object-id '
-            f"{clients.azure.identity.object_id} --assignee-principal-type {clients.azure.identity.kind} --scope {scope}",
+            remedy=rights.grant(clients, "Cognitive Services Contributor", scope),
             id="azure.openai_rights",
         )
 
@@ -95,17 +94,13 @@ def capacity(clients: Clients) -> str:
         quotas = clients.azure.cognitive.quotas(openai.location)
     except Forbidden as error:
         raise _may_not_ask(clients, error) from None
-    said = {
-        name: f"{name}: {count} needed, {quotas[name].free} of {quotas[name].limit} free"
-        for name, count in needed.items()
-        if name in quotas
-    }
+    seen = [name for name in needed if name in quotas]
+    said = {name: f"{name}: {needed[name]} needed, {quotas[name].free} of {quotas[name].limit} free" for name in seen}
     if full := [text for name, text in said.items() if needed[name] > quotas[name].free]:
         raise MissingError(f"no quota in {openai.location}: {'; '.join(full)}", remedy=MORE_QUOTA, id="azure.openai_quota")
     if unknown := [name for name in needed if name not in quotas]:
-        raise NeverBuilt(
-            f"Azure has no quota called {', '.join(unknown)} in {openai.location}: whether there is room shows when it deploys"
-        )
+        names = ", ".join(unknown)
+        raise NeverBuilt(f"Azure has no quota called {names} in {openai.location}: whether there is room shows when it deploys")
     return "; ".join(said.values()) or "no more is needed than is deployed"
 
 
@@ -141,12 +136,8 @@ def _offers(clients: Clients, openai: Wanted) -> list[Offer]:
 
 
 def _may_not_ask(clients: Clients, error: Forbidden) -> Forbidden:
-    who, scope = clients.azure.identity, f"/subscriptions/{clients.azure.subscription}"
-    return error.said(
-        f"what is offered and what is used of the quota could not be read: {error.message}",
-        f'az role assignment create --role "Reader" --assignee-object-id {who.object_id} '
-        f"--assignee-principal-type {who.kind} --scope {scope}",
-    )
+    text = f"what is offered and what is used of the quota could not be read: {error.message}"
+    return error.said(text, rights.grant(clients, "Reader", f"/subscriptions/{clients.azure.subscription}"))
 
 
 def _not_offered(one: Deployment, offers: Iterable[Offer], location: str) -> str:
@@ -157,9 +148,8 @@ def _not_offered(one: Deployment, offers: Iterable[Offer], location: str) -> str
         return f"{location} does not offer the model {one.model} ({one.name}){f'; did you mean {near[0]}?' if near else ''}"
     of_version = [offer for offer in of_model if one.version in ("", offer.version)]
     if not of_version:
-        return (
-            f"{location} does not offer the version {one.version} of {one.model} ({one.name}), but {_listed(o.version for o in of_model)}"
-        )
+        others = _listed(offer.version for offer in of_model)
+        return f"{location} does not offer the version {one.version} of {one.model} ({one.name}), but {others}"
     if one.sku not in {offer.sku for offer in of_version}:
         return f"{location} does not offer {one.model} as {one.sku} ({one.name}), but as {_listed(o.sku for o in of_version)}"
     return ""

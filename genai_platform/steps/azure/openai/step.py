@@ -53,7 +53,7 @@ class OpenAiStep(AzureStep):
 
     def _nothing(self) -> Observation:
         """What is seen without an account: one that was deleted and can be purged is still to be removed."""
-        for gone in accounts.find_deleted(self.clients):
+        for gone in accounts.deleted(self.clients, self.openai.name):
             if rights.may_purge(self.clients, "Azure OpenAI accounts"):
                 return drifted(f"{gone.name} is deleted and not purged")
             return absent(f"{gone.name} is deleted; its name is retained until {gone.until[:16]}")
@@ -116,14 +116,15 @@ class OpenAiStep(AzureStep):
 
     def _ready(self, progress: Progress) -> Account:
         """The account once it can be used. Raises ``StepError`` for one that failed."""
-        seen: list[str] = [""]
+        state = ""
 
         def look() -> Account | None:
+            nonlocal state
             found = accounts.find(self.clients)
-            seen[0] = found.state if found else "asked for"
+            state = found.state if found else "asked for"
             return found if found and found.state in (READY, FAILED) else None
 
-        found = wait_for(look, progress, lambda: f"{self.openai.name}: {seen[0]}", self.limit, INTERVAL)
+        found = wait_for(look, progress, lambda: f"{self.openai.name}: {state}", self.limit, INTERVAL)
         if found.state == FAILED:
             raise StepError(
                 f"Azure could not make the account {found.name}",
@@ -155,15 +156,14 @@ class OpenAiStep(AzureStep):
             raise quota_used_up(self.openai, one, error) from None
 
     def _deployed(self, one: Deployment, progress: Progress) -> None:
-        state: list[str] = [""]
+        state = ""
 
-        def look() -> bool | None:
-            held = next((held for held in self._there() if held.name.lower() == one.name.lower()), None)
-            state[0] = held.state if held else "asked for"
-            return True if state[0] in (READY, FAILED) else None
+        def look() -> str | None:
+            nonlocal state
+            state = next((held.state for held in self._there() if held.name.lower() == one.name.lower()), "asked for")
+            return state if state in (READY, FAILED) else None
 
-        wait_for(look, progress, lambda: f"deployment {one.name}: {state[0]}", self.limit, INTERVAL)
-        if state[0] == FAILED:
+        if wait_for(look, progress, lambda: f"deployment {one.name}: {state}", self.limit, INTERVAL) == FAILED:
             raise StepError(
                 f"Azure could not make the deployment {one.name} of {one.model} ({one.sku}, capacity {one.capacity})",
                 remedy="run the same command again; another sku or region may have room",
@@ -174,7 +174,7 @@ class OpenAiStep(AzureStep):
     def destroy(self, progress: Progress) -> str:
         found = accounts.find(self.clients)
         if found is None:
-            gone = accounts.find_deleted(self.clients)
+            gone = accounts.deleted(self.clients, self.openai.name)
             return "; ".join(removal.purge(self.clients, one, progress) for one in gone) or "nothing was there"
         if not accounts.own(self.target, found):
             return f"{found.name} existed before and stays"

@@ -7,12 +7,12 @@ and from what AWS demands in addition when something is made with tags, with a r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from genai_platform.config.target import Target
-from genai_platform.steps.infra.prerequisites.bucket_names import bucket_names
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ def policy(wanted: Iterable[Need]) -> dict[str, Any]:
         for resources, actions in merged.items()
     ]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def bucket_names(target: Target, account: str) -> tuple[str, ...]:
+    """The buckets that a target makes, named in all of AWS: as ``terraform/storage`` and ``terraform.backend`` form their names.
+
+    A state bucket that the configuration names is among them.
+    """
+    suffix = hashlib.sha256(f"{account}/{target.settings.platform.region}".encode()).hexdigest()[:6]
+    names = tuple(f"{target.prefix}-{use}-{suffix}" for use in ("langfuse", "clickhouse"))
+    terraform = target.settings.terraform
+    return names if terraform.backend != "s3" else (*names, terraform.bucket or f"{target.prefix}-state-{account}")
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ def grant(principal: str, wanted: Sequence[Need], name: str) -> str:
         return f"an administrator of IAM Identity Center adds this inline policy to the permission set {given}: {_text(policy(wanted))}"
     if kind == "role":
         return f"aws iam put-role-policy --role-name {who} --policy-name {name} --policy-document '{_text(policy(wanted))}'"
-    account = principal.split(":")[4]
-    partition = principal.split(":")[1]
+    _, partition, _, _, account, _ = principal.split(":", 5)
     commands = []
     for number, document in enumerate(documents, 1):
         own = name if len(documents) == 1 else f"{name}-{number}"

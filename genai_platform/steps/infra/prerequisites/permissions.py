@@ -65,18 +65,13 @@ def look(clients: Clients) -> list[Answer]:
         return [Answer("permissions", "warn", text, "use a role or a user that has the policy in the guide on security")]
     try:
         principal = _principal(aws, who)
+        if principal is None:
+            text = f"what {who} may do cannot be simulated: it is not a user or a role of this account"
+            return [Answer("permissions", "unknown", text, "sign in as a role or a user, e.g. with: aws sso login")]
         verdicts = _simulate(aws, principal, wanted)
     except Forbidden as error:
-        own = _session_role(who) or who
-        asking = [Need("doctor", _ASK, (own,))]
-        return [
-            Answer(
-                "permissions", "unknown", f"what {who} may do could not be found out: {error.message}", grant(own, asking, "genai-doctor")
-            )
-        ]
-    if principal is None or verdicts is None:
-        text = f"what {who} may do cannot be simulated: it is not a user or a role of this account"
-        return [Answer("permissions", "unknown", text, "sign in as a role or a user, e.g. with: aws sso login")]
+        own, text = _session_role(who) or who, f"what {who} may do could not be found out: {error.message}"
+        return [Answer("permissions", "unknown", text, grant(own, [Need("doctor", _ASK, (own,))], "genai-doctor"))]
     verdicts = [one for one in verdicts if not _has_service_role(aws, one)]
     return [_answer(clients, principal, area, verdicts) for area in dict.fromkeys(need.area for need in wanted)]
 
@@ -101,9 +96,8 @@ def _grant(clients: Clients, principal: str, verdicts: Iterable[_Verdict]) -> st
     lacking: dict[int, tuple[Need, list[str]]] = {}
     for one in verdicts:
         lacking.setdefault(id(one.need), (one.need, []))[1].append(one.action)
-    return grant(
-        principal, [replace(need, actions=tuple(actions)) for need, actions in lacking.values()], f"genai-{clients.target.environment}"
-    )
+    needed = [replace(need, actions=tuple(actions)) for need, actions in lacking.values()]
+    return grant(principal, needed, f"genai-{clients.target.environment}")
 
 
 def _listed(verdicts: Iterable[_Verdict]) -> str:
@@ -124,9 +118,7 @@ def _principal(aws: Aws, who: str) -> str | None:
         return str(aws.client("iam").get_role(RoleName=role.rpartition("/")[2])["Role"]["Arn"])
 
 
-def _simulate(aws: Aws, principal: str | None, wanted: list[Need]) -> list[_Verdict] | None:
-    if principal is None:
-        return None
+def _simulate(aws: Aws, principal: str, wanted: list[Need]) -> list[_Verdict]:
     client = aws.client("iam")
     # One question for all that is judged on the same resource.
     questions: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, Need]] = {}

@@ -7,8 +7,8 @@ from typing import Any
 
 from genai_platform.errors import GenaiError
 from genai_platform.steps.clients import Clients
+from genai_platform.steps.infra.prerequisites.actions import bucket_names
 from genai_platform.steps.infra.prerequisites.answer import Answer
-from genai_platform.steps.infra.prerequisites.bucket_names import bucket_names
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import absent, code, explained
 from genai_platform.tools.aws.leftovers.items import pages
@@ -24,10 +24,8 @@ def look(clients: Clients) -> list[Answer]:
 
 def buckets(clients: Clients) -> Answer:
     """Whether each bucket's name is free or ours."""
-    aws = clients.aws
-    names = bucket_names(clients.target, aws.account_id())
-    told = gather(names, lambda name: _bucket(aws, name))
-    return _worst("name.buckets", told)
+    names = bucket_names(clients.target, clients.aws.account_id())
+    return _worst("name.buckets", gather(names, lambda name: _bucket(clients.aws, name)))
 
 
 def secrets(clients: Clients) -> Answer:
@@ -73,12 +71,8 @@ def _somebodys(aws: Aws, name: str) -> Answer:
         return Answer(name, "unknown", f"the bucket {name} exists, and whose it is could not be found out: {error.message}", error.remedy)
     if name not in held:
         return Answer(name, "fail", f"the bucket name {name} is taken by another account", _OTHER_NAME)
-    return Answer(
-        name,
-        "unknown",
-        f"{name} is this account's, and may not be looked at",
-        "the identity needs s3:ListBucket on it, or its policy denies it",
-    )
+    remedy = "the identity needs s3:ListBucket on it, or its policy denies it"
+    return Answer(name, "unknown", f"{name} is this account's, and may not be looked at", remedy)
 
 
 def _secret(aws: Aws, name: str, found: Mapping[str, Any] | None) -> Answer:
@@ -98,7 +92,6 @@ def _worst(id: str, told: list[Answer]) -> Answer:
     """All of them as one: what is wrong of them, else what is unknown, else all."""
     for state in ("fail", "unknown"):
         if chosen := [one for one in told if one.state == state]:
-            return Answer(
-                id, chosen[0].state, "; ".join(one.text for one in chosen), "; ".join(dict.fromkeys(str(one.remedy) for one in chosen))
-            )
+            remedies = dict.fromkeys(str(one.remedy) for one in chosen)
+            return Answer(id, chosen[0].state, "; ".join(one.text for one in chosen), "; ".join(remedies))
     return Answer(id, "pass", "; ".join(one.text for one in told))
