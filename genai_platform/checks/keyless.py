@@ -46,9 +46,10 @@ def _keyless(platform: Platform) -> Outcome:
     if refused is None:
         text = f"the service account '{_OTHER}' of {NAMESPACE} gets a token of {identity.client_id}; only LiteLLM's may"
         return failed(text, _ACCESS)
-    names = sorted(platform.keyless_chat_deployments.values())
-    answered = f"{len(names)} chat deployment{'' if len(names) == 1 else 's'} answered" if names else "Entra ID gives LiteLLM a token"
-    return passed(f"no key of Azure OpenAI in LiteLLM's pods; {answered}; the service account '{_OTHER}' gets {_code(refused)}")
+    count, code = len(platform.keyless_chat_deployments), re.search(r"AADSTS\d+", refused)
+    answered = f"{count} chat deployment{'' if count == 1 else 's'} answered" if count else "Entra ID gives LiteLLM a token"
+    gets = code[0] if code else refused[:80]
+    return passed(f"no key of Azure OpenAI in LiteLLM's pods; {answered}; the service account '{_OTHER}' gets {gets}")
 
 
 def _no_key(platform: Platform, identity: WorkloadIdentity) -> Outcome | None:
@@ -115,8 +116,3 @@ def _refusal(platform: Platform, identity: WorkloadIdentity, service_account: st
     except token.Refused as error:
         return error.message
     return None
-
-
-def _code(refused: str) -> str:
-    found = re.search(r"AADSTS\d+", refused)
-    return found[0] if found else refused[:80]

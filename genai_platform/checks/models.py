@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from genai_platform.advice import Advice, advice, genai
 from genai_platform.checks.chats import flaw, line
 from genai_platform.checks.check import Check, Outcome
@@ -15,34 +17,23 @@ def checks(platform: Platform) -> list[Check]:
     """One for each deployment that chats or embeds, in the order of the configuration."""
     models = platform.settings.litellm.models
     named = zip(ids([model.name for model in models]), models, strict=True)
-    return [FunctionCheck(id, 120, _Look(platform, model)) for id, model in named if model.mode in MODES]
+    return [FunctionCheck(id, 120, partial(_look, platform, model)) for id, model in named if model.mode in MODES]
 
 
-class _Look:
-    """A look at one deployment."""
-
-    def __init__(self, platform: Platform, model: Model) -> None:
-        self._platform, self._model = platform, model
-        self._asked = platform.asked_by(model)
-
-    def __call__(self) -> Outcome:
-        model = self._model
-        try:
-            return self._embedding() if model.mode == "embedding" else self._chat()
-        except GenaiError as error:
-            return failed(f"{model.upstream} at {model.address}: {error.message}", error.remedy or _advice(model))
-
-    def _chat(self) -> Outcome:
-        model, answer = self._model, self._platform.run.chat(self._asked).answer
-        if seen := flaw(answer.text):
-            return failed(f"{model.upstream} at {model.address}: {seen}", _advice(model))
-        return passed(f"{model.upstream} at {model.address} answered in {answer.seconds:.1f} s: {line(answer.text)}")
-
-    def _embedding(self) -> Outcome:
-        model, vector = self._model, self._platform.run.embedding(self._asked)
-        if not any(vector):
-            return failed(f"{model.upstream} at {model.address}: the embedding is empty", _advice(model))
-        return passed(f"{model.upstream} at {model.address} gave an embedding of {len(vector)} numbers")
+def _look(platform: Platform, model: Model) -> Outcome:
+    asked, where = platform.asked_by(model), f"{model.upstream} at {model.address}"
+    try:
+        if model.mode == "embedding":
+            vector = platform.run.embedding(asked)
+            if not any(vector):
+                return failed(f"{where}: the embedding is empty", _advice(model))
+            return passed(f"{where} gave an embedding of {len(vector)} numbers")
+        answer = platform.run.chat(asked).answer
+    except GenaiError as error:
+        return failed(f"{where}: {error.message}", error.remedy or _advice(model))
+    if seen := flaw(answer.text):
+        return failed(f"{where}: {seen}", _advice(model))
+    return passed(f"{where} answered in {answer.seconds:.1f} s: {line(answer.text)}")
 
 
 def _advice(model: Model) -> Advice:

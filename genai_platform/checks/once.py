@@ -29,11 +29,7 @@ class Once:
         self._failed: dict[str, tuple[float, GenaiError]] = {}
 
     def __call__(self, name: str, make: Callable[[], T]) -> T:
-        """The value of this name, made now if there is none yet.
-
-        Raises:
-            GenaiError: it could not be made; a later call tries again.
-        """
+        """The value of this name, made now if there is none yet. Raises ``GenaiError``: it could not be made; a later call tries again."""
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:

@@ -23,8 +23,7 @@ def checks(platform: Platform) -> list[Check]:
 
 def _identity(platform: Platform) -> Outcome:
     outputs = platform.cluster()
-    seen: list[str] = []
-    wrong: list[str] = []
+    seen, wrong = list[str](), list[str]()
     running = {
         langfuse.WEB: (platform.pods_of("Deployment", langfuse.WEB), outputs.langfuse_role_arn),
         langfuse.WORKER: (platform.pods_of("Deployment", langfuse.WORKER), outputs.langfuse_role_arn),

@@ -20,10 +20,7 @@ FAMILIES = ("infra", "litellm", "langfuse", "patch", "azure")
 
 def build(clients: Clients) -> Graph:
     """The checked graph of every step that exists for this target. Does no input or output."""
-    steps: list[Step] = []
-    for family in FAMILIES:
-        steps += import_module(f"genai_platform.steps.{family}").steps(clients)
-    return Graph(steps)
+    return Graph([step for family in FAMILIES for step in import_module(f"genai_platform.steps.{family}").steps(clients)])
 
 
 def with_unconfigured(graph: Graph, clients: Clients) -> Graph:
@@ -81,11 +78,8 @@ def for_down(graph: Graph, settings: Settings) -> tuple[tuple[str, ...], tuple[s
     """What ``down`` removes, and what it keeps. Post-install work goes with the chart."""
     from genai_platform.steps import azure, infra
 
-    ids = tuple(id for id in graph.ids if not id.startswith("patch."))
-    kept = (
-        tuple(id for id in (*infra.KEPT_WITH_DATA, *azure.KEPT_WITH_DATA) if id in graph) if settings.lifecycle.down == "keep-data" else ()
-    )
-    return ids, kept
+    kept = (*infra.KEPT_WITH_DATA, *azure.KEPT_WITH_DATA) if settings.lifecycle.down == "keep-data" else ()
+    return tuple(id for id in graph.ids if not id.startswith("patch.")), tuple(id for id in kept if id in graph)
 
 
 def inside(graph: Graph) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import WaitTimeout
+from genai_platform.errors import GenaiError, WaitTimeout
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -61,6 +61,25 @@ def wait_for(
         while (rest := nap_end - clock()) > 0:
             sleep(min(rest, 0.5))
             progress.check()
+
+
+def wait_accepted(
+    send: Callable[[], object], refused: tuple[type[GenaiError], ...], progress: Progress, what: Callable[[str], str], timeout: float,
+    interval: float = 2.0,
+) -> None:  # fmt: skip
+    """Send again while it is refused with one of these errors. ``what`` is told the last one's message. Else as ``wait_for``."""
+    said = ""
+
+    def sent() -> bool | None:
+        nonlocal said
+        try:
+            send()
+        except refused as error:
+            said = error.message
+            return None
+        return True
+
+    wait_for(sent, progress, lambda: what(said), timeout, interval)
 
 
 def wait_while(look: Callable[[], L], progress: Progress, what: Callable[[L], str], timeout: float, interval: float = 2.0) -> None:

@@ -7,8 +7,7 @@ from genai_platform.errors import Forbidden, Unreachable
 from genai_platform.steps.azure import role_assignment
 from genai_platform.steps.azure.lookup import AzureStep, find_service, find_vault, need_principal, need_service, need_vault
 from genai_platform.tools.azure.arm import SECRETS_OFFICER, SECRETS_USER
-from genai_platform.tools.azure.vaults import Vault
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_accepted
 
 NOT_YET = (Forbidden, Unreachable)
 """What a vault that was made a moment ago answers: its role assignments are not known everywhere, nor is its name."""
@@ -35,11 +34,9 @@ class AccessStep(AzureStep):
             faults.append("the service's identity may not read secrets")
         if len(faults) == 2:
             return absent(f"{vault.name}: {'; '.join(faults)}")
-        return (
-            drifted(f"{vault.name}: {faults[0]}")
-            if faults
-            else present(f"{vault.name}: {who.name} writes, {service.name if service else ''} reads")
-        )
+        if faults:
+            return drifted(f"{vault.name}: {faults[0]}")
+        return present(f"{vault.name}: {who.name} writes, {service.name if service else ''} reads")
 
     def apply(self, progress: Progress) -> str:
         vault, service = need_vault(self.clients), need_service(self.clients)
@@ -48,15 +45,9 @@ class AccessStep(AzureStep):
         arm.assign(vault.id, who.object_id, SECRETS_OFFICER, who.kind)
         what = "waiting until the service's identity is known"
         role_assignment.assign(self.clients, vault.id, principal, SECRETS_USER, progress, what)
-        wait_for(lambda: self._effective(vault), progress, lambda: "waiting until the role assignments take effect", self.limit - 60)
+        told = "waiting until the role assignments take effect"
+        wait_accepted(lambda: self.clients.azure.vaults.secrets(vault), NOT_YET, progress, lambda _: told, self.limit - 60)
         return f"{vault.name}: {who.name} writes, {service.name} reads"
-
-    def _effective(self, vault: Vault) -> bool | None:
-        try:
-            self.clients.azure.vaults.secrets(vault)
-        except NOT_YET:
-            return None
-        return True
 
     def destroy(self, progress: Progress) -> str:
         vault = find_vault(self.clients)

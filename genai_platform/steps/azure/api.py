@@ -67,9 +67,8 @@ class ApiStep(AzureStep):
         service = need_service(self.clients)
         url = self._url()
         if url is None:
-            raise StepError(
-                "the load balancer has no address for API Management yet", remedy=run_genai("azure --only ingress"), id="azure.no_address"
-            )
+            text = "the load balancer has no address for API Management yet"
+            raise StepError(text, remedy=run_genai("azure --only ingress"), id="azure.no_address")
         apim, path = self.clients.azure.apim, self.target.settings.azure.apim.path
         existing_service.refuse_path(self.clients, service)
         progress.say(f"making the API {self.api}")

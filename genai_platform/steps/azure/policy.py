@@ -46,23 +46,6 @@ def values(clients: Clients, patience: float = 0.0) -> PolicyValues:
     )
 
 
-class LastAnswer:
-    """The last answer of the gateway, in words."""
-
-    def __init__(self) -> None:
-        self.text = "nothing was asked yet"
-
-    def ask(self, client: httpx.Client, bearer: SecretStr | None = None) -> httpx.Response | None:
-        """The cheapest model route; None when nothing answers."""
-        try:
-            answer = client.get("/v1/models", headers={"Authorization": f"Bearer {bearer.get_secret_value()}"} if bearer else {})
-        except httpx.HTTPError as error:
-            self.text = f"it cannot be reached: {type(error).__name__}"
-            return None
-        self.text = f"it answers {answer.status_code}"
-        return answer
-
-
 class PolicyStep(AzureStep):
     """The policy of the API. Azure returns it reformatted, so its parsed form is compared."""
 
@@ -120,27 +103,38 @@ class PolicyStep(AzureStep):
         Raises:
             StepError: they do not have it after ``_EFFECTIVE`` seconds.
         """
-        client, seen = http.client(self.target, url, timeout=15), LastAnswer()
+        client, last = http.client(self.target, url, timeout=15), "nothing was asked yet"
+
+        def ask(bearer: SecretStr | None = None) -> httpx.Response | None:
+            """What the cheapest model route answers; None when nothing does."""
+            nonlocal last
+            try:
+                answer = client.get("/v1/models", headers={"Authorization": f"Bearer {bearer.get_secret_value()}"} if bearer else {})
+            except httpx.HTTPError as error:
+                last = f"it cannot be reached: {type(error).__name__}"
+                return None
+            last = f"it answers {answer.status_code}"
+            return answer
 
         def new() -> bool | None:
-            answer = seen.ask(client)
+            answer = ask()
             return True if answer is not None and answer.status_code == 401 and wanted in answer.text else None
 
         try:
-            wait_for(new, progress, lambda: f"waiting for the gateway to serve the new policy; {seen.text}", _EFFECTIVE, _INTERVAL)
+            wait_for(new, progress, lambda: f"waiting for the gateway to serve the new policy; {last}", _EFFECTIVE, _INTERVAL)
         except WaitTimeout:
             # Somebody else's service may let nobody in from here, or answer before it asks us.
             if self.target.settings.azure.apim.existing is None:
                 raise
-            return f"not seen at the gateway from here: {seen.text}"
+            return f"not seen at the gateway from here: {last}"
         bearer = self._without_key()
         if bearer is not None:
             # Its 403 comes from the vault's answer; until the service may read there, everybody gets 503.
             def reads() -> bool | None:
-                answer = seen.ask(client, bearer)
+                answer = ask(bearer)
                 return None if answer is None or answer.status_code in (404, 503) else True
 
-            wait_for(reads, progress, lambda: f"waiting until the gateway may read the vault; {seen.text}", _EFFECTIVE, _INTERVAL)
+            wait_for(reads, progress, lambda: f"waiting until the gateway may read the vault; {last}", _EFFECTIVE, _INTERVAL)
         return "served by the gateway"
 
     def _without_key(self) -> SecretStr | None:

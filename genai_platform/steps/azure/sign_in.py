@@ -145,7 +145,8 @@ class SignInStep(AzureStep):
     def apply(self, progress: Progress) -> str:
         found, kept = self._applications(), self.clients.secrets().sign_in
         for tool in [tool for tool in found if tool not in self.tools]:
-            self._remove(tool, progress)
+            remove_applications(self.clients, prefix(self.clients) + tool, progress)
+            self._store(tool, None)
         for tool in self.tools:
             self._ensure(tool, found.get(tool), kept.get(tool), progress)
         return self._evidence()
@@ -202,10 +203,6 @@ class SignInStep(AzureStep):
             for tool in TOOLS:
                 self._store(tool, None)
         return said
-
-    def _remove(self, tool: str, progress: Progress) -> None:
-        remove_applications(self.clients, prefix(self.clients) + tool, progress)
-        self._store(tool, None)
 
 
 def _secret_faults(entry: Mapping[str, Any], kept: SignInClient | None, where: str) -> list[str]:

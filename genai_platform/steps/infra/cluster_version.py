@@ -87,14 +87,11 @@ def choose(wanted: str, running: str | None, offered: Mapping[str, Offer]) -> Ch
         )
     following = f"1.{_minor(running) + 1}"
     if offer is None:
-        raise _refused(
-            wanted, "EKS does not offer it", f"leave it at {running}" + (f", or set it to {following}" if following in offered else "")
-        )
+        other = f", or set it to {following}" if following in offered else ""
+        raise _refused(wanted, "EKS does not offer it", f"leave it at {running}{other}")
     if wanted != following:
-        raise _refused(
-            wanted, f"the cluster runs {running}, and EKS goes up by one minor version at a time",
-            advice("set it to {} first, and run {} for each version", following, genai("up")),
-        )  # fmt: skip
+        why = f"the cluster runs {running}, and EKS goes up by one minor version at a time"
+        raise _refused(wanted, why, advice("set it to {} first, and run {} for each version", following, genai("up")))
     return Choice(wanted)
 
 

@@ -13,7 +13,7 @@ from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.infra.terraform import RootStep
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.aws.errors import explained
+from genai_platform.tools.aws.errors import explained, unless_absent
 from genai_platform.tools.wait import wait_for
 
 _MAJOR = "16"
@@ -69,13 +69,9 @@ def _kept(aws: Aws) -> list[dict[str, Any]]:
 
 def _described(aws: Aws, cluster: str) -> dict[str, Any] | None:
     """What RDS says of the database; None when there is none."""
-    client = aws.client("rds")
     with explained(f"look at the database {cluster}"):
-        try:
-            found: dict[str, Any] = client.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]
-        except client.exceptions.DBClusterNotFoundFault:
-            return None
-    return found
+        found = unless_absent(aws.client("rds").describe_db_clusters, DBClusterIdentifier=cluster)
+    return dict(found["DBClusters"][0]) if found else None
 
 
 def _status(aws: Aws, cluster: str) -> str | None:
@@ -131,13 +127,9 @@ def _until_available(aws: Aws, cluster: str, progress: Progress, timeout: float)
 
 def drop(aws: Aws, names: Sequence[str]) -> None:
     """Delete snapshots. One that is already gone is not an error."""
-    client = aws.client("rds")
     for name in names:
         with explained(f"delete the snapshot {name}"):
-            try:
-                client.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
-            except client.exceptions.DBClusterSnapshotNotFoundFault:
-                continue
+            unless_absent(aws.client("rds").delete_db_cluster_snapshot, DBClusterSnapshotIdentifier=name)
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,8 @@ def remove(clients: Clients, progress: Progress) -> str:
         raise
     except GenaiError as error:
         return f"what others put into the cluster goes with it: {error.message}"
-    if not objects:
-        return ""
-    text = f"{len(objects) - len(left)} objects of others removed"
-    return text + (f"; left to the cluster's end: {', '.join(map(str, left))}" if left else "")
+    more = f"; left to the cluster's end: {', '.join(map(str, left))}" if left else ""
+    return f"{len(objects) - len(left)} objects of others removed{more}" if objects else ""
 
 
 def _delete_claims_too(kube: Kube, claims: Sequence[Foreign]) -> None:

@@ -135,10 +135,9 @@ def _delete_groups(aws: Aws, progress: Progress) -> list[str]:
     ec2, scope = aws.client("ec2"), search.scope(aws)
 
     def remaining() -> list[dict[str, Any]]:
-        found = [(one, scope.by(one.get("Tags"), network=one.get("VpcId"))) for one in _groups(aws, scope)]
-        return [
-            one for one, by in found if one["GroupName"] != "default" and (by == "cluster" or (by == "network" and _by_controller(one)))
-        ]
+        found = [one for one in _groups(aws, scope) if one["GroupName"] != "default"]
+        owners = [scope.by(one.get("Tags"), network=one.get("VpcId")) for one in found]
+        return [one for one, by in zip(found, owners, strict=True) if by == "cluster" or (by == "network" and _by_controller(one))]
 
     going = remaining()
     ids = {one["GroupId"] for one in going}

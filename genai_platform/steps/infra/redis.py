@@ -9,7 +9,7 @@ from genai_platform.advice import run_genai
 from genai_platform.engine.step import Change, Observation, Progress, State, absent, drifted, present
 from genai_platform.errors import StepError
 from genai_platform.steps.clients import Clients
-from genai_platform.tools.aws.errors import explained
+from genai_platform.tools.aws.errors import explained, unless_absent
 from genai_platform.tools.wait import wait_for
 
 _TAG = "genai:redis-token"
@@ -22,7 +22,6 @@ class RedisStep:
     """The token of the replication group.
 
     Args:
-        clients: of the outside systems.
         interval: seconds between two looks while ElastiCache works.
     """
 
@@ -79,13 +78,9 @@ class RedisStep:
         return self.clients.target.prefix
 
     def _group(self) -> dict[str, Any] | None:
-        client = self.clients.aws.client("elasticache")
         with explained(f"look at Redis {self._name}"):
-            try:
-                found: dict[str, Any] = client.describe_replication_groups(ReplicationGroupId=self._name)["ReplicationGroups"][0]
-            except client.exceptions.ReplicationGroupNotFoundFault:
-                return None
-        return found
+            found = unless_absent(self.clients.aws.client("elasticache").describe_replication_groups, ReplicationGroupId=self._name)
+        return dict(found["ReplicationGroups"][0]) if found else None
 
     def _modify(self, token: str, strategy: str) -> None:
         with explained(f"give Redis {self._name} its token"):

@@ -15,6 +15,7 @@ from genai_platform.render.chart import SMALL, chart_sources, may_be_small, smal
 from genai_platform.render.manifests import UNDISTURBED
 from genai_platform.steps.clients import Clients
 from genai_platform.steps.langfuse import chart_line, writers
+from genai_platform.steps.langfuse.clickhouse import CLICKHOUSE_API
 from genai_platform.steps.objects import release_volumes, running, start_afresh
 from genai_platform.tools.aws import buckets as aws_buckets
 from genai_platform.tools.helm.client import Release, ResolvedChart
@@ -27,7 +28,6 @@ Workload = tuple[str, str]
 """Kind and name."""
 APPLICATION: tuple[Workload, ...] = (("Deployment", langfuse.WEB), ("Deployment", langfuse.WORKER))
 CLICKHOUSE: Workload = ("StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET)
-CLICKHOUSE_API = "clickhouse.com/v1alpha1"
 _LEFT_BY_CHART = ("langfuse-app", "langfuse-clickhouse-auth")
 """Secrets of line 2 that outlive an uninstall."""
 

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from genai_platform.advice import advice, genai
@@ -19,8 +20,16 @@ from genai_platform.errors import JobFailed, StepError
 from genai_platform.render import clickhouse_job, clickhouse_scripts, langfuse
 from genai_platform.steps.clients import Clients
 from genai_platform.tools.kubernetes import wait as kube_wait
-from genai_platform.tools.kubernetes.client import Kube
+from genai_platform.tools.kubernetes.client import Document, Kube
 
+CLICKHOUSE_API = "clickhouse.com/v1alpha1"
+_WORKLOADS: Mapping[Literal[1, 2], tuple[str, str, str, str]] = {
+    1: ("apps/v1", "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET, f"data-{langfuse.CLICKHOUSE_STATEFUL_SET}-"),
+    2: (CLICKHOUSE_API, "ClickHouseCluster", langfuse.RELEASE, "clickhouse-storage-volume-"),
+}
+"""What runs ClickHouse and asks for its volumes, by chart line, and what the names of its claims begin with."""
+_TOGETHER = timedelta(minutes=1)
+"""A claim is made within seconds of what asks for it; where an operator took longer, ClickHouse is asked without need."""
 DATABASE = "default"
 COUNTED = ("traces", "observations", "scores", "dataset_run_items_rmt", "events_full")
 """The tables whose rows are what people would miss, of Langfuse 3 and 4. What Langfuse only stages elsewhere comes and goes."""
@@ -71,11 +80,26 @@ def fewer(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, tuple[
 
 def installed_line(kube: Kube) -> Literal[1, 2] | None:
     """The chart line whose ClickHouse exists, whatever is configured; ``None`` when there is none. Raises ``StepError``."""
-    if kube.get("apps/v1", "StatefulSet", langfuse.CLICKHOUSE_STATEFUL_SET, NAMESPACE) is not None:
-        return 1
-    if kube.get("clickhouse.com/v1alpha1", "ClickHouseCluster", langfuse.RELEASE, NAMESPACE) is not None:
-        return 2
-    return None
+    return next((line for line, (api, kind, name, _) in _WORKLOADS.items() if kube.get(api, kind, name, NAMESPACE) is not None), None)
+
+
+def volume_state(kube: Kube, line: Literal[1, 2]) -> Literal["kept", "new", "lost"]:
+    """Whether the volume is the one that ClickHouse began on, as Kubernetes alone tells. Raises ``StepError`` when it cannot be seen.
+
+    Returns:
+        ``lost``: a claim has lost its volume. ``new``: the oldest claim is younger than what asked for it, so there may have been an
+        earlier volume. ``kept``: neither.
+    """
+    version, kind, name, prefix = _WORKLOADS[line]
+    claims = [one for one in kube.list("v1", "PersistentVolumeClaim", NAMESPACE) if one["metadata"]["name"].startswith(prefix)]
+    if any((one.get("status") or {}).get("phase") == "Lost" for one in claims):
+        return "lost"
+    workload, made = kube.get(version, kind, name, NAMESPACE), [_made(one) for one in claims]
+    return "new" if workload and made and min(made) - _made(workload) > _TOGETHER else "kept"
+
+
+def _made(document: Document) -> datetime:
+    return datetime.fromisoformat(document["metadata"]["creationTimestamp"])
 
 
 @dataclass(frozen=True)
@@ -149,8 +173,7 @@ class ClickHouse:
         password: str | None = None,
     ) -> str:  # fmt: skip
         """The log of one job, which goes when it has ended."""
-        kube = self.clients.kube
-        more = {} if password is None else {"password": password}
+        kube, more = self.clients.kube, {} if password is None else {"password": password}
         # A second try would find the half of the first.
         document = clickhouse_job.job(
             name, purpose="genai-keep-data", script=script, line=self.line, limits=clickhouse_job.Limits(0, int(limit)),

@@ -31,9 +31,8 @@ class Operator:
         found = self._look()
         if found.state is State.PRESENT:
             return found
-        return replace(
-            found, changes=tuple(Change("create", f"helm release {pins()[key]['name']}", pins()[key]["version"]) for key in _CHARTS)
-        )
+        wanted = [pins()[key] for key in _CHARTS]
+        return replace(found, changes=tuple(Change("create", f"helm release {pin['name']}", pin["version"]) for pin in wanted))
 
     def _look(self) -> Observation:
         if not self._clients.kube.exists():

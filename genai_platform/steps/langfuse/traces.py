@@ -15,9 +15,9 @@ from genai_platform.engine.observe import unknown_if_never_built
 from genai_platform.engine.step import Change, Observation, Progress, Silent, State, Step, absent, drifted, present
 from genai_platform.errors import NeverBuilt, StepError
 from genai_platform.steps.clients import Clients
-from genai_platform.steps.langfuse import chart_line, volume, writers
+from genai_platform.steps.langfuse import chart_line, writers
 from genai_platform.steps.langfuse.backups import Backup, Backups
-from genai_platform.steps.langfuse.clickhouse import LIMIT, ClickHouse, Contents, counted, fewer, installed_line
+from genai_platform.steps.langfuse.clickhouse import LIMIT, ClickHouse, Contents, counted, fewer, installed_line, volume_state
 
 
 def step(clients: Clients) -> Step:
@@ -50,7 +50,7 @@ class TracesStep:
         last, clickhouse = Backups(self.clients).last(), self._clickhouse()
         if clickhouse is None:
             return _not_running(last)
-        match volume.state(self.clients.kube, clickhouse.line):
+        match volume_state(self.clients.kube, clickhouse.line):
             case "lost":
                 return drifted("ClickHouse's claim has lost its volume")
             case "new":

@@ -9,7 +9,8 @@ from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
 from genai_platform.render.clickhouse_disk import check_policy
-from genai_platform.steps.langfuse.chart import CLICKHOUSE, CLICKHOUSE_API
+from genai_platform.steps.langfuse.chart import CLICKHOUSE
+from genai_platform.steps.langfuse.clickhouse import CLICKHOUSE_API
 from genai_platform.steps.patch.step import Part, PatchStep
 from genai_platform.tools.kubernetes.client import Document
 
@@ -100,11 +101,10 @@ def mount_patch(pod: Document) -> list[dict[str, Any]]:
     strategic merge patch would put ours there (``mergeSortedSlice`` in k8s.io/apimachinery's strategicpatch).
     """
     spec = "/spec/template/spec"
-    volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
-    name = next(
-        (key for key, one in volumes.items() if (one.get("configMap") or {}).get("name") == langfuse.DISK_CONFIG_MAP), langfuse.DISK_VOLUME
-    )
-    while name in volumes and (volumes[name].get("configMap") or {}).get("name") != langfuse.DISK_CONFIG_MAP:
+    # Which config map is behind each volume; None for a volume of another kind.
+    volumes = {volume["name"]: (volume.get("configMap") or {}).get("name") for volume in pod.get("volumes") or ()}
+    name = next((key for key, behind in volumes.items() if behind == langfuse.DISK_CONFIG_MAP), langfuse.DISK_VOLUME)
+    while name in volumes and volumes[name] != langfuse.DISK_CONFIG_MAP:
         name = f"{name}-genai"
     container = _container(pod)
     place = f"{spec}/containers/{pod['containers'].index(container)}"

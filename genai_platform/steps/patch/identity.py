@@ -5,7 +5,8 @@ from __future__ import annotations
 from genai_platform.config.target import NAMESPACE
 from genai_platform.engine.step import Progress
 from genai_platform.render import langfuse
-from genai_platform.steps.langfuse.chart import APPLICATION, CLICKHOUSE, CLICKHOUSE_API, Workload, tell_operator
+from genai_platform.steps.langfuse.chart import APPLICATION, CLICKHOUSE, Workload, tell_operator
+from genai_platform.steps.langfuse.clickhouse import CLICKHOUSE_API
 from genai_platform.steps.patch.step import Part, PatchStep
 from genai_platform.tools.kubernetes.client import Document
 
@@ -17,19 +18,13 @@ class Identity(PatchStep):
     needs = ("langfuse.chart",)
 
     def parts(self) -> list[Part]:
-        cluster = self._clients.cluster()
-        langfuse_role, clickhouse_role = cluster.langfuse_role_arn, cluster.clickhouse_role_arn
-        parts = [
-            self._account(langfuse.ACCOUNT, langfuse_role, APPLICATION),
-            *(self._running(workload, langfuse_role) for workload in APPLICATION),
+        cluster, first_line = self._clients.cluster(), self._line == 1
+        return [
+            self._account(langfuse.ACCOUNT, cluster.langfuse_role_arn, APPLICATION),
+            *(self._running(workload, cluster.langfuse_role_arn) for workload in APPLICATION),
+            self._account(langfuse.CLICKHOUSE_ACCOUNT, cluster.clickhouse_role_arn, (CLICKHOUSE,) if first_line else ()),
+            self._running(CLICKHOUSE, cluster.clickhouse_role_arn) if first_line else self._second_line(),
         ]
-        if self._line == 1:
-            return [
-                *parts,
-                self._account(langfuse.CLICKHOUSE_ACCOUNT, clickhouse_role, (CLICKHOUSE,)),
-                self._running(CLICKHOUSE, clickhouse_role),
-            ]
-        return [*parts, self._account(langfuse.CLICKHOUSE_ACCOUNT, clickhouse_role, ()), self._second_line()]
 
     def _account(self, name: str, role: str, users: tuple[Workload, ...]) -> Part:
         found = self.the("v1", "ServiceAccount", name)

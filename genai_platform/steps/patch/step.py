@@ -89,9 +89,8 @@ class PatchStep(ABC):
         """One object of the chart. Raises ``NotInstalled`` when it is not there."""
         found = self._clients.kube.get(api_version, kind, name, NAMESPACE)
         if found is None:
-            raise NotInstalled(
-                f"{kind} {name} is not there: the chart is not installed", remedy=run_genai("langfuse"), id="langfuse.absent"
-            )
+            text = f"{kind} {name} is not there: the chart is not installed"
+            raise NotInstalled(text, remedy=run_genai("langfuse"), id="langfuse.absent")
         return found
 
     def pods(self, kind: str, name: str) -> list[Document]:

@@ -29,13 +29,9 @@ def ensure_all(work: Callers, names: Sequence[str], progress: Progress, *, reins
         named: a person named them; a revoked one is then an error, else it is left alone.
     """
     work.need()
-    chosen = []
-    for name in names:
-        if work.revoked(name) and not reinstate:
-            if named:
-                raise revoked(name)
-            continue
-        chosen.append(name)
+    chosen = [name for name in names if reinstate or not work.revoked(name)]
+    if named and (left := [name for name in names if name not in chosen]):
+        raise revoked(left[0])
     prefix = entra_applications.caller_prefix(work.target)
     blocked = frozenset(str(entry.get("uniqueName") or entry.get("displayName")) for entry in work.graph.deleted(prefix))
     gone = [name for name in chosen if f"{prefix}{name}" in blocked and name not in work.applications]
@@ -44,15 +40,14 @@ def ensure_all(work: Callers, names: Sequence[str], progress: Progress, *, reins
     if gone:  # a restored one is there again
         work = dataclasses.replace(work, applications=applications(work.clients))
     parallel.each(chosen, lambda name: ensure(work, name, progress, reinstate=reinstate), str, progress, "callers")
-    left = len(names) - len(chosen)
-    return f"{len(chosen)} caller{'' if len(chosen) == 1 else 's'} complete" + (f", {left} revoked and left alone" if left else "")
+    more = f", {len(names) - len(chosen)} revoked and left alone" if len(chosen) < len(names) else ""
+    return f"{len(chosen)} caller{'' if len(chosen) == 1 else 's'} complete{more}"
 
 
 def revoked(name: str) -> StepError:
     """The error for a caller that somebody revoked."""
-    return StepError(
-        f"the caller '{name}' was revoked", remedy=advice("to undo that: {}", genai(f"keys issue {name} --reinstate")), id="keys.revoked"
-    )
+    remedy = advice("to undo that: {}", genai(f"keys issue {name} --reinstate"))
+    return StepError(f"the caller '{name}' was revoked", remedy=remedy, id="keys.revoked")
 
 
 def ensure(work: Callers, name: str, progress: Progress, *, reinstate: bool = False) -> None:
@@ -87,11 +82,9 @@ def _existing(work: Callers, name: str, client: str) -> str:
 
 
 def _application(work: Callers, name: str) -> Body:
-    found = work.applications.get(name)
-    if found is not None:
-        return found
     unique = f"{entra_applications.caller_prefix(work.target)}{name}"
-    return entra_applications.ensure(work.clients, unique, {"signInAudience": "AzureADMyOrg", "api": {"requestedAccessTokenVersion": 2}})
+    body = {"signInAudience": "AzureADMyOrg", "api": {"requestedAccessTokenVersion": 2}}
+    return work.applications.get(name) or entra_applications.ensure(work.clients, unique, body)
 
 
 def _password(work: Callers, name: str, application: Body) -> None:

@@ -82,10 +82,6 @@ class Keys:
         return seen(self.stored_keys).vault
 
     @property
-    def secrets(self) -> Mapping[str, Stored]:
-        return seen(self.stored_keys).secrets
-
-    @property
     def litellm(self) -> KeyAdmin:
         return seen(self.issued_keys).admin
 
@@ -104,7 +100,7 @@ class Keys:
 
     def stored(self, client_id: str | None) -> Stored | None:
         """What the vault holds of a caller's key."""
-        return self.secrets.get(secret_name(client_id)) if client_id else None
+        return seen(self.stored_keys).secrets.get(secret_name(client_id)) if client_id else None
 
     def current(self, client_id: str) -> VirtualKey | None:
         """The live key whose value the vault holds; None when there is none."""

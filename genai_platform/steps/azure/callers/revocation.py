@@ -68,7 +68,7 @@ def _load_balancer(clients: Clients, name: str) -> Entrance | None:
 def wait(entrances: list[Entrance], progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Mapping[str, float | None]:
     """Seconds until each refuses; None: it was still open after ``LONGEST``."""
     began = clock()
-    closed: dict[str, float | None] = dict.fromkeys((entrance.name for entrance in entrances), None)
+    closed: dict[str, float | None] = {entrance.name: None for entrance in entrances}
     while None in closed.values() and clock() - began < LONGEST:
         progress.check()
         for entrance in entrances:

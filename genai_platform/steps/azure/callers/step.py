@@ -10,8 +10,7 @@ from genai_platform.steps.azure.callers import settings as caller_settings
 from genai_platform.steps.azure.callers.ensure import ensure_all
 from genai_platform.steps.azure.callers.observed import Callers, observe
 from genai_platform.steps.azure.callers.observed_keys import QUICK, Unseen
-from genai_platform.steps.azure.callers.remove import remove
-from genai_platform.steps.azure.callers.unconfigured import traces, unconfigured
+from genai_platform.steps.azure.callers.unconfigured import remove, traces, unconfigured
 from genai_platform.steps.azure.lookup import AzureStep
 
 

@@ -14,7 +14,7 @@ from genai_platform.steps.azure.callers.observed_keys import OVERLAP, Keys, same
 from genai_platform.steps.azure.callers.settings import expiry
 from genai_platform.tools.azure.vaults import Stored, Vault, Vaults
 from genai_platform.tools.litellm.keys import VirtualKey
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_accepted
 
 _PATIENCE = 300.0
 """Seconds; a role assignment is not known to every part of a vault at the same time."""
@@ -78,16 +78,10 @@ def store(
 ) -> None:
     """Put a secret into the vault. A right that was given, or a vault that was made, a moment ago is waited for."""
 
-    def put() -> bool | None:
-        try:
-            vaults.put(vault, name, value, tags, end)
-        except NOT_YET as error:
-            last[0] = error.message
-            return None
-        return True
+    def told(last: str) -> str:
+        return f"waiting until we may write to the vault {vault.name}; last answer: {last}"
 
-    last = [""]
-    wait_for(put, progress, lambda: f"waiting until we may write to the vault {vault.name}; last answer: {last[0]}", _PATIENCE, 3)
+    wait_accepted(lambda: vaults.put(vault, name, value, tags, end), NOT_YET, progress, told, _PATIENCE, 3)
 
 
 def overlap(key: VirtualKey) -> int:

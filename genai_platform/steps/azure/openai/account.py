@@ -31,8 +31,7 @@ class Wanted:
 
 def wanted(target: Target) -> Wanted:
     """The account of a target that has the table ``[azure.openai]``."""
-    settings = target.settings
-    openai = settings.azure.openai
+    settings, openai = target.settings, target.settings.azure.openai
     if openai is None:
         raise ValueError("[azure.openai] is not configured")
     return Wanted(

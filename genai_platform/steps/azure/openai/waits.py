@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from genai_platform.engine.step import Progress
 from genai_platform.tools.azure.errors import TemporaryRefusal
-from genai_platform.tools.wait import wait_for
+from genai_platform.tools.wait import wait_accepted
 
 LIMIT = 1800.0
 """Seconds for one change of an account or a deployment."""
@@ -16,14 +16,4 @@ INTERVAL = 5.0
 
 def accepted(send: Callable[[], None], progress: Progress) -> None:
     """Send a request that Azure refuses while the account or another deployment is being changed; again until it takes it."""
-    said: list[str] = [""]
-
-    def sent() -> bool | None:
-        try:
-            send()
-        except TemporaryRefusal as error:
-            said[0] = error.message
-            return None
-        return True
-
-    wait_for(sent, progress, lambda: f"waiting until Azure takes it: {said[0]}", LIMIT, INTERVAL)
+    wait_accepted(send, (TemporaryRefusal,), progress, lambda said: f"waiting until Azure takes it: {said}", LIMIT, INTERVAL)

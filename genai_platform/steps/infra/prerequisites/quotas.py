@@ -118,8 +118,8 @@ def _vcpus(clients: Clients) -> Use:
             options = machine.get("CpuOptions", {})
             cores = options.get("CoreCount", 0) * options.get("ThreadsPerCore", 1)
             used += cores
-            own = tags.carries(machine.get("Tags"), {"eks:eks-cluster-name": clients.target.prefix})
-            ours += cores if own else 0
+            if tags.carries(machine.get("Tags"), {"eks:eks-cluster-name": clients.target.prefix}):
+                ours += cores
     return Use(used, max(0, _VCPUS - ours))
 
 
