@@ -9,13 +9,12 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from genai_platform.engine.events import Event, document
 
 
-class Journal:
+class Journal(contextlib.AbstractContextManager["Journal"]):
     """An append-only file of events; usable as a sink.
 
     Args:
@@ -32,16 +31,10 @@ class Journal:
         self._file.write(json.dumps(document(event), ensure_ascii=False) + "\n")
         self._file.flush()
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """No more events. What a full disk did not take is given up."""
         with contextlib.suppress(OSError):
             self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -52,12 +45,10 @@ def read(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return events
     for line in text.splitlines():
-        try:
+        with contextlib.suppress(ValueError):
             event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict):
-            events.append(event)
+            if isinstance(event, dict):
+                events.append(event)
     return events
 
 

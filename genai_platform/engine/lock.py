@@ -55,25 +55,21 @@ def hold(path: Path, command: str, doing: Callable[[Holder], str] = lambda holde
     """
     path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     about = path.with_name(path.name + ".holder")
-    lock = FileLock(path, timeout=0, mode=0o600)
     try:
-        lock.acquire()
+        lock = FileLock(path, timeout=0, mode=0o600).acquire()
     except Timeout:
         raise _taken(about, doing) from None
-    try:
-        before = _read(about)
-        me = Holder(os.getpid(), socket.gethostname(), _user(), command, now())
-        # The lock holds without it: on a full disk nobody is told who has it.
-        with contextlib.suppress(OSError):
-            write_private(about, json.dumps(asdict(me)))
-        yield before
-        about.unlink(missing_ok=True)
-    except BaseException:
-        # A failed run ended in good order, too: nobody needs to hear of it as of a dead holder.
-        about.unlink(missing_ok=True)
-        raise
-    finally:
-        lock.release()
+    with lock:
+        try:
+            before = _read(about)
+            me = Holder(os.getpid(), socket.gethostname(), user(), command, now())
+            # The lock holds without it: on a full disk nobody is told who has it.
+            with contextlib.suppress(OSError):
+                write_private(about, json.dumps(asdict(me)))
+            yield before
+        finally:
+            # A failed run ended in good order, too: nobody needs to hear of it as of a dead holder.
+            about.unlink(missing_ok=True)
 
 
 def holder(path: Path) -> Holder | None:
@@ -109,7 +105,8 @@ def _read(about: Path) -> Holder | None:
         return None
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of this process's user; the number where there is no name, as in a container."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Literal
 
 from genai_platform.advice import Remedy, run_genai, typed
@@ -69,7 +69,7 @@ class Scheduler:
 
     def apply(self, selection: Selection) -> Report:
         """Make the selected steps present. What else they need must be there already."""
-        return _Run(self, "apply", selection, frozenset()).go()
+        return _Run(self, "apply", selection, frozenset(), {}).go()
 
     def destroy(self, ids: Iterable[str], retained: Iterable[str] = (), inside: Mapping[str, str] | None = None) -> Report:
         """Remove these steps, what depends on them first.
@@ -85,7 +85,7 @@ class Scheduler:
 class _Run:
     def __init__(
         self, scheduler: Scheduler, action: Literal["apply", "destroy"], selection: Selection, retained: frozenset[str],
-        inside: Mapping[str, str] = MappingProxyType({}),
+        inside: Mapping[str, str],
     ) -> None:  # fmt: skip
         self._graph, self._bus, self._clock, self._scheduler = scheduler.graph, scheduler.bus, scheduler.clock, scheduler
         self._action: Literal["apply", "destroy"] = action
@@ -103,15 +103,14 @@ class _Run:
 
     # -- the deciding thread ----------------------------------------------------------------------
     def go(self) -> Report:
-        started = self._clock()
-        self._bus(RunStarted(self._scheduler.command, self._scheduler.environment, tuple(self._waiting)))
+        started, ids = self._clock(), tuple(self._waiting)
+        self._bus(RunStarted(self._scheduler.command, self._scheduler.environment, ids))
         with self._listening():
             while self._waiting or self._running:
                 self._start_ready()
                 if self._running:
                     self._collect()
-        ordered = tuple(self._results[id] for id in (self._selection.ids if self._action == "apply" else reversed(self._selection.ids)))
-        report = Report(ordered, self._clock() - started, self._stop.is_set())
+        report = Report(tuple(self._results[id] for id in ids), self._clock() - started, self._stop.is_set())
         self._bus(RunFinished(report.ok, report.seconds))
         return report
 
@@ -215,8 +214,7 @@ class _Run:
 
     def _applied(self, running: Running) -> tuple[Outcome, str]:
         step = running.step
-        missing = self._missing(step)
-        if missing:
+        if missing := self._missing(step):
             return missing
         self._bus(StepStarted(step.id, "probe"))
         finding = observe(step)
@@ -254,9 +252,7 @@ class _Run:
                 if need in self._selection.skipped:
                     return "skipped", f"not attempted: '{need}' is absent and was left out"
                 raise StepError(
-                    f"needs '{need}', which is absent: {finding.evidence}",
-                    remedy=run_genai(f"up --only {need}"),
-                    id="step.need_absent",
+                    f"needs '{need}', which is absent: {finding.evidence}", remedy=run_genai(f"up --only {need}"), id="step.need_absent"
                 )
             if finding.state is State.UNKNOWN:
                 raise _unknown(need, finding)
@@ -278,12 +274,9 @@ GLANCE_LIMIT = 15.0
 
 
 def observe_all(
-    steps: Iterable[Step],
-    seen: Callable[[str], None] = lambda id: None,
-    limit: float = OBSERVE_LIMIT,
-    *,
+    steps: Iterable[Step], seen: Callable[[str], None] = lambda id: None, limit: float = OBSERVE_LIMIT, *,
     how: Callable[[Step], Observation] = observe,
-) -> dict[str, Observation]:
+) -> dict[str, Observation]:  # fmt: skip
     """Look at steps at the same time.
 
     Args:
