@@ -7,8 +7,6 @@ are set through the API and not by Terraform (``ignore_tags`` in the root ``netw
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 import socket
 from collections.abc import Mapping
@@ -16,9 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from genai_platform.tools.aws import tags as aws_tags
+from genai_platform.engine.lock import user
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained
+from genai_platform.tools.aws.leftovers.items import networks
+from genai_platform.tools.aws.tags import listed
 
 _OWNERS = ("owner", "createdby", "created-by", "creator")
 """Tags, in any case, in which organisations write down who made something."""
@@ -83,7 +83,7 @@ def write(aws: Aws, lifetime: Lifetime) -> bool:
     values = {ENDS: iso(lifetime.ends), STARTED: iso(lifetime.started), STARTED_BY: lifetime.started_by}
     if found:
         with explained("write down who started the environment and when it ends"):
-            tags = [{"Key": key, "Value": value} for key, value in values.items() if value]
+            tags = listed({key: value for key, value in values.items() if value})
             aws.client("ec2").create_tags(Resources=list(found), Tags=tags)
     return bool(found)
 
@@ -95,19 +95,13 @@ def iso(moment: datetime | None) -> str | None:
 
 def who() -> str:
     """``user@host`` of this process, in the characters and the length that a tag may have."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = str(os.getuid())
-    return re.sub(r"[^A-Za-z0-9+=._:/@-]", "_", f"{user}@{socket.gethostname()}")[:256]
+    return re.sub(r"[^A-Za-z0-9+=._:/@-]", "_", f"{user()}@{socket.gethostname()}")[:256]
 
 
 def _networks(aws: Aws) -> dict[str, dict[str, str]]:
     """The tags of this environment's VPCs by their id."""
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in aws.target.tags.items()]
     with explained("look up when the environment ends"):
-        found = aws.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]
-    return {vpc["VpcId"]: aws_tags.values(vpc.get("Tags")) for vpc in found}
+        return networks(aws, aws.target.tags)
 
 
 def _moment(text: str | None) -> datetime | None:

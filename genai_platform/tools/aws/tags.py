@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags by their key, as AWS's answers and requests list them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def values(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     """The tags by their key; a tag without a value has an empty one."""
     return {tag["Key"]: tag.get("Value", "") for tag in tags or ()}

@@ -11,13 +11,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained, unless_absent
 from genai_platform.tools.aws.leftovers import items, search
 from genai_platform.tools.aws.leftovers.finders import FINDERS
 from genai_platform.tools.aws.leftovers.items import Item, Scope, pages
+from genai_platform.tools.aws.tags import listed
 from genai_platform.tools.terraform.adoption import Orphan
 
 
@@ -46,11 +46,7 @@ class Inventory:
 
 
 def look(aws: Aws, root: str) -> Inventory:
-    """Look for what exists of a root in this account and region.
-
-    Args:
-        aws: the client.
-        root: ``network``, ``storage``, ``cluster`` or ``data``.
+    """Look for what exists of a root (``network``, ``storage``, ``cluster`` or ``data``) in this account and region.
 
     Raises:
         GenaiError: something could not be listed; never taken for "there is none".
@@ -108,8 +104,6 @@ _DATA: _Names = (
     ("elasticache:parameter-group", "-redis7", "aws_elasticache_parameter_group.this"),
     ("elasticache:replication-group", "", "aws_elasticache_replication_group.this"),
 )
-
-
 _NAMED = {"network": _NETWORK, "storage": _STORAGE, "cluster": _CLUSTER, "data": _DATA}
 _FOUND_THROUGH_OTHERS = {
     "network": {"aws_route", "aws_route_table_association"},
@@ -153,7 +147,7 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
     name = scope.prefix
     # The cluster comes first: what belongs to it is imported with the address of its issuer.
     cluster = aws.describe_cluster(name)
-    cluster_exists = cluster is not None and cluster.get("status") != "DELETING" and scope.by(_listed(cluster.get("tags"))) == "tag"
+    cluster_exists = cluster is not None and cluster.get("status") != "DELETING" and scope.by(listed(cluster.get("tags") or {})) == "tag"
     if cluster_exists:
         yield "aws_eks_cluster.this", name
     iam = aws.client("iam")
@@ -179,7 +173,7 @@ def _cluster(aws: Aws, scope: Scope) -> Found:
         eks = aws.client("eks")
         for principal in pages(aws, "eks", "list_access_entries", "accessEntries", clusterName=name):
             entry = unless_absent(eks.describe_access_entry, clusterName=name, principalArn=principal)
-            if entry and scope.by(_listed(entry["accessEntry"].get("tags"))) == "tag":
+            if entry and scope.by(listed(entry["accessEntry"].get("tags") or {})) == "tag":
                 yield f'aws_eks_access_entry.admin["{principal}"]', f"{name}:{principal}"
 
 
@@ -211,7 +205,3 @@ def _name_tags(aws: Aws, ids: list[str]) -> dict[str, str]:
         filters = [{"Name": "resource-id", "Values": ids[start : start + 100]}, {"Name": "key", "Values": ["Name"]}]
         found |= {tag["ResourceId"]: tag["Value"] for tag in pages(aws, "ec2", "describe_tags", "Tags", Filters=filters)}
     return found
-
-
-def _listed(tags: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": str(value)} for key, value in (tags or {}).items()]

@@ -11,52 +11,19 @@ from genai_platform.tools.aws.errors import unless_absent
 from genai_platform.tools.aws.leftovers.items import GIGABYTE, SECRET, USD, Item, Listing, Scope, pages
 
 _DATABASES = (
-    Listing(
-        "rds:instance",
-        "describe_db_instances",
-        "DBInstances",
-        "DBInstanceIdentifier",
-        "rds delete-db-instance --skip-final-snapshot --db-instance-identifier",
-        USD["aurora"],
-    ),
-    Listing(
-        "rds:cluster",
-        "describe_db_clusters",
-        "DBClusters",
-        "DBClusterIdentifier",
-        "rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier",
-    ),
-    Listing(
-        "rds:cluster-snapshot",
-        "describe_db_cluster_snapshots",
-        "DBClusterSnapshots",
-        "DBClusterSnapshotIdentifier",
-        "rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier",
-    ),
-    Listing(
-        "rds:snapshot",
-        "describe_db_snapshots",
-        "DBSnapshots",
-        "DBSnapshotIdentifier",
-        "rds delete-db-snapshot --db-snapshot-identifier",
-    ),
-    Listing(
-        "rds:subnet-group",
-        "describe_db_subnet_groups",
-        "DBSubnetGroups",
-        "DBSubnetGroupName",
-        "rds delete-db-subnet-group --db-subnet-group-name",
-    ),
-    Listing(
-        "rds:parameter-group",
-        "describe_db_cluster_parameter_groups",
-        "DBClusterParameterGroups",
-        "DBClusterParameterGroupName",
-        "rds delete-db-cluster-parameter-group --db-cluster-parameter-group-name",
-    ),
-)
-
-
+    Listing("rds:instance", "describe_db_instances", "DBInstances", "DBInstanceIdentifier",
+            "rds delete-db-instance --skip-final-snapshot --db-instance-identifier", USD["aurora"]),
+    Listing("rds:cluster", "describe_db_clusters", "DBClusters", "DBClusterIdentifier",
+            "rds delete-db-cluster --skip-final-snapshot --db-cluster-identifier"),
+    Listing("rds:cluster-snapshot", "describe_db_cluster_snapshots", "DBClusterSnapshots", "DBClusterSnapshotIdentifier",
+            "rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier"),
+    Listing("rds:snapshot", "describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier",
+            "rds delete-db-snapshot --db-snapshot-identifier"),
+    Listing("rds:subnet-group", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName",
+            "rds delete-db-subnet-group --db-subnet-group-name"),
+    Listing("rds:parameter-group", "describe_db_cluster_parameter_groups", "DBClusterParameterGroups", "DBClusterParameterGroupName",
+            "rds delete-db-cluster-parameter-group --db-cluster-parameter-group-name"),
+)  # fmt: skip
 _STORED = {"rds:cluster-snapshot": GIGABYTE["aurora-snapshot"], "rds:snapshot": GIGABYTE["database-snapshot"]}
 
 
@@ -80,38 +47,16 @@ def _tags(aws: Aws, listing: Listing, entry: Mapping[str, Any]) -> Iterable[Mapp
 
 
 _CACHES = (
-    Listing(
-        "elasticache:replication-group",
-        "describe_replication_groups",
-        "ReplicationGroups",
-        "ReplicationGroupId",
-        "elasticache delete-replication-group --replication-group-id",
-        USD["redis"],
-    ),
-    Listing(
-        "elasticache:cluster",
-        "describe_cache_clusters",
-        "CacheClusters",
-        "CacheClusterId",
-        "elasticache delete-cache-cluster --cache-cluster-id",
-        USD["redis"],
-    ),
+    Listing("elasticache:replication-group", "describe_replication_groups", "ReplicationGroups", "ReplicationGroupId",
+            "elasticache delete-replication-group --replication-group-id", USD["redis"]),
+    Listing("elasticache:cluster", "describe_cache_clusters", "CacheClusters", "CacheClusterId",
+            "elasticache delete-cache-cluster --cache-cluster-id", USD["redis"]),
     Listing("elasticache:snapshot", "describe_snapshots", "Snapshots", "SnapshotName", "elasticache delete-snapshot --snapshot-name"),
-    Listing(
-        "elasticache:subnet-group",
-        "describe_cache_subnet_groups",
-        "CacheSubnetGroups",
-        "CacheSubnetGroupName",
-        "elasticache delete-cache-subnet-group --cache-subnet-group-name",
-    ),
-    Listing(
-        "elasticache:parameter-group",
-        "describe_cache_parameter_groups",
-        "CacheParameterGroups",
-        "CacheParameterGroupName",
-        "elasticache delete-cache-parameter-group --cache-parameter-group-name",
-    ),
-)
+    Listing("elasticache:subnet-group", "describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName",
+            "elasticache delete-cache-subnet-group --cache-subnet-group-name"),
+    Listing("elasticache:parameter-group", "describe_cache_parameter_groups", "CacheParameterGroups", "CacheParameterGroupName",
+            "elasticache delete-cache-parameter-group --cache-parameter-group-name"),
+)  # fmt: skip
 
 
 def caches(aws: Aws, scope: Scope) -> Iterator[Item]:

@@ -10,20 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from genai_platform.errors import ConfigError
 from genai_platform.tools.aws import route53
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.aws.leftovers.data import buckets, caches, databases, secrets
-from genai_platform.tools.aws.leftovers.identity import certificates, identity_providers, keys, roles
+from genai_platform.tools.aws.leftovers import data, identity, network
 from genai_platform.tools.aws.leftovers.items import USD, By, Item, Scope, pages
-from genai_platform.tools.aws.leftovers.network import (
-    addresses,
-    inside_networks,
-    instances,
-    launch_templates,
-    load_balancers,
-    nat_gateways,
-    snapshots,
-    volumes,
-    vpcs,
-)
 
 Finder = Callable[[Aws, Scope], Iterator[Item]]
 
@@ -90,9 +78,10 @@ _COVERED = frozenset({"acm", "eks", "elasticache", "elasticloadbalancing", "iam"
 
 
 FINDERS: Mapping[str, Finder] = {
-    "instances": instances, "launch templates": launch_templates, "volumes": volumes, "snapshots": snapshots, "addresses": addresses,
-    "nat gateways": nat_gateways, "networks": vpcs, "parts of networks": inside_networks, "load balancers": load_balancers,
-    "clusters": clusters, "databases": databases, "caches": caches, "buckets": buckets, "secrets": secrets, "roles": roles,
-    "identity providers": identity_providers, "certificates": certificates, "keys": keys, "records": records,
-    "log groups": log_groups, "tagged resources": tagged,
+    "instances": network.instances, "launch templates": network.launch_templates, "volumes": network.volumes,
+    "snapshots": network.snapshots, "addresses": network.addresses, "nat gateways": network.nat_gateways, "networks": network.vpcs,
+    "parts of networks": network.inside_networks, "load balancers": network.load_balancers, "clusters": clusters,
+    "databases": data.databases, "caches": data.caches, "buckets": data.buckets, "secrets": data.secrets, "roles": identity.roles,
+    "identity providers": identity.identity_providers, "certificates": identity.certificates, "keys": identity.keys,
+    "records": records, "log groups": log_groups, "tagged resources": tagged,
 }  # fmt: skip

@@ -5,27 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.tags import values
-
-T = TypeVar("T")
 
 By = Literal["tag", "cluster", "network", "name"]
 
 # What things cost an hour in USD, on demand, where prices are middling. An estimate for people, not a bill.
 USD = {
-    "nat": 0.062,
-    "eks": 0.10,
-    "aurora": 0.10,
-    "redis": 0.041,
-    "eip": 0.005,
-    "load-balancer": 0.0243,
-    "endpoint": 0.014,
-    "instance": 0.10,
-    "key": 1 / 730,
-}
+    "nat": 0.062, "eks": 0.10, "aurora": 0.10, "redis": 0.041, "eip": 0.005, "load-balancer": 0.0243, "endpoint": 0.014,
+    "instance": 0.10, "key": 1 / 730,
+}  # fmt: skip
 GIGABYTE = {"volume": 0.096 / 730, "snapshot": 0.05 / 730, "aurora-snapshot": 0.023 / 730, "database-snapshot": 0.095 / 730}
 SECRET = 0.40 / 730
 
@@ -86,10 +77,10 @@ class Scope:
         return f"aws {words} --region {self.region}"
 
 
-def networks(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:
-    """The networks that carry our tags."""
+def networks(aws: Aws, tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The networks that carry our tags, each with all of its tags."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    return frozenset(vpc["VpcId"] for vpc in pages(aws, "ec2", "describe_vpcs", "Vpcs", Filters=filters))
+    return {vpc["VpcId"]: values(vpc.get("Tags")) for vpc in pages(aws, "ec2", "describe_vpcs", "Vpcs", Filters=filters)}
 
 
 def tagged(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:

@@ -33,31 +33,20 @@ def _listed(listing: Listing, gigabyte: float = 0.0, **arguments: Any) -> Callab
 
 
 launch_templates = _listed(
-    Listing(
-        "ec2:launch-template",
-        "describe_launch_templates",
-        "LaunchTemplates",
-        "LaunchTemplateId",
-        "ec2 delete-launch-template --launch-template-id",
-    )
-)
+    Listing("ec2:launch-template", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId",
+            "ec2 delete-launch-template --launch-template-id")
+)  # fmt: skip
 volumes = _listed(Listing("ec2:volume", "describe_volumes", "Volumes", "VolumeId", "ec2 delete-volume --volume-id"), GIGABYTE["volume"])
 snapshots = _listed(
     Listing("ec2:snapshot", "describe_snapshots", "Snapshots", "SnapshotId", "ec2 delete-snapshot --snapshot-id"),
-    GIGABYTE["snapshot"],
-    OwnerIds=["self"],
-)
+    GIGABYTE["snapshot"], OwnerIds=["self"],
+)  # fmt: skip
 addresses = _listed(
     Listing("ec2:elastic-ip", "describe_addresses", "Addresses", "AllocationId", "ec2 release-address --allocation-id", USD["eip"])
 )
 nat_gateways = _listed(
     Listing(
-        "ec2:nat-gateway",
-        "describe_nat_gateways",
-        "NatGateways",
-        "NatGatewayId",
-        "ec2 delete-nat-gateway --nat-gateway-id",
-        USD["nat"],
+        "ec2:nat-gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId", "ec2 delete-nat-gateway --nat-gateway-id", USD["nat"]
     )
 )
 
@@ -69,24 +58,14 @@ def vpcs(aws: Aws, scope: Scope) -> Iterator[Item]:
 
 _IN_NETWORK = (
     Listing("ec2:subnet", "describe_subnets", "Subnets", "SubnetId", "ec2 delete-subnet --subnet-id"),
-    Listing(
-        "ec2:internet-gateway",
-        "describe_internet_gateways",
-        "InternetGateways",
-        "InternetGatewayId",
-        "ec2 delete-internet-gateway --internet-gateway-id",
-    ),
+    Listing("ec2:internet-gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId",
+            "ec2 delete-internet-gateway --internet-gateway-id"),
     Listing("ec2:route-table", "describe_route_tables", "RouteTables", "RouteTableId", "ec2 delete-route-table --route-table-id"),
     Listing("ec2:security-group", "describe_security_groups", "SecurityGroups", "GroupId", "ec2 delete-security-group --group-id"),
-    Listing(
-        "ec2:network-interface",
-        "describe_network_interfaces",
-        "NetworkInterfaces",
-        "NetworkInterfaceId",
-        "ec2 delete-network-interface --network-interface-id",
-    ),
+    Listing("ec2:network-interface", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId",
+            "ec2 delete-network-interface --network-interface-id"),
     Listing("ec2:vpc-endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", "ec2 delete-vpc-endpoints --vpc-endpoint-ids"),
-)
+)  # fmt: skip
 
 
 def inside_networks(aws: Aws, scope: Scope) -> Iterator[Item]:
@@ -106,32 +85,19 @@ def inside_networks(aws: Aws, scope: Scope) -> Iterator[Item]:
 def _freed(scope: Scope, entry: Mapping[str, Any]) -> list[str]:
     """The commands that free a gateway from its network, or a route table from its subnets: held, they cannot be deleted."""
     gateway = entry.get("InternetGatewayId")
-    words = [
-        f"ec2 detach-internet-gateway --internet-gateway-id {gateway} --vpc-id {link['VpcId']}"
-        for link in entry.get("Attachments", ())
-        if gateway
-    ]
-    words += [
-        f"ec2 disassociate-route-table --association-id {link['RouteTableAssociationId']}"
-        for link in entry.get("Associations", ())
-        if link.get("SubnetId")
-    ]
+    networks = [link["VpcId"] for link in entry.get("Attachments", ()) if gateway]
+    words = [f"ec2 detach-internet-gateway --internet-gateway-id {gateway} --vpc-id {network}" for network in networks]
+    held = [link["RouteTableAssociationId"] for link in entry.get("Associations", ()) if link.get("SubnetId")]
+    words += [f"ec2 disassociate-route-table --association-id {association}" for association in held]
     return [scope.command(one) for one in words]
 
 
 _BALANCERS = (
-    Listing(
-        "elbv2:load-balancer",
-        "describe_load_balancers",
-        "LoadBalancers",
-        "LoadBalancerArn",
-        "elbv2 delete-load-balancer --load-balancer-arn",
-        USD["load-balancer"],
-    ),
-    Listing(
-        "elbv2:target-group", "describe_target_groups", "TargetGroups", "TargetGroupArn", "elbv2 delete-target-group --target-group-arn"
-    ),
-)
+    Listing("elbv2:load-balancer", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn",
+            "elbv2 delete-load-balancer --load-balancer-arn", USD["load-balancer"]),
+    Listing("elbv2:target-group", "describe_target_groups", "TargetGroups", "TargetGroupArn",
+            "elbv2 delete-target-group --target-group-arn"),
+)  # fmt: skip
 
 
 def load_balancers(aws: Aws, scope: Scope) -> Iterator[Item]:
@@ -139,6 +105,5 @@ def load_balancers(aws: Aws, scope: Scope) -> Iterator[Item]:
     for listing in _BALANCERS:
         found = {entry[listing.key]: entry for entry in pages(aws, "elbv2", listing.operation, listing.entries)}
         for arn, tags in tags_of(client, list(found)):
-            by = scope.by(tags, network=found[arn].get("VpcId"))
-            if by:
+            if by := scope.by(tags, network=found[arn].get("VpcId")):
                 yield listing.item(scope, found[arn], by)

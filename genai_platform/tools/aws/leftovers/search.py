@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from genai_platform.engine.step import Progress
-from genai_platform.errors import GenaiError, StepError
+from genai_platform.errors import GenaiError
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained
 from genai_platform.tools.aws.leftovers import items
@@ -29,7 +29,7 @@ def scope(aws: Aws) -> Scope:
     """How this target's things are recognised. Raises ``StepError`` when its networks cannot be listed."""
     with explained("list the networks"):
         found = items.networks(aws, aws.target.tags)
-    return Scope(aws.target.prefix, aws.region, aws.target.tags, found)
+    return Scope(aws.target.prefix, aws.region, aws.target.tags, frozenset(found))
 
 
 def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
@@ -42,7 +42,7 @@ def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
 
 
 def look(aws: Aws, kinds: Collection[str] | None = None) -> Found:
-    """Look for everything of this target, or for some kinds only (names in ``aws_finders.FINDERS``).
+    """Look for everything of this target, or for some kinds only (names in ``finders.FINDERS``).
 
     Some kinds are found by the tags of the things themselves: what has its tags elsewhere needs the whole look.
     """
@@ -66,26 +66,7 @@ def look(aws: Aws, kinds: Collection[str] | None = None) -> Found:
     return Found(tuple(items), tuple(filter(None, (blind, *(fault for _, fault in answers)))))
 
 
-def wait_gone(
-    aws: Aws, kinds: Collection[str], progress: Progress, timeout: float, *, by: Collection[str] = (), interval: float = 10
-) -> None:
-    """Wait until nothing of some kinds is left.
-
-    Args:
-        aws: the client.
-        kinds: names in ``aws_finders.FINDERS``.
-        progress: hears what is awaited.
-        timeout: seconds.
-        by: count only what was recognised so, e.g. ``{"cluster"}``; empty: everything.
-        interval: seconds between looks.
-
-    Raises:
-        StepError: something is still there; the message names it.
-    """
-    wait_while(lambda: [item for item in _sure(aws, kinds) if not by or item.by in by], progress, timeout, interval)
-
-
-def wait_while(remaining: Callable[[], Collection[Item]], progress: Progress, timeout: float, interval: float = 10) -> None:
+def _wait_while(remaining: Callable[[], Collection[Item]], progress: Progress, timeout: float) -> None:
     """Wait until ``remaining`` gives nothing. A look that failed counts as still there."""
     left: list[str] = []
 
@@ -101,10 +82,10 @@ def wait_while(remaining: Callable[[], Collection[Item]], progress: Progress, ti
         more = f" and {len(left) - 2} more" if len(left) > 2 else ""
         return f"waiting for {', '.join(left[:2])}{more} to go"
 
-    wait_for(gone, progress, status, timeout, interval)
+    wait_for(gone, progress, status, timeout, interval=10)
 
 
-def _sure(aws: Aws, kinds: Collection[str]) -> tuple[Item, ...]:
+def _sure(aws: Aws, *kinds: str) -> tuple[Item, ...]:
     seen = look(aws, kinds)
     if seen.unseen:
         raise GenaiError(seen.unseen[0])
@@ -117,13 +98,13 @@ def wait_for_interfaces(aws: Aws, progress: Progress, timeout: float = 1200) -> 
     Raises:
         StepError: one of them could not be looked at, or the time ran out.
     """
-    wait_gone(aws, ("instances", "load balancers"), progress, timeout, by=("cluster", "network"))
 
-    def remaining() -> list[Item]:
-        seen = look(aws, ("parts of networks",))
-        if seen.unseen:
-            raise StepError(seen.unseen[0], id="leftovers.unseen")
-        # Interfaces of NAT gateways and endpoints go with what Terraform removes.
-        return [item for item in seen.items if item.kind == "ec2:network-interface" and item.by == "cluster"]
+    def users() -> list[Item]:
+        return [item for item in _sure(aws, "instances", "load balancers") if item.by in ("cluster", "network")]
 
-    wait_while(remaining, progress, timeout)
+    def interfaces() -> list[Item]:
+        # Those of NAT gateways and endpoints go with what Terraform removes.
+        return [item for item in _sure(aws, "parts of networks") if item.kind == "ec2:network-interface" and item.by == "cluster"]
+
+    for remaining in (users, interfaces):
+        _wait_while(remaining, progress, timeout)
