@@ -10,6 +10,7 @@ from genai_platform.engine.step import Progress
 from genai_platform.errors import StepError
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import code, explained, unless_absent
+from genai_platform.tools.aws.tags import listed
 from genai_platform.tools.wait import wait_for
 
 _BATCH = 1000
@@ -24,12 +25,9 @@ def exists(aws: Aws, bucket: str) -> bool:
 
 
 def empty(aws: Aws, bucket: str, progress: Progress, *, keep: str | None = None, only: str = "") -> int:
-    """Delete every version of every object, and what is half uploaded; answers how many.
+    """Delete every version of every object, and what is half uploaded; answers how many. A bucket that does not exist is empty.
 
     Args:
-        aws: the client.
-        bucket: its name. One that does not exist is empty.
-        progress: hears how many are gone.
         keep: a prefix whose objects stay.
         only: a prefix; objects outside it stay.
     """
@@ -67,12 +65,9 @@ def size(aws: Aws, bucket: str) -> int:
 
 
 _LEFTOVERS = {
-    "ID": "leftovers",
-    "Status": "Enabled",
-    "Filter": {"Prefix": ""},
-    "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
-    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-}
+    "ID": "leftovers", "Status": "Enabled", "Filter": {"Prefix": ""},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 7}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+}  # fmt: skip
 
 
 def expires_leftovers(aws: Aws, bucket: str) -> bool:
@@ -139,17 +134,13 @@ def make_state_bucket(aws: Aws, bucket: str, progress: Progress) -> None:
     if not exists(aws, bucket):
         _create(aws, bucket, progress)
     client = aws.client("s3")
+    aes = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     fix: dict[str, Callable[[], Any]] = {
         _VERSIONING: lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}),
         _CLOSED: lambda: client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(_DOORS, True)),
-        _ENCRYPTION: lambda: client.put_bucket_encryption(
-            Bucket=bucket,
-            ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
-        ),
+        _ENCRYPTION: lambda: client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [aes]}),
         _POLICY: lambda: client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_tls_only(f"arn:{aws.partition}:s3:::{bucket}"))),
-        _TAGS: lambda: client.put_bucket_tagging(
-            Bucket=bucket, Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in aws.target.tags.items()]}
-        ),
+        _TAGS: lambda: client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": listed(aws.target.tags)}),
     }
     for fault in state_bucket_faults(aws, bucket):
         with explained(f"set up the bucket {bucket}"):
@@ -158,13 +149,20 @@ def make_state_bucket(aws: Aws, bucket: str, progress: Progress) -> None:
 
 def _create(aws: Aws, bucket: str, progress: Progress) -> None:
     """Make it. A name that was ours until lately is not free at once: S3 answers ``OperationAborted``, for up to an hour."""
-
-    from botocore.exceptions import ClientError
+    client = aws.client("s3")
+    # us-east-1 is the one region that must not be named.
+    place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
 
     def make() -> bool | None:
         try:
-            _ask_for(aws, bucket)
-        except ClientError as error:
+            client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+        except client.exceptions.BucketAlreadyExists:
+            raise StepError(
+                f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
+            ) from None
+        except client.exceptions.BucketAlreadyOwnedByYou:
+            pass
+        except client.exceptions.ClientError as error:
             if code(error) == "OperationAborted":
                 return None
             raise
@@ -174,31 +172,9 @@ def _create(aws: Aws, bucket: str, progress: Progress) -> None:
         wait_for(make, progress, lambda: f"waiting until S3 gives the name {bucket} free: a bucket of that name was just deleted", 3600, 10)
 
 
-def _ask_for(aws: Aws, bucket: str) -> None:
-    client = aws.client("s3")
-    # us-east-1 is the one region that must not be named.
-    place = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-    try:
-        client.create_bucket(Bucket=bucket, ObjectOwnership="BucketOwnerEnforced", **place)
-    except client.exceptions.BucketAlreadyExists:
-        raise StepError(
-            f"the bucket name {bucket} belongs to somebody else", remedy="set terraform.bucket to another name", id="aws.bucket"
-        ) from None
-    except client.exceptions.BucketAlreadyOwnedByYou:
-        pass
-
-
 def _tls_only(arn: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, f"{arn}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
-    }
+    statement = {
+        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }  # fmt: skip
+    return {"Version": "2012-10-17", "Statement": [statement]}

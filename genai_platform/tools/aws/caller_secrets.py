@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from genai_platform.errors import StepError
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained
+from genai_platform.tools.aws.tags import listed
 
 _FULL = 45_000
 """Bytes at which a document takes no further caller: those in it may get a second client secret."""
@@ -54,11 +55,6 @@ class CallerSecrets:
         self._pending: dict[str, dict[str, Any] | None] = {}
         self._gate, self._writing = threading.Lock(), threading.Lock()
 
-    @property
-    def first(self) -> str:
-        """The name of the first document, for messages."""
-        return self._first
-
     def read(self) -> dict[str, StoredCaller]:
         """Everything that is kept, by caller. Raises ``StepError`` when it cannot be read."""
         with self._writing:
@@ -70,7 +66,9 @@ class CallerSecrets:
 
     def put(self, name: str, kept: StoredCaller) -> None:
         """Keep this for a caller. On disk when the call returns."""
-        self._change(name, _plain(kept))
+        with self._gate:
+            self._pending[name] = _plain(kept)
+        self._flush(name)
 
     def forget(self, names: Iterable[str]) -> None:
         """Keep nothing for these callers any more."""
@@ -116,11 +114,6 @@ class CallerSecrets:
                     id="secrets.unreadable",
                 ) from None
 
-    def _change(self, name: str, entry: dict[str, Any] | None) -> None:
-        with self._gate:
-            self._pending[name] = entry
-        self._flush(name)
-
     def _flush(self, name: str) -> None:
         with self._writing:
             with self._gate:
@@ -151,7 +144,7 @@ class CallerSecrets:
             try:
                 client.put_secret_value(SecretId=name, SecretString=text)
             except client.exceptions.ResourceNotFoundException:
-                tags = [{"Key": key, "Value": value} for key, value in self._aws.target.tags.items()]
+                tags = listed(self._aws.target.tags)
                 client.create_secret(Name=name, SecretString=text, Tags=tags, Description="Client secrets of the platform's callers")
 
 

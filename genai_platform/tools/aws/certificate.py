@@ -9,8 +9,8 @@ from typing import Any
 
 from genai_platform.tools.authority import Pair
 from genai_platform.tools.aws.client import Aws
-from genai_platform.tools.aws.errors import explained
-from genai_platform.tools.aws.tags import carries
+from genai_platform.tools.aws.errors import explained, unless_absent
+from genai_platform.tools.aws.tags import carries, listed
 
 _MARK = "genai:certificate"
 ALIVE = frozenset({"ISSUED", "PENDING_VALIDATION"})
@@ -39,11 +39,9 @@ def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
     There may be two: while a load balancer uses an earlier one, that cannot be deleted.
 
     Args:
-        aws: the client.
         names: the names it should be for, sorted; empty: any.
     """
     client = aws.client("acm")
-    wanted = {**aws.target.tags, _MARK: "load-balancer"}
     # By default ACM lists RSA certificates alone; ours has an elliptic curve key.
     kinds = {"keyTypes": ["RSA_2048", "EC_prime256v1"]}
     found = []
@@ -52,8 +50,7 @@ def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
             for entry in page["CertificateSummaryList"]:
                 arn = entry["CertificateArn"]
                 try:
-                    tags = client.list_tags_for_certificate(CertificateArn=arn)["Tags"]
-                    if carries(tags, wanted):
+                    if carries(client.list_tags_for_certificate(CertificateArn=arn)["Tags"], _tags(aws)):
                         found.append(_read(client, arn))
                 except client.exceptions.ResourceNotFoundException:
                     continue
@@ -77,13 +74,11 @@ def bring_in(aws: Aws, pair: Pair, authority: str, replaces: str | None) -> str:
     """Import a certificate, in the place of an earlier one when there is one; answers its ARN."""
     client = aws.client("acm")
     # ACM takes tags with a new certificate only.
-    extra: dict[str, Any] = {"CertificateArn": replaces} if replaces else {"Tags": _tags(aws)}
+    extra: dict[str, Any] = {"CertificateArn": replaces} if replaces else {"Tags": listed(_tags(aws))}
     with explained("import the certificate into ACM"):
+        key = pair.key.get_secret_value().encode()
         answer = client.import_certificate(
-            Certificate=pair.certificate.encode(),
-            PrivateKey=pair.key.get_secret_value().encode(),
-            CertificateChain=authority.encode(),
-            **extra,
+            Certificate=pair.certificate.encode(), PrivateKey=key, CertificateChain=authority.encode(), **extra
         )
     return str(answer["CertificateArn"])
 
@@ -92,7 +87,7 @@ def request(aws: Aws, names: Sequence[str]) -> str:
     """Ask ACM for a certificate that DNS records will validate; answers its ARN."""
     with explained("request the certificate from ACM"):
         answer = aws.client("acm").request_certificate(
-            DomainName=names[0], SubjectAlternativeNames=list(names), ValidationMethod="DNS", Tags=_tags(aws)
+            DomainName=names[0], SubjectAlternativeNames=list(names), ValidationMethod="DNS", Tags=listed(_tags(aws))
         )
     return str(answer["CertificateArn"])
 
@@ -102,13 +97,11 @@ def delete(aws: Aws, arn: str) -> bool:
     client = aws.client("acm")
     with explained("delete the certificate"):
         try:
-            client.delete_certificate(CertificateArn=arn)
+            unless_absent(client.delete_certificate, CertificateArn=arn)
         except client.exceptions.ResourceInUseException:
             return False
-        except client.exceptions.ResourceNotFoundException:
-            pass
     return True
 
 
-def _tags(aws: Aws) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in {**aws.target.tags, _MARK: "load-balancer"}.items()]
+def _tags(aws: Aws) -> dict[str, str]:
+    return {**aws.target.tags, _MARK: "load-balancer"}

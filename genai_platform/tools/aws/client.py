@@ -19,7 +19,7 @@ from genai_platform.config.endpoints import is_loopback, refuse_loopback
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, NeverBuilt, StepError
 from genai_platform.render.secrets import PlatformSecrets
-from genai_platform.tools.aws.errors import explained
+from genai_platform.tools.aws.errors import explained, unless_absent
 
 if TYPE_CHECKING:
     import boto3
@@ -68,13 +68,9 @@ class Aws:
             if key not in self._clients:
                 real = self.target.endpoints.real
                 config = Config(
-                    connect_timeout=5,
-                    read_timeout=60,
-                    retries={"mode": "standard", "max_attempts": 6},
-                    proxies=None if real else {},
-                    s3={"addressing_style": "auto" if real else "path"},
-                    user_agent_extra="genai-platform",
-                )
+                    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 6}, proxies=None if real else {},
+                    s3={"addressing_style": "auto" if real else "path"}, user_agent_extra="genai-platform",
+                )  # fmt: skip
                 with explained(f"use AWS {name}"):
                     made = self._boto3().client(name, region_name=key[1], endpoint_url=self.target.endpoints.aws.url, config=config)
                 if real and is_loopback(made.meta.endpoint_url):
@@ -89,19 +85,15 @@ class Aws:
     def _boto3(self) -> boto3.Session:
         import boto3
 
-        if self._session is None:
-            world = self.target.endpoints.aws
-            if self.target.endpoints.real:
-                refuse_loopback(os.environ)
-                self._session = boto3.Session(region_name=self.region)
-            else:
-                self._session = boto3.Session(
-                    aws_access_key_id=world.access_key_id,
-                    aws_secret_access_key=world.secret_access_key,
-                    aws_session_token=world.session_token,
-                    region_name=self.region,
-                    botocore_session=_without_files(),
-                )
+        world = self.target.endpoints.aws
+        if self._session is None and self.target.endpoints.real:
+            refuse_loopback(os.environ)
+            self._session = boto3.Session(region_name=self.region)
+        elif self._session is None:
+            self._session = boto3.Session(
+                aws_access_key_id=world.access_key_id, aws_secret_access_key=world.secret_access_key,
+                aws_session_token=world.session_token, region_name=self.region, botocore_session=_without_files(),
+            )  # fmt: skip
         return self._session
 
     def sharing(self, target: Target) -> Aws:
@@ -206,35 +198,27 @@ class Aws:
     def describe_cluster(self, name: str) -> dict[str, Any] | None:
         """What EKS says about a cluster; None when it says there is none."""
         with explained(f"look at the cluster {name}"):
-            try:
-                answer: dict[str, Any] = self.client("eks").describe_cluster(name=name)["cluster"]
-            except self.client("eks").exceptions.ResourceNotFoundException:
-                return None
-        return answer
+            answer = unless_absent(self.client("eks").describe_cluster, name=name)
+        return answer["cluster"] if answer else None
 
     def kube_token(self, cluster: str) -> SecretStr:
         """A bearer token for the cluster's API: a presigned question of who we are, good for a quarter of an hour."""
+        from botocore.exceptions import NoCredentialsError
         from botocore.signers import RequestSigner
 
         with explained("sign a token for the cluster"):
-            sts = self.client("sts")
-            session = self._boto3()
+            sts, session = self.client("sts"), self._boto3()
             credentials = session.get_credentials()
             if credentials is None:
-                from botocore.exceptions import NoCredentialsError
-
                 raise NoCredentialsError
             signer = RequestSigner(sts.meta.service_model.service_id, self.region, "sts", "v4", credentials, session.events)
             # The region's own, also where `sts_regional_endpoints = legacy` would choose the global one: it signs for us-east-1.
             real = f"https://sts.{self.region}.{'amazonaws.com.cn' if self.partition == 'aws-cn' else 'amazonaws.com'}"
             address = (self.target.endpoints.aws.url or real).rstrip("/")
             question = {
-                "method": "GET",
-                "url": f"{address}/?Action=GetCallerIdentity&Version=2011-06-15",
-                "body": {},
-                "headers": {"x-k8s-aws-id": cluster},
-                "context": {},
-            }
+                "method": "GET", "url": f"{address}/?Action=GetCallerIdentity&Version=2011-06-15", "body": {},
+                "headers": {"x-k8s-aws-id": cluster}, "context": {},
+            }  # fmt: skip
             signed = signer.generate_presigned_url(question, region_name=self.region, expires_in=60, operation_name="")
         return SecretStr("k8s-aws-v1." + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("="))
 
@@ -246,14 +230,12 @@ class Aws:
 
     def secret_document(self) -> dict[str, Any] | None:
         """The stored document as it is; None when there is no secret or it has no value yet."""
-        client = self.client("secretsmanager")
         with explained(f"read the secret {self.secret_name}"):
-            try:
-                text = client.get_secret_value(SecretId=self.secret_name)["SecretString"]
-            except client.exceptions.ResourceNotFoundException:
-                return None
+            answer = unless_absent(self.client("secretsmanager").get_secret_value, SecretId=self.secret_name)
+        if answer is None:
+            return None
         with contextlib.suppress(ValueError):
-            document = json.loads(text)
+            document = json.loads(answer["SecretString"])
             if isinstance(document, dict):
                 return document
         raise StepError(

@@ -22,8 +22,7 @@ def point(aws: Aws, host: str, balancer: str, cluster: str) -> None:
 
 def points(aws: Aws, host: str, balancer: str) -> bool:
     """Whether ``host`` is an alias of the load balancer."""
-    record = _record(aws, host)
-    name = ((record or {}).get("AliasTarget") or {}).get("DNSName", "")
+    name = ((_record(aws, host) or {}).get("AliasTarget") or {}).get("DNSName", "")
     return str(name).rstrip(".").lower().removeprefix("dualstack.") == balancer.lower()
 
 

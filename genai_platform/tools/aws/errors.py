@@ -39,41 +39,31 @@ def explained(what: str) -> Iterator[None]:
         MissingError: no credentials, or they have expired.
         StepError: AWS could not be reached, refused, or failed.
     """
-    from botocore import exceptions
+    from botocore import exceptions as boto
 
     try:
         yield
-    except (
-        exceptions.NoCredentialsError,
-        exceptions.PartialCredentialsError,
-        exceptions.ProfileNotFound,
-        exceptions.TokenRetrievalError,
-    ) as error:
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound, boto.TokenRetrievalError) as error:
         raise MissingError(f"could not {what}: {error}", remedy="sign in, e.g. with: aws sso login", id="aws.credentials") from None
-    except (exceptions.SSOTokenLoadError, exceptions.UnauthorizedSSOTokenError) as error:
+    except (boto.SSOTokenLoadError, boto.UnauthorizedSSOTokenError) as error:
         raise MissingError(f"could not {what}: {error}", remedy="run: aws sso login", id="aws.credentials") from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+    except (boto.HTTPClientError, boto.ConnectionError) as error:
         raise Unreachable(
             f"could not {what}: AWS did not answer ({type(error).__name__})",
             remedy="check the network and any proxy, then run the same command again",
             id="aws.unreachable",
         ) from None
-    except exceptions.ClientError as error:
+    except boto.ClientError as error:
         raise _refusal(what, error) from None
-    except exceptions.BotoCoreError as error:
+    except boto.BotoCoreError as error:
         raise StepError(f"could not {what}: {error}", id="aws.failed") from None
 
 
 def _refusal(what: str, error: Any) -> GenaiError:
     name, message = code(error), error.response["Error"].get("Message", "")
-    if name in EXPIRED:
-        return MissingError(
-            f"could not {what}: the AWS credentials have expired ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials"
-        )
-    if name in INVALID:
-        return MissingError(
-            f"could not {what}: AWS does not accept the credentials ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials"
-        )
+    if name in EXPIRED | INVALID:
+        said = "the AWS credentials have expired" if name in EXPIRED else "AWS does not accept the credentials"
+        return MissingError(f"could not {what}: {said} ({name}: {message})", remedy=SIGN_IN_AGAIN, id="aws.credentials")
     if name in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "Forbidden", "403"}:
         return Forbidden(
             f"could not {what}: {name}: {message}",

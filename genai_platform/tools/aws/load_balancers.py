@@ -9,14 +9,13 @@ from typing import Any
 from genai_platform.engine.step import Progress
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained, unless_absent
+from genai_platform.tools.aws.tags import values
 from genai_platform.tools.wait import wait_for
 
 _AT_ONCE = 20
 """ARNs that ``DescribeTags`` takes (Elastic Load Balancing API, 2015-12-01)."""
 CLUSTER_TAG = "eks:eks-cluster-name"
 """Auto Mode puts this on what it makes; our own tags it cannot carry."""
-
-
 _INGRESS_STACK = "ingress.eks.amazonaws.com/stack"
 _SERVICE_STACK = "service.eks.amazonaws.com/stack"
 """Which ingresses (a group's name) or which Service a load balancer was made for."""
@@ -38,12 +37,12 @@ def of_cluster(aws: Aws, cluster: str) -> list[LoadBalancer]:
     client = aws.client("elbv2")
     with explained(f"list the load balancers of {cluster}"):
         found = [one for page in client.get_paginator("describe_load_balancers").paginate() for one in page["LoadBalancers"]]
-        tagged = {
-            arn
-            for arn, tags in tags_of(client, [one["LoadBalancerArn"] for one in found])
-            if _of_group({tag["Key"]: tag.get("Value", "") for tag in tags}, cluster)
-        }
-    return [_read(one) for one in found if one["LoadBalancerArn"] in tagged]
+        tags = {arn: values(own) for arn, own in tags_of(client, [one["LoadBalancerArn"] for one in found])}
+    return [
+        LoadBalancer(one["LoadBalancerArn"], one["LoadBalancerName"], one["DNSName"], one.get("CanonicalHostedZoneId", ""))
+        for one in found
+        if _of_group(tags.get(one["LoadBalancerArn"], {}), cluster)
+    ]
 
 
 def _of_group(tags: dict[str, str], cluster: str) -> bool:
@@ -74,25 +73,21 @@ def unhealthy(aws: Aws, cluster: str, name: str) -> str:
     """
     client = aws.client("elbv2")
     with explained(f"ask for the health of {name}'s targets"):
-        groups = [
-            group for one in of_cluster(aws, cluster) for group in client.describe_target_groups(LoadBalancerArn=one.arn)["TargetGroups"]
-        ]
+        balancers = of_cluster(aws, cluster)
+        groups = [group for one in balancers for group in client.describe_target_groups(LoadBalancerArn=one.arn)["TargetGroups"]]
         own = [group for group in groups if f"-{name[:8]}-" in group["TargetGroupName"]] or groups
         found = {
             group["TargetGroupName"]: client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
             for group in own
         }
+    health = [(group, target["TargetHealth"]) for group, targets in found.items() for target in targets]
     told = [
-        _health(group, target) for group, targets in found.items() for target in targets if target["TargetHealth"]["State"] != "healthy"
+        f"target of {group}: {': '.join(filter(None, (said['State'], said.get('Reason'), said.get('Description'))))}"
+        for group, said in health
+        if said["State"] != "healthy"
     ]
-    return "; ".join(
-        dict.fromkeys([*told, *(f"target group {group} has no target yet" for group, targets in found.items() if not targets)])
-    )
-
-
-def _health(group: str, target: dict[str, Any]) -> str:
-    health = target["TargetHealth"]
-    return f"target of {group}: {': '.join(filter(None, (health['State'], health.get('Reason'), health.get('Description'))))}"
+    empty = [f"target group {group} has no target yet" for group, targets in found.items() if not targets]
+    return "; ".join(dict.fromkeys([*told, *empty]))
 
 
 def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> None:
@@ -105,12 +100,3 @@ def wait_gone(aws: Aws, cluster: str, progress: Progress, timeout: float) -> Non
         return None if left else True
 
     wait_for(look, progress, lambda: f"waiting for load balancer {', '.join(one.name for one in left)} to go", timeout, interval=3.0)
-
-
-def _read(document: dict[str, Any]) -> LoadBalancer:
-    return LoadBalancer(
-        arn=document["LoadBalancerArn"],
-        name=document["LoadBalancerName"],
-        host=document["DNSName"],
-        zone_id=document.get("CanonicalHostedZoneId", ""),
-    )

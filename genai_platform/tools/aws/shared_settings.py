@@ -56,8 +56,7 @@ def read(aws: Aws, bucket: str, prefix: str) -> SharedSettings | None:
     except (ValueError, KeyError, TypeError):
         raise StepError(
             f"{place} is not the copy of a configuration",
-            remedy=advice("write it again, where it is configured: {}", genai("up")),
-            id="env.damaged",
+            remedy=advice("write it again, where it is configured: {}", genai("up")), id="env.damaged",
         ) from None  # fmt: skip
 
 
