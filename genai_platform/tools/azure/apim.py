@@ -16,14 +16,11 @@ from typing import Any
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.conflicts import LOCKED, Writes
 from genai_platform.tools.azure.errors import code, explained, named, taken, unless
-from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import management_client
+from genai_platform.tools.azure.pipeline import management_client, normalized
 from genai_platform.tools.azure.vaults import SoftDeleted
 
 KEY_HEADER = "x-genai-unused-subscription-key"
 """API Management refuses an invalid subscription key even where none is required; under this name nobody sends one."""
-
-
 PASSING = frozenset({"Created", "Activating", "Updating", "Terminating"})
 """States of a service that end by themselves."""
 FAILED = frozenset({"Failed", "ActivationFailed", "TerminationFailed"})
@@ -118,9 +115,8 @@ class Apim:
     def _listed(self, what: str, method: str, *at: str) -> list[Service]:
         """A list of services; an empty one where the group does not exist, or where the subscription never had any."""
         with explained(what):
-            return [
-                _service(entry) for entry in unless([404], lambda: list(getattr(self.client.api_management_service, method)(*at))) or ()
-            ]
+            found = unless([404], lambda: list(getattr(self.client.api_management_service, method)(*at))) or ()
+            return [_service(entry) for entry in found]
 
     def available(self, name: str) -> str | None:
         """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
@@ -174,12 +170,8 @@ class Apim:
         from azure.mgmt.apimanagement import models
 
         # A model, since a dictionary's `properties` would also be taken for the contract's own field of that name.
-        body = models.BackendContract(
-            url=url,
-            protocol="http",
-            description="LiteLLM behind its load balancer",
-            tls=models.BackendTlsProperties(validate_certificate_chain=verified, validate_certificate_name=verified),
-        )
+        tls = models.BackendTlsProperties(validate_certificate_chain=verified, validate_certificate_name=verified)
+        body = models.BackendContract(url=url, protocol="http", description="LiteLLM behind its load balancer", tls=tls)
         with explained(f"make the backend {name}"):
             self.writes.send(lambda: self.client.backend.create_or_update(at.group, at.name, name, body))
 
@@ -199,18 +191,12 @@ class Apim:
 
     def put_api(self, at: Service, name: str, path: str, url: str) -> None:
         """Begin to make an API without subscription key and product; ``api`` tells when it is there."""
-        body = {
-            "properties": {
-                "displayName": name,
-                "path": path,
-                "protocols": ["https"],
-                "serviceUrl": url,
-                "subscriptionRequired": False,
-                "subscriptionKeyParameterNames": {"header": KEY_HEADER, "query": KEY_HEADER},
-                "type": "http",
-            }
-        }
+        wanted = {
+            "displayName": name, "path": path, "protocols": ["https"], "serviceUrl": url, "type": "http",
+            "subscriptionRequired": False, "subscriptionKeyParameterNames": {"header": KEY_HEADER, "query": KEY_HEADER},
+        }  # fmt: skip
         with explained(f"make the API {name}"):
+            body = {"properties": wanted}
             self.writes.send(lambda: self.client.api.begin_create_or_update(at.group, at.name, name, body, polling=False))
 
     def put_operation(self, at: Service, api: str, id: str, method: str, template: str) -> None:
@@ -251,10 +237,8 @@ class Apim:
 
     def delete_api(self, at: Service, name: str) -> None:
         """Begin to delete an API with everything in it."""
-        self._delete(
-            lambda: self.client.api.begin_delete(at.group, at.name, name, "*", delete_revisions=True, polling=False),
-            f"delete the API {name}",
-        )
+        delete = lambda: self.client.api.begin_delete(at.group, at.name, name, "*", delete_revisions=True, polling=False)  # noqa: E731
+        self._delete(delete, f"delete the API {name}")
 
     def delete_backend(self, at: Service, name: str) -> None:
         self._delete(lambda: self.client.backend.delete(at.group, at.name, name, "*"), f"delete the backend {name}")

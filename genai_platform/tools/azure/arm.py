@@ -13,8 +13,7 @@ from genai_platform.tools.azure.rest import Body, Rest
 if TYPE_CHECKING:
     from genai_platform.tools.azure import Azure
 
-_PROVIDERS = {"api-version": "2021-04-01"}
-_GROUPS = {"api-version": "2021-04-01"}
+_RESOURCES = {"api-version": "2021-04-01"}
 _ROLES = {"api-version": "2022-04-01"}
 SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
@@ -59,7 +58,7 @@ class Arm:
         """
         path = f"{self._root}/providers/{namespace}"
         try:
-            found = self._rest.call("GET", path, f"read the resource provider {namespace}", query=_PROVIDERS)
+            found = self._rest.call("GET", path, f"read the resource provider {namespace}", query=_RESOURCES)
         except Forbidden:
             return ""
         return str((found or {}).get("registrationState") or "")
@@ -67,33 +66,33 @@ class Arm:
     def register(self, namespace: str) -> None:
         """Begin to register a resource provider; ``registration`` tells how far it is."""
         path = f"{self._root}/providers/{namespace}/register"
-        self._rest.call("POST", path, f"register the resource provider {namespace}", query=_PROVIDERS)
+        self._rest.call("POST", path, f"register the resource provider {namespace}", query=_RESOURCES)
 
     # -- resource groups --------------------------------------------------------------------------
     def group(self, name: str) -> Body | None:
         """The resource group; None when there is none."""
-        return self._rest.call("GET", f"{self._root}/resourcegroups/{name}", f"read the resource group {name}", query=_GROUPS)
+        return self._rest.call("GET", f"{self._root}/resourcegroups/{name}", f"read the resource group {name}", query=_RESOURCES)
 
     def make_group(self, name: str, location: str, tags: dict[str, str]) -> None:
         """Make a resource group (or set its tags)."""
         body: Body = {"location": location, "tags": tags}
-        self._rest.call("PUT", f"{self._root}/resourcegroups/{name}", f"make the resource group {name}", body=body, query=_GROUPS)
+        self._rest.call("PUT", f"{self._root}/resourcegroups/{name}", f"make the resource group {name}", body=body, query=_RESOURCES)
 
     def delete_group(self, name: str) -> None:
         """Begin to delete a resource group and all that is in it."""
-        self._rest.call("DELETE", f"{self._root}/resourcegroups/{name}", f"delete the resource group {name}", query=_GROUPS)
+        self._rest.call("DELETE", f"{self._root}/resourcegroups/{name}", f"delete the resource group {name}", query=_RESOURCES)
 
     def contents(self, name: str) -> list[str]:
         """What lies in a resource group: names with their types."""
         path = f"{self._root}/resourceGroups/{name}/resources"
-        return [f"{entry['name']} ({entry['type']})" for entry in self._rest.pages(path, f"list what is in {name}", _GROUPS)]
+        return [f"{entry['name']} ({entry['type']})" for entry in self._rest.pages(path, f"list what is in {name}", _RESOURCES)]
 
     def tagged(self, tags: dict[str, str]) -> list[tuple[str, str, str]]:
         """Everything in the subscription that carries these tags: identifier, type and name."""
         # The service searches by one tag at a time, and its answer then leaves the tags out (Resources - List): one query for each.
         found: dict[str, tuple[str, str, str]] | None = None
         for name, value in tags.items():
-            query = {**_GROUPS, "$filter": f"tagName eq '{name}' and tagValue eq '{value}'"}
+            query = {**_RESOURCES, "$filter": f"tagName eq '{name}' and tagValue eq '{value}'"}
             entries = self._rest.pages(f"{self._root}/resources", "list what carries our tags", query)
             those = {str(entry["id"]).lower(): (str(entry["id"]), str(entry["type"]), str(entry["name"])) for entry in entries}
             found = those if found is None else {id: entry for id, entry in found.items() if id in those}

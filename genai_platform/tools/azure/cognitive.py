@@ -17,8 +17,7 @@ from pydantic import SecretStr
 
 from genai_platform.errors import AlreadyExists, NotFound, StepError
 from genai_platform.tools.azure.errors import TemporaryRefusal, explained, unless
-from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import management_client
+from genai_platform.tools.azure.pipeline import management_client, normalized
 
 READY, FAILED = "Succeeded", "Failed"
 """Provisioning states: of what can be used, and of what never will be."""
@@ -250,21 +249,14 @@ def _account(entry: Any) -> Account:
 def _deleted(entry: Any) -> DeletedAccount:
     """Of an id ``/subscriptions/S/providers/Microsoft.CognitiveServices/locations/L/resourceGroups/G/deletedAccounts/N``."""
     group = str(entry.id).split("/")[8]
-    return DeletedAccount(
-        entry.name, group, normalized(entry.location), str(entry.properties.scheduled_purge_date or ""), dict(entry.tags or {})
-    )
+    until = str(entry.properties.scheduled_purge_date or "")
+    return DeletedAccount(entry.name, group, normalized(entry.location), until, dict(entry.tags or {}))
 
 
 def _deployment(entry: Any) -> Deployment:
     model = entry.properties.model
-    return Deployment(
-        entry.name,
-        model.name,
-        str(model.version or ""),
-        entry.sku.name,
-        int(entry.sku.capacity or 0),
-        str(entry.properties.provisioning_state),
-    )
+    capacity, state = int(entry.sku.capacity or 0), str(entry.properties.provisioning_state)
+    return Deployment(entry.name, model.name, str(model.version or ""), entry.sku.name, capacity, state)
 
 
 def _sent(document: Mapping[str, Any]) -> bytes:
@@ -277,13 +269,9 @@ def _kind(number: int, text: str) -> type[StepError] | None:
 
     Deployments that were removed a moment ago are still there for the account: ``CannotDeleteResource`` passes.
     """
-    code = text.split(" ", 1)[0]
     kinds: dict[str, type[StepError]] = {
-        "RequestConflict": TemporaryRefusal,
-        "AnotherOperationInProgress": TemporaryRefusal,
-        "CannotDeleteResource": TemporaryRefusal,
+        **dict.fromkeys(("RequestConflict", "AnotherOperationInProgress", "CannotDeleteResource"), TemporaryRefusal),
+        **dict.fromkeys(("FlagMustBeSetForRestore", "CustomDomainInUse"), AlreadyExists),
         "InsufficientQuota": QuotaExceeded,
-        "FlagMustBeSetForRestore": AlreadyExists,
-        "CustomDomainInUse": AlreadyExists,
     }
-    return kinds.get(code)
+    return kinds.get(text.split(" ", 1)[0])

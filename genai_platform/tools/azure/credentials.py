@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import logging
 import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import SecretStr
+
 from genai_platform.config.target import Target
 from genai_platform.errors import ConfigError, MissingError, StepError
 from genai_platform.tools.azure.errors import UnknownTenant, explained
+from genai_platform.tools.azure.token import claims
 from genai_platform.tools.azure.transport import public, transport
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ ARM_SCOPE = "https://management.azure.com/.default"
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 _AZ_SECONDS = 60
 """`az account get-access-token` takes 5 to 13 s on a busy machine (Azure/azure-cli issues 20404 and 29329); the SDK's own limit is 10."""
-# What the SDK warns of, its errors say again, in a sentence with a remedy.
-logging.getLogger("azure").addHandler(logging.NullHandler())
 _SPARE = 300.0
 """Seconds; a token that ends sooner is not used again."""
 
@@ -85,17 +84,18 @@ def credential(target: Target) -> TokenCredential:
         ConfigError: the tenant is not pinned.
         MissingError: the service principal's variables are not set.
     """
-    return Remembered(_named(target))
+    return Remembered(_configured(target))
 
 
-def _named(target: Target) -> TokenCredential:
+def _configured(target: Target) -> TokenCredential:
     import azure.identity as identity
 
     tenant, _ = pinned(target)
     endpoints = target.endpoints.azure
+    elsewhere = not public(endpoints.authority)
     common: dict[str, Any] = {
         "authority": endpoints.authority,
-        "disable_instance_discovery": not public(endpoints.authority),
+        "disable_instance_discovery": elsewhere,
         "transport": transport(target.endpoints),
     }
     auth = target.settings.azure.auth
@@ -129,32 +129,25 @@ def identity(target: Target, found: TokenCredential) -> Identity:
     tenant, _ = pinned(target)
     try:
         with explained("sign in to Azure"):
-            token = found.get_token(ARM_SCOPE).token
+            token = SecretStr(found.get_token(ARM_SCOPE).token)
     except UnknownTenant:
         raise MissingError(
             f"azure.tenant_id: Entra ID knows no tenant {tenant}",
             remedy="correct azure.tenant_id: az account show --query tenantId",
             id="azure.no_tenant",
         ) from None
-    claims = _claims(token)
-    if str(claims.get("tid", tenant)).lower() != tenant:
+    try:
+        held = claims(token)  # read for what it names, not trusted for anything
+    except StepError:
+        held = {}
+    if "oid" not in held:
+        raise StepError("the token for ARM does not name its holder", id="azure.token")
+    if str(held.get("tid", tenant)).lower() != tenant:
         raise MissingError(
-            f"signed in to tenant {claims.get('tid')}, azure.tenant_id pins {tenant}",
+            f"signed in to tenant {held.get('tid')}, azure.tenant_id pins {tenant}",
             remedy=f"sign in to that tenant: az login --tenant {tenant}",
             id="azure.other_tenant",
         )
-    kind: Literal["User", "ServicePrincipal"] = "ServicePrincipal" if claims.get("idtyp") == "app" else "User"
-    name = str(claims.get("upn") or claims.get("unique_name") or claims.get("appid") or claims.get("oid"))
-    return Identity(str(claims["oid"]), kind, name, tenant)
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """The claims of a token that was issued to us: read for what it names, not trusted for anything."""
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError):
-        raise StepError("the token for ARM does not name its holder", id="azure.token") from None
-    if not isinstance(claims, dict) or "oid" not in claims:
-        raise StepError("the token for ARM does not name its holder", id="azure.token")
-    return claims
+    kind: Literal["User", "ServicePrincipal"] = "ServicePrincipal" if held.get("idtyp") == "app" else "User"
+    name = str(held.get("upn") or held.get("unique_name") or held.get("appid") or held.get("oid"))
+    return Identity(str(held["oid"]), kind, name, tenant)

@@ -216,9 +216,8 @@ class Entra:
 
     def unassign(self, api_principal: str, assignment: str) -> None:
         """Take an app role away."""
-        self._rest.call(
-            "DELETE", f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo/{assignment}", "remove an app role assignment"
-        )
+        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo/{assignment}"
+        self._rest.call("DELETE", path, "remove an app role assignment")
 
     # -- deleted items ------------------------------------------------------------------------------
     def deleted(self, prefix: str) -> list[Body]:

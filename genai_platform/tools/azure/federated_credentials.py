@@ -37,7 +37,10 @@ class FederatedCredentials:
     def of(self, application: str) -> list[FederatedCredential]:
         """All of an application; none when the application does not exist."""
         found = self._rest.pages(_path(application), "list the federated credentials of an application")
-        return [_read(entry) for entry in found]
+        return [
+            FederatedCredential(str(one["name"]), str(one["issuer"]), str(one["subject"]), str((one.get("audiences") or [""])[0]))
+            for one in found
+        ]
 
     def ensure(self, application: str, wanted: FederatedCredential) -> bool:
         """Make the credential of this name what it is to be. Whether anything was changed.
@@ -67,8 +70,3 @@ class FederatedCredentials:
 
 def _path(application: str) -> str:
     return f"/v1.0/applications/{application}/federatedIdentityCredentials"
-
-
-def _read(entry: Body) -> FederatedCredential:
-    audiences = entry.get("audiences") or [""]
-    return FederatedCredential(str(entry["name"]), str(entry["issuer"]), str(entry["subject"]), str(audiences[0]))

@@ -66,10 +66,7 @@ class Listings:
 def _resource(found: Body) -> Resource:
     created = found.get("createdTime")
     return Resource(
-        str(found["id"]),
-        str(found["type"]),
-        str(found.get("location", "")),
-        str((found.get("sku") or {}).get("name", "")),
-        {str(key): str(value) for key, value in found["tags"].items()},
-        datetime.fromisoformat(str(created)) if created else None,
-    )
+        id=str(found["id"]), type=str(found["type"]), location=str(found.get("location", "")),
+        sku=str((found.get("sku") or {}).get("name", "")), tags={str(key): str(value) for key, value in found["tags"].items()},
+        created=datetime.fromisoformat(str(created)) if created else None,
+    )  # fmt: skip

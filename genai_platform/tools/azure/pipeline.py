@@ -19,6 +19,11 @@ RETRIES: dict[str, Any] = {"retry_total": 12, "retry_status": 12}
 that many people work in answers so more often in a row than the three times that azure.core forgives by itself."""
 
 
+def normalized(location: str) -> str:
+    """``japaneast`` for ``Japan East``: some services answer with the display name, and none takes it in a path."""
+    return location.replace(" ", "").lower()
+
+
 def retry() -> RetryPolicy[Any, Any]:
     """Waits as long as a service asks for, twelve times."""
     from azure.core.pipeline.policies import RetryPolicy
@@ -29,14 +34,8 @@ def retry() -> RetryPolicy[Any, Any]:
 def management_client(kind: Callable[..., Any], azure: Azure, **options: Any) -> Any:
     """A management SDK's client for a subscription. ``options`` go to its constructor."""
     endpoints = azure.target.endpoints
-    return kind(
-        azure.credential,
-        azure.subscription,
-        base_url=endpoints.azure.arm,
-        policies=_policies(azure.credential),
-        transport=transport(endpoints),
-        **options,
-    )
+    there = {"base_url": endpoints.azure.arm, "policies": _policies(azure.credential), "transport": transport(endpoints)}
+    return kind(azure.credential, azure.subscription, **there, **options)
 
 
 def _policies(credential: TokenCredential) -> list[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import tenacity
@@ -27,41 +28,23 @@ class Rest:
     Args:
         base: ``https://host``.
         scope: what the token is for.
-        sleep: how to wait between tries.
         kind: reads a refusal whose code does not tell its kind.
     """
 
-    def __init__(
-        self, base: str, scope: str, credential: TokenCredential, endpoints: Endpoints,
-        sleep: Callable[[float], None] = time.sleep, kind: Kind | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, base: str, scope: str, credential: TokenCredential, endpoints: Endpoints, kind: Kind | None = None) -> None:
         from azure.core import PipelineClient
         from azure.core.pipeline import policies
 
         self.base = base.rstrip("/")
-        self._sleep, self._kind = sleep, kind
-        self._client: Any = PipelineClient(
-            self.base,
-            transport=transport(endpoints),
-            policies=[
-                policies.RequestIdPolicy(),
-                policies.UserAgentPolicy("genai"),
-                retry(),
-                policies.BearerTokenCredentialPolicy(credential, scope),
-            ],
-        )
+        self._kind = kind
+        bearer = policies.BearerTokenCredentialPolicy(credential, scope)
+        chain = [policies.RequestIdPolicy(), policies.UserAgentPolicy("genai"), retry(), bearer]
+        self._client: Any = PipelineClient(self.base, transport=transport(endpoints), policies=chain)
 
     def call(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        *,
-        body: Body | None = None,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        fresh: float = 0.0,
-    ) -> Body | None:
+        self, method: str, path: str, what: str, *, body: Body | None = None, query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None, fresh: float = 0.0,
+    ) -> Body | None:  # fmt: skip
         """Send a request, again when the connection ends without an answer.
 
         Args:
@@ -89,7 +72,6 @@ class Rest:
         from azure.core.exceptions import ResourceNotFoundError
 
         asking = tenacity.Retrying(
-            sleep=self._sleep,
             stop=tenacity.stop_after_delay(fresh),
             wait=tenacity.wait_exponential(multiplier=0.05, exp_base=1.7, max=5),
             retry=tenacity.retry_if_exception_type(ResourceNotFoundError),
@@ -122,12 +104,8 @@ class Rest:
 def _with_code(error: Any) -> Any:
     """azure.core reads OData errors only where the answer says so: Graph's code is taken from the document."""
     if getattr(error, "error", None) is None and status(error):
-        from types import SimpleNamespace
-
-        try:
+        with contextlib.suppress(ValueError, AttributeError):
             found = error.response.json().get("error") or {}
             error.error = SimpleNamespace(code=found.get("code"), innererror=None)
             error.message = str(found.get("message") or error.message)
-        except (ValueError, AttributeError):
-            pass
     return error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,8 +90,6 @@ def _asked(kind: Callable[..., TokenCredential], target: Target, tenant: str, cl
     """What Entra ID answers to one question. ``proof``: the secret, or what gives the assertion. Raises as ``exchange`` does."""
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
-    # Without a handler Python prints the SDK's warnings to the terminal.
-    logging.getLogger("azure").addHandler(logging.NullHandler())
     authority = target.endpoints.azure.authority
     elsewhere = {"authority": authority, "disable_instance_discovery": not public(authority), "transport": transport(target.endpoints)}
     credential = kind(tenant, client_id, proof, **elsewhere)
@@ -110,7 +107,6 @@ def claims(token: SecretStr) -> dict[str, Any]:
     """What a token says, unverified: for showing, never for trusting."""
     try:
         part = token.get_secret_value().split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError):
+        return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+    except (IndexError, ValueError, TypeError):
         raise StepError("the given text is not a JSON Web Token", id="azure.token") from None
-    return dict(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from genai_platform.config.endpoints import Endpoints
 
@@ -27,8 +28,6 @@ def transport(endpoints: Endpoints) -> RequestsTransport:
             return host, pool
 
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            from urllib.parse import urlsplit
-
             parts = urlsplit(request.url)
             if (parts.hostname or "").endswith(".localhost"):
                 request.headers["Host"] = parts.netloc

@@ -14,8 +14,7 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError
 from genai_platform.tools.azure.errors import code, explained, named, taken, unless
-from genai_platform.tools.azure.locations import normalized
-from genai_platform.tools.azure.pipeline import RETRIES, management_client
+from genai_platform.tools.azure.pipeline import RETRIES, management_client, normalized
 from genai_platform.tools.azure.transport import transport
 
 if TYPE_CHECKING:
@@ -82,9 +81,8 @@ class Vaults:
     def in_group(self, group: str) -> list[Vault]:
         """The vaults of a resource group; none when the group does not exist, or where the subscription never had any."""
         with explained(f"list the vaults of {group}"):
-            return [
-                self._vault(entry) for entry in unless([404], lambda: list(self._management.vaults.list_by_resource_group(group))) or ()
-            ]
+            found = unless([404], lambda: list(self._management.vaults.list_by_resource_group(group))) or ()
+            return [self._vault(entry) for entry in found]
 
     def available(self, name: str) -> str | None:
         """None when the name is free everywhere, else why not; empty when it cannot be asked: that is a right at the subscription."""
@@ -101,19 +99,15 @@ class Vaults:
             found = named(name, self._management.vaults.list_deleted)
             if found is None:
                 return None
-            held = found.properties
-            until = held.scheduled_purge_date
+            held, until = found.properties, found.properties.scheduled_purge_date
             return SoftDeleted(name, normalized(str(held.location)), until.isoformat() if until else "", str(held.vault_id))
 
     def make(self, group: str, name: str, location: str, tags: Mapping[str, str], *, recover: bool = False) -> Vault:
         """Make a vault with role-based access, or recover a soft-deleted one. Purge protection is never switched on."""
         properties: dict[str, Any] = {
-            "tenantId": self._azure.tenant,
-            "sku": {"family": "A", "name": "standard"},
-            "enableRbacAuthorization": True,
-            "softDeleteRetentionInDays": RETENTION_DAYS,
-            "createMode": "recover" if recover else "default",
-        }
+            "tenantId": self._azure.tenant, "sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": True,
+            "softDeleteRetentionInDays": RETENTION_DAYS, "createMode": "recover" if recover else "default",
+        }  # fmt: skip
         body = {"location": location, "tags": dict(tags), "properties": properties}
         with explained(f"{'recover' if recover else 'make'} the vault {name}"):
             return self._vault(self._management.vaults.begin_create_or_update(group, name, body).result())
@@ -137,9 +131,8 @@ class Vaults:
     def _vault(entry: Any) -> Vault:
         properties = entry.properties
         url = str(properties.vault_uri).rstrip("/")
-        return Vault(
-            entry.name, entry.id, normalized(entry.location), url, dict(entry.tags or {}), bool(properties.enable_rbac_authorization)
-        )
+        tags, role_based = dict(entry.tags or {}), bool(properties.enable_rbac_authorization)
+        return Vault(entry.name, entry.id, normalized(entry.location), url, tags, role_based)
 
     # -- secrets ----------------------------------------------------------------------------------
     def client(self, vault: Vault) -> SecretClient:
