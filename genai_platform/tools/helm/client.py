@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from genai_platform import programs
 from genai_platform.config.target import Target
 from genai_platform.engine.step import Progress
 from genai_platform.errors import ConfigError, GenaiError, StepError, WaitTimeout
@@ -84,7 +85,7 @@ class Helm:
     def __init__(self, target: Target, kube: Kube, executable: Callable[[], Path] | None = None) -> None:
         self._target = target
         self._kube = kube
-        self._executable = executable or _find
+        self._executable = executable or (lambda: programs.find("helm"))
         self._lock = threading.Lock()
         self._client: Any = None
 
@@ -103,14 +104,9 @@ class Helm:
             # A release that was given none has no ``config`` here.
             values = status.get("config") or await command.get_values(name, namespace=namespace, revision=revision)
             return Release(
-                name=name,
-                status=str(status["info"]["status"]),
-                revision=revision,
-                chart=str(metadata["name"]),
-                version=str(metadata["version"]),
-                annotations=metadata.get("annotations") or {},
-                values=values,
-            )
+                name=name, status=str(status["info"]["status"]), revision=revision, chart=str(metadata["name"]),
+                version=str(metadata["version"]), annotations=metadata.get("annotations") or {}, values=values,
+            )  # fmt: skip
 
         return self._run(f"read the release {name}", look, 120)
 
@@ -123,15 +119,10 @@ class Helm:
         """
         if source.local:
             check_path(source)
+        version = None if source.local else source.version
+        show = lambda command: command.show_chart(source.reference, repo=source.repository, version=version)  # noqa: E731
         try:
-            metadata = self._run(
-                f"fetch the chart {source}",
-                lambda command: command.show_chart(
-                    source.reference, repo=source.repository, version=None if source.local else source.version
-                ),
-                limit,
-                cluster=False,
-            )
+            metadata = self._run(f"fetch the chart {source}", show, limit, cluster=False)
         except StepError as error:
             raise _unfetched(source, error) from None
         found = ResolvedChart(source, str(metadata["name"]), str(metadata["version"]), metadata.get("annotations") or {})
@@ -204,9 +195,7 @@ class Helm:
         if self.release(name, namespace) is None:
             return False
         self._run(
-            f"uninstall the release {name}",
-            lambda command: command.uninstall(name, namespace=namespace, timeout=f"{limit}s"),
-            limit + 60,
+            f"uninstall the release {name}", lambda command: command.uninstall(name, namespace=namespace, timeout=f"{limit}s"), limit + 60
         )
         return True
 
@@ -286,12 +275,6 @@ def check_path(source: ChartSource) -> None:
             remedy="name the folder of the chart itself",
             id="chart.path",
         )
-
-
-def _find() -> Path:
-    from genai_platform import programs
-
-    return programs.find("helm")
 
 
 def _unfetched(source: ChartSource, error: StepError) -> GenaiError:

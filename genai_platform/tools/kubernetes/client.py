@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -190,7 +190,7 @@ class Kube:
         """The events about one object, or about all of a kind, oldest first."""
         about = f"involvedObject.kind={kind}" + (f",involvedObject.name={name}" if name else "")
         found = self.list("v1", "Event", namespace, field_selector=about)
-        return sorted(found, key=_when)
+        return sorted(found, key=when)
 
     def version(self) -> str:
         """The API server's version, e.g. ``v1.35.4``."""
@@ -199,34 +199,18 @@ class Kube:
     # -- changing ---------------------------------------------------------------------------------
     def apply(self, document: Mapping[str, Any], *, dry_run: bool = False) -> Document:
         """Server-side apply under the field manager ``genai``; what others set on our fields is taken over."""
-        name, namespace, kind = document["metadata"]["name"], document["metadata"].get("namespace"), document["kind"]
-        path = self._path(document["apiVersion"], kind, name, namespace)
-        if path is None:
-            raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
+        name, kind = document["metadata"]["name"], document["kind"]
         query = [("fieldManager", FIELD_MANAGER), ("force", "true"), *([("dryRun", "All")] if dry_run else [])]
-        found = self._send(
-            _Request(
-                "patch",
-                path,
-                f"{'compare' if dry_run else 'apply'} {kind} {name}",
-                query=query,
-                body=dict(document),
-                content_type="application/apply-patch+yaml",
-                secret=kind == "Secret",
-            )
-        )
+        doing, form = f"{'compare' if dry_run else 'apply'} {kind} {name}", "application/apply-patch+yaml"
+        path = self._path_for(document, name)
+        found = self._send(_Request("patch", path, doing, query, dict(document), form, secret=kind == "Secret"))
         assert found is not None
         return found
 
     def create(self, document: Mapping[str, Any]) -> Document:
         """Make a new object; one that exists already is an error."""
-        kind, namespace = document["kind"], document["metadata"].get("namespace")
-        path = self._path(document["apiVersion"], kind, None, namespace)
-        if path is None:
-            raise StepError(f"the cluster does not know the kind {kind} ({document['apiVersion']})", id="kube.unknown_kind")
-        found = self._send(
-            _Request("post", path, f"create {kind} {document['metadata']['name']}", body=dict(document), secret=kind == "Secret")
-        )
+        kind, doing = document["kind"], f"create {document['kind']} {document['metadata']['name']}"
+        found = self._send(_Request("post", self._path_for(document, None), doing, body=dict(document), secret=kind == "Secret"))
         assert found is not None
         return found
 
@@ -278,6 +262,12 @@ class Kube:
         return changed(now, self.apply(document, dry_run=True))
 
     # -- the wire ---------------------------------------------------------------------------------
+    def _path_for(self, document: Mapping[str, Any], name: str | None) -> str:
+        path = self._path(document["apiVersion"], document["kind"], name, document["metadata"].get("namespace"))
+        if path is None:
+            raise StepError(f"the cluster does not know the kind {document['kind']} ({document['apiVersion']})", id="kube.unknown_kind")
+        return path
+
     def _path(self, api_version: str, kind: str, name: str | None, namespace: str | None) -> str | None:
         """The address of an object or a list; ``None`` when the API server does not know the kind."""
         base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
@@ -328,11 +318,8 @@ class Kube:
             # The server may quote what was sent: for a secret its words are left out.
             reason = error.reason if secret else reason_of(error)
             if command := self._webhook(reason_of(error)):
-                raise StepError(
-                    f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}",
-                    remedy=command,
-                    id="kube.webhook",
-                ) from None
+                text = f"could not {doing}: a webhook refuses it ({reason}); to delete it: {command}"
+                raise StepError(text, remedy=command, id="kube.webhook") from None
             status = error.status or 0
             raise of_status(status)(f"could not {doing}: {status} {reason}", remedy=REMEDIES.get(status, ""), id=f"kube.{status}") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -344,17 +331,16 @@ class Kube:
 
     def _webhook(self, reason: str) -> str:
         """The command that deletes the configuration of the webhook that failed; empty when it was not a webhook, or is not found."""
-        try:
+        with suppress(StepError):
             return webhooks.removal(self.list, reason)
-        except StepError:
-            return ""
+        return ""
 
     def _open(self) -> Any:
         path = self.kubeconfig()
         with self._lock:
             if self._client is None:
                 from kubernetes import config
-                from kubernetes.client import Configuration
+                from kubernetes.client import ApiClient, Configuration
                 from kubernetes.dynamic import DynamicClient
                 from urllib3 import Retry
 
@@ -370,8 +356,6 @@ class Kube:
                     config.load_kube_config(config_file=str(path), client_configuration=configuration)
                 except (config.ConfigException, OSError) as error:
                     raise StepError(f"the kubeconfig {path} cannot be used: {error}", id="kube.kubeconfig") from None
-                from kubernetes.client import ApiClient
-
                 # Discovery is done here, without the library's cache file in the shared temporary folder.
                 self._client = DynamicClient(ApiClient(configuration), discoverer=lambda client, cache: None)
             return self._client
@@ -393,5 +377,6 @@ def changed(now: Any, then: Any, path: str = "") -> list[str]:
     return [] if now == then else [path]
 
 
-def _when(event: Document) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"))
+def when(event: Document) -> str:
+    """When something happened last, as far as its event tells."""
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event.get("metadata", {}).get("creationTimestamp") or "")

@@ -19,31 +19,18 @@ def document(target: Target, cluster: Mapping[str, Any]) -> dict[str, Any]:
     program = Path(sys.executable).with_name("genai")
     command = [str(program)] if program.exists() else [sys.executable, "-m", "genai_platform.cli.app"]
     arguments = [*command[1:], "kube-token", "--cluster", name, "--region", target.settings.platform.region]
+    server = {"server": cluster["endpoint"], "certificate-authority-data": cluster["certificateAuthority"]["data"]}
+    asked = {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": command[0], "args": arguments,
+        "interactiveMode": "Never", "provideClusterInfo": False,
+    }  # fmt: skip
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": cluster["endpoint"], "certificate-authority-data": cluster["certificateAuthority"]["data"]},
-            }
-        ],
+        "clusters": [{"name": name, "cluster": server}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "users": [
-            {
-                "name": name,
-                "user": {
-                    "exec": {
-                        "apiVersion": "client.authentication.k8s.io/v1",
-                        "command": command[0],
-                        "args": arguments,
-                        "interactiveMode": "Never",
-                        "provideClusterInfo": False,
-                    }
-                },
-            }
-        ],
+        "users": [{"name": name, "user": {"exec": asked}}],
     }
 
 

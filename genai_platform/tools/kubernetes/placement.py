@@ -6,12 +6,11 @@ For ``obstacles``: each function gives words, and nothing where nothing is wrong
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from genai_platform.errors import GenaiError
-from genai_platform.tools.kubernetes.client import Document, Kube
+from genai_platform.tools.kubernetes.client import Document, Kube, when
 
 _CLUSTER_EVENTS = "default"
 """The namespace of events about objects that have none."""
@@ -37,8 +36,7 @@ def _claim(kube: Kube, namespace: str, name: str) -> str:
     if phase == "Bound":
         return ""
     events = kube.events(namespace, "PersistentVolumeClaim", name)
-    warnings = [event for event in events if _warns(event)]
-    if warnings:
+    if warnings := [event for event in events if event.get("type") == "Warning"]:
         return _event(warnings[-1])
     if found is None:
         return "it does not exist"
@@ -50,38 +48,29 @@ def _claim(kube: Kube, namespace: str, name: str) -> str:
     storage_class = kube.get("storage.k8s.io/v1", "StorageClass", wanted)
     if storage_class is None:
         return f"storage class {wanted} does not exist"
-    # With WaitForFirstConsumer the claim waits for the pod's node, not the pod for the claim.
-    waits_for_node = storage_class.get("volumeBindingMode") == "WaitForFirstConsumer" and not _ordered(found)
+    # With WaitForFirstConsumer the claim waits until a node is chosen for the pod, not the pod for the claim.
+    chosen = "volume.kubernetes.io/selected-node" in (found["metadata"].get("annotations") or {})
+    waits_for_node = storage_class.get("volumeBindingMode") == "WaitForFirstConsumer" and not chosen
     return "" if waits_for_node or not events else _event(events[-1])
-
-
-def _ordered(claim: Document) -> bool:
-    """Whether a node was chosen, so that a volume is being made."""
-    return "volume.kubernetes.io/selected-node" in (claim["metadata"].get("annotations") or {})
 
 
 def node_claims(kube: Kube, namespace: str, pod: Document) -> str:
     """Why no node comes: a warning of the NodeClaim that was ordered for a pod, the stage it is at, or a NodePool that is not ready."""
     since = str(pod["metadata"].get("creationTimestamp") or "")
-    told = [event for kind in ("NodePool", "NodeClaim") for event in kube.events(_CLUSTER_EVENTS, kind) if _warns(event)]
+    events = [event for kind in ("NodePool", "NodeClaim") for event in kube.events(_CLUSTER_EVENTS, kind)]
     # A NodeClaim that EC2 refuses is deleted at once, and another made: its event stays (karpenter.sh, "NodeClaims").
-    told = [event for event in told if _when(event) >= since]
-    nominated = list(_nominated(kube, namespace, pod))
+    told = [event for event in events if event.get("type") == "Warning" and when(event) >= since]
+    texts = [str(event.get("message", "")) for event in kube.events(namespace, "Pod", pod["metadata"]["name"])]
+    nominated = [found[1] for text in texts if (found := re.search(r"nodeclaim/([\w.-]+)", text))]
     own = [event for event in told if event.get("involvedObject", {}).get("name") in nominated] or told
     if own:
-        return _refused(max(own, key=_when))
+        return _refused(max(own, key=when))
     with suppress(GenaiError):
         for name in reversed(nominated):
-            if found := kube.get(_KARPENTER, "NodeClaim", name):
-                return _stage(found)
+            if claim := kube.get(_KARPENTER, "NodeClaim", name):
+                return _stage(claim)
         return next(filter(None, (_unready(pool) for pool in kube.list(_KARPENTER, "NodePool"))), "")
     return ""
-
-
-def _nominated(kube: Kube, namespace: str, pod: Document) -> Iterator[str]:
-    for event in kube.events(namespace, "Pod", pod["metadata"]["name"]):
-        if found := re.search(r"nodeclaim/([\w.-]+)", str(event.get("message", ""))):
-            yield found.group(1)
 
 
 def _refused(event: Document) -> str:
@@ -132,11 +121,3 @@ def _said(condition: dict[str, Any]) -> str:
 
 def _event(event: Document) -> str:
     return f"{event.get('reason')}: {str(event.get('message', ''))[:160]}"
-
-
-def _warns(event: Document) -> bool:
-    return event.get("type") == "Warning"
-
-
-def _when(event: Document) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event.get("metadata", {}).get("creationTimestamp") or "")

@@ -86,10 +86,8 @@ def rollout(kube: Kube, kind: str, name: str, namespace: str, progress: Progress
         reason = obstacles.of_workload(kube, kind, workload, found, namespace)
         # While an old pod still serves, its number says nothing about the new revision.
         updated = workload.get("status", {}).get("updatedReplicas", 0)
-        counted = (
-            f"{min(ready, updated)}/{wanted} pods" if updated < wanted or ready < wanted else f"{wanted}/{wanted} pods, old ones are ending"
-        )
-        status = f"{name}: {counted}" + (f"; {reason}" if reason else "")
+        ending = "" if min(ready, updated) < wanted else ", old ones are ending"
+        status = f"{name}: {min(ready, updated, wanted)}/{wanted} pods{ending}" + (f"; {reason}" if reason else "")
         _fail_for_image(kube, name, workload, found, namespace)
         _fail_early(kube, name, found, namespace, hide)
         return None
@@ -121,6 +119,9 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
     status = f"job {name}: waiting for its pod"
     hide = redact or redactor(())
 
+    def told(pods: Sequence[Document]) -> str:
+        return _brief(hide(_last_log(kube, pods, namespace))) or obstacles.of_pods(kube, pods, namespace) or "it left no log"
+
     def look() -> str | None:
         nonlocal status
         found = kube.get("batch/v1", "Job", name, namespace)
@@ -131,19 +132,20 @@ def job(kube: Kube, name: str, namespace: str, progress: Progress, timeout: floa
         if state == "complete":
             return _brief(hide(_last_log(kube, pods, namespace)))
         if state == "failed":
-            lines = _brief(hide(_last_log(kube, pods, namespace))) or obstacles.of_pods(kube, pods, namespace) or "it left no log"
-            raise JobFailed(f"job {name} failed:\n{lines}", remedy="fix the cause and run the same command again", id="kube.job_failed")
+            raise JobFailed(
+                f"job {name} failed:\n{told(pods)}", remedy="fix the cause and run the same command again", id="kube.job_failed"
+            )
         reason = obstacles.of_pods(kube, pods, namespace) if pods else _refused(kube, name, namespace)
         _fail_for_image(kube, f"job {name}", found, pods, namespace)
         failed = failed_tries(found)
         if failed >= TRIES_ALLOWED:
-            told = _brief(hide(_last_log(kube, pods, namespace))) or obstacles.of_pods(kube, pods, namespace) or "it left no log"
             raise JobFailed(
-                f"job {name} failed {failed} times; its last line: {told.splitlines()[-1]}",
+                f"job {name} failed {failed} times; its last line: {told(pods).splitlines()[-1]}",
                 remedy=f"fix the cause and run the same command again; whole log: kubectl -n {namespace} logs job/{name}",
                 id="kube.job_failed",
             )
-        status = f"job {name}: {_phase(pods)}" + (f", {failed} failed tries" if failed else "") + (f"; {reason}" if reason else "")
+        phase = str(pods[-1].get("status", {}).get("phase", "Pending")).lower() if pods else "no pod yet"
+        status = f"job {name}: {phase}" + (f", {failed} failed tries" if failed else "") + (f"; {reason}" if reason else "")
         return None
 
     return wait_for(look, progress, lambda: status, timeout, interval=1.0)
@@ -196,10 +198,6 @@ def pods_of(kube: Kube, owner: Document, namespace: str) -> list[Document]:
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
     found = kube.list("v1", "Pod", namespace, label_selector=selector)
     return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
-
-
-def _phase(pods: Sequence[Document]) -> str:
-    return str(pods[-1].get("status", {}).get("phase", "Pending")).lower() if pods else "no pod yet"
 
 
 def _refused(kube: Kube, name: str, namespace: str) -> str:
