@@ -17,11 +17,9 @@ class Trace:
     """A trace and its generation, as far as both application lines tell."""
 
     id: str
-    session: str
     model: str
     input_tokens: int
     output_tokens: int
-    input: Any = None
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,15 @@ class Langfuse:
         return self._from_traces(session) if self.line == 1 else self._from_observations(session)
 
     def _from_traces(self, session: str) -> list[Trace]:
-        found = []
-        for trace in self._json("/api/public/traces", sessionId=session, limit="50")["data"]:
-            for one in self._json("/api/public/observations", traceId=trace["id"], type="GENERATION")["data"]:
-                found.append(_trace(trace["id"], session, one))
-        return found
+        traces = [str(trace["id"]) for trace in self._json("/api/public/traces", sessionId=session, limit="50")["data"]]
+        answers = {id: self._json("/api/public/observations", traceId=id, type="GENERATION") for id in traces}
+        return [_trace(id, one) for id, answer in answers.items() for one in answer["data"]]
 
     def _from_observations(self, session: str) -> list[Trace]:
-        data = self._json(
-            "/api/public/v2/observations", sessionId=session, type="GENERATION", fields="core,basic,io,model,usage,trace_context"
-        )["data"]
+        fields = "core,basic,io,model,usage,trace_context"
+        data = self._json("/api/public/v2/observations", sessionId=session, type="GENERATION", fields=fields)["data"]
         # A server that does not know the filter gives everybody's: the session is compared here, too.
-        return [_trace(one["traceId"], session, one) for one in data if one.get("sessionId") == session]
+        return [_trace(str(one["traceId"]), one) for one in data if one.get("sessionId") == session]
 
     # -- the wire ---------------------------------------------------------------------------------
     def _json(self, path: str, **query: str) -> Any:
@@ -90,22 +85,18 @@ class Langfuse:
         except httpx.HTTPError as error:
             raise _unreachable(path, self.http, error) from None
         if answer.is_error:
-            raise of_status(answer.status_code)(
-                f"{path} answered {answer.status_code}: {_message(answer)}", id=f"langfuse.{answer.status_code}"
-            )
+            text = f"{path} answered {answer.status_code}: {_message(answer)}"
+            raise of_status(answer.status_code)(text, id=f"langfuse.{answer.status_code}")
         return answer
 
 
-def _trace(id: str, session: str, one: dict[str, Any]) -> Trace:
-    details = one.get("usageDetails") or {}
-    usage = one.get("usage") or {}
+def _trace(id: str, one: dict[str, Any]) -> Trace:
+    details, usage = one.get("usageDetails") or {}, one.get("usage") or {}
     return Trace(
-        id=str(id),
-        session=session,
+        id=id,
         model=str(one.get("model") or one.get("providedModelName") or ""),
         input_tokens=int(details.get("input") or usage.get("input") or usage.get("promptTokens") or 0),
         output_tokens=int(details.get("output") or usage.get("output") or usage.get("completionTokens") or 0),
-        input=one.get("input"),
     )
 
 

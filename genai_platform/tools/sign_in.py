@@ -7,12 +7,12 @@ from pydantic import SecretStr
 
 from genai_platform.errors import StepError, Unreachable
 
-_LITELLM, _LANGFUSE = "/sso/key/generate", "/api/auth/signin/azure-ad"
+_LANGFUSE = "/api/auth/signin/azure-ad"
 
 
 def litellm(http: httpx.Client) -> httpx.Response:
     """LiteLLM's answer to "Login with SSO": a redirect to Entra ID, or why there is none."""
-    return _send(http, "GET", _LITELLM)
+    return _send(http, "GET", "/sso/key/generate")
 
 
 def langfuse(http: httpx.Client) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -142,14 +144,7 @@ class Litellm:
 
     def keys(self) -> list[dict[str, Any]]:
         """Every virtual key: alias, models, spend, budget, expiry, whether it is blocked. Never the key itself."""
-        found: list[dict[str, Any]] = []
-        for page in range(1, 1000):
-            query = {"return_full_object": "true", "page": str(page), "size": "100"}
-            document = self._json(self._send("GET", "/key/list", key=self.key, params=query))
-            found += [{**entry, "key_name": None} for entry in document["keys"]]
-            if page >= int(document.get("total_pages") or 1):
-                break
-        return found
+        return [{**entry, "key_name": None} for entry in self._pages("/key/list", "keys", return_full_object="true", size="100")]
 
     def key_info(self, key_hash: str) -> dict[str, Any]:
         """What LiteLLM knows of one key, by its hash: alias, spend, budget, expiry."""
@@ -164,17 +159,18 @@ class Litellm:
         self._send("POST", "/key/delete", key=self.key, body={"key_aliases": list(aliases)})
 
     # -- the wire ---------------------------------------------------------------------------------
+    def _pages(self, path: str, entries: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Every entry of a listing, over all its pages."""
+        for page in itertools.count(1):
+            document = self._json(self._send("GET", path, key=self.key, params={**query, "page": str(page)}))
+            yield from document[entries]
+            if page >= int(document.get("total_pages") or 1):
+                return
+
     def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        key: SecretStr | None = None,
-        body: Any = None,
-        params: dict[str, str] | None = None,
-        checked: bool = True,
-        timeout: float = 30,
-    ) -> httpx.Response:
+        self, method: str, path: str, *, key: SecretStr | None = None, body: Any = None, params: dict[str, str] | None = None,
+        checked: bool = True, timeout: float = 30,
+    ) -> httpx.Response:  # fmt: skip
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = self._headers(key) | ({"Content-Type": "application/json; charset=utf-8"} if content is not None else {})
         again = tenacity.Retrying(
@@ -259,8 +255,6 @@ def _said(answer: httpx.Response) -> tuple[str, str]:
 
     LiteLLM and the policy say ``{"error": {"message"}}``, API Management itself ``{"statusCode", "message"}``, or nothing at all.
     """
-    import re
-
     kind, text = "", answer.text
     try:
         document = answer.json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,8 +13,6 @@ from pydantic import SecretStr
 
 from genai_platform.errors import AlreadyExists, Invalid, NotFound
 from genai_platform.tools.litellm.client import Litellm
-
-_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -72,35 +71,15 @@ class KeyAdmin(Litellm):
     # -- users ------------------------------------------------------------------------------------
     def users(self) -> dict[str, User]:
         """Every internal user by identifier."""
-        found: dict[str, User] = {}
-        page = 1
-        while True:
-            query = {"page": str(page), "page_size": str(_PAGE)}
-            document = self._json(self._send("GET", "/user/list", key=self.key, params=query))
-            for entry in document.get("users") or ():
-                found[str(entry["user_id"])] = User(
-                    str(entry["user_id"]),
-                    str(entry.get("user_alias") or ""),
-                    entry.get("max_budget"),
-                    entry.get("budget_duration"),
-                    float(entry.get("spend") or 0),
-                )
-            if page >= int(document.get("total_pages") or 1):
-                return found
-            page += 1
+        found = map(_user, self._pages("/user/list", "users", page_size="100"))
+        return {user.id: user for user in found}
 
     def create_user(self, id: str, name: str, budget: float | None, duration: str | None) -> None:
         """Make a user without a key. One that exists already keeps its spend and gets this budget."""
         body: dict[str, Any] = {
-            "user_id": id,
-            "user_alias": name,
-            "user_role": "internal_user",
-            "max_budget": budget,
-            "budget_duration": duration,
-            "auto_create_key": False,
-            "models": [],
-            "metadata": {"caller": name},
-        }
+            "user_id": id, "user_alias": name, "user_role": "internal_user", "max_budget": budget, "budget_duration": duration,
+            "auto_create_key": False, "models": [], "metadata": {"caller": name},
+        }  # fmt: skip
         try:
             self._send("POST", "/user/new", key=self.key, body=body)
         except AlreadyExists:
@@ -126,8 +105,8 @@ class KeyAdmin(Litellm):
         if seconds is not None:
             body["duration"] = f"{seconds}s"
         document = self._json(self._send("POST", "/key/generate", key=self.key, body=body))
-        value = SecretStr(str(document["key"]))
-        return value, hashed(value)
+        value = str(document["key"])
+        return SecretStr(value), hashlib.sha256(value.encode()).hexdigest()  # so LiteLLM names a key by its value
 
     def change(self, hash: str, **values: Any) -> None:
         """Change a key by its hash."""
@@ -145,11 +124,9 @@ class KeyAdmin(Litellm):
             self._send("POST", "/key/delete", key=self.key, body={"keys": list(hashes)})
 
 
-def hashed(value: SecretStr) -> str:
-    """How LiteLLM names a key by its value."""
-    import hashlib
-
-    return hashlib.sha256(value.get_secret_value().encode()).hexdigest()
+def _user(entry: dict[str, Any]) -> User:
+    duration, spend = entry.get("budget_duration"), float(entry.get("spend") or 0)
+    return User(str(entry["user_id"]), str(entry.get("user_alias") or ""), entry.get("max_budget"), duration, spend)
 
 
 def _virtual(entry: dict[str, Any]) -> VirtualKey:
@@ -172,5 +149,5 @@ def moment(text: object) -> datetime | None:
     """A point in time as LiteLLM writes it; without an offset it means UTC."""
     if not text:
         return None
-    found = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+    found = datetime.fromisoformat(str(text))
     return found if found.tzinfo else found.replace(tzinfo=UTC)
