@@ -55,7 +55,6 @@ class Terraform:
         """Compare the root with the world, with ``terraform plan`` where it has a state: the changes are what that said.
 
         Args:
-            root: which one.
             variables: gives the root's variables; asked only when there is something to compare.
 
         Returns:
@@ -92,9 +91,8 @@ class Terraform:
         known, found = self.state.addresses(root), self.existing(root)
         there = {thing.address for thing in found.things} | set(found.doubtful)
         if gone := sorted(terraform_inventory.recognised(root, known) - there):
-            return Observation(
-                State.DRIFTED, f"{len(gone)} of {len(known)} resources are gone or have lost this environment's tags, e.g. {gone[0]}"
-            )
+            evidence = f"{len(gone)} of {len(known)} resources are gone or have lost this environment's tags, e.g. {gone[0]}"
+            return Observation(State.DRIFTED, evidence)
         if unknown := found.without(known):
             address = next(iter((*(thing.address for thing in unknown.things), *unknown.doubtful)))
             return Observation(State.DRIFTED, f"exists more often than Terraform's state knows: {address}")
@@ -107,10 +105,8 @@ class Terraform:
         elif not self.state.resources(root):
             return self._without_state(root)
         elif holder := self.state.holder(root):
-            evidence = (
-                f"terraform of another run is at work on root '{root}': {holder['Who']}, since {holder['Created'][:19]}"
-                + terraform_run.doing(holder)
-            )
+            whose = f"{holder['Who']}, since {holder['Created'][:19]}{terraform_run.doing(holder)}"
+            evidence = f"terraform of another run is at work on root '{root}': {whose}"
         else:
             return None
         return Observation(State.DRIFTED, evidence).with_change(f"terraform root {root}")
@@ -125,9 +121,8 @@ class Terraform:
         if not found:
             return Observation(State.ABSENT, "not in Terraform's state, and nothing in AWS has this environment's tags")
         ids = [thing.id for thing in found.things] + [id for ids in found.doubtful.values() for id in ids]
-        return Observation(
-            State.DRIFTED, f"{len(ids)} resources with this environment's tags exist, e.g. {ids[0]}, but no state knows them"
-        )
+        evidence = f"{len(ids)} resources with this environment's tags exist, e.g. {ids[0]}, but no state knows them"
+        return Observation(State.DRIFTED, evidence)
 
     def plan(self, root: Root, variables: Mapping[str, Any]) -> list[Change]:
         """What ``apply`` would do. Raises ``StepError``."""
@@ -167,9 +162,7 @@ class Terraform:
         """Bring the state up to what exists: what an earlier run could not store, and what carries this environment's tags.
 
         Args:
-            root: which one.
             variables: gives the root's variables; asked only when there is something to take over.
-            progress: hears what is done.
             strict: refuse where several things could be meant by one address; else they are left to the audit.
 
         Returns:
@@ -249,11 +242,7 @@ class Terraform:
         self._program.run(folder, Command("import", 900, (orphan.address, orphan.id), _WITH_LOCK), progress)
         if not self.target.tags.items() <= self.state.tags(root, orphan.address).items():
             self._program.run(folder, Command("state", 300, ("rm", orphan.address)), progress)
-            raise StepError(
-                f"terraform root '{root}': {orphan.address}: '{orphan.id}' exists already and does not carry this environment's tags",
-                remedy="remove it, or choose another platform.name or --env: names follow from them",
-                id="terraform.foreign",
-            )
+            raise terraform_takeover.foreign(root, orphan.address, orphan.id)
         if document := completed(self.state.read(root) or {}, orphan.address):
             self._program.run(folder, Command("state", 300, ("push", "-"), stdin=json.dumps(document)), progress)
         return True
@@ -293,8 +282,7 @@ class Terraform:
             return "nothing in Terraform's state"
         folder = self._prepare(root, variables, progress)
         self._outputs.pop(root, None)
-        protected = self.state.protected(root)
-        if protected:
+        if protected := self.state.protected(root):
             # Deletion follows what the state says, not the configuration: bring those arguments there first.
             progress.say(f"lifting the protection of {', '.join(protected)}")
             lifting = Command("apply", timeout, options={**_CHANGING, "target": list(protected)})
@@ -315,11 +303,8 @@ class Terraform:
             if root not in self._outputs:
                 found = self.state.outputs(root)
                 if found is None:
-                    raise NeverBuilt(
-                        f"terraform root '{root}' was not applied yet",
-                        remedy=run_genai(f"infra --only infra.{root}"),
-                        id="terraform.absent",
-                    )
+                    remedy = run_genai(f"infra --only infra.{root}")
+                    raise NeverBuilt(f"terraform root '{root}' was not applied yet", remedy=remedy, id="terraform.absent")
                 self._outputs[root] = found
             return self._outputs[root]
 

@@ -42,14 +42,13 @@ def user_configuration(variables: Mapping[str, str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def implied_folders(home: Path, system: Path = Path("/usr")) -> Iterator[Path]:
+def implied_folders(home: Path) -> Iterator[Path]:
     """Folders that Terraform takes for mirrors without being told."""
     yield home / ".terraform.d" / "plugins"
     if sys.platform == "darwin":
         yield home / "Library" / "Application Support" / "io.terraform" / "plugins"
-    yield home / ".local" / "share" / "terraform" / "plugins"
-    yield system / "local" / "share" / "terraform" / "plugins"
-    yield system / "share" / "terraform" / "plugins"
+    for share in (home / ".local" / "share", Path("/usr/local/share"), Path("/usr/share")):
+        yield share / "terraform" / "plugins"
 
 
 def below(folder: Path) -> Iterator[Path]:
@@ -80,20 +79,14 @@ def prepare(folder: Path, variables: Mapping[str, str], opt: Iterable[Path] | No
 
     Args:
         folder: where a generated configuration is written.
-        variables: the environment Terraform would have.
         opt: where to look for an unpacked mirror, after Terraform's own places; default: the folders below ``/opt``.
     """
     own = user_configuration(variables)
     text = own.read_text(encoding="utf-8") if own else ""
     home = Path(variables.get("HOME") or Path.home())
-    if re.search(r"^\s*provider_installation\b", text, re.MULTILINE) or any(map(fitting, implied_folders(home))):
-        return _named(own)
-    mirror = next(filter(fitting, below(Path("/opt")) if opt is None else opt), None)
-    if mirror is None:
-        return _named(own)
-    return {"TF_CLI_CONFIG_FILE": str(write_private(folder / "cli.tfrc", configuration(text, mirror)))}
-
-
-def _named(own: Path | None) -> dict[str, str]:
+    known = re.search(r"^\s*provider_installation\b", text, re.MULTILINE) or any(map(fitting, implied_folders(home)))
+    mirror = None if known else next(filter(fitting, below(Path("/opt")) if opt is None else opt), None)
+    if mirror is not None:
+        own = write_private(folder / "cli.tfrc", configuration(text, mirror))
     # A variable that names a missing file only makes Terraform warn at every run: an empty one is ignored.
     return {"TF_CLI_CONFIG_FILE": str(own) if own else ""}

@@ -54,13 +54,9 @@ class States:
         if not self.remote:
             return None
         s3: dict[str, Any] = {
-            "bucket": self.bucket(),
-            "key": self.key(root),
-            "region": self.aws.region,
-            "encrypt": True,
-            # Terraform's own lock, an object next to the state: no table is needed.
-            "use_lockfile": True,
-        }
+            "bucket": self.bucket(), "key": self.key(root), "region": self.aws.region, "encrypt": True,
+            "use_lockfile": True,  # Terraform's own lock, an object next to the state: no table is needed
+        }  # fmt: skip
         if not self.target.endpoints.real:
             s3["use_path_style"] = True
         return {"terraform": {"backend": {"s3": s3}}}
@@ -103,13 +99,7 @@ class States:
 
     def addresses(self, root: str) -> frozenset[str]:
         """The addresses of all resource instances of the state, e.g. ``aws_subnet.public["a"]``. Raises ``StepError`` as ``read`` does."""
-        document = self.read(root) or {}
-        return frozenset(
-            f"{resource['type']}.{resource['name']}{_index(instance)}"
-            for resource in document.get("resources", [])
-            if resource.get("mode") == "managed"
-            for instance in resource.get("instances", [])
-        )
+        return frozenset(_address(resource, instance) for resource, instance in _managed(self.read(root)))
 
     def errored(self, root: str) -> Path | None:
         """The state that a run could not store and left in the root's folder, when it is newer than the stored one.
@@ -146,7 +136,8 @@ class States:
     def protected(self, root: str) -> tuple[str, ...]:
         """Addresses whose state still holds an argument that would keep them from being deleted."""
         found = set()
-        for resource, attributes in _managed(self.read(root)):
+        for resource, instance in _managed(self.read(root)):
+            attributes = instance.get("attributes") or {}
             argument, harmless = _PROTECTIVE.get(resource["type"], ("deletion_protection", False))
             held = attributes.get(argument)
             if (held is not None and held != harmless) or attributes.get("deletion_protection") is True:
@@ -155,11 +146,10 @@ class States:
 
     def tags(self, root: str, address: str) -> dict[str, str]:
         """The tags of one resource instance, by its address (``aws_iam_role.this["a"]``); none when it is not in the state."""
-        for resource in (self.read(root) or {}).get("resources", []):
-            for instance in resource.get("instances", []):
-                if f"{resource.get('type')}.{resource.get('name')}{_index(instance)}" == address:
-                    attributes = instance.get("attributes") or {}
-                    return dict(attributes.get("tags_all") or attributes.get("tags") or {})
+        for resource, instance in _managed(self.read(root)):
+            if _address(resource, instance) == address:
+                attributes = instance.get("attributes") or {}
+                return dict(attributes.get("tags_all") or attributes.get("tags") or {})
         return {}
 
     def holder(self, root: str) -> dict[str, str] | None:
@@ -195,13 +185,13 @@ class States:
             return None if answer is None else str(answer["Body"].read().decode("utf-8", "replace"))
 
 
-def _index(instance: dict[str, Any]) -> str:
-    return f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
+    index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+    return f"{resource['type']}.{resource['name']}{index}"
 
 
 def _managed(state: dict[str, Any] | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each resource instance of a state with its attributes; data sources are none."""
+    """Each instance of a state's resources, behind its resource; data sources are none."""
     for resource in (state or {}).get("resources", []):
         if resource.get("mode") == "managed":
-            for instance in resource.get("instances", []):
-                yield resource, instance.get("attributes") or {}
+            yield from ((resource, instance) for instance in resource.get("instances", []))

@@ -24,11 +24,19 @@ def blocks(things: Iterable[Orphan]) -> str:
     return json.dumps({"import": [{"to": thing.address, "id": thing.id} for thing in things]}, indent=1)
 
 
+def foreign(root: str, address: str, id: str) -> StepError:
+    """What is said where something exists in the place of a root's resource and is somebody else's."""
+    return StepError(
+        f"terraform root '{root}': {address}: '{id}' exists already and does not carry this environment's tags",
+        remedy="remove it, or choose another platform.name or --env: names follow from them",
+        id="terraform.foreign",
+    )
+
+
 def refuse(root: str, plan: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Refuse a plan that would do more than take over what is this environment's.
 
     Args:
-        root: its name, for messages.
         plan: the document of ``terraform show -json``.
         tags: what this environment's things carry.
 
@@ -39,12 +47,7 @@ def refuse(root: str, plan: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         address, change = entry["address"], entry["change"]
         held = (change.get("before") or {}).get("tags_all")
         if change.get("importing") and held is not None and not tags.items() <= held.items():
-            raise StepError(
-                f"terraform root '{root}': {address}: '{change['importing'].get('id')}' exists already and does not carry "
-                "this environment's tags",
-                remedy="remove it, or choose another platform.name or --env: names follow from them",
-                id="terraform.foreign",
-            )
+            raise foreign(root, address, change["importing"].get("id"))
         if "delete" in change.get("actions", ()):
             name = (change.get("importing") or {}).get("id") or (change.get("before") or {}).get("id", "")
             raise StepError(

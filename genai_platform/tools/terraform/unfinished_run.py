@@ -23,10 +23,7 @@ _CLOCK = timedelta(seconds=2)
 
 @contextlib.contextmanager
 def marked(folder: Path) -> Iterator[tuple[int, ...]]:
-    """Mark a run that takes the state's lock.
-
-    Args:
-        folder: the root's folder.
+    """Mark a run in a root's folder that takes the state's lock.
 
     Yields:
         File descriptors for the program to inherit; none where the file system takes no file or another run is at work.
@@ -72,22 +69,15 @@ def abandoned(folder: Path, holder: Mapping[str, str]) -> bool:
     """Whether a state's lock was taken by a run in this folder whose process has ended.
 
     Args:
-        folder: the root's folder.
         holder: Terraform's document of the lock, with ``Who`` and ``Created``.
     """
-    try:
-        descriptor = os.open(folder / MARK, os.O_RDWR)
-    except OSError:
+    if running(folder):
         return False
     try:
-        if not _alone(descriptor):
-            return False
-        since = datetime.fromisoformat(json.loads(os.read(descriptor, 4096))["since"])
+        since = datetime.fromisoformat(json.loads((folder / MARK).read_bytes())["since"])
         taken = datetime.fromisoformat(holder["Created"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    finally:
-        os.close(descriptor)
     return holder.get("Who") == myself() and taken >= since - _CLOCK
 
 
