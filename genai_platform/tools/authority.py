@@ -27,14 +27,14 @@ class Pair:
 def make_authority(name: str, days: int = 3650) -> Pair:
     """A new authority, whose key should never leave Secrets Manager."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = _name(name)
     made = (
         _builder(subject, subject, key.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signing=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return Pair(_pem(made), _private(key))
+    return _pair(made, key)
 
 
 def issue(authority: Pair, names: Sequence[str], days: int = 90) -> Pair:
@@ -44,9 +44,8 @@ def issue(authority: Pair, names: Sequence[str], days: int = 90) -> Pair:
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise ValueError("the authority's key is not an elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     made = (
-        _builder(subject, issuer.subject, key.public_key(), days)
+        _builder(_name(names[0][:64]), issuer.subject, key.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signing=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -54,7 +53,7 @@ def issue(authority: Pair, names: Sequence[str], days: int = 90) -> Pair:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
-    return Pair(_pem(made), _private(key))
+    return _pair(made, key)
 
 
 def usable(authority: Pair, days: int = 30) -> bool:
@@ -66,6 +65,10 @@ def usable(authority: Pair, days: int = 30) -> bool:
         return False
     left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     return left > datetime.timedelta(days=days) and certificate.public_key() == key.public_key()
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
@@ -90,10 +93,7 @@ def _usage(*, signing: bool) -> x509.KeyUsage:
     )  # fmt: skip
 
 
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _private(key: ec.EllipticCurvePrivateKey) -> SecretStr:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return SecretStr(key.private_bytes(encoding, form, serialization.NoEncryption()).decode())
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    return Pair(certificate.public_bytes(pem).decode(), SecretStr(private))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 
 import httpx
 
@@ -13,8 +12,8 @@ from genai_platform.config.target import Target
 def trusted(target: Target) -> ssl.SSLContext:
     """The system's authorities, the one the tool made for this environment, and the one the endpoints name."""
     context = ssl.create_default_context()
-    for path in _authorities(target):
-        if path.is_file():
+    for path in (target.folder / "ca.pem", target.endpoints.ca_bundle):
+        if path is not None and path.is_file():
             context.load_verify_locations(cafile=str(path))
     return context
 
@@ -34,8 +33,3 @@ class LocalhostTransport(httpx.HTTPTransport):
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
-
-
-def _authorities(target: Target) -> list[Path]:
-    bundle = target.endpoints.ca_bundle
-    return [target.folder / "ca.pem", *([bundle] if bundle else [])]

@@ -54,14 +54,9 @@ def answer(work: Future[R], seconds: float, what: str) -> R:
 
 
 def gather(
-    things: Sequence[T],
-    work: Callable[[T], R],
-    *,
-    at_once: int = AT_ONCE,
-    beat: Callable[[int], None] = lambda done: None,
-    stop: threading.Event | None = None,
-    grace: float = 0.0,
-) -> list[R]:
+    things: Sequence[T], work: Callable[[T], R], *, at_once: int = AT_ONCE, beat: Callable[[int], None] = lambda done: None,
+    stop: threading.Event | None = None, grace: float = 0.0,
+) -> list[R]:  # fmt: skip
     """What ``work`` gives for each thing, in the order of the things.
 
     The first error stops new ones, and is raised when the running ones ended.

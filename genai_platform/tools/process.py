@@ -57,7 +57,6 @@ class Command:
 class Finished:
     """A program that ended."""
 
-    argv: tuple[str, ...]
     code: int
     out: str
     err: str
@@ -67,26 +66,21 @@ class CommandError(StepError):
     """A program failed or took too long.
 
     Attributes:
-        argv: its command line, which never holds a secret.
         code: its exit code; None when it was ended after its time limit.
         tail: its last lines.
     """
 
-    def __init__(self, message: str, argv: Sequence[str], code: int | None, tail: str, *, id: str = "command.failed") -> None:
+    def __init__(self, message: str, code: int | None, tail: str, *, id: str = "command.failed") -> None:
         super().__init__(f"{message}\n{tail}" if tail else message, id=id)
-        self.argv = tuple(argv)
-        self.code = code
-        self.tail = tail
+        self.code, self.tail = code, tail
 
 
 class _Reader:
     """Reads lines from a file that another process is writing."""
 
     def __init__(self, file: IO[bytes], heard: Callable[[str], None] | None) -> None:
-        self._descriptor = file.fileno()
-        self._heard = heard
-        self._position = 0
-        self._rest = b""
+        self._descriptor, self._heard = file.fileno(), heard
+        self._position, self._rest = 0, b""
         self._all: list[bytes] = []
 
     def look(self) -> None:
@@ -108,14 +102,9 @@ class _Reader:
 
 
 def run(
-    command: Command,
-    *,
-    timeout: float,
-    progress: Progress | None = None,
-    on_line: Callable[[Stream, str], None] | None = None,
-    good: Sequence[int] | None = (0,),
-    grace: float = 30.0,
-) -> Finished:
+    command: Command, *, timeout: float, progress: Progress | None = None, on_line: Callable[[Stream, str], None] | None = None,
+    good: Sequence[int] | None = (0,), grace: float = 30.0,
+) -> Finished:  # fmt: skip
     """Run a program to its end.
 
     Args:
@@ -154,18 +143,16 @@ def run(
                 if time.monotonic() > deadline:
                     end(process, grace)
                     tail = _tail(readers[0].text(), readers[1].text())
-                    raise CommandError(
-                        f"{command.name} did not finish within {timeout:.0f} s", command.argv, None, tail, id="command.timeout"
-                    )
+                    raise CommandError(f"{command.name} did not finish within {timeout:.0f} s", None, tail, id="command.timeout")
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK)
         finally:
             end(process, grace)
             _running.discard(process)
-        finished = Finished(tuple(command.argv), process.returncode, readers[0].text(), readers[1].text())
+        finished = Finished(process.returncode, readers[0].text(), readers[1].text())
     if good is not None and finished.code not in good:
         tail = _tail(finished.out, finished.err)
-        raise CommandError(f"{command.name} ended with exit code {finished.code}", command.argv, finished.code, tail)
+        raise CommandError(f"{command.name} ended with exit code {finished.code}", finished.code, tail)
     return finished
 
 

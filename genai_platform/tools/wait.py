@@ -16,15 +16,9 @@ _FIRST = 0.1
 
 
 def wait_for(
-    look: Callable[[], T | None],
-    progress: Progress,
-    what: Callable[[], str],
-    timeout: float,
-    interval: float = 2.0,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> T:
+    look: Callable[[], T | None], progress: Progress, what: Callable[[], str], timeout: float, interval: float = 2.0, *,
+    clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+) -> T:  # fmt: skip
     """Look until there is an answer other than ``None``.
 
     Args:
@@ -50,11 +44,8 @@ def wait_for(
             said = status
         left = deadline - clock()
         if left <= 0:
-            raise WaitTimeout(
-                f"gave up after {timeout:.0f} s: {status}",
-                remedy="run the same command again: it goes on where it stopped",
-                id="wait.timeout",
-            )
+            text = f"gave up after {timeout:.0f} s: {status}"
+            raise WaitTimeout(text, remedy="run the same command again: it goes on where it stopped", id="wait.timeout")
         # Short naps, so that Ctrl-C is heard within a second even where looks are rare.
         nap_end = clock() + min(pause, interval, left)
         pause *= 1.25

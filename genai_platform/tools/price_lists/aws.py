@@ -97,8 +97,7 @@ def _price(product: Mapping[str, Any], query: _Query) -> float | None:
         if not re.fullmatch(rf"([A-Z]{{2,4}}[0-9]*-)?{re.escape(query.usage)}", usage):
             return None
         (term,) = product["terms"]["OnDemand"].values()
-        first = [one for one in term["priceDimensions"].values() if one.get("beginRange", "0") == "0"]
-        (dimension,) = first
+        (dimension,) = [one for one in term["priceDimensions"].values() if one.get("beginRange", "0") == "0"]
         if not _UNITS[query.per].fullmatch(dimension["unit"]):
             return None
         price = float(dimension["pricePerUnit"]["USD"])
