@@ -12,14 +12,7 @@ from genai_platform.engine.usual import Usual, Work, work_of
 
 
 class Forecast:
-    """A sink of a run's events.
-
-    Args:
-        graph: all steps.
-        ids: those that the run works on.
-        usual: how long they take.
-        destroying: the run removes them: what needs a step goes before it.
-    """
+    """A sink of the events of a run that works on the steps ``ids``; with ``destroying``, what needs a step goes before it."""
 
     def __init__(
         self, graph: Graph, ids: Iterable[str], usual: Usual, *, destroying: bool = False, clock: Callable[[], float] = time.monotonic

@@ -20,10 +20,7 @@ class Selection:
 
 
 class Graph:
-    """Steps and what they need.
-
-    Args:
-        steps: in any order.
+    """Steps, given in any order, and what they need.
 
     Raises:
         GenaiError: two steps share a name, a step needs one that does not exist, or steps need each other in a circle.
@@ -78,10 +75,6 @@ class Graph:
         """What must be present before ``id``."""
         return tuple(self._steps[id].needs)
 
-    def users(self, id: str) -> tuple[str, ...]:
-        """What needs ``id`` directly."""
-        return self._users[id]
-
     def removed_before(self, id: str) -> tuple[str, ...]:
         """What must be gone before ``id`` goes: what needs it, and what it outlives."""
         return (*self._users[id], *self._outlived[id])
@@ -127,11 +120,7 @@ class Graph:
         return Selection(tuple(id for id in chosen if id not in skipped), skipped)
 
     def critical_path(self, ids: Iterable[str] | None = None, takes: Callable[[str], float] | None = None) -> tuple[tuple[str, ...], float]:
-        """The longest chain among the given steps and how long it is.
-
-        Args:
-            takes: how long a step takes; its typical minutes where this is not given.
-        """
+        """The longest chain among the given steps, and how long it is by ``takes``: the steps' typical minutes where that is not given."""
         chosen = self.ordered(self.ids if ids is None else ids)
         best: dict[str, tuple[float, tuple[str, ...]]] = {}
         for id in chosen:

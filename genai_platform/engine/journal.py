@@ -15,11 +15,7 @@ from genai_platform.engine.events import Event, document
 
 
 class Journal(contextlib.AbstractContextManager["Journal"]):
-    """An append-only file of events; usable as a sink.
-
-    Args:
-        path: made when missing, readable by its owner only.
-    """
+    """An append-only file of events, made when missing, readable by its owner only; usable as a sink."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -51,13 +51,7 @@ class Report:
 
 @dataclass
 class Scheduler:
-    """Runs a graph's steps.
-
-    Args:
-        graph: all steps.
-        bus: hears every event.
-        command, environment: for the events.
-    """
+    """Runs a graph's steps. ``command`` and ``environment`` are for the events."""
 
     graph: Graph
     bus: Bus = field(default_factory=Bus)
