@@ -141,10 +141,7 @@ class CognitiveAccounts:
         return None if answer.is_subdomain_available else str(answer.reason)
 
     def begin(self, group: str, name: str, location: str, tags: Mapping[str, str], *, keyless: bool = True, restore: bool = False) -> None:
-        """Begin to make an account of this name and subdomain; or to restore the deleted one.
-
-        Args:
-            keyless: whether keys are refused.
+        """Begin to make an account of this name and subdomain, ``keyless`` if keys are refused; or to restore the deleted one.
 
         Raises:
             AlreadyExists: a deleted account has the name, or an account anywhere the subdomain.

@@ -68,11 +68,7 @@ class Entra:
 
     # -- applications -----------------------------------------------------------------------------
     def application(self, unique_name: str, *, fresh: float = 0.0) -> Body | None:
-        """One of our applications; None when there is none.
-
-        Args:
-            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
-        """
+        """One of our applications; None when there is none, after ``fresh`` seconds: one just made may not show yet."""
         path = f"/v1.0/applications(uniqueName='{quote(unique_name)}')"
         return self._rest.call("GET", path, f"read the application {unique_name}", fresh=fresh)
 
@@ -146,11 +142,7 @@ class Entra:
 
     # -- service principals -----------------------------------------------------------------------
     def principal(self, app_id: str, *, fresh: float = 0.0) -> Body | None:
-        """The service principal of an application; None when there is none.
-
-        Args:
-            fresh: seconds to go on asking for one that was made a moment ago and may not show yet.
-        """
+        """The service principal of an application; None when there is none. ``fresh`` as for ``application``."""
         path = f"/v1.0/servicePrincipals(appId='{app_id}')"
         return self._rest.call("GET", path, f"read the service principal of {app_id}", fresh=fresh)
 
@@ -188,11 +180,8 @@ class Entra:
         Args:
             check: called between two tries; what it raises ends the wait.
         """
-        body: Body = {"principalId": principal, "resourceId": api_principal, "appRoleId": role}
-        path = f"/v1.0/servicePrincipals/{api_principal}/appRoleAssignedTo"
-        give = lambda: self._rest.call("POST", path, "assign an app role", body=body, fresh=_FRESH)  # noqa: E731
         with contextlib.suppress(AlreadyExists):
-            _there(self._again(give, _REPLICATED, check), principal)
+            _there(self._give(api_principal, principal, role, "assign an app role", _FRESH, check), principal)
 
     def admit(self, application: str, holder: str, role: str, check: Callable[[], None]) -> bool:
         """Assign a person or a group to an application; assigned already is fine. False where the person or group does not exist.
@@ -201,13 +190,15 @@ class Entra:
             application: object id of the application's service principal, which may be new.
             check: called between two tries; what it raises ends the wait.
         """
-        body: Body = {"principalId": holder, "resourceId": application, "appRoleId": role}
-        path = f"/v1.0/servicePrincipals/{application}/appRoleAssignedTo"
-        give = lambda: self._rest.call("POST", path, f"assign {holder}", body=body, fresh=_SHOWN)  # noqa: E731
         try:
-            return self._again(give, _REPLICATED, check) is not None
+            return self._give(application, holder, role, f"assign {holder}", _SHOWN, check) is not None
         except AlreadyExists:
             return True
+
+    def _give(self, api: str, holder: str, role: str, what: str, fresh: float, check: Callable[[], None]) -> Body | None:
+        body: Body = {"principalId": holder, "resourceId": api, "appRoleId": role}
+        path = f"/v1.0/servicePrincipals/{api}/appRoleAssignedTo"
+        return self._again(lambda: self._rest.call("POST", path, what, body=body, fresh=fresh), _REPLICATED, check)
 
     def person(self, name: str) -> str | None:
         """The object id of the person with this user principal name; None when there is none. Raises ``Forbidden``."""
@@ -234,11 +225,7 @@ class Entra:
         return list(self._rest.pages(path, "list the deleted service principals", query, _COUNTED))
 
     def purge(self, id: str, *, fresh: float = 0.0) -> None:
-        """Remove a soft-deleted object for good; gone already is fine.
-
-        Args:
-            fresh: seconds to go on asking for one that was deleted a moment ago and may not show yet.
-        """
+        """Remove a soft-deleted object for good; gone already is fine. ``fresh``: seconds to ask again for one that was just deleted."""
         self._rest.call("DELETE", f"{_DELETED}/{id}", "purge a deleted directory object", fresh=fresh)
 
     def restore(self, id: str) -> None:

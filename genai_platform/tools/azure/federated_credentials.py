@@ -43,11 +43,7 @@ class FederatedCredentials:
         ]
 
     def ensure(self, application: str, wanted: FederatedCredential) -> bool:
-        """Make the credential of this name what it is to be. Whether anything was changed.
-
-        Args:
-            application: may have been made a moment ago.
-        """
+        """Make the credential of this name what it is to be. Whether anything was changed. The application may be a moment old."""
         held = next((one for one in self.of(application) if one.name == wanted.name), None)
         if held == wanted:
             return False

@@ -26,8 +26,6 @@ class Rest:
     """One service by its address. Safe for several threads.
 
     Args:
-        base: ``https://host``.
-        scope: what the token is for.
         kind: reads a refusal whose code does not tell its kind.
     """
 

@@ -53,10 +53,7 @@ _REMEDY = advice(
 
 
 def fetch(target: Target, tenant: str, client_id: str, secret: SecretStr, scope: str, patience: float | None = None) -> SecretStr:
-    """A fresh access token. A client secret or a role that was given just now gets the time it needs to be known everywhere.
-
-    Args:
-        patience: seconds to go on asking; None: ``PATIENCE``.
+    """A fresh access token. A client secret or a role that was given just now gets ``patience`` (``PATIENCE``) to be known.
 
     Raises:
         StepError: Entra ID refuses; its own code (AADSTS…) is in the message.
