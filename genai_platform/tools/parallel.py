@@ -37,10 +37,7 @@ def begin(work: Callable[[], R], name: str = "work") -> Future[R]:
 
 
 def answer(work: Future[R], seconds: float, what: str) -> R:
-    """What was begun, if it is there within so many seconds; else it is left alone and ends with the command.
-
-    Args:
-        what: who was asked, for the error's message.
+    """What was begun, if it is there within so many seconds; else it is left alone. ``what``: who was asked, for the message.
 
     Raises:
         Unreachable: there was no answer; what ``work`` raises.

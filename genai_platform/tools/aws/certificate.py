@@ -34,12 +34,9 @@ class Certificate:
 
 
 def ours(aws: Aws, names: Sequence[str] = ()) -> list[Certificate]:
-    """This environment's certificates, the one to use first. Raises ``StepError`` when that cannot be seen.
+    """This environment's certificates, those for exactly ``names`` (sorted) first. Raises ``StepError`` when they cannot be seen.
 
     There may be two: while a load balancer uses an earlier one, that cannot be deleted.
-
-    Args:
-        names: the names it should be for, sorted; empty: any.
     """
     client = aws.client("acm")
     # By default ACM lists RSA certificates alone; ours has an elliptic curve key.

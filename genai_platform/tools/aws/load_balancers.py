@@ -65,9 +65,6 @@ def tags_of(client: Any, arns: Sequence[str]) -> Iterator[tuple[str, list[dict[s
 def unhealthy(aws: Aws, cluster: str, name: str) -> str:
     """What the health checks of the group's load balancer say of an application's targets; empty where all of them pass.
 
-    Args:
-        name: the application's, which the controller writes into the names of its target groups, shortened to eight characters.
-
     Raises:
         StepError: AWS does not say, e.g. for want of a permission.
     """
@@ -75,6 +72,7 @@ def unhealthy(aws: Aws, cluster: str, name: str) -> str:
     with explained(f"ask for the health of {name}'s targets"):
         balancers = of_cluster(aws, cluster)
         groups = [group for one in balancers for group in client.describe_target_groups(LoadBalancerArn=one.arn)["TargetGroups"]]
+        # The controller writes the application's name into those of its target groups, shortened to eight characters.
         own = [group for group in groups if f"-{name[:8]}-" in group["TargetGroupName"]] or groups
         found = {
             group["TargetGroupName"]: client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]

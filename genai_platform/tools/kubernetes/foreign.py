@@ -71,11 +71,7 @@ class Listing:
 
 
 def look(kube: Kube, own_ingresses: Collection[str] = ()) -> Listing:
-    """Everything of others in the cluster.
-
-    Args:
-        own_ingresses: names of the platform's own ingresses in its namespace.
-    """
+    """Everything of others in the cluster. ``own_ingresses``: names of the platform's own ingresses in its namespace."""
     unseen: list[str] = []
 
     def one(list_some: Callable[[], Iterator[Foreign]]) -> list[Foreign]:

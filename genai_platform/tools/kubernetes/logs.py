@@ -70,8 +70,6 @@ class Follow:
     """The lines of many pods as they are written: a context manager, and inside an iterator that has no end.
 
     Args:
-        kube: the cluster.
-        namespace: of the pods.
         chosen: whether a pod of this name is followed; new ones are, too, from their first line.
         pods: those that exist.
         tail: with how many lines each of those begins.

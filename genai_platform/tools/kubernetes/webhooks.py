@@ -10,11 +10,7 @@ _HOOK = re.compile(r'failed calling webhook "([^"]+)"')
 
 
 def removal(list_objects: Callable[[str, str], list[dict[str, Any]]], message: str) -> str:
-    """The command that deletes the configuration of the webhook that a refusal names; empty when it names none that exists.
-
-    Args:
-        list_objects: gives every object of an API version and kind.
-    """
+    """The command that deletes the configuration of the webhook that a refusal names; empty when it names none that exists."""
     hook = _HOOK.search(message)
     if not hook:
         return ""

@@ -34,12 +34,7 @@ _CHANGING = {"auto_approve": True, **_WITH_LOCK}
 
 
 class Terraform:
-    """Terraform for one target. Making it does no input or output; roots may be worked on by several threads.
-
-    Args:
-        target: the world to work on.
-        aws: the client whose credentials Terraform gets; default: the target's.
-    """
+    """Terraform for one target, with the credentials of ``aws``. Making it does no I/O; roots may be worked on by several threads."""
 
     def __init__(self, target: Target, aws: Aws | None = None) -> None:
         self.target = target

@@ -19,12 +19,7 @@ EVERY = 30.0
 
 
 class EndsWithCredentials(Progress):
-    """A step's progress that also stops the step when the credentials have ended. A look that fails otherwise says nothing.
-
-    Args:
-        progress: the step's own.
-        aws: the client whose credentials Terraform uses.
-    """
+    """A step's progress that also stops the step when the credentials have ended. A look that fails otherwise says nothing."""
 
     def __init__(self, progress: Progress, aws: Aws) -> None:
         self._progress, self._aws = progress, aws

@@ -47,17 +47,14 @@ class Events:
     """Hears one run.
 
     Args:
-        root: the root's name, for messages.
         progress: told which resource is worked on, for how long, and how many are done; None: nobody.
         locked: says more of a lock that is waited for.
     """
 
     def __init__(self, root: str, progress: Progress | None, locked: Callable[[], str] = lambda: "") -> None:
-        self.root = root
-        self._locked = locked
+        self._root, self._progress, self._locked = root, progress, locked
         self.changes: list[Change] = []
         self.errors: list[dict[str, Any]] = []
-        self._progress = progress
         self._running: dict[str, tuple[str, float]] = {}
         self._done = 0
         self._counts: dict[str, int] = {}
@@ -91,7 +88,7 @@ class Events:
         # Terraform has no codes: the summary is how it names this (its ``Error acquiring the state lock``).
         locked = any(error.get("summary") == _NOT_LOCKED for error in self.errors)
         kind = StateLocked if locked else StepError
-        return kind(f"terraform root '{self.root}': {text}", remedy=remedy, id=f"terraform.{command}")
+        return kind(f"terraform root '{self._root}': {text}", remedy=remedy, id=f"terraform.{command}")
 
     # -- documents by type ------------------------------------------------------------------------
     def _on_planned_change(self, event: dict[str, Any]) -> None:
@@ -111,7 +108,7 @@ class Events:
     def _on_state_lock_acquire(self, event: dict[str, Any]) -> None:
         if self._progress is not None:
             more = self._locked()
-            self._progress.say(f"waiting until another terraform releases the state of root '{self.root}'" + (f"; {more}" if more else ""))
+            self._progress.say(f"waiting until another terraform releases the state of root '{self._root}'" + (f"; {more}" if more else ""))
 
     def _on_apply_start(self, event: dict[str, Any]) -> None:
         hook = event["hook"]

@@ -66,12 +66,7 @@ class Command:
 
 
 class Program:
-    """Terraform's program for one target. Making it does no input or output; roots may be worked on by several threads.
-
-    Args:
-        target: the world to work on.
-        aws: the client whose credentials the program gets.
-    """
+    """Terraform's program for one target, with the credentials of ``aws``. Making it does no I/O; several threads may use it."""
 
     def __init__(self, target: Target, aws: Aws) -> None:
         self.target = target

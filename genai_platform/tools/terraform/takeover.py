@@ -62,11 +62,7 @@ def refuse(root: str, plan: Mapping[str, Any], tags: Mapping[str, str]) -> None:
 
 
 def doubtful(root: str, found: Inventory, place: str) -> StepError:
-    """What is said where more than one thing could be meant by an address.
-
-    Args:
-        place: where the root's state should be.
-    """
+    """What is said where more than one thing could be meant by an address. ``place``: where the root's state should be."""
     listed = "; ".join(f"{address}: {', '.join(ids)}" for address, ids in found.doubtful.items())
     return StepError(
         f"terraform root '{root}': {place} does not know these resources with this environment's tags, "

@@ -66,11 +66,7 @@ def unmark(folder: Path) -> None:
 
 
 def abandoned(folder: Path, holder: Mapping[str, str]) -> bool:
-    """Whether a state's lock was taken by a run in this folder whose process has ended.
-
-    Args:
-        holder: Terraform's document of the lock, with ``Who`` and ``Created``.
-    """
+    """Whether a state's lock was taken by a run in this folder whose process has ended. ``holder``: Terraform's document of the lock."""
     if running(folder):
         return False
     try:
