@@ -28,6 +28,9 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         self._file.flush()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """No more events. What a full disk did not take is given up."""
         with contextlib.suppress(OSError):
             self._file.close()

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from genai_platform.engine.lock import user
+from genai_platform.tools.aws import tags as aws_tags
 from genai_platform.tools.aws.client import Aws
 from genai_platform.tools.aws.errors import explained
-from genai_platform.tools.aws.leftovers.items import networks
-from genai_platform.tools.aws.tags import listed
 
 _OWNERS = ("owner", "createdby", "created-by", "creator")
 """Tags, in any case, in which organisations write down who made something."""
@@ -83,7 +82,7 @@ def write(aws: Aws, lifetime: Lifetime) -> bool:
     values = {ENDS: iso(lifetime.ends), STARTED: iso(lifetime.started), STARTED_BY: lifetime.started_by}
     if found:
         with explained("write down who started the environment and when it ends"):
-            tags = listed({key: value for key, value in values.items() if value})
+            tags = aws_tags.listed({key: value for key, value in values.items() if value})
             aws.client("ec2").create_tags(Resources=list(found), Tags=tags)
     return bool(found)
 
@@ -100,8 +99,10 @@ def who() -> str:
 
 def _networks(aws: Aws) -> dict[str, dict[str, str]]:
     """The tags of this environment's VPCs by their id."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in aws.target.tags.items()]
     with explained("look up when the environment ends"):
-        return networks(aws, aws.target.tags)
+        found = aws.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]
+    return {vpc["VpcId"]: aws_tags.values(vpc.get("Tags")) for vpc in found}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -77,10 +77,10 @@ class Scope:
         return f"aws {words} --region {self.region}"
 
 
-def networks(aws: Aws, tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The networks that carry our tags, each with all of its tags."""
+def networks(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:
+    """The networks that carry our tags."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    return {vpc["VpcId"]: values(vpc.get("Tags")) for vpc in pages(aws, "ec2", "describe_vpcs", "Vpcs", Filters=filters)}
+    return frozenset(vpc["VpcId"] for vpc in pages(aws, "ec2", "describe_vpcs", "Vpcs", Filters=filters))
 
 
 def tagged(aws: Aws, tags: Mapping[str, str]) -> frozenset[str]:

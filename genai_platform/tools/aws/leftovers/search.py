@@ -29,7 +29,7 @@ def scope(aws: Aws) -> Scope:
     """How this target's things are recognised. Raises ``StepError`` when its networks cannot be listed."""
     with explained("list the networks"):
         found = items.networks(aws, aws.target.tags)
-    return Scope(aws.target.prefix, aws.region, aws.target.tags, frozenset(found))
+    return Scope(aws.target.prefix, aws.region, aws.target.tags, found)
 
 
 def _with_tagged(aws: Aws, ours: Scope) -> tuple[Scope, str]:
