@@ -16,6 +16,7 @@ from genai_platform.render.manifests import Document
 from genai_platform.render.secrets import PlatformSecrets
 
 HEADER = "X-Genai-Gateway"
+EVERYWHERE = "0.0.0.0/0"
 _ROUTES = ("POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings", "POST /v1/responses", "GET /v1/models")
 FIXED_ADDRESS_TIERS = frozenset({"Developer", "Basic", "Standard", "Premium"})
 """Microsoft Learn, "IP addresses of Azure API Management": the others come from addresses they share."""
@@ -58,7 +59,7 @@ def ingress(settings: Settings, secrets: PlatformSecrets, addresses: Iterable[st
         GATEWAY,
         BACKEND,
         listener(settings, GATEWAY),
-        [f"{address}/32" for address in addresses] or ["0.0.0.0/0"],
+        [f"{address}/32" for address in addresses] or [EVERYWHERE],
         exact_paths=sorted({path for _, path in routes(settings)}),
         header=(HEADER, secrets.gateway_header.get_secret_value()),
     )

@@ -45,7 +45,11 @@ class NetworkOutputs(RootOutputs):
 
 
 class ClusterOutputs(RootOutputs):
+    cluster_name: str
     cluster_endpoint: str
+    cluster_ca: str
+    """Base64 PEM, as EKS gives it."""
+    cluster_security_group_id: str
     oidc_provider_arn: str
     litellm_role_arn: str
     langfuse_role_arn: str
@@ -62,6 +66,7 @@ class DataOutputs(RootOutputs):
     postgres_host: str
     postgres_port: int
     postgres_admin: str
+    redis_replication_group_id: str
     redis_host: str
     redis_port: int
 

@@ -11,7 +11,9 @@ from tests.end_to_end.looks import LOOKS, Looks, requests
 
 @pytest.mark.parametrize("command", LOOKS, ids=lambda words: words[0])
 def test_a_look_sends_no_writing_request(looks: Looks, command: tuple[str, ...]) -> None:
-    for cloud, asked in looks(*command).asked.items():
+    for cloud, entries in looks(*command).asked.items():
+        # The platform's own pods, which have roles, go on writing to their buckets.
+        asked = [entry for entry in entries if ":assumed-role/" not in entry.get("principal", "")]
         assert asked, f"{command} asked {cloud} nothing"
         assert [entry for entry in asked if entry["writing"]] == []
 

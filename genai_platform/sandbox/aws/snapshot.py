@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import pickle
 import threading
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
+from types import FunctionType, GeneratorType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -52,7 +57,7 @@ def load(file: Path, services: dict[str, Any]) -> bool:
 
 
 class _Writer(pickle.Pickler):
-    """Knows what cannot be pickled by itself: certificates, keys, locks, and moto's own registries.
+    """Knows what cannot be pickled by itself: certificates, keys, locks, moto's own registries, and what it makes within a function.
 
     Without ``persistent_id``, which is asked about each text and number: that took most of the time.
     """
@@ -72,6 +77,14 @@ class _Writer(pickle.Pickler):
             return _keys, (type(thing), {name: list(dict.__getitem__(thing, name)) for name in list(thing)})
         if type(thing) in _LOCKS:
             return _LOCKS[type(thing)], ()
+        if isinstance(thing, GeneratorType):  # the further pages of a list, which nobody asks for after a stop
+            return iter, ((),)
+        if isinstance(thing, WeakValueDictionary):
+            return WeakValueDictionary, (dict(thing),)
+        if isinstance(thing, FunctionType) and "<locals>" in thing.__qualname__:  # a defaultdict's factory, known by what it makes
+            return partial, (copy.deepcopy, thing())
+        if isinstance(thing, defaultdict) and type(thing) is not defaultdict:  # it is made from other things than its factory
+            return _empty, (type(thing), thing.default_factory), vars(thing), None, iter(dict.items(thing))
         return NotImplemented
 
 
@@ -99,6 +112,12 @@ def _keys(kind: Any, versions: dict[str, list[Any]]) -> Any:
     for name, listed in versions.items():
         dict.__setitem__(store, name, listed)
     return store
+
+
+def _empty(kind: Any, factory: Any) -> Any:
+    made = kind.__new__(kind)
+    defaultdict.__init__(made, factory)
+    return made
 
 
 def _certificate(pem: bytes) -> Any:
