@@ -180,7 +180,7 @@ def test_rotation_under_load_keeps_spend_and_loses_no_request(platform: Platform
 def test_many_callers_when_the_command_is_killed_in_the_middle(platform: Platform) -> None:
     """What was issued stays as it is; nobody gets a second key, and every budget is what was configured."""
     own = f'{CALLER}={{models=["gpt-4o-mini","text-embedding-3-small"],max_budget=50,budget_duration="30d"}}'
-    callers = ",".join([own, *(f'c{number:03}={{models=["gpt-4o-mini"],max_budget=5,budget_duration="30d"}}' for number in range(120))])
+    callers = ",".join([own, *(f'c{number:03}={{models=["gpt-4o-mini"],max_budget=5,budget_duration="30d"}}' for number in range(60))])
     many = Platform(platform.folder, sets=(f"azure.callers={{{callers}}}",))
 
     def listed() -> dict[str, Any]:
@@ -191,7 +191,7 @@ def test_many_callers_when_the_command_is_killed_in_the_middle(platform: Platfor
             assert process.stdout is not None
             for line in process.stdout:
                 made = re.search(r"callers: (\d+)/", line)
-                if made and int(made[1]) >= 40:
+                if made and int(made[1]) >= 20:
                     break
             process.kill()
         before = listed()
@@ -199,7 +199,7 @@ def test_many_callers_when_the_command_is_killed_in_the_middle(platform: Platfor
         many.run("keys", "issue")
         after = listed()
         assert {key["state"] for key in after.values()} == {"active"}
-        assert len({key["alias"] for key in after.values()}) == len({key["client_id"] for key in after.values()}) == 121
+        assert len({key["alias"] for key in after.values()}) == len({key["client_id"] for key in after.values()}) == 61
         assert {name: key["alias"] for name, key in before.items() if key["state"] == "active"}.items() <= {
             name: key["alias"] for name, key in after.items()
         }.items()

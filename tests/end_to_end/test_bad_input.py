@@ -11,8 +11,6 @@ import pytest
 
 from tests.end_to_end.conftest import GENAI, Platform, Result, execute
 
-MODEL = '[[litellm.models]]\nname = "{}"\nazure_deployment = "a"\napi_base = "https://a.openai.azure.com"\n'
-
 
 def expect(result: Result, code: int, *words: str) -> None:
     """One document with a message that says all these words, and a remedy."""
@@ -36,70 +34,16 @@ def untouched(empty: Platform) -> bool:
     return not (empty.folder / ".genai" / "sandbox" / "world").exists()
 
 
-CONFIGURATIONS = {
-    "an unknown key": ("[litellm]\nreplica = 2\n", ("litellm.replica", "did you mean 'replicas'")),
-    "an unknown table": ("[lite]\nreplicas = 2\n", ("lite", "litellm")),
-    "a wrong type": ('[litellm]\nreplicas = "two"\n', ("litellm.replicas", "'two'", "a whole number")),
-    "a table that is a value": ('network = "10.0.0.0/16"\n', ("network", "10.0.0.0/16", "[network]")),
-    "a CIDR that is none": ('[network]\ncidr = "10.0.0.0/99"\n', ("network.cidr", "10.0.0.0/99")),
-    "a CIDR with host bits": ('[network]\ncidr = "10.0.0.5/16"\n', ("network.cidr", "10.0.0.5/16")),
-    "a CIDR that is too small": ('[network]\ncidr = "10.0.0.0/28"\n', ("network.cidr", "10.0.0.0/28", "/22")),
-    "a public CIDR": ('[network]\ncidr = "8.8.0.0/16"\n', ("network.cidr", "8.8.0.0/16", "private")),
-    "one zone": ("[network]\nzones = 1\n", ("network.zones", "1", "at least 2")),
-    "seven zones": ("[network]\nzones = 7\n", ("network.zones", "7", "at most 6")),
-    "a model name used twice": (MODEL.format("gpt") * 2, ("litellm.models", "'gpt'", "twice")),
-    "a word that is not allowed": ('[langfuse]\npost_install = "pach"\n', ("langfuse.post_install", "'pach'", "did you mean 'patch'")),
-    "malformed TOML": ("[network\nzones = 2\n", ("genai.toml", "not valid TOML", "line 1")),
-    "a chart path that is none": ('[langfuse.chart]\npath = "nowhere/x"\n', ("langfuse.chart.path", "nowhere/x", "does not exist")),
-    "a caller with an unknown model": ('[azure.callers.a]\nmodels = ["gpt-4o-mimi"]\n', ("azure.callers.a.models", "'gpt-4o-mini'")),
-    "a caller whose key has ended": ('[azure.callers.a]\nexpires = "2020-01-01"\n', ("azure.callers.a.expires", "2020-01-01", "past")),
-    "an expression in a model's name": (MODEL.format("@(1)"), ("litellm.models", "'@(1)'")),
-    "a named value in the gateway's path": ('[azure.apim]\npath = "{{x}}"\n', ("azure.apim.path", "'{{x}}'")),
-    "a tier that cannot stream": ('[azure.apim]\nsku = "Consumption"\n', ("azure.apim.sku", "streaming")),
-    "no TLS behind API Management": ('[ingress]\ntls = "none"\n', ("ingress.tls", "API Management")),
-    "two chart sources": ('[langfuse.chart]\npath = "."\noci = "oci://example.com/a"\n', ("langfuse.chart", "path", "oci")),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CONFIGURATIONS)
-def test_configuration(empty: Platform, case: str) -> None:
-    text, words = CONFIGURATIONS[case]
-    (empty.folder / "genai.toml").write_text(text)
-    expect(empty.up(code=None), 2, *words)
-    assert untouched(empty)
-
-
-@pytest.mark.parametrize("command", ["plan", "infra", "down", "status", "doctor"])
-def test_configuration_is_looked_at_by_every_command(empty: Platform, command: str) -> None:
-    (empty.folder / "genai.toml").write_text('[langfuse.chart]\npath = "nowhere/chart"\n[network]\nzones = 1\n')
-    answer = empty.run(command, *(["--yes"] if command == "down" else []), code=None)
-    if command == "doctor":
-        assert (answer.code, [one["id"] for one in answer.document["problems"]]) == (3, ["configuration"])
-    else:
-        expect(answer, 2, "network.zones")
-
-
-def test_every_fault_is_told_at_once(empty: Platform) -> None:
-    (empty.folder / "genai.toml").write_text('[network]\nzones = 1\n[litellm]\nreplica = 2\n[platform]\nname = "Ж"\n')
-    expect(empty.up(code=None), 2, "3 faults", "network.zones", "litellm.replica", "platform.name")
-
-
-def test_a_file_that_is_no_text(empty: Platform) -> None:
-    (empty.folder / "genai.toml").write_bytes(b"[network]\nname = '\xff'\n")
-    expect(empty.up(code=None), 2, "genai.toml", "UTF-8")
+def test_configuration(empty: Platform) -> None:
+    (empty.folder / "genai.toml").write_text('[litellm]\nreplicas = "two"\n')
+    expect(empty.up(code=None), 2, "litellm.replicas", "'two'", "a whole number")
     assert untouched(empty)
 
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("up", "--yes", "--only", "infra.netwrk"), ("infra.netwrk", "infra.network")),
-        (("up", "--yes", "--skip", "langfus"), ("langfus", "langfuse")),
         (("infra", "--only", "netwrk"), ("infra.netwrk", "infra.network")),
-        (("plan", "--only", "infra.netwrk"), ("infra.netwrk", "infra.network")),
-        (("up", "--yes", "--set", "litellm.replicas"), ("litellm.replicas", "key=value")),
-        (("up", "--yes", "--set", "litellm.replicas=many"), ("litellm.replicas", "'many'", "--set litellm.replicas")),
-        (("up", "--yes", "--env", "Two!"), ("Two!", "lower-case")),
         (("up", "--yess"), ("--yess", "--help")),
         (("upp",), ("upp", "--help")),
     ],

@@ -55,7 +55,7 @@ def test_the_state_lies_in_a_bucket_that_goes_last(own: Platform) -> None:
 def _killed_in_the_middle(own: Platform) -> None:
     """``down`` comes while Terraform still makes what the killed ``up`` began, and no state knows it."""
     with started(own, "up", "--skip", "langfuse", *(word for one in own.sets for word in ("--set", one))) as (process, until):
-        until("infra.cluster", "creating")
+        until("infra.network", "creating")
         process.kill()
 
 
