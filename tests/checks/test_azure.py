@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-import msal
-import openai
 import pytest
 from pydantic import SecretStr
 from starlette.responses import JSONResponse
@@ -249,7 +247,9 @@ def test_the_probe_door_is_closed_without_its_secret(platform: AzurePlatformWorl
 
 
 # -- clients that this project did not write ------------------------------------------------------------
-def sdk(platform: AzurePlatformWorld, bearer: str) -> openai.OpenAI:
+def sdk(platform: AzurePlatformWorld, bearer: str) -> Any:
+    import openai  # which takes its time: not in every worker
+
     http = httpx.Client(verify=platform.trusted, trust_env=False)
     return openai.OpenAI(
         base_url=f"https://localhost:{platform.layout.ports['gateway']}/genai/v1", api_key=bearer, http_client=http, max_retries=0
@@ -257,6 +257,8 @@ def sdk(platform: AzurePlatformWorld, bearer: str) -> openai.OpenAI:
 
 
 def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatformWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    import msal
+
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests would take them in place of what it is given
         monkeypatch.delenv(name, raising=False)
     application = msal.ConfidentialClientApplication(
@@ -276,6 +278,8 @@ def test_the_openai_sdk_with_a_token_of_msal(platform: AzurePlatformWorld, monke
 
 
 def test_the_openai_sdk_with_a_token_of_azure_identity(platform: AzurePlatformWorld) -> None:
+    import openai
+
     client = platform.client
     assert client.secret is not None
     found = token.fetch(platform.target, client.tenant_id, client.client_id, client.secret, client.scope)

@@ -13,6 +13,7 @@ import psutil
 from tests.end_to_end import others
 from tests.end_to_end.conftest import Platform, wait_until
 from tests.end_to_end.processes import listening, processes_of
+from tests.end_to_end.secret_values import kept, seen
 
 
 def _chat(platform: Platform, session: str) -> bool:
@@ -32,11 +33,9 @@ def _traces(platform: Platform, session: str) -> list[Any]:
     return found
 
 
-def test_what_was_written_is_read_again_after_a_stop(platform: Platform) -> None:
-    """One step away and back; then everything stopped: what was written is read again."""
-    torn = platform.run("teardown", "litellm.proxy", "--yes").steps
-    assert {id: step["outcome"] for id, step in torn.items()} == {"azure.callers": "done", "litellm.proxy": "done"}
-    assert platform.run("litellm").steps["litellm.proxy"]["outcome"] == "done"
+def test_what_was_written_is_read_again_after_a_stop(platform: Platform, tmp_path: Path) -> None:
+    """Everything stopped and started: what was written is read again, and no command prints a secret."""
+    secrets, events = kept(platform), tmp_path / "events.jsonl"
     assert _chat(platform, "before-the-stop")
     wait_until(lambda: _traces(platform, "before-the-stop"), "the chat is traced")
     (azure,) = [part for part in platform.run("sandbox", "status", sandbox=False).document["parts"] if part["name"] == "azure"]
@@ -49,9 +48,10 @@ def test_what_was_written_is_read_again_after_a_stop(platform: Platform) -> None
     platform.run("sandbox", "stop", sandbox=False)
     assert processes_of(platform.folder) == []
     assert platform.run("status", code=3).document["error"]["id"] == "sandbox.stopped"
-    again = platform.up()
+    again = platform.up("--verbose", "--events", str(events))
     assert {step["outcome"] for id, step in again.steps.items() if id.startswith("infra.")} == {"present"}, str(again)
     assert platform.revision() == revision
+    assert seen(secrets, {"the document": again.out, "what people read": again.err, "the events": events.read_text()}) == []
     assert wait_until(lambda: _traces(platform, "before-the-stop"), "the trace from before the stop")
 
 
@@ -62,7 +62,9 @@ def test_a_saved_sandbox_is_restored(platform: Platform, tmp_path: Path) -> None
     platform.run("sandbox", "restore", str(file), sandbox=False)
     wait_until(lambda: _traces(platform, "before-the-stop"), "the trace from before the restore")
     wait_until(lambda: _chat(platform, "after-the-restore"), "a chat through the restored LiteLLM", limit=200)
-    assert platform.verify().document["passed"]
+    verified = platform.run("verify", "--verbose")
+    assert verified.document["passed"]
+    assert seen(kept(platform), {"the document": verified.out, "what people read": verified.err}) == []
 
 
 def _a_webhook_that_nobody_serves_is_named(platform: Platform) -> None:

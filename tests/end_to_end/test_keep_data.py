@@ -30,7 +30,7 @@ def own(tmp_path: Path) -> Iterator[Platform]:
 
 def _interrupted_and_killed(own: Platform) -> None:
     with started(own, "up") as (process, until):
-        until("infra.data", "creating")
+        until("infra.network", "creating")
         refused = own.run("up", "--yes", code=1)
         assert f"process {process.pid}" in refused.document["error"]["message"]
         process.send_signal(signal.SIGINT)

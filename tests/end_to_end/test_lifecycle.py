@@ -37,12 +37,14 @@ def test_the_plan_of_a_family(platform: Platform, family: str) -> None:
 @pytest.mark.parametrize("family", ["litellm", "langfuse", "patch"])
 def test_a_family_alone(platform: Platform, family: str) -> None:
     """Show and apply on a complete platform: nothing to do, and only this family's steps are looked at."""
+    before = platform.pods(), platform.revision()
     shown = platform.run(family, "show").steps
     assert shown
     assert all(id.startswith(f"{family}.") and step["state"] == "present" for id, step in shown.items())
     applied = platform.run(family).steps
     assert set(applied) == set(shown)
     assert {step["outcome"] for step in applied.values()} == {"present"}
+    assert (platform.pods(), platform.revision()) == before
 
 
 def test_a_kubernetes_version_that_eks_would_refuse_changes_nothing(platform: Platform) -> None:

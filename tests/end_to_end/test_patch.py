@@ -33,7 +33,10 @@ def unpatched(platform: Platform) -> Iterator[Platform]:
 
 
 def _install_again(platform: Platform) -> None:
-    platform.run("teardown", "langfuse.chart", "--yes")
+    """One step away, what needs it before it, and back."""
+    gone = platform.run("teardown", "langfuse.chart", "--yes").steps
+    assert "langfuse.traces" in gone
+    assert gone["langfuse.chart"]["outcome"] == "done"
     platform.run("langfuse")
 
 

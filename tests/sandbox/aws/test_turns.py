@@ -12,12 +12,13 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from genai_platform.sandbox.aws.authorization import Guard
 from genai_platform.sandbox.aws.stand_in import AwsStandIn, NoEngines
 from genai_platform.sandbox.layout import SandboxLayout
 
 
 def test_a_service_is_asked_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genai_platform.sandbox.aws.authorization import Guard  # with all of moto: not in every worker
+
     monkeypatch.setenv("GENAI_CACHE_DIR", str(tmp_path / "cache"))
     layout = SandboxLayout.create(tmp_path / "world", "sandbox-test")
     seen: list[str] = []
