@@ -106,7 +106,7 @@ def _read(about: Path) -> Holder | None:
 
 
 def user() -> str:
-    """The name of this process's user; the number where there is no name, as in a container."""
+    """The name of this process's user; its number where it has none, as in a container."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

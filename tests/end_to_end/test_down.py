@@ -69,9 +69,9 @@ def test_a_saved_sandbox_is_restored(platform: Platform, tmp_path: Path) -> None
 
 def _a_webhook_that_nobody_serves_is_named(platform: Platform) -> None:
     command = "kubectl delete validatingwebhookconfiguration demo-policy"
-    seen = platform.run("status").document
-    assert seen["next"] == command
-    unknown = [step["evidence"] for step in seen["steps"] if step["state"] == "unknown"]
+    status = platform.run("status").document
+    assert status["next"] == command
+    unknown = [step["evidence"] for step in status["steps"] if step["state"] == "unknown"]
     assert unknown
     assert all(command in one and "could not apply" not in one for one in unknown)
     assert command in platform.run("litellm", "--only", "config", code=1).steps["litellm.config"]["remedy"]

@@ -36,6 +36,6 @@ def test_things_of_every_kind_are_there_after_a_stop(new_cloud: Callable[[], Clo
 
 
 def _tagged(cloud: Cloud) -> set[str]:
-    """The ARNs of all that carries a tag of ours."""
+    """The ARNs of all that carries the environment's tag."""
     pages = cloud.client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=[{"Key": TAGS[0]["Key"]}])
     return {one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]}
